@@ -1,0 +1,101 @@
+//! When two values of an input mean the same although they are written differently.
+
+/// A way to compare that is wider than equality.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Alike {
+    /// JSON documents by meaning: key order, white space, one item or a list of one (IAM).
+    Json,
+    /// Letters by sound, not by case.
+    Case,
+    /// `16` stands for any `16.x`, as RDS takes it.
+    Version,
+    /// An ARN and the name or id that it ends in.
+    Arn,
+    /// `example.com` and `example.com.`.
+    Dot,
+}
+
+impl Alike {
+    const ALL: [Self; 5] = [Self::Json, Self::Case, Self::Version, Self::Arn, Self::Dot];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Case => "case",
+            Self::Version => "version",
+            Self::Arn => "arn",
+            Self::Dot => "dot",
+        }
+    }
+
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|a| a.name() == name)
+    }
+
+    /// Whether `live`, as the cloud shows it, is what `wanted` asks for.
+    pub fn same(self, live: &str, wanted: &str) -> bool {
+        live == wanted
+            || match self {
+                Self::Json => match (serde_json::from_str(live), serde_json::from_str(wanted)) {
+                    (Ok(a), Ok(b)) => meaning(a) == meaning(b),
+                    _ => false,
+                },
+                Self::Case => live.eq_ignore_ascii_case(wanted),
+                Self::Version => live.strip_prefix(wanted).is_some_and(|rest| rest.starts_with('.')),
+                Self::Arn => ends_in(live, wanted) || ends_in(wanted, live),
+                Self::Dot => live.trim_end_matches('.').eq_ignore_ascii_case(wanted.trim_end_matches('.')),
+            }
+    }
+}
+
+fn ends_in(arn: &str, name: &str) -> bool {
+    arn.starts_with("arn:") && !name.is_empty() && arn.strip_suffix(name).is_some_and(|head| head.ends_with([':', '/']))
+}
+
+/// Lists in policies are sets, and a set of one may be written as its item.
+fn meaning(value: serde_json::Value) -> serde_json::Value {
+    use serde_json::Value as Json;
+    match value {
+        Json::Array(items) => {
+            let mut items: Vec<Json> = items.into_iter().map(meaning).collect();
+            if items.len() == 1 {
+                return items.remove(0);
+            }
+            items.sort_by_cached_key(Json::to_string);
+            items.dedup();
+            Json::Array(items)
+        }
+        Json::Object(map) => {
+            let mut entries: Vec<_> = map.into_iter().map(|(k, v)| (k, meaning(v))).collect();
+            entries.sort_by(|a, b| a.0.cmp(&b.0));
+            Json::Object(entries.into_iter().collect())
+        }
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn policies_are_compared_by_meaning() {
+        let a = r#"{"Statement":[{"Action":["b","a"],"Effect":"Allow"}]}"#;
+        let b = r#"{ "Statement": {"Effect": "Allow", "Action": ["a", "b"]} }"#;
+        assert!(Alike::Json.same(a, b));
+        assert!(!Alike::Json.same(a, r#"{"Statement":[]}"#));
+    }
+
+    #[test]
+    fn a_major_version_stands_for_its_minors_only() {
+        assert!(Alike::Version.same("16.6", "16"));
+        assert!(!Alike::Version.same("160.6", "16"));
+        assert!(!Alike::Version.same("16", "16.6"));
+    }
+
+    #[test]
+    fn an_arn_stands_for_its_name() {
+        assert!(Alike::Arn.same("arn:aws:kms:eu-west-1:1:key/abc", "abc"));
+        assert!(!Alike::Arn.same("arn:aws:kms:eu-west-1:1:key/xabc", "abc"));
+    }
+}

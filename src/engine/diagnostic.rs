@@ -1,0 +1,131 @@
+//! What is wrong with a program, where, and what to do about it. Rendering is `render`'s business.
+
+use std::sync::Arc;
+
+use crate::engine::urn::Urn;
+
+/// One mistake or warning. All of a program are collected and shown together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    pub severity: Severity,
+    /// A code that can be searched for: `unknown-property`.
+    pub code: &'static str,
+    /// One sentence fragment without a full stop: "`aws:ec2/vpc:Vpc` has no input `cidrBlok`".
+    pub message: String,
+    pub at: Option<Location>,
+    /// Further places that belong to the mistake, each with a word: "first declared here".
+    pub also: Vec<(Location, String)>,
+    /// What to do: "did you mean `cidrBlock`?".
+    pub help: Option<String>,
+    /// The resource it is about.
+    pub urn: Option<Urn>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    Warning,
+    Error,
+}
+
+/// A stretch of a source file.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Location {
+    pub source: Arc<Source>,
+    /// Byte offsets into the text.
+    pub start: usize,
+    pub end: usize,
+}
+
+/// A source file as it was read.
+#[derive(PartialEq, Eq)]
+pub struct Source {
+    /// The path as the user would write it.
+    pub name: String,
+    pub text: String,
+}
+
+impl Diagnostic {
+    pub fn error(code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Error,
+            code,
+            message: message.into(),
+            at: None,
+            also: Vec::new(),
+            help: None,
+            urn: None,
+        }
+    }
+
+    pub fn warning(code: &'static str, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(code, message) }
+    }
+
+    pub fn at(self, location: Location) -> Self {
+        Self { at: Some(location), ..self }
+    }
+
+    pub fn also(mut self, location: Location, word: impl Into<String>) -> Self {
+        self.also.push((location, word.into()));
+        self
+    }
+
+    pub fn help(self, help: impl Into<String>) -> Self {
+        Self { help: Some(help.into()), ..self }
+    }
+
+    pub fn of(self, urn: &Urn) -> Self {
+        Self { urn: Some(urn.clone()), ..self }
+    }
+}
+
+impl Location {
+    /// Line and column, both from 1; the column counts characters.
+    pub fn line_column(&self) -> (usize, usize) {
+        let head = &self.source.text[..self.start.min(self.source.text.len())];
+        let line_start = head.rfind('\n').map_or(0, |i| i + 1);
+        (head.matches('\n').count() + 1, head[line_start..].chars().count() + 1)
+    }
+}
+
+impl std::fmt::Display for Location {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (line, column) = self.line_column();
+        write!(f, "{}:{line}:{column}", self.source.name)
+    }
+}
+
+impl std::fmt::Debug for Location {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// The name among `known` that is nearest to `given`, if one is near enough to be meant.
+pub fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let given = given.to_lowercase();
+    known
+        .into_iter()
+        .map(|name| (strsim::damerau_levenshtein(&given, &name.to_lowercase()), name))
+        .filter(|(distance, name)| *distance <= (name.chars().count().max(3) / 3).max(1))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_count_characters_and_not_bytes() {
+        let source = Arc::new(Source { name: "a.yaml".into(), text: "a: 1\n# üü\nüb: x".into() });
+        let start = source.text.find("b:").unwrap();
+        assert_eq!(Location { source, start, end: start + 1 }.to_string(), "a.yaml:3:2");
+    }
+
+    #[test]
+    fn a_name_far_from_all_others_gets_no_suggestion() {
+        assert_eq!(nearest("cidrBlok", ["cidrBlock", "tags"]), Some("cidrBlock"));
+        assert_eq!(nearest("zzz", ["cidrBlock", "tags"]), None);
+    }
+}

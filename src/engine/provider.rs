@@ -1,0 +1,165 @@
+//! What the engine needs from a cloud. AWS and the twin implement it.
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+
+use crate::engine::error::Result;
+use crate::engine::resource::{Seen, Want};
+use crate::engine::schema::{FunctionSchema, TypeSchema};
+use crate::engine::urn::{Id, Place, Urn};
+use crate::engine::value::Value;
+
+/// A cloud.
+pub trait Provider: Send + Sync + 'static {
+    /// The types and functions that it has.
+    fn catalog(&self) -> &Arc<Catalog>;
+
+    /// Who we are there. Asked once a run, before anything else.
+    fn identity(&self) -> BoxFuture<'_, Result<Identity>>;
+
+    /// Starts to make a resource; see `Resource::create`.
+    fn create<'a>(&'a self, at: &'a At, inputs: &'a Value) -> BoxFuture<'a, Result<Made>>;
+
+    /// Reads resources of one type in one place, in the order of `ids`.
+    fn read<'a>(&'a self, kind: &'a KindAt, ids: &'a [Id], want: &'a Want) -> BoxFuture<'a, Result<Vec<Seen<Live>>>>;
+
+    /// Makes the next call of an update; see `Resource::update`.
+    fn update<'a>(&'a self, at: &'a At, id: &'a Id, inputs: &'a Value, live: &'a Live) -> BoxFuture<'a, Result<Next>>;
+
+    /// Makes the next call of a deletion; see `Resource::delete`.
+    fn delete<'a>(
+        &'a self,
+        at: &'a At,
+        id: &'a Id,
+        applied: &'a Value,
+        live: Option<&'a Live>,
+    ) -> BoxFuture<'a, Result<Next>>;
+
+    /// Looks for what a lost create may have made; see `Resource::find`.
+    fn find<'a>(&'a self, at: &'a At, inputs: &'a Value) -> BoxFuture<'a, Result<Vec<Id>>>;
+
+    /// Calls a data source.
+    fn invoke<'a>(&'a self, function: &'a str, place: &'a Place, arguments: &'a Value) -> BoxFuture<'a, Result<Value>>;
+}
+
+/// The account that the credentials belong to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// Twelve digits.
+    pub account: String,
+    /// `aws`, `aws-cn`, `aws-us-gov`.
+    pub partition: String,
+}
+
+/// A type in a place.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct KindAt {
+    pub ty: String,
+    pub place: Place,
+}
+
+/// Which resource a changing call is for, and which attempt at it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct At {
+    pub urn: Urn,
+    pub kind: KindAt,
+    /// The id of the attempt, durable before the call: 26 characters of a ULID. It becomes the
+    /// client token, or the value of the marker field, or the tag `drctl:attempt`.
+    pub attempt: String,
+    /// `<lineage>/<32 hex of sha256(urn)>`: the tag `drctl:owner`.
+    pub owner: String,
+}
+
+/// What `create` returned.
+#[derive(Debug, Clone)]
+pub struct Made {
+    pub id: Id,
+    /// An answer that already shows the resource counts as its first read.
+    pub seen: Option<Seen<Live>>,
+}
+
+/// A ready resource.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Live {
+    pub inputs: Value,
+    pub outputs: Value,
+}
+
+/// What a step of an update or a deletion did; see `resource::Next`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Next {
+    Started,
+    More(String),
+    Saw(Box<Live>),
+    Waits(String),
+    Gone,
+}
+
+/// All types and functions of a cloud, looked up by any of their tokens.
+#[derive(Debug, Default)]
+pub struct Catalog {
+    types: Vec<TypeSchema>,
+    functions: Vec<FunctionSchema>,
+    tokens: std::collections::HashMap<String, usize>,
+    function_tokens: std::collections::HashMap<String, usize>,
+}
+
+impl Catalog {
+    pub fn new(types: Vec<TypeSchema>, functions: Vec<FunctionSchema>) -> Self {
+        let mut tokens = std::collections::HashMap::new();
+        for (i, ty) in types.iter().enumerate() {
+            for token in std::iter::once(ty.token).chain(ty.facts.aliases.iter().copied()) {
+                tokens.insert(canonical(token), i);
+            }
+        }
+        let function_tokens = functions.iter().enumerate().map(|(i, f)| (canonical(f.token), i)).collect();
+        Self { types, functions, tokens, function_tokens }
+    }
+
+    /// Finds a type by a canonical, short or older token, whatever its case.
+    pub fn find(&self, token: &str) -> Option<&TypeSchema> {
+        self.tokens.get(&canonical(token)).map(|i| &self.types[*i])
+    }
+
+    /// Finds a function by a canonical or short token, whatever its case.
+    pub fn function(&self, token: &str) -> Option<&FunctionSchema> {
+        self.function_tokens.get(&canonical(token)).map(|i| &self.functions[*i])
+    }
+
+    pub fn types(&self) -> &[TypeSchema] {
+        &self.types
+    }
+
+    pub fn functions(&self) -> &[FunctionSchema] {
+        &self.functions
+    }
+}
+
+/// `aws:ec2/vpc:Vpc`, `aws:ec2:Vpc` and `AWS:ec2:vpc` all become `aws:ec2:vpc`;
+/// `aws:index/getRegion:getRegion` and `aws:getRegion` become `aws:index:getregion`.
+fn canonical(token: &str) -> String {
+    let lower = token.to_ascii_lowercase();
+    let parts: Vec<&str> = lower.split(':').collect();
+    match parts.as_slice() {
+        [package, name] => format!("{package}:index:{name}"),
+        [package, module, name] => {
+            let module = module.split('/').next().unwrap_or(module);
+            format!("{package}:{}:{name}", if module.is_empty() { "index" } else { module })
+        }
+        _ => lower,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::canonical;
+
+    #[test]
+    fn all_spellings_of_a_token_are_one() {
+        assert_eq!(canonical("aws:ec2/vpc:Vpc"), canonical("AWS:ec2:VPC"));
+        assert_eq!(canonical("aws:index/getRegion:getRegion"), canonical("aws:getRegion"));
+        assert_ne!(canonical("aws:ec2:Vpc"), canonical("aws:rds:Vpc"));
+    }
+}

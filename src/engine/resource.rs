@@ -1,0 +1,312 @@
+//! What one resource type is: a struct of inputs that can be made, seen, changed and removed.
+//!
+//! A type never waits. `read` says what the cloud shows; the engine polls, times out, reports
+//! progress, and checks that what the cloud shows is what was asked. So every crash point is
+//! continued by calling the same methods with the same id.
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::engine::error::{Error, Result};
+use crate::engine::urn::{Id, Place};
+use crate::engine::value::Value;
+
+/// One resource type.
+pub trait Resource: Serialize + DeserializeOwned + JsonSchema + Clone + Send + Sync + 'static {
+    /// Pulumi's canonical token: `aws:ec2/vpc:Vpc`.
+    const TYPE: &'static str;
+    const FACTS: Facts;
+    /// What the cloud decides: ARNs, endpoints, states.
+    type Outputs: Serialize + DeserializeOwned + JsonSchema + Clone + Send + Sync + 'static;
+    /// What the methods get: clients of the region, tags, the token of the attempt.
+    type Cx: Send + Sync + 'static;
+
+    /// Makes the one call that brings the resource into being. Settings that need a second call
+    /// come through [`Resource::update`] by themselves.
+    fn create(&self, cx: &Self::Cx) -> impl Future<Output = Result<Made<Self>>> + Send;
+
+    /// What the cloud shows of each id, in the order of `ids`.
+    ///
+    /// `want` names the inputs worth a call of their own; others may stay at their default.
+    fn read(ids: &[Id], want: &Want, cx: &Self::Cx) -> impl Future<Output = Result<Vec<Seen<Live<Self>>>>> + Send;
+
+    /// Makes the next call that turns `live` into `self`. The engine reads and calls again until
+    /// nothing differs. Tags are not its business: see [`Resource::retag`].
+    fn update(&self, id: &Id, live: &Live<Self>, cx: &Self::Cx) -> impl Future<Output = Result<Next<Self>>> + Send {
+        let _ = (id, live, cx);
+        async { Err(Error::bug("every input of this type replaces it")) }
+    }
+
+    /// Makes the next call towards the end of the resource. `self` holds the inputs applied last,
+    /// `live` what the cloud shows now; it is `None` where the cloud shows a resource that cannot be
+    /// read as ready.
+    fn delete(
+        &self,
+        id: &Id,
+        live: Option<&Live<Self>>,
+        cx: &Self::Cx,
+    ) -> impl Future<Output = Result<Next<Self>>> + Send;
+
+    /// Looks for what a create without an answer may have made, by the way that
+    /// [`Facts::found_by`] names. None means that the create had no effect.
+    fn find(&self, cx: &Self::Cx) -> impl Future<Output = Result<Vec<Id>>> + Send;
+
+    /// Sets and removes tags of a resource that exists.
+    fn retag(id: &Id, live: &Live<Self>, tags: &Retag, cx: &Self::Cx) -> impl Future<Output = Result<()>> + Send {
+        let _ = (id, live, tags, cx);
+        async { Err(Error::bug("this type has no tags")) }
+    }
+
+    /// Outputs that need no cloud to know, such as ARNs made of region, account and name.
+    /// Previews show them, and the twin takes them for the truth.
+    fn foresee(inputs: &Value, at: &Where) -> Vec<(&'static str, Value)> {
+        let _ = (inputs, at);
+        Vec::new()
+    }
+
+    /// Inputs that must be replaced for this change although they can often be updated.
+    fn replaces(live: &Value, wanted: &Value) -> Vec<&'static str> {
+        let _ = (live, wanted);
+        Vec::new()
+    }
+}
+
+/// What `create` returns.
+pub struct Made<R: Resource> {
+    pub id: Id,
+    /// An answer that already shows the resource counts as its first read.
+    pub seen: Option<Seen<Live<R>>>,
+}
+
+impl<R: Resource> Made<R> {
+    /// For an answer that gives no more than an id.
+    pub fn id(id: impl Into<String>) -> Self {
+        Self { id: Id(id.into()), seen: None }
+    }
+
+    pub fn seen(id: impl Into<String>, seen: Seen<Live<R>>) -> Self {
+        Self { id: Id(id.into()), seen: Some(seen) }
+    }
+}
+
+/// What the cloud says about a resource. Only a ready one has inputs and outputs to show.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Seen<L> {
+    Gone,
+    /// Still changing; the text is the cloud's own word, shown to the user.
+    Pending(String),
+    /// It will not become ready without a further call.
+    Failed(String),
+    Ready(L),
+}
+
+impl<L> Seen<L> {
+    pub fn map<M>(self, f: impl FnOnce(L) -> M) -> Seen<M> {
+        match self {
+            Self::Gone => Seen::Gone,
+            Self::Pending(word) => Seen::Pending(word),
+            Self::Failed(why) => Seen::Failed(why),
+            Self::Ready(live) => Seen::Ready(f(live)),
+        }
+    }
+}
+
+/// A ready resource.
+#[derive(Clone)]
+pub struct Live<R: Resource> {
+    pub inputs: R,
+    pub outputs: R::Outputs,
+}
+
+/// What a step of an update or a deletion did.
+pub enum Next<R: Resource> {
+    /// The call went out; reading tells when its effect is there.
+    Started,
+    /// The call went out and another one follows; the word says what is going on.
+    More(&'static str),
+    /// The answer already shows the resource.
+    Saw(Box<Live<R>>),
+    /// No call can be made until another resource has moved; the text says which.
+    Waits(String),
+    /// A deletion that is complete with this answer.
+    Gone,
+}
+
+/// Tags to set and keys to remove.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Retag {
+    pub set: Vec<(String, String)>,
+    pub unset: Vec<String>,
+}
+
+/// The inputs that a read should find out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Want {
+    /// For an import: whatever the cloud shows.
+    All,
+    /// What the program or the state sets.
+    Only(BTreeSet<String>),
+}
+
+impl Want {
+    pub fn has(&self, input: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(names) => names.contains(input),
+        }
+    }
+}
+
+/// Where a resource is or will be: what is needed to compute its ARN.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Where {
+    pub partition: String,
+    pub account: String,
+    pub region: Place,
+    /// Unknown in a preview of a create whose id only the cloud can make up.
+    pub id: Option<Id>,
+}
+
+impl Where {
+    /// `arn:aws:sns:eu-west-1:123456789012:topic`.
+    pub fn arn(&self, service: &str, resource: &str) -> Value {
+        let Self { partition, account, region, .. } = self;
+        let region = if region.is_global() { "" } else { &region.0 };
+        Value::String(format!("arn:{partition}:{service}:{region}:{account}:{resource}"))
+    }
+
+    /// The id as a value.
+    pub fn id(&self) -> Value {
+        self.id.as_ref().map_or(Value::Unknown, |id| Value::String(id.0.clone()))
+    }
+}
+
+/// What the engine must know of a type before any call.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts {
+    pub scope: Scope,
+    pub id: IdForm,
+    pub found_by: FoundBy,
+    pub limits: Limits,
+    /// Seconds that AWS usually takes, for the twin's clock, `--eta` and the order of steps.
+    pub takes: Takes,
+    /// Older tokens of the type.
+    pub aliases: &'static [&'static str],
+    /// Two of them with the same inputs cannot exist at once, so a replacement deletes first.
+    pub delete_first: bool,
+    /// `up` and `preview` read it even without `--refresh`, because the cloud changes it by itself.
+    pub always_read: bool,
+    /// IAM actions that each operation needs.
+    pub permissions: Permissions,
+    /// What the id looks like, for `import`: ``"id of the VPC, `vpc-0123456789abcdef0`"``.
+    pub import: &'static str,
+}
+
+/// Whether a type lives in a region.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    Region,
+    Global,
+}
+
+/// Where the id of a resource comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IdForm {
+    /// The cloud makes up that many hex digits after a prefix.
+    Random(&'static str, usize),
+    /// The value of an input, which is unique in account and region.
+    Input(&'static str),
+    /// Inputs joined by a separator.
+    Joined(&'static [&'static str], &'static str),
+    /// The output of that name, usually an ARN.
+    Output(&'static str),
+}
+
+/// How a create whose answer was lost is found again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FoundBy {
+    /// Its inputs name it.
+    Name,
+    /// The cloud answers the same token with the same resource.
+    Token,
+    /// The ownership tag given at creation.
+    OwnerTag,
+    /// A field that we choose, such as a description or a CallerReference.
+    Marker(&'static str),
+}
+
+/// How long the engine waits for a type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    pub create: Duration,
+    pub update: Duration,
+    pub delete: Duration,
+    /// Between two reads of a resource that is changing.
+    pub poll: Duration,
+}
+
+impl Limits {
+    pub const DEFAULT: Self = Self::minutes(20, 20, 20);
+
+    pub const fn minutes(create: u64, update: u64, delete: u64) -> Self {
+        Self {
+            create: Duration::from_secs(create * 60),
+            update: Duration::from_secs(update * 60),
+            delete: Duration::from_secs(delete * 60),
+            poll: Duration::from_secs(2),
+        }
+    }
+
+    pub const fn poll(self, seconds: u64) -> Self {
+        Self { poll: Duration::from_secs(seconds), ..self }
+    }
+}
+
+/// Seconds that the cloud usually takes until the resource is ready, changed or gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Takes {
+    pub create: u32,
+    pub update: u32,
+    pub delete: u32,
+}
+
+impl Takes {
+    /// For calls that are done with their answer.
+    pub const NO_TIME: Self = Self { create: 0, update: 0, delete: 0 };
+
+    pub const fn seconds(create: u32, update: u32, delete: u32) -> Self {
+        Self { create, update, delete }
+    }
+}
+
+/// IAM actions by operation.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Permissions {
+    pub create: &'static [&'static str],
+    pub read: &'static [&'static str],
+    pub update: &'static [&'static str],
+    pub delete: &'static [&'static str],
+}
+
+impl Facts {
+    /// Facts of a regional type with usual limits; the rest by struct update.
+    pub const fn new(id: IdForm, found_by: FoundBy) -> Self {
+        Self {
+            scope: Scope::Region,
+            id,
+            found_by,
+            limits: Limits::DEFAULT,
+            takes: Takes::NO_TIME,
+            aliases: &[],
+            delete_first: false,
+            always_read: false,
+            permissions: Permissions { create: &[], read: &[], update: &[], delete: &[] },
+            import: "",
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! What the engine must know about an input, written on the field itself:
+//! `#[schemars(transform = replace)]`. [`crate::engine::schema`] reads them back.
+
+use schemars::Schema;
+
+use crate::engine::alike::Alike;
+
+/// Changing the input replaces the resource.
+pub fn replace(s: &mut Schema) {
+    s.insert("x-replace".into(), true.into());
+}
+
+/// The cloud chooses a value when the user gives none, so absence is no change.
+pub fn computed(s: &mut Schema) {
+    s.insert("x-computed".into(), true.into());
+}
+
+/// The order of the items means nothing.
+pub fn unordered(s: &mut Schema) {
+    s.insert("x-unordered".into(), true.into());
+}
+
+/// The cloud never shows the value: it is secret, or it only steers our own calls.
+/// It is compared with the value applied last.
+pub fn write_only(s: &mut Schema) {
+    s.insert("writeOnly".into(), true.into());
+}
+
+/// The value counts when the resource is made; a later change is not applied.
+pub fn initial(s: &mut Schema) {
+    s.insert("x-initial".into(), true.into());
+}
+
+/// The engine makes up a name of at most that many characters when the user gives none.
+pub fn auto_name(max: usize) -> impl Fn(&mut Schema) {
+    move |s| {
+        s.insert("x-auto-name".into(), max.into());
+    }
+}
+
+/// The input usually holds that property of a resource of that type: `"aws:ec2/vpc:Vpc.id"`.
+/// Editors complete it, the twin checks it, the assessor follows it.
+pub fn refers(to: &'static str) -> impl Fn(&mut Schema) {
+    move |s| {
+        s.insert("x-refers".into(), to.into());
+    }
+}
+
+/// Two texts that differ may still mean the same.
+pub fn alike(how: Alike) -> impl Fn(&mut Schema) {
+    move |s| {
+        s.insert("x-alike".into(), how.name().into());
+    }
+}
+
+/// Known values. Others pass with a warning unless `closed`.
+pub fn one_of(values: &'static [&'static str]) -> impl Fn(&mut Schema) {
+    move |s| {
+        s.insert("enum".into(), values.into());
+    }
+}
+
+/// While true, the cloud refuses deletion. `destroy` refuses too, and lifts it first when forced.
+pub fn protection(s: &mut Schema) {
+    s.insert("x-protection".into(), true.into());
+}
+
+/// Before any deletion of a run the input is set to that value, as a step of its own called `act`.
+pub fn before_delete(act: &'static str, value: serde_json::Value) -> impl Fn(&mut Schema) {
+    move |s| {
+        s.insert("x-before-delete".into(), serde_json::json!({ "act": act, "value": value }));
+    }
+}
+
+/// `--force-override-protection` sets the input to true for the deletion.
+pub fn forced(s: &mut Schema) {
+    s.insert("x-forced".into(), true.into());
+}
+
+/// At most one of the inputs may be given. Stands on the struct.
+pub fn exclusive(names: &'static [&'static str]) -> impl Fn(&mut Schema) {
+    group("x-exclusive", names)
+}
+
+/// Exactly one of the inputs must be given. Stands on the struct.
+pub fn exactly_one(names: &'static [&'static str]) -> impl Fn(&mut Schema) {
+    group("x-exactly-one", names)
+}
+
+/// At least one of the inputs must be given. Stands on the struct.
+pub fn at_least_one(names: &'static [&'static str]) -> impl Fn(&mut Schema) {
+    group("x-at-least-one", names)
+}
+
+/// The first input needs the others. Stands on the struct.
+pub fn needs(names: &'static [&'static str]) -> impl Fn(&mut Schema) {
+    group("x-needs", names)
+}
+
+fn group(key: &'static str, names: &'static [&'static str]) -> impl Fn(&mut Schema) {
+    move |s| {
+        let groups = s.ensure_object().entry(key).or_insert_with(|| serde_json::json!([]));
+        if let Some(groups) = groups.as_array_mut() {
+            groups.push(names.into());
+        }
+    }
+}
+
+/// The value looks like that pattern; `what` says it in words, for the error.
+pub fn form(pattern: &'static str, what: &'static str) -> impl Fn(&mut Schema) {
+    move |s| {
+        s.insert("pattern".into(), pattern.into());
+        s.insert("x-form".into(), what.into());
+    }
+}

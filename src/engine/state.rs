@@ -1,0 +1,198 @@
+//! What drctl remembers of a stack. Files are `state`'s business; this is the data.
+
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::engine::program::Timeouts;
+use crate::engine::urn::{Id, Place, Urn};
+use crate::engine::value::{Handle, Map, Value};
+
+/// The state of one stack on one target.
+#[derive(Debug, Clone, PartialEq)]
+pub struct State {
+    /// Grows with every run that writes.
+    pub serial: u64,
+    /// Made once, with the state: 26 characters of a ULID. Automatic names derive from it.
+    pub lineage: String,
+    pub stack: String,
+    pub project: String,
+    /// `aws`, `twin`, or the name of a custom endpoint.
+    pub target: String,
+    /// Known from the first run on.
+    pub account: Option<String>,
+    pub partition: Option<String>,
+    /// Config values that came from environment variables: name → value.
+    pub environment: BTreeMap<String, String>,
+    pub rows: Rows,
+    pub outputs: Map,
+    pub dr: Roles,
+}
+
+/// Who writes now, as observed: never a desired property.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Roles {
+    /// `None` until a global database was seen.
+    pub active_region: Option<String>,
+    /// Grows with every change of the active region.
+    pub epoch: u64,
+}
+
+/// Rows by key, in an order in which every row comes after those it depends on.
+pub type Rows = IndexMap<Key, Row>;
+
+/// The key of a row. While a resource is being replaced it has two rows.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Key {
+    pub urn: Urn,
+    /// How many times the resource was replaced.
+    pub generation: u32,
+}
+
+/// What is remembered of one physical resource.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    pub key: Key,
+    pub ty: String,
+    pub place: Place,
+    /// `None` only while a create is under way.
+    pub id: Option<Id>,
+    /// The inputs applied last.
+    pub inputs: Value,
+    /// The inputs as the cloud showed them last.
+    pub seen: Value,
+    pub outputs: Value,
+    pub parent: Option<Urn>,
+    pub needs: Vec<Urn>,
+    /// For each input, the resources that its expression referred to.
+    pub refers: BTreeMap<String, Vec<Urn>>,
+    /// Outlives the program text that asked for it.
+    pub protect: bool,
+    pub retain_on_delete: bool,
+    pub deleted_with: Option<Urn>,
+    pub replace_with: Vec<Urn>,
+    pub replacement_trigger: Option<Value>,
+    pub additional_secret_outputs: Vec<String>,
+    pub timeouts: Timeouts,
+    /// Read and not managed: never deleted.
+    pub external: bool,
+    /// The old half of a replacement, to be deleted.
+    pub old: bool,
+    /// To be replaced by the next run.
+    pub tainted: bool,
+    /// An operation that has begun and not ended.
+    pub pending: Option<Pending>,
+    /// Why the last operation failed although the resource exists.
+    pub failure: Option<String>,
+    /// A deletion that the cloud will allow only then.
+    pub delete_after: Option<Timestamp>,
+    /// With `--skip-unsupported`: inputs that the endpoint accepted and does not show.
+    pub not_kept: Vec<String>,
+    /// With `--skip-unsupported`: operations that the endpoint does not implement.
+    pub skipped: Vec<String>,
+    /// Where the program declared it: `stacks/prod.yaml:12:3`.
+    pub at: Option<String>,
+    pub created: Option<Timestamp>,
+    pub modified: Option<Timestamp>,
+}
+
+/// An operation between its begin and its end.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pending {
+    pub op: Begun,
+    /// The id of the attempt that may have reached the cloud.
+    pub attempt: String,
+    /// What a create or an update was asked for.
+    pub inputs: Value,
+}
+
+/// The operations that change something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Begun {
+    Create,
+    Update,
+    Delete,
+}
+
+impl State {
+    /// An empty state.
+    pub fn new(lineage: impl Into<String>, stack: &str, project: &str, target: &str) -> Self {
+        Self {
+            serial: 0,
+            lineage: lineage.into(),
+            stack: stack.to_owned(),
+            project: project.to_owned(),
+            target: target.to_owned(),
+            account: None,
+            partition: None,
+            environment: BTreeMap::new(),
+            rows: Rows::new(),
+            outputs: Map::new(),
+            dr: Roles::default(),
+        }
+    }
+
+    /// The row that stands for the resource now; not the old half of a replacement.
+    pub fn live(&self, urn: &Urn) -> Option<&Row> {
+        self.rows.values().rev().find(|r| r.key.urn == *urn && !r.old)
+    }
+
+    /// The highest generation of a resource that was ever used here.
+    pub fn generation(&self, urn: &Urn) -> Option<u32> {
+        self.rows.keys().filter(|k| k.urn == *urn).map(|k| k.generation).max()
+    }
+}
+
+impl Row {
+    pub fn new(key: Key, ty: &str, place: Place) -> Self {
+        Self {
+            key,
+            ty: ty.to_owned(),
+            place,
+            id: None,
+            inputs: Value::Null,
+            seen: Value::Null,
+            outputs: Value::Null,
+            parent: None,
+            needs: Vec::new(),
+            refers: BTreeMap::new(),
+            protect: false,
+            retain_on_delete: false,
+            deleted_with: None,
+            replace_with: Vec::new(),
+            replacement_trigger: None,
+            additional_secret_outputs: Vec::new(),
+            timeouts: Timeouts::default(),
+            external: false,
+            old: false,
+            tainted: false,
+            pending: None,
+            failure: None,
+            delete_after: None,
+            not_kept: Vec::new(),
+            skipped: Vec::new(),
+            at: None,
+            created: None,
+            modified: None,
+        }
+    }
+
+    /// What programs see of the resource: its id, its inputs as applied and as seen, its outputs.
+    pub fn handle(&self) -> Handle {
+        let mut properties = Map::new();
+        for part in [&self.inputs, &self.seen, &self.outputs] {
+            for (name, value) in part.as_map().into_iter().flatten() {
+                if !value.is_null() || !properties.contains_key(name) {
+                    properties.insert(name.clone(), value.clone());
+                }
+            }
+        }
+        let id = self.id.as_ref().map_or(Value::Unknown, |id| Value::String(id.0.clone()));
+        Handle { urn: self.key.urn.clone(), id, properties }
+    }
+}

@@ -1,0 +1,113 @@
+//! Names of resources inside drctl, and the places they live in.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The identity of a resource in a program: `urn:pulumi:<stack>::<project>::<type>::<name>`.
+///
+/// The form is Pulumi's, so that aliases and exported states keep their meaning. A name given to
+/// the cloud is never an identity.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Urn(String);
+
+impl Urn {
+    /// `ty` is a canonical token; a child carries its parents' as `parent$child`.
+    pub fn new(stack: &str, project: &str, ty: &str, name: &str) -> Self {
+        Self(format!("urn:pulumi:{stack}::{project}::{ty}::{name}"))
+    }
+
+    /// Takes text for a URN if it has the four parts of one.
+    pub fn parse(text: &str) -> Option<Self> {
+        let urn = Self(text.to_owned());
+        (text.starts_with("urn:pulumi:") && text.splitn(4, "::").count() == 4).then_some(urn)
+    }
+
+    fn part(&self, n: usize) -> &str {
+        self.0.splitn(4, "::").nth(n).unwrap_or_default()
+    }
+
+    pub fn stack(&self) -> &str {
+        self.part(0).trim_start_matches("urn:pulumi:")
+    }
+
+    pub fn project(&self) -> &str {
+        self.part(1)
+    }
+
+    /// The token of the type, without those of its parents.
+    pub fn ty(&self) -> &str {
+        let chain = self.part(2);
+        chain.rsplit('$').next().unwrap_or(chain)
+    }
+
+    /// The logical name: `vpc`, `subnet["a"]`, `primary/vpc`.
+    pub fn name(&self) -> &str {
+        self.part(3)
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Urn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+impl fmt::Debug for Urn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Where a resource lives: a region, or [`Place::GLOBAL`] for services that have none.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Place(pub String);
+
+impl Place {
+    /// The place of types such as IAM roles and Route 53 zones.
+    pub const GLOBAL: &'static str = "global";
+
+    pub fn global() -> Self {
+        Self(Self::GLOBAL.to_owned())
+    }
+
+    pub fn is_global(&self) -> bool {
+        self.0 == Self::GLOBAL
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The name that the cloud gives to one physical resource.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Id(pub String);
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_urn_gives_its_parts_back_whatever_the_name_holds() {
+        let urn = Urn::new("prod", "dr", "my:c:C$aws:ec2/vpc:Vpc", "primary/subnet[\"a::b\"]");
+        assert_eq!(
+            (urn.stack(), urn.project(), urn.ty(), urn.name()),
+            ("prod", "dr", "aws:ec2/vpc:Vpc", "primary/subnet[\"a::b\"]")
+        );
+    }
+}

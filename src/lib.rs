@@ -1,0 +1,3 @@
+//! drctl.
+
+pub mod engine;
