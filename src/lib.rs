@@ -1,3 +1,4 @@
 //! drctl.
 
+pub mod aws;
 pub mod engine;
