@@ -29,6 +29,7 @@ mod batch;
 mod clients;
 mod config;
 mod cx;
+mod delta;
 mod erase;
 pub mod error;
 mod invoke;
@@ -40,6 +41,7 @@ mod settle;
 pub mod tags;
 
 pub mod ec2;
+pub mod iam;
 
 use std::sync::{Arc, OnceLock};
 
@@ -64,6 +66,9 @@ macro_rules! registry {
 
 registry! {
     ec2::Subnet,
+    ec2::Vpc,
+
+    iam::Role,
 }
 
 /// All types and functions, made once.

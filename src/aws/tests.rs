@@ -14,7 +14,7 @@ const SUBNET: &str = "aws:ec2/subnet:Subnet";
 fn refusal(code: &str, message: &str) -> String {
     format!(
         "<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors>\
-         <RequestID>req-1</RequestID></Response>"
+         </Response>"
     )
 }
 

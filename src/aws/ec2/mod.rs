@@ -1,8 +1,10 @@
 //! Networks: EC2.
 
 mod subnet;
+mod vpc;
 
 pub use subnet::Subnet;
+pub use vpc::Vpc;
 
 use aws_sdk_ec2::types::{AttributeBooleanValue, Filter, ResourceType, Tag, TagSpecification};
 
@@ -13,7 +15,7 @@ use crate::engine::urn::Id;
 use crate::engine::value::Value;
 
 /// A filter by ids. Unlike a list of ids it does not fail when one of them is gone.
-fn ids(name: &str, ids: &[Id]) -> Filter {
+fn any_of(name: &str, ids: &[Id]) -> Filter {
     filter(name, ids.iter().map(|id| id.0.clone()))
 }
 

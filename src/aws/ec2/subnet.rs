@@ -2,7 +2,7 @@ use aws_sdk_ec2::types::{self as sdk, HostnameType, ResourceType, SubnetState};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{arn, flag, ids, mine, retag, tagged, tags_from};
+use super::{any_of, arn, flag, mine, retag, tagged, tags_from};
 use crate::aws::error::OrNone;
 use crate::aws::{Cx, Tags, in_order};
 use crate::engine::error::{Result, need};
@@ -143,10 +143,10 @@ impl Resource for Subnet {
         Ok(Made::seen(id, seen))
     }
 
-    async fn read(ids_: &[Id], _: &Want, cx: &Cx) -> Result<Vec<Seen<Live<Self>>>> {
-        let pages = cx.ec2().describe_subnets().filters(ids("subnet-id", ids_)).into_paginator().items().send();
+    async fn read(ids: &[Id], _: &Want, cx: &Cx) -> Result<Vec<Seen<Live<Self>>>> {
+        let pages = cx.ec2().describe_subnets().filters(any_of("subnet-id", ids)).into_paginator().items().send();
         let subnets = pages.collect::<Result<Vec<_>, _>>().await?;
-        in_order(ids_, subnets.into_iter().map(seen))
+        in_order(ids, subnets.into_iter().map(seen))
     }
 
     /// AWS takes one attribute a call.
