@@ -42,6 +42,8 @@ pub mod tags;
 
 pub mod ec2;
 pub mod iam;
+pub mod s3;
+pub mod sns;
 
 use std::sync::{Arc, OnceLock};
 
@@ -69,6 +71,10 @@ registry! {
     ec2::Vpc,
 
     iam::Role,
+
+    s3::Bucket,
+
+    sns::Topic,
 }
 
 /// All types and functions, made once.
@@ -79,6 +85,14 @@ pub fn catalog() -> &'static Arc<Catalog> {
         let functions = FUNCTIONS.iter().map(|f| f.schema()).collect();
         Arc::new(Catalog::new(types, functions))
     })
+}
+
+/// The end of the partition's host names.
+fn dns_suffix(partition: &str) -> &'static str {
+    match partition {
+        "aws-cn" => "amazonaws.com.cn",
+        _ => "amazonaws.com",
+    }
 }
 
 fn resource(token: &str) -> Option<&'static dyn AnyResource> {
