@@ -12,6 +12,8 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import boto3
+import botocore.loaders
+import botocore.session
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,6 +22,9 @@ EMULATORS = ROOT / "tests" / "emulators"
 PRIMARY, STANDBY = "us-east-1", "eu-west-1"
 SUFFIX = "test"
 NAMESPACE = "DR/Database"
+
+# Read once: RDS's model alone takes a large part of a second.
+SERVICE_MODELS = botocore.loaders.create_loader()
 
 accounts = itertools.count(100000000001)
 
@@ -106,8 +111,9 @@ def load(request):
 @pytest.fixture
 def session(monkeypatch):
     """boto3's default session, new for this test, whose answers a test may change."""
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
-    boto3.setup_default_session()
+    core = botocore.session.get_session()
+    core.register_component("data_loader", SERVICE_MODELS)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", boto3.Session(botocore_session=core))
     return boto3.DEFAULT_SESSION
 
 

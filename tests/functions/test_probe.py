@@ -223,16 +223,17 @@ def callable_orchestrator(orchestrator_env, account):
 
 
 def test_three_failures_in_a_row_make_the_orchestrator_promote_the_standby(
-    probe, refused, clock, database, callable_orchestrator
+    probe, refused, clock, database, callable_orchestrator, session
 ):
+    calls = []
+    session.events.register("before-call.lambda.Invoke", lambda **_: calls.append(clock.elapsed))
     configured = settings(
-        probe,
-        REMOTE_ENDPOINT=refused,
-        ORCHESTRATOR_FUNCTION=callable_orchestrator,
-        DURATION_SECONDS="30",
+        probe, REMOTE_ENDPOINT=refused, ORCHESTRATOR_FUNCTION=callable_orchestrator
     )
-    summary = probe.run(configured, clock.remaining(60), probe.Streak(), clock)
-    assert summary["orchestratorCalled"]
+    summary = probe.run(configured, clock.remaining(90), probe.Streak(), clock)
+    assert summary == {"samples": 6, "failures": 6, "orchestratorCalled": True}
+    # After the third sample, and once a minute however long the outage lasts.
+    assert calls == [pytest.approx(20, abs=1)]
 
     deadline = time.monotonic() + 30
     ssm = boto3.client("ssm")
