@@ -70,6 +70,10 @@ pub enum StateError {
     #[error("the state to import has lineage `{found}`, and the stack has `{here}`")]
     Lineage { here: String, found: String },
 
+    /// The state to import is that of another stack or target.
+    #[error("the state to import is that of {found}, and this is {here}")]
+    OtherStack { here: String, found: String },
+
     /// The state to import is older than the one it would replace.
     #[error("the state to import has serial {found}, and the stack has {here}")]
     Older { here: u64, found: u64 },
@@ -125,7 +129,7 @@ impl StateError {
             Self::Unknown { .. } => "this is a bug of drctl: report it with the command that you ran".to_owned(),
             Self::Stopped => "run the command again".to_owned(),
             Self::NoRandom => "run the command again once the system has started up".to_owned(),
-            Self::Lineage { .. } | Self::Older { .. } | Self::Unsound(_) => {
+            Self::Lineage { .. } | Self::OtherStack { .. } | Self::Older { .. } | Self::Unsound(_) => {
                 "`--force` imports it all the same; the present state goes to `backups`".to_owned()
             }
             Self::Exists(_) => "choose another name, or remove that stack first".to_owned(),

@@ -200,13 +200,15 @@ impl Keys {
         &self.ring
     }
 
-    /// These keys, and after them those of another project, as far as `source` opens them.
+    /// These keys, and after them those of another project.
+    ///
+    /// # Errors
+    /// If `source` does not open the others.
     pub(super) fn with_foreign(&self, root: &Path, ring: Ring, source: &Source) -> Result<Self> {
         if ring == *self.ring {
             return Ok(self.clone());
         }
-        // Keys that were only wrapped anew since the export are ours already.
-        let Ok((foreign, _)) = Self::unwrap(root, self.path.clone(), ring, source) else { return Ok(self.clone()) };
+        let (foreign, _) = Self::unwrap(root, self.path.clone(), ring, source)?;
         let open = self.open.iter().chain(foreign.open.iter()).cloned().collect();
         Ok(Self::of((*self.ring).clone(), open, self.path.clone()))
     }

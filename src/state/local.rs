@@ -41,6 +41,7 @@ pub struct Local {
 #[derive(Debug)]
 pub struct Lock {
     pub(super) local: Local,
+    pub(super) owner: Owner,
     held: Held,
 }
 
@@ -65,13 +66,13 @@ pub struct StackSummary {
 }
 
 /// A state as found in the files.
-struct Loaded {
-    state: State,
+pub(super) struct Loaded {
+    pub(super) state: State,
     /// Of the snapshot.
     serial: u64,
     through: u64,
     /// The number of the last entry.
-    n: u64,
+    pub(super) n: u64,
     /// Length of the journal up to its last whole line.
     whole: u64,
 }
@@ -86,8 +87,8 @@ impl Local {
         &self.stack
     }
 
-    pub(super) fn root(&self) -> &Path {
-        &self.root
+    pub fn target(&self) -> &str {
+        &self.target
     }
 
     pub(super) fn beside(&self, stack: &str) -> Self {
@@ -102,7 +103,7 @@ impl Local {
         self.dir().join("state.json")
     }
 
-    fn journal_path(&self) -> PathBuf {
+    pub(super) fn journal_path(&self) -> PathBuf {
         self.dir().join("journal.jsonl")
     }
 
@@ -150,13 +151,13 @@ impl Local {
     /// # Errors
     /// [`StateError::Locked`] with the owner if the time is over.
     pub async fn lock(&self, owner: Owner, timeout: Duration) -> Result<Lock> {
-        let held = Held::take(self.lock_path(), owner, timeout).await?;
-        Ok(Lock { local: self.clone(), held })
+        let held = Held::take(self.lock_path(), owner.clone(), timeout).await?;
+        Ok(Lock { local: self.clone(), owner, held })
     }
 
     /// The journal is read before the snapshot: should a run end in between, the snapshot holds
     /// everything that the journal does.
-    fn read(&self, keys: &Keys) -> Result<Option<Loaded>> {
+    pub(super) fn read(&self, keys: &Keys) -> Result<Option<Loaded>> {
         let journal_path = self.journal_path();
         let journal = files::read(&journal_path)?.unwrap_or_default();
         let found = journal::parse(&journal_path, &journal)?;
@@ -200,7 +201,7 @@ impl Lock {
     /// As [`Local::load`].
     pub async fn session(self, keys: Keys, fresh: State) -> Result<(State, Session)> {
         blocking(move || {
-            let Self { local, held } = self;
+            let Self { local, held, .. } = self;
             files::sweep(&local.dir());
             let loaded = local.read(&keys)?;
             let first = match &loaded {
@@ -663,5 +664,115 @@ mod tests {
         assert_eq!(project.load().await.unwrap(), None);
         assert_eq!(list(root, "twin").unwrap().len(), 1);
         assert_eq!(list(root, "aws").unwrap(), []);
+    }
+
+    #[tokio::test]
+    async fn a_snapshot_that_cannot_be_written_leaves_the_journal_as_the_truth() {
+        let project = Project::new().await;
+        let (mut state, session) = project.session().await;
+        record(&mut state, &session, create("a")).await;
+        let path = project.local().snapshot_path();
+        let aside = path.with_file_name("aside");
+        fs::rename(&path, &aside).unwrap();
+        fs::create_dir(&path).unwrap();
+        let error = session.finish(&state).await.unwrap_err();
+        assert!(matches!(error, StateError::NotCompacted { .. }), "{error}");
+        assert!(error.to_string().starts_with("the state could not be compacted, but nothing is lost"), "{error}");
+        drop(session);
+        fs::remove_dir(&path).unwrap();
+        fs::rename(&aside, &path).unwrap();
+        assert_eq!(project.load().await.unwrap().unwrap(), state);
+        let (state, session) = project.session().await;
+        session.finish(&state).await.unwrap();
+        assert_eq!(fs::metadata(project.local().journal_path()).unwrap().len(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_thousand_steps_write_less_than_five_megabytes() {
+        let project = Project::new().await;
+        let (mut state, session) = project.session().await;
+        let entries: Vec<Entry> = (0..1000).flat_map(|i| create(&i.to_string())).collect();
+        record(&mut state, &session, entries).await;
+        let journal = fs::metadata(project.local().journal_path()).unwrap().len();
+        session.finish(&state).await.unwrap();
+        let snapshot = fs::metadata(project.local().snapshot_path()).unwrap().len();
+        assert!(journal + snapshot < 5_000_000, "{journal} + {snapshot}");
+    }
+
+    /// A legal entry for the state, made of random numbers; `None` if there is none of that sort.
+    fn legal(state: &State, name: u8, sort: u8, text: &str) -> Option<Entry> {
+        let present = state.rows.values().find(|row| row.key.urn.name() == name.to_string());
+        let inputs = Value::Map(Map::from([("a".into(), text.into()), ("b".into(), Value::from(text).secret())]));
+        let fresh = || Box::new(Row { inputs: inputs.clone(), ..row(&name.to_string()) });
+        let begin = |row, op| Some(Entry::Begin { row, op, attempt: text.to_owned() });
+        let Some(present) = present else {
+            return match sort {
+                0..3 => begin(fresh(), Begun::Create),
+                3 => Some(Entry::Put { row: Box::new(Row { id: Some(Id("put".into())), ..*fresh() }) }),
+                4 => Some(Entry::Outputs { outputs: Map::from([(text.to_owned(), inputs)]) }),
+                _ => Some(run()),
+            };
+        };
+        let with_id =
+            |id: &Id| Box::new(Row { id: Some(id.clone()), pending: None, seen: inputs.clone(), ..present.clone() });
+        match (sort, &present.id, &present.pending) {
+            (0, None, _) => begin(fresh(), Begun::Create),
+            (1 | 2, None, Some(_)) => Some(Entry::Made { key: present.key.clone(), id: Id(text.to_owned()) }),
+            (0 | 1, Some(id), Some(_)) => Some(Entry::Done { row: with_id(id) }),
+            (2, Some(_), _) => begin(Box::new(Row { inputs, ..present.clone() }), Begun::Update),
+            (3, Some(_), _) => begin(Box::new(present.clone()), Begun::Delete),
+            (4, _, _) => Some(Entry::Gone { key: present.key.clone() }),
+            (5, _, _) => Some(Entry::Failed { key: present.key.clone(), error: text.to_owned(), settled: true }),
+            (6, _, _) => Some(Entry::Failed { key: present.key.clone(), error: text.to_owned(), settled: false }),
+            (7, Some(id), _) => Some(Entry::Put { row: with_id(id) }),
+            _ => None,
+        }
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::test_runner::Config::with_cases(24))]
+        #[test]
+        fn whatever_happens_a_state_read_is_the_state_that_was_built(
+            steps in proptest::collection::vec((0u8..4, 0u8..8, "[a-z\"\\\\\n\u{e9}$~/]{0,6}", 0u8..10), 1..40)
+        ) {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let project = Project::new().await;
+                let (mut state, mut session) = project.session().await;
+                for (name, sort, text, then) in steps {
+                    let Some(entry) = legal(&state, name, sort, &text) else { continue };
+                    record(&mut state, &session, vec![entry]).await;
+                    match then {
+                        0 => session.finish(&state).await.unwrap(),
+                        1 => {
+                            drop(session);
+                            let (again, next) = project.session().await;
+                            assert_eq!(again, state);
+                            session = next;
+                        }
+                        _ => {}
+                    }
+                    assert_eq!(project.load().await.unwrap().unwrap(), state);
+                }
+            });
+        }
+
+        #[test]
+        fn no_content_of_the_files_makes_reading_panic(
+            snapshot in proptest::option::of("\\PC{0,40}"), journal in "\\PC{0,40}\n?\\PC{0,40}\n?"
+        ) {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let project = Project::new().await;
+                let local = project.local();
+                files::make_dir(&local.dir()).unwrap();
+                if let Some(snapshot) = snapshot {
+                    fs::write(local.snapshot_path(), snapshot).unwrap();
+                }
+                fs::write(local.journal_path(), &journal).unwrap();
+                let read = project.load().await;
+                assert!(read.is_err() || !local.exists());
+            });
+        }
     }
 }
