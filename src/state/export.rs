@@ -63,7 +63,7 @@ fn parse(name: &Path, text: &[u8]) -> Result<Option<Export>> {
     struct Form {
         state: Option<IgnoredAny>,
     }
-    let damaged = |e: serde_json::Error| StateError::damaged(name, Some(e.line()), e.to_string());
+    let damaged = |e: serde_json::Error| StateError::json(name, 1, &e);
     let form: Form = serde_json::from_slice(text).map_err(damaged)?;
     form.state.map(|_| serde_json::from_slice(text).map_err(damaged)).transpose()
 }

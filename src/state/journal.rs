@@ -43,11 +43,11 @@ pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Found> {
     for (number, text) in (1..).zip(bytes[..whole].split_inclusive(|b| *b == b'\n')) {
         if number == 1 {
             gate(path, text, VERSION)?;
-            let head: Head = serde_json::from_slice(text).map_err(|e| damaged(number, e.to_string()))?;
+            let head: Head = serde_json::from_slice(text).map_err(|e| StateError::json(path, number, &e))?;
             found.lineage = Some(head.lineage);
             continue;
         }
-        let line: Line = serde_json::from_slice(text).map_err(|e| damaged(number, e.to_string()))?;
+        let line: Line = serde_json::from_slice(text).map_err(|e| StateError::json(path, number, &e))?;
         match found.lines.last() {
             Some((_, before)) if line.n != before.n + 1 => {
                 return Err(damaged(number, format!("entry {} follows entry {}", line.n, before.n)));
@@ -264,7 +264,8 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use std::fs::OpenOptions;
     use std::time::Duration;

@@ -31,8 +31,9 @@ const ABOUT: &[u8] = b"drctl data key v1";
 const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
-/// A damaged file must not make us fill the memory.
+/// A damaged file must not make us fill the memory or wait for an hour.
 const MOST_MEMORY_KIB: u32 = 1024 * 1024;
+const MOST_PASSES: u32 = 100;
 
 type DataKey = Zeroizing<[u8; 32]>;
 
@@ -224,8 +225,7 @@ impl Ring {
     fn read(path: &Path) -> Result<Option<Self>> {
         let Some(bytes) = files::read(path)? else { return Ok(None) };
         super::v1::gate(path, &bytes, VERSION)?;
-        let ring: Self =
-            serde_json::from_slice(&bytes).map_err(|e| StateError::damaged(path, Some(e.line()), e.to_string()))?;
+        let ring: Self = serde_json::from_slice(&bytes).map_err(|e| StateError::json(path, 1, &e))?;
         Ok(Some(ring))
     }
 
@@ -270,7 +270,7 @@ impl Wrapper {
             Self::Passphrase(passphrase) => {
                 let mut salt = [0; 16];
                 getrandom::fill(&mut salt).map_err(|_| StateError::NoRandom)?;
-                let outer = derive(passphrase, &salt, MEMORY_KIB, PASSES, LANES).ok_or(StateError::WrongPassphrase)?;
+                let outer = derive(passphrase, &salt, MEMORY_KIB, PASSES, LANES)?;
                 Wrapping::Passphrase {
                     salt: BASE64.encode(salt),
                     memory_kib: MEMORY_KIB,
@@ -292,7 +292,7 @@ impl Wrapper {
     fn unwrap_one(&self, wrapping: &Wrapping) -> Option<DataKey> {
         let (outer, sealed) = match (self, wrapping) {
             (Self::Passphrase(passphrase), Wrapping::Passphrase { salt, memory_kib, passes, lanes, sealed }) => {
-                (derive(passphrase, &BASE64.decode(salt).ok()?, *memory_kib, *passes, *lanes)?, sealed)
+                (derive(passphrase, &BASE64.decode(salt).ok()?, *memory_kib, *passes, *lanes).ok()?, sealed)
             }
             (Self::KeyFile(outer), Wrapping::KeyFile { sealed }) => (outer.clone(), sealed),
             _ => return None,
@@ -309,16 +309,17 @@ impl Wrapper {
     }
 }
 
-fn derive(passphrase: &str, salt: &[u8], memory_kib: u32, passes: u32, lanes: u32) -> Option<DataKey> {
-    if memory_kib > MOST_MEMORY_KIB || passes > 100 {
-        return None;
+fn derive(passphrase: &str, salt: &[u8], memory_kib: u32, passes: u32, lanes: u32) -> Result<DataKey> {
+    let failed = |e: argon2::Error| StateError::Derive(e.to_string());
+    if memory_kib > MOST_MEMORY_KIB || passes > MOST_PASSES {
+        return Err(StateError::Derive("it would take far too long".to_owned()));
     }
-    let params = Params::new(memory_kib, passes, lanes, Some(32)).ok()?;
+    let params = Params::new(memory_kib, passes, lanes, Some(32)).map_err(failed)?;
     let mut key = Zeroizing::new([0; 32]);
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
         .hash_password_into(passphrase.as_bytes(), salt, key.as_mut_slice())
-        .ok()?;
-    Some(key)
+        .map_err(failed)?;
+    Ok(key)
 }
 
 fn random() -> Result<DataKey> {

@@ -564,7 +564,7 @@ mod tests {
         assert!(!project.local().exists());
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_second_run_waits_for_the_first_and_goes_on_from_its_state() {
         let project = Project::new().await;
         let (mut state, session) = project.session().await;

@@ -193,8 +193,7 @@ pub(super) fn gate(path: &Path, bytes: &[u8], reads: u32) -> Result<()> {
     struct Versioned {
         version: u32,
     }
-    let Versioned { version: found } =
-        serde_json::from_slice(bytes).map_err(|e| StateError::damaged(path, Some(e.line()), e.to_string()))?;
+    let Versioned { version: found } = serde_json::from_slice(bytes).map_err(|e| StateError::json(path, 1, &e))?;
     if found > reads { Err(StateError::Newer { path: path.to_owned(), found, reads }) } else { Ok(()) }
 }
 
@@ -239,7 +238,7 @@ impl Snapshot {
     /// If the bytes are of a later format, or no snapshot.
     pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Self> {
         gate(path, bytes, VERSION)?;
-        serde_json::from_slice(bytes).map_err(|e| StateError::damaged(path, Some(e.line()), e.to_string()))
+        serde_json::from_slice(bytes).map_err(|e| StateError::json(path, 1, &e))
     }
 
     pub(super) fn into_state(self, path: &Path, seal: &Seal<'_>) -> Result<State> {
