@@ -14,6 +14,9 @@ pub const KEPT: usize = 10;
 ///
 /// It becomes another name of the same file, so it costs no writing; the next snapshot is a new file.
 pub(super) fn keep(path: &Path, serial: u64, through: u64) -> Result<()> {
+    if !path.exists() {
+        return Ok(());
+    }
     let dir = path.with_file_name("backups");
     files::make_dir(&dir)?;
     let name = format!("{serial:08}-{through:010}");

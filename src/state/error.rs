@@ -128,7 +128,10 @@ impl StateError {
             }
             Self::Io { .. } => "make the path readable and writable for you and run the command again".to_owned(),
             Self::Newer { .. } => "update drctl".to_owned(),
-            Self::Damaged { .. } | Self::Replay { .. } | Self::Sealed { .. } => {
+            Self::Sealed { .. } => "bring `keys.json` and `key` in `.drctl` back if they were lost or exchanged, else an \
+                 earlier state from `backups` with `drctl stack import`"
+                .to_owned(),
+            Self::Damaged { .. } | Self::Replay { .. } => {
                 "bring back an earlier state from the directory `backups` beside it with `drctl stack import`, then run \
                  `drctl refresh`"
                     .to_owned()

@@ -84,9 +84,17 @@ pub(super) fn sweep(dir: &Path) {
     }
 }
 
+/// Makes a name in a directory outlast a power failure.
+#[cfg(unix)]
 fn sync_dir_of(path: &Path) -> Result<()> {
     let dir = dir_of(path);
     File::open(dir).and_then(|d| d.sync_all()).map_err(StateError::io("sync the directory", dir))
+}
+
+/// Elsewhere a directory cannot be opened, and names are durable with the file.
+#[cfg(not(unix))]
+fn sync_dir_of(_: &Path) -> Result<()> {
+    Ok(())
 }
 
 fn dir_of(path: &Path) -> &Path {

@@ -35,11 +35,10 @@ pub(super) struct Found {
 /// of, and is dropped.
 ///
 /// # Errors
-/// If any other line is not what drctl writes, or a line is missing.
+/// If any other line is not what drctl writes.
 pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Found> {
     let whole = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |end| end + 1);
     let mut found = Found { lineage: None, lines: Vec::new(), whole: whole as u64 };
-    let damaged = |line: usize, why: String| StateError::damaged(path, Some(line), why);
     for (number, text) in (1..).zip(bytes[..whole].split_inclusive(|b| *b == b'\n')) {
         if number == 1 {
             gate(path, text, VERSION)?;
@@ -47,15 +46,26 @@ pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Found> {
             found.lineage = Some(head.lineage);
             continue;
         }
-        let line: Line = serde_json::from_slice(text).map_err(|e| StateError::json(path, number, &e))?;
-        match found.lines.last() {
-            Some((_, before)) if line.n != before.n + 1 => {
-                return Err(damaged(number, format!("entry {} follows entry {}", line.n, before.n)));
-            }
-            _ => found.lines.push((number, line)),
-        }
+        found.lines.push((number, serde_json::from_slice(text).map_err(|e| StateError::json(path, number, &e))?));
     }
     Ok(found)
+}
+
+impl Found {
+    /// The entries after the one of number `through`, which none may be missing of.
+    pub(super) fn after(self, path: &Path, through: u64) -> Result<Vec<Happened>> {
+        let mut last = through;
+        let mut entries = Vec::with_capacity(self.lines.len());
+        for (number, line) in self.lines.into_iter().filter(|(_, line)| line.n > through) {
+            if line.n != last + 1 {
+                let why = format!("entry {} follows entry {last}", line.n);
+                return Err(StateError::damaged(path, Some(number), why));
+            }
+            last = line.n;
+            entries.push(line.entry);
+        }
+        Ok(entries)
+    }
 }
 
 /// The one who writes to the files of a stack during a run.
@@ -119,12 +129,14 @@ impl Writer {
         let entries = entries.iter().map(|e| Happened::of(e, seal)).collect::<Result<Vec<_>>>()?;
         let (ticket, promise) = oneshot::channel();
         let mut queue = locked(&self.shared.queue);
-        for entry in entries {
-            queue.n += 1;
-            let n = queue.n;
-            serde_json::to_writer(&mut queue.bytes, &Line { n, entry }).map_err(|e| Error::bug(e.to_string()))?;
-            queue.bytes.push(b'\n');
+        let mut bytes = Vec::new();
+        let last = queue.n + entries.len() as u64;
+        for (n, entry) in (queue.n + 1..).zip(entries) {
+            serde_json::to_writer(&mut bytes, &Line { n, entry }).map_err(|e| Error::bug(e.to_string()))?;
+            bytes.push(b'\n');
         }
+        queue.n = last;
+        queue.bytes.append(&mut bytes);
         queue.tickets.push(ticket);
         if !std::mem::replace(&mut queue.served, true) {
             let shared = Arc::clone(&self.shared);

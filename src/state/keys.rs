@@ -153,7 +153,8 @@ impl Keys {
         Self { ring: Arc::new(ring), ciphers, path, open: open.into() }
     }
 
-    /// Wraps the data keys by another source and forgets all earlier wrappings.
+    /// Wraps the data keys by another source and forgets all earlier wrappings. A key file stays where
+    /// it is, for exports made with it. If a passphrase became known, [`Keys::rotate`] too.
     ///
     /// # Errors
     /// If a file cannot be written; then the earlier wrappings still hold.

@@ -175,20 +175,15 @@ impl Local {
             return Err(StateError::damaged(&journal_path, Some(1), "it belongs to a state of another lineage"));
         }
         let (serial, through) = (snapshot.serial, snapshot.through);
-        if let Some((line, first)) = found.lines.first()
-            && first.n > through + 1
-        {
-            let why = format!("entry {} follows entry {through} of `state.json`", first.n);
-            return Err(StateError::damaged(&journal_path, Some(*line), why));
-        }
         let lineage = snapshot.lineage.clone();
         let seal = keys.seal(&lineage);
-        let n = found.lines.last().map_or(through, |(_, last)| last.n.max(through));
-        let news = found.lines.into_iter().filter(|(_, line)| line.n > through);
-        let entries = news.map(|(_, line)| line.entry.open(&seal)).collect::<Result<Vec<_>>>()?;
+        let whole = found.whole;
+        let entries = found.after(&journal_path, through)?;
+        let n = through + entries.len() as u64;
+        let entries = entries.into_iter().map(|entry| entry.open(&seal)).collect::<Result<Vec<_>>>()?;
         let state = replay(snapshot.into_state(&path, &seal)?, entries)
             .map_err(|e| StateError::Replay { path: journal_path, source: Box::new(e) })?;
-        Ok(Some(Loaded { state, serial, through, n, whole: found.whole }))
+        Ok(Some(Loaded { state, serial, through, n, whole }))
     }
 }
 

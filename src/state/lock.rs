@@ -36,7 +36,7 @@ pub struct Owner {
     pub pid: u32,
     /// The id of the run.
     pub run: String,
-    /// `up --stack prod`.
+    /// `up --stack prod`, without values of config, which may be secret.
     pub command: String,
     pub since: Timestamp,
     /// When the process was last known to run, to ten seconds.
@@ -236,7 +236,8 @@ mod tests {
         let path = dir.path().join("lock");
         let first = Held::take(path.clone(), owner("one"), Duration::ZERO).await.unwrap();
         let second = tokio::spawn(Held::take(path, owner("two"), Duration::from_secs(60)));
-        tokio::task::yield_now().await;
+        tokio::time::sleep(POLL * 3).await;
+        assert!(!second.is_finished());
         drop(first);
         second.await.unwrap().unwrap();
     }
