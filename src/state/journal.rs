@@ -13,10 +13,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-use crate::engine::error::Error;
+use crate::engine::error::{Error, Kind};
 use crate::engine::journal::Entry;
 use crate::state::error::{Result, StateError};
 use crate::state::files;
+use crate::state::local::blocking;
 use crate::state::lock::Held;
 use crate::state::seal::Seal;
 use crate::state::v1::{Happened, Head, Line, VERSION, gate};
@@ -162,7 +163,7 @@ impl Writer {
     /// journal.
     pub(super) async fn compact(&self, snapshot: Vec<u8>, serial: u64, through: u64) -> Result<()> {
         let shared = Arc::clone(&self.shared);
-        super::local::blocking(move || shared.compact(&snapshot, serial, through)).await
+        blocking(move || shared.compact(&snapshot, serial, through)).await
     }
 }
 
@@ -209,7 +210,7 @@ impl Shared {
             }
             (Err(_), Err(source)) => {
                 let error = StateError::NotWritten { journal, source: Box::new(source) };
-                settle(tickets, Err(Error::new(crate::engine::error::Kind::Invalid, error.to_string())));
+                settle(tickets, Err(Error::new(Kind::Invalid, error.to_string())));
                 Err(error)
             }
         }

@@ -15,7 +15,9 @@ use zeroize::Zeroizing;
 
 use crate::state::error::{Result, StateError};
 use crate::state::files;
+use crate::state::local::blocking;
 use crate::state::seal::{Cipher, Seal};
+use crate::state::v1::{gate, pretty};
 
 /// Holds a passphrase.
 pub const PASSPHRASE: &str = "DRCTL_PASSPHRASE";
@@ -181,11 +183,10 @@ impl Keys {
     pub async fn rotate(&self, root: &Path, source: Source) -> Result<Self> {
         let (root, path) = (root.to_owned(), self.path.clone());
         blocking(move || {
-            let ring = Ring::read(&path)?.ok_or_else(|| StateError::damaged(&path, None, "it vanished"))?;
+            let mut ring = Ring::read(&path)?.ok_or_else(|| StateError::damaged(&path, None, "it vanished"))?;
             // Only a source that opens the old keys may wrap the new one: one source must open all.
             Self::unwrap(&root, path.clone(), ring.clone(), &source)?;
             let (wrapper, _) = Wrapper::make(&root, &source)?;
-            let mut ring = ring;
             ring.keys.insert(0, Wrapped { wrappings: vec![wrapper.wrap(&random()?)?] });
             files::replace(&path, &ring.bytes())?;
             Ok(Self::unwrap(&root, path, ring, &source)?.0)
@@ -225,13 +226,13 @@ impl fmt::Debug for Keys {
 impl Ring {
     fn read(path: &Path) -> Result<Option<Self>> {
         let Some(bytes) = files::read(path)? else { return Ok(None) };
-        super::v1::gate(path, &bytes, VERSION)?;
+        gate(path, &bytes, VERSION)?;
         let ring: Self = serde_json::from_slice(&bytes).map_err(|e| StateError::json(path, 1, &e))?;
         Ok(Some(ring))
     }
 
     fn bytes(&self) -> Vec<u8> {
-        super::v1::pretty(self)
+        pretty(self)
     }
 
     fn wrappings(&self) -> impl Iterator<Item = &Wrapping> {
@@ -327,10 +328,6 @@ fn random() -> Result<DataKey> {
     let mut key = Zeroizing::new([0; 32]);
     getrandom::fill(key.as_mut_slice()).map_err(|_| StateError::NoRandom)?;
     Ok(key)
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    super::local::blocking(work).await
 }
 
 impl fmt::Display for Notice {

@@ -63,6 +63,8 @@ pub struct StackSummary {
     /// A run ended without its compaction, or goes on.
     pub unfinished: bool,
     pub locked_by: Option<Owner>,
+    /// Why the snapshot cannot be read; then the numbers above are 0.
+    pub unreadable: Option<String>,
 }
 
 /// A state as found in the files.
@@ -287,10 +289,10 @@ pub fn replay(mut state: State, entries: impl IntoIterator<Item = Entry>) -> Res
     Ok(state)
 }
 
-/// The stacks of a target, by name.
+/// The stacks of a target, by name; damaged ones too.
 ///
 /// # Errors
-/// If a file cannot be read, is damaged or of a later format.
+/// If a file or the directory cannot be opened.
 pub fn list(root: &Path, target: &str) -> Result<Vec<StackSummary>> {
     let dir = target_dir(root, target);
     let entries = match fs::read_dir(&dir) {
@@ -309,12 +311,16 @@ pub fn list(root: &Path, target: &str) -> Result<Vec<StackSummary>> {
         }
         let path = local.snapshot_path();
         let Some(bytes) = files::read(&path)? else { continue };
-        let snapshot = Snapshot::parse(&path, &bytes)?;
+        let (serial, resources, unreadable) = match Snapshot::parse(&path, &bytes) {
+            Ok(snapshot) => (snapshot.serial, snapshot.rows.len(), None),
+            Err(error) => (0, 0, Some(error.to_string())),
+        };
         stacks.push(StackSummary {
-            serial: snapshot.serial,
-            resources: snapshot.rows.len(),
+            serial,
+            resources,
             unfinished: fs::metadata(local.journal_path()).is_ok_and(|m| m.len() > 0),
             locked_by: lock::holder(&local.lock_path()),
+            unreadable,
             stack,
         });
     }
@@ -550,6 +556,67 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_journal_without_its_snapshot_or_of_another_state_is_damage() {
+        let project = Project::new().await;
+        let (mut state, session) = project.session().await;
+        record(&mut state, &session, create("a")).await;
+        drop(session);
+        let path = project.local().snapshot_path();
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, text.replace(": \"lineage\"", ": \"other\"")).unwrap();
+        let error = project.load().await.unwrap_err();
+        assert!(
+            error.to_string().ends_with("is damaged in line 1: it belongs to a state of another lineage"),
+            "{error}"
+        );
+        fs::remove_file(&path).unwrap();
+        let error = project.load().await.unwrap_err();
+        assert!(error.to_string().ends_with("there is no `state.json` that it goes on from"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn an_entry_that_cannot_have_happened_is_named_with_what_to_do() {
+        let project = Project::new().await;
+        let (_, session) = project.session().await;
+        session.append(vec![Entry::Gone { key: row("a").key }]).await.unwrap();
+        let error = project.load().await.unwrap_err();
+        assert!(matches!(error, StateError::Replay { .. }), "{error}");
+        assert!(error.hint().contains("`drctl stack import`"));
+    }
+
+    #[tokio::test]
+    async fn a_value_that_is_not_known_stops_the_append_and_nothing_is_written() {
+        let project = Project::new().await;
+        let (mut state, session) = project.session().await;
+        record(&mut state, &session, create("a")).await;
+        let unknown = Row { seen: Value::Unknown, ..row("b") };
+        let error = session.append(vec![run(), Entry::Put { row: Box::new(unknown) }]).await.unwrap_err();
+        assert_eq!(error.kind, crate::engine::error::Kind::Bug);
+        assert_eq!(project.load().await.unwrap().unwrap(), state);
+        record(&mut state, &session, create("c")).await;
+        assert_eq!(project.load().await.unwrap().unwrap(), state);
+    }
+
+    #[tokio::test]
+    async fn a_replacement_is_stored_before_those_that_need_it() {
+        let project = Project::new().await;
+        let (mut state, session) = project.session().await;
+        record(&mut state, &session, create("a")).await;
+        let needs = vec![row("a").key.urn];
+        let child = Row { id: Some(Id("x".into())), needs, ..row("b") };
+        let newer = Row { id: Some(Id("y".into())), ..row("a") };
+        let newer = Row { key: Key { generation: 1, ..newer.key.clone() }, ..newer };
+        let puts = [child, newer].map(|row| Entry::Put { row: Box::new(row) });
+        record(&mut state, &session, puts.into()).await;
+        record(&mut state, &session, vec![Entry::Gone { key: row("a").key }]).await;
+        assert_eq!(state.rows[0].key.urn.name(), "b");
+        session.finish(&state).await.unwrap();
+        let stored = project.load().await.unwrap().unwrap();
+        assert_eq!(stored, state);
+        assert_eq!(crate::state::lint(&stored), []);
+    }
+
+    #[tokio::test]
     async fn a_session_that_writes_nothing_leaves_no_state() {
         let project = Project::new().await;
         let (state, session) = project.session().await;
@@ -574,17 +641,16 @@ mod tests {
     async fn every_end_of_a_run_keeps_the_snapshot_before_it() {
         let project = Project::new().await;
         let (mut state, session) = project.session().await;
-        for i in 0..KEPT_AND_MORE {
+        for i in 0..backup::KEPT + 3 {
             record(&mut state, &session, vec![run()]).await;
             record(&mut state, &session, create(&i.to_string())).await;
             session.finish(&state).await.unwrap();
         }
         let backups = project.local().backups().unwrap();
-        assert_eq!(backups.len(), crate::state::KEPT);
+        assert_eq!(backups.len(), backup::KEPT);
         let newest = Snapshot::parse(&backups[0], &fs::read(&backups[0]).unwrap()).unwrap();
         assert_eq!(newest.serial, state.serial - 1);
     }
-    const KEPT_AND_MORE: usize = crate::state::KEPT + 3;
 
     #[cfg(unix)]
     #[tokio::test]
@@ -625,7 +691,7 @@ mod tests {
     async fn appends_at_the_same_time_all_become_durable_in_the_order_put() {
         let project = Project::new().await;
         let (mut state, session) = project.session().await;
-        let session = Arc::new(session);
+        let session: Arc<dyn Journal> = Arc::new(session);
         let entries: Vec<Vec<Entry>> = (0..50).map(|i| create(&i.to_string())).collect();
         let tickets: Vec<_> = entries.iter().map(|e| session.append(e.clone())).collect();
         for ticket in futures::future::join_all(tickets).await {
@@ -654,6 +720,8 @@ mod tests {
         session.finish(&state).await.unwrap();
         drop(session);
         assert_eq!(list(root, "twin").unwrap()[1].resources, 1);
+        fs::write(other.snapshot_path(), "{}").unwrap();
+        assert!(list(root, "twin").unwrap()[0].unreadable.as_ref().unwrap().contains("missing field `version`"));
         let lock = project.local().lock(Owner::here("three", "stack rm"), Duration::ZERO).await.unwrap();
         lock.remove().await.unwrap();
         assert_eq!(project.load().await.unwrap(), None);
