@@ -18,8 +18,9 @@
 //!   where "not found" is an answer, as in reads and deletions.
 //! - `create` makes one call and sends `cx.tags(&self.tags)`. If the answer shows the resource it
 //!   returns `Made::seen`. Settings that need a call of their own are left to `update`.
-//! - `update` and `delete` make the next call that `live` asks for and return at once. They never
-//!   wait, and tags are `retag`'s business.
+//! - `update` makes the calls that `live` asks for, as far as they need no wait in between, and
+//!   returns `Started`; `More` if another round must follow. `delete` likewise. They never wait or
+//!   poll, and tags are `retag`'s business.
 //! - `find` looks by what `FACTS.found_by` says. With anything but `FoundBy::Token` the clients of
 //!   `create` do not repeat a call that may have had an effect.
 //! - Errors need no text: `?` names operation, code and request. A new code goes to `error.rs`, a

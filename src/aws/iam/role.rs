@@ -138,7 +138,6 @@ impl Resource for Role {
         if !self.assume_role_policy.same(&old.assume_role_policy) {
             let policy = self.assume_role_policy.as_str();
             iam.update_assume_role_policy().role_name(&id.0).policy_document(policy).send().await?;
-            return Ok(Next::More("setting who may take on the role"));
         }
         if self.description != old.description || self.max_session_duration != old.max_session_duration {
             iam.update_role()
@@ -147,7 +146,6 @@ impl Resource for Role {
                 .max_session_duration(self.max_session_duration)
                 .send()
                 .await?;
-            return Ok(Next::More("setting attributes"));
         }
         if self.permissions_boundary != old.permissions_boundary {
             match &self.permissions_boundary {
@@ -158,7 +156,6 @@ impl Resource for Role {
                     iam.delete_role_permissions_boundary().role_name(&id.0).send().await?;
                 }
             }
-            return Ok(Next::More("setting the boundary"));
         }
         if let Some(wanted) = &self.inline_policies {
             change_inline(id, old.inline_policies.as_deref().unwrap_or_default(), wanted, cx).await?;
