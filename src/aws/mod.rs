@@ -4,7 +4,7 @@
 //!
 //! 1. Write `<service>/<type>.rs`; `ec2/subnet.rs` is the model. A struct of inputs, a struct of
 //!    outputs, an `impl Resource`. Fields in the order of their names, builder calls and reads in
-//!    the order of the fields, so that a missing line shows.
+//!    the order of the fields, so that a missing line shows. `prelude` holds what all of them use.
 //! 2. Add `mod <type>; pub use <type>::<Type>;` to the service's `mod.rs`, and `<service>::<Type>,`
 //!    to `registry!` below. A new service also adds its line to `clients!` in `clients.rs`.
 //! 3. Inputs that are left out on purpose get a line in `left_out.rs`.
@@ -36,6 +36,7 @@ pub mod error;
 mod invoke;
 mod lane;
 mod left_out;
+mod prelude;
 mod provider;
 mod repeat;
 mod settle;

@@ -1,18 +1,8 @@
 use aws_sdk_ec2::types::{self as sdk, HostnameType, ResourceType, SubnetState};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use super::{any_of, arn, flag, mine, retag, tagged, tags_from};
-use crate::aws::delta::changed;
-use crate::aws::error::OrNone;
-use crate::aws::{Cx, Tags, in_order};
-use crate::engine::error::{Result, need};
-use crate::engine::resource::{
-    Facts, FoundBy, IdForm, Limits, Live, Made, Next, Permissions, Resource, Retag, Seen, Takes, Want, Where,
-};
+use crate::aws::prelude::*;
 use crate::engine::rules::{computed, exclusive, form, needs, one_of, refers, replace, write_only};
-use crate::engine::urn::Id;
-use crate::engine::value::Value;
 
 /// A range of IP addresses of a VPC, in one availability zone.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]

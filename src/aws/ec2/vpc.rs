@@ -2,20 +2,10 @@ use std::collections::HashMap;
 
 use aws_sdk_ec2::types::{self as sdk, AttributeBooleanValue, ResourceType, Tenancy, VpcAttributeName, VpcTenancy};
 use futures::try_join;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use super::{any_of, arn, filter, flag, mine, retag, tagged, tags_from};
-use crate::aws::delta::changed;
-use crate::aws::error::OrNone;
-use crate::aws::{Cx, Tags, each, in_order};
-use crate::engine::error::{Error, Result, need};
-use crate::engine::resource::{
-    Facts, FoundBy, IdForm, Live, Made, Next, Permissions, Resource, Retag, Seen, Takes, Want, Where,
-};
+use crate::aws::prelude::*;
 use crate::engine::rules::{computed, exclusive, form, needs, one_of, replace, write_only};
-use crate::engine::urn::Id;
-use crate::engine::value::Value;
 
 /// A private network in one region.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]

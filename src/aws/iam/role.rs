@@ -1,21 +1,10 @@
 use std::collections::BTreeMap;
 
 use futures::try_join;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use super::{document, tagged, tags_from};
-use crate::aws::delta::only_in;
-use crate::aws::error::OrNone;
-use crate::aws::{Cx, Tags, each, tags};
-use crate::engine::document::Document;
-use crate::engine::error::{Result, need};
-use crate::engine::resource::{
-    Facts, FoundBy, IdForm, Live, Made, Next, Permissions, Resource, Retag, Scope, Seen, Takes, Want, Where,
-};
+use crate::aws::prelude::*;
 use crate::engine::rules::{auto_name, computed, forced, refers, replace, unordered, write_only};
-use crate::engine::urn::Id;
-use crate::engine::value::Value;
 
 /// An identity with rights that services and users may take on.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]

@@ -1,18 +1,7 @@
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
 use super::{tagged, tags_of};
-use crate::aws::error::OrNone;
-use crate::aws::{Cx, Tags, each, tags};
+use crate::aws::prelude::*;
 use crate::engine::alike::Alike;
-use crate::engine::document::Document;
-use crate::engine::error::{Error, Result, need};
-use crate::engine::resource::{
-    Facts, FoundBy, IdForm, Live, Made, Next, Permissions, Resource, Retag, Seen, Takes, Want, Where,
-};
 use crate::engine::rules::{alike, auto_name, computed, one_of, refers, replace};
-use crate::engine::urn::Id;
-use crate::engine::value::Value;
 
 /// A channel that passes messages on to its subscribers.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
