@@ -116,12 +116,19 @@ impl<'a> Life<'a> {
         let changes: Vec<String> = plan
             .steps
             .iter()
-            .flat_map(|s| s.changes.iter().map(|c| format!("{}.{}: {} → {}", s.key.urn.name(), c.path, c.before, c.after)))
+            .flat_map(|s| {
+                s.changes.iter().map(|c| format!("{}.{}: {} → {}", s.key.urn.name(), c.path, c.before, c.after))
+            })
             .collect();
         Err(format!("{what}: the preview after it is not empty: {:?} {}", steps(&plan), changes.join(", ")))
     }
 
-    async fn expect_steps(&mut self, inputs: &Map<String, Json>, expected: &[&str], change: &Map<String, Json>) -> Result {
+    async fn expect_steps(
+        &mut self,
+        inputs: &Map<String, Json>,
+        expected: &[&str],
+        change: &Map<String, Json>,
+    ) -> Result {
         let plan = self.stage.preview(&self.case.program(inputs, None)).await.map_err(|p| told(&p))?;
         let found = steps(&plan);
         if found == expected { Ok(()) } else { Err(format!("{} plans {found:?}", json!(change))) }

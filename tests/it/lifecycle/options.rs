@@ -6,7 +6,9 @@ use crate::support::stage::steps;
 #[tokio::test(start_paused = true)]
 async fn ignored_changes_keep_the_old_value() {
     let mut t = Theatre::new();
-    let program = |size: u32| format!("a: {{type: test:Thing, options: {{ignoreChanges: [size]}}, properties: {{size: {size}}}}}");
+    let program = |size: u32| {
+        format!("a: {{type: test:Thing, options: {{ignoreChanges: [size]}}, properties: {{size: {size}}}}}")
+    };
     t.up(&program(1)).await;
     assert!(t.preview(&program(2)).await.is_empty());
 }
@@ -27,7 +29,8 @@ async fn what_goes_with_another_resource_is_not_deleted_by_a_call() {
     t.up("
 a: {type: test:Thing}
 b: {type: test:Loose, options: {deletedWith: '${a}'}}
-").await;
+")
+        .await;
     t.changes();
     t.destroy().await;
     let calls = t.changes();
@@ -41,7 +44,8 @@ async fn depends_on_orders_without_a_reference() {
     t.up("
 b: {type: test:Named, properties: {name: b}, options: {dependsOn: ['${a}']}}
 a: {type: test:Slow, properties: {name: a}}
-").await;
+")
+        .await;
     let calls = t.changes();
     assert!(calls[0].contains("Slow") && calls[1].contains("Named"), "{calls:?}");
 }
@@ -73,10 +77,14 @@ async fn a_custom_timeout_ends_the_wait_and_says_what_it_waited_for() {
 #[tokio::test(start_paused = true)]
 async fn a_resource_is_replaced_with_another_one() {
     let mut t = Theatre::new();
-    let program = |size: u32| format!("
+    let program = |size: u32| {
+        format!(
+            "
 a: {{type: test:Thing, options: {{replaceOnChanges: [size]}}, properties: {{size: {size}}}}}
 b: {{type: test:Thing, options: {{replaceWith: ['${{a}}']}}}}
-");
+"
+        )
+    };
     t.up(&program(1)).await;
     let report = t.up(&program(2)).await;
     assert_eq!(report.plan.summary().replace, 2);

@@ -28,7 +28,10 @@ async fn the_override_lifts_each_protection_as_a_step_before_anything_is_deleted
     t.stage.settings.override_protection = true;
     let report = t.destroy().await;
     let planned = steps(&report.plan);
-    assert!(planned.contains(&"lift deletionProtection a".into()) && planned.contains(&"disable r".into()), "{planned:?}");
+    assert!(
+        planned.contains(&"lift deletionProtection a".into()) && planned.contains(&"disable r".into()),
+        "{planned:?}"
+    );
     let calls = t.changes();
     let first_delete = calls.iter().position(|c| c.starts_with("delete")).unwrap();
     assert!(calls[..first_delete].iter().filter(|c| c.starts_with("update")).count() == 2, "{calls:?}");

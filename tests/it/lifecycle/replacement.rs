@@ -6,10 +6,14 @@ use crate::support::stage::steps;
 #[tokio::test(start_paused = true)]
 async fn an_automatic_name_lets_the_new_half_come_first() {
     let mut t = Theatre::new();
-    let program = |zone: &str| format!("
+    let program = |zone: &str| {
+        format!(
+            "
 a: {{type: test:Thing, options: {{replaceOnChanges: [size]}}, properties: {{size: {zone}}}}}
 b: {{type: test:Child, properties: {{thingId: '${{a.id}}'}}}}
-");
+"
+        )
+    };
     t.up(&program("1")).await;
     t.changes();
     let report = t.up(&program("2")).await;
@@ -25,9 +29,11 @@ b: {{type: test:Child, properties: {{thingId: '${{a.id}}'}}}}
 #[tokio::test(start_paused = true)]
 async fn an_explicit_name_makes_room_first() {
     let mut t = Theatre::new();
-    let program = |region: &str, note: &str| format!("
+    let program = |region: &str, note: &str| {
+        format!("
 a: {{type: test:Slow, region: {region}, options: {{replaceOnChanges: [size]}}, properties: {{name: fixed, size: {note}}}}}
-");
+")
+    };
     t.up(&program("primary", "1")).await;
     t.changes();
     t.up(&program("primary", "2")).await;
@@ -38,16 +44,22 @@ a: {{type: test:Slow, region: {region}, options: {{replaceOnChanges: [size]}}, p
 #[tokio::test(start_paused = true)]
 async fn a_dependent_that_cannot_outlive_a_delete_first_replacement_goes_before_it() {
     let mut t = Theatre::new();
-    let program = |size: u32| format!("
+    let program = |size: u32| {
+        format!(
+            "
 a: {{type: test:Thing, options: {{deleteBeforeReplace: true, replaceOnChanges: [size]}}, properties: {{size: {size}}}}}
 b: {{type: test:Child, properties: {{thingId: '${{a.id}}'}}}}
-");
+"
+        )
+    };
     t.up(&program(1)).await;
     t.changes();
     t.up(&program(2)).await;
     let calls = t.changes();
-    let what: Vec<String> =
-        calls.iter().map(|c| format!("{} {}", c.split(' ').next().unwrap(), if c.contains("Thing") { "a" } else { "b" })).collect();
+    let what: Vec<String> = calls
+        .iter()
+        .map(|c| format!("{} {}", c.split(' ').next().unwrap(), if c.contains("Thing") { "a" } else { "b" }))
+        .collect();
     assert_eq!(what, ["delete b", "delete a", "create a", "create b"], "{calls:?}");
     assert!(t.preview(&program(2)).await.is_empty());
 }
@@ -55,10 +67,14 @@ b: {{type: test:Child, properties: {{thingId: '${{a.id}}'}}}}
 #[tokio::test(start_paused = true)]
 async fn a_user_that_can_be_updated_moves_to_the_new_half_before_the_old_one_goes() {
     let mut t = Theatre::new();
-    let program = |size: u32| format!("
+    let program = |size: u32| {
+        format!(
+            "
 a: {{type: test:Thing, options: {{replaceOnChanges: [size]}}, properties: {{size: {size}}}}}
 b: {{type: test:Loose, properties: {{thingId: '${{a.id}}'}}}}
-");
+"
+        )
+    };
     t.up(&program(1)).await;
     t.changes();
     t.up(&program(2)).await;
@@ -82,7 +98,9 @@ async fn an_old_half_whose_deletion_failed_is_deleted_by_the_next_up() {
     use drctl::engine::error::Kind;
     use drctl::twin::{Calls, Fault, Operation};
     let mut t = Theatre::new();
-    let program = |size: u32| format!("a: {{type: test:Thing, options: {{replaceOnChanges: [size]}}, properties: {{size: {size}}}}}");
+    let program = |size: u32| {
+        format!("a: {{type: test:Thing, options: {{replaceOnChanges: [size]}}, properties: {{size: {size}}}}}")
+    };
     t.up(&program(1)).await;
     t.twin.faults().strike(Calls::to(Operation::Delete), 1, Fault::Fails(Kind::Invalid));
     t.try_up(&program(2)).await;

@@ -37,7 +37,10 @@ async fn a_changed_input_is_updated_in_place() {
     t.up(TWO).await;
     let report = t.up(&TWO.replace("size: 1", "size: 2")).await;
     assert_eq!(steps(&report.plan), ["update a"]);
-    assert_eq!(report.plan.steps.iter().flat_map(|s| &s.changes).map(|c| c.path.as_str()).collect::<Vec<_>>(), ["size"]);
+    assert_eq!(
+        report.plan.steps.iter().flat_map(|s| &s.changes).map(|c| c.path.as_str()).collect::<Vec<_>>(),
+        ["size"]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -82,7 +85,8 @@ async fn both_regions_come_up_at_once() {
     t.up("
 a: {type: test:Slow, properties: {name: a}}
 b: {type: test:Slow, region: secondary, properties: {name: b}}
-").await;
+")
+        .await;
     let minutes = t.twin.now().duration_since(before).as_secs() / 60;
     assert!((10..12).contains(&minutes), "{minutes} minutes for two that take ten each");
 }
@@ -93,7 +97,8 @@ async fn an_unknown_output_is_filled_in_while_the_run_goes_on() {
     t.up("
 a: {type: test:Thing}
 b: {type: test:Loose, properties: {note: 'at ${a.endpoint}'}}
-").await;
+")
+        .await;
     let note = t.stage.state.rows.values().find(|r| r.key.urn.name() == "b").unwrap().inputs.get("note").cloned();
     assert!(note.unwrap().as_str().unwrap().starts_with("at "));
 }
