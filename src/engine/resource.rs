@@ -226,7 +226,7 @@ pub enum IdForm {
     Random(&'static str, usize),
     /// The value of an input, which is unique in account and region.
     Input(&'static str),
-    /// Inputs joined by a separator.
+    /// Inputs joined by a separator; those that are not given are left out.
     Joined(&'static [&'static str], &'static str),
     /// The output of that name, usually an ARN.
     Output(&'static str),

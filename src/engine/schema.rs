@@ -74,6 +74,8 @@ pub struct Property {
     pub computed: bool,
     pub initial: bool,
     pub write_only: bool,
+    /// Items that agree in their words and numbers count as one.
+    pub united: bool,
     pub secret: bool,
     pub deprecated: bool,
     /// Longest automatic name.
@@ -172,7 +174,9 @@ impl TypeSchema {
         match self.facts.id {
             IdForm::Input(name) => text(&name).map(Id),
             IdForm::Joined(names, separator) => {
-                names.iter().map(text).collect::<Option<Vec<_>>>().map(|parts| Id(parts.join(separator)))
+                let given = names.iter().filter(|name| inputs.get(name).is_some_and(|v| !v.is_null()));
+                let parts = given.map(text).collect::<Option<Vec<_>>>()?;
+                (!parts.is_empty()).then(|| Id(parts.join(separator)))
             }
             IdForm::Random(..) | IdForm::Output(_) => None,
         }
@@ -223,6 +227,7 @@ fn property(name: &str, schema: &Json, required: bool) -> Property {
         computed: flag("x-computed"),
         initial: flag("x-initial"),
         write_only: flag("writeOnly"),
+        united: flag("x-united"),
         secret: flag("x-secret"),
         deprecated: flag("deprecated"),
         auto_name: size("x-auto-name"),
