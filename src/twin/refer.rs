@@ -8,10 +8,10 @@ use crate::engine::resource::IdForm;
 use crate::engine::schema::{Object, Property, Shape, TypeSchema};
 use crate::engine::urn::Place;
 use crate::engine::value::{Map, Value};
-use crate::twin::ACCOUNT;
 use crate::twin::refusal::Refusal;
 use crate::twin::row::{Phase, Row, Serial};
 use crate::twin::world::World;
+use crate::twin::{ACCOUNT, naming};
 
 /// Types whose resources are seen from every region although they are made in one.
 const SEEN_EVERYWHERE: [&str; 4] = [
@@ -178,23 +178,11 @@ impl References {
             IdForm::Random(..) => is_id,
             IdForm::Input(_) | IdForm::Joined(..) | IdForm::Output(_) => true,
         };
-        if !ours || arn && !same_service(target, text) {
+        if !ours || arn && text.split(':').nth(2) != Some(naming::service(target)) {
             return Ok(None);
         }
         Err(from.no.no_such(target, path, text))
     }
-}
-
-/// Whether an ARN may be one of that type; ARNs and tokens do not always name services alike.
-fn same_service(target: &TypeSchema, arn: &str) -> bool {
-    let service = arn.split(':').nth(2).unwrap_or_default();
-    let known = match target.service() {
-        "lb" | "alb" => "elasticloadbalancing",
-        "cloudwatch" if target.short_name().starts_with("Log") => "logs",
-        "cloudwatch" if target.short_name().starts_with("Event") => "events",
-        other => other,
-    };
-    service == known
 }
 
 /// Things that exist in every account, or that belong to somebody else.
