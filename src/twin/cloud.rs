@@ -13,7 +13,7 @@ use crate::engine::schema::{Property, Shape, TypeSchema};
 use crate::engine::urn::{Id, Place};
 use crate::engine::value::{Map, Value};
 use crate::twin::outputs::{Newborn, foreseen};
-use crate::twin::quirks::{self, Draft, End, Ending};
+use crate::twin::quirks::{self, Draft, End, Ending, Step};
 use crate::twin::refer::{From, References};
 use crate::twin::refusal::{Operation, Refusal};
 use crate::twin::row::{Phase, Row, Serial};
@@ -26,11 +26,13 @@ pub(super) struct Cloud {
     pub(super) catalog: Arc<Catalog>,
     pub(super) references: References,
     pub(super) world: World,
+    /// Why the next new resource will never be ready.
+    pub(super) spoils: Option<String>,
 }
 
 impl Cloud {
     pub(super) fn new(catalog: Arc<Catalog>) -> Self {
-        Self { references: References::new(&catalog), catalog, world: World::default() }
+        Self { references: References::new(&catalog), catalog, world: World::default(), spoils: None }
     }
 
     /// Lets happen what was to happen until now.
@@ -61,6 +63,7 @@ impl Cloud {
         tags::check(no, &inputs)?;
         let place = &at.kind.place;
         let refers = self.resolve(&catalog, no, place, None, &inputs)?;
+        quirks::in_reach(no, place, &inputs)?;
         let birth = quirks::of(schema.token).admit(&Draft {
             world: &self.world,
             no,
@@ -78,8 +81,9 @@ impl Cloud {
         }
         let newborn = Newborn { schema, serial, place, id: &id, now };
         newborn.fill(&mut inputs);
-        let outputs = newborn.outputs(&inputs);
-        let phase = match birth.failed {
+        let mut outputs = newborn.outputs(&inputs);
+        outputs.extend(birth.outputs.into_iter().map(|(name, value)| (name.to_owned(), value)));
+        let phase = match birth.failed.or_else(|| std::mem::take(&mut self.spoils)) {
             Some(why) => Phase::Failed(why),
             None => lasting("creating", schema.facts.takes.create, now),
         };
@@ -100,6 +104,9 @@ impl Cloud {
         };
         let names = self.references.names(&row);
         self.world.insert(row, &names);
+        for (other, name, value) in birth.elsewhere {
+            self.world.show(other, name, value);
+        }
         Ok(self.made(schema, serial))
     }
 
@@ -145,6 +152,7 @@ impl Cloud {
         tags::check(no, &wanted)?;
         replaced(no, &row.inputs, &wanted)?;
         let refers = self.resolve(&catalog, no, place, Some(serial), &wanted)?;
+        quirks::in_reach(no, place, &wanted)?;
         quirks::of(schema.token)
             .amend(serial, &Draft { world: &self.world, no, place, inputs: &wanted, refers: &refers })?;
         for property in &schema.inputs.properties {
@@ -161,7 +169,6 @@ impl Cloud {
             outputs.insert("tagsAll".to_owned(), wanted.get("tags").cloned().unwrap_or_else(|| Value::Map(Map::new())));
         }
         let phase = lasting("modifying", schema.facts.takes.update, now);
-        let refers: BTreeSet<Serial> = refers;
         let references = &self.references;
         self.world.change(
             serial,
@@ -210,15 +217,11 @@ impl Cloud {
                 format!("`{id}` is not empty"),
             ));
         }
-        let ending = Ending { world: &self.world, no, serial, row, applied, now };
-        let (keep, step) = match quirks::of(schema.token).end(&ending)? {
-            End::Now => (None, None),
-            End::Kept(word, long) => (Some((word, long)), None),
-            End::Step(step) => (None, Some(step)),
+        let keep = match quirks::of(schema.token).end(&Ending { world: &self.world, no, serial, row, applied })? {
+            End::Now => None,
+            End::Kept(word, long) => Some((word, long)),
+            End::Step(step) => return Ok(self.take(no, serial, step, now)),
         };
-        if let Some(step) = step {
-            return Ok(quirks::take(&mut self.world, serial, step, now));
-        }
         let parts = self.free(no, serial)?;
         for part in parts {
             self.remove(part);
@@ -238,6 +241,32 @@ impl Cloud {
                 Ok(Next::Started)
             }
         }
+    }
+
+    /// Does what has to happen before a deletion, and says how the caller hears of it.
+    fn take(&mut self, no: Refusal<'_>, serial: Serial, step: Step, now: Timestamp) -> Next {
+        let (input, word, seconds) = match step {
+            Step::Empties { input, word, seconds } => (input, word, seconds),
+            Step::Waits(on) => return Next::Waits(on),
+        };
+        let catalog = Arc::clone(&self.catalog);
+        let Some(row) = self.world.row(serial) else { return Next::Gone };
+        let mut inputs = row.inputs.clone();
+        inputs.shift_remove(input);
+        let kept = row.refers.clone();
+        let refers = self.resolve(&catalog, no, &row.place, Some(serial), &inputs).unwrap_or(kept);
+        let references = &self.references;
+        self.world.change(
+            serial,
+            |row| references.names(row),
+            |row| {
+                row.inputs = inputs;
+                row.refers = refers;
+                row.phase = lasting(word, seconds, now);
+                row.member = None;
+            },
+        );
+        Next::More(word.to_owned())
     }
 
     /// Whether nothing is in the way of a deletion. Returns the parts that end with the whole.

@@ -162,6 +162,10 @@ impl Twin {
                 happens()?;
                 Err(crate::engine::error::Error { ambiguous: true, ..faults::error(kind) })
             }
+            Some(Fault::Spoils) => {
+                self.cloud().spoils = Some("failed because the twin was told so".to_owned());
+                happens()
+            }
             Some(Fault::Hangs) => std::future::pending().await,
             Some(Fault::HangsAfterwards) => {
                 happens()?;

@@ -84,7 +84,7 @@ const WORDS: [&str; 9] = [
     "removing-from-global-cluster",
     "switching-over",
     "failing-over",
-    "pending-acceptance",
+    "detaching",
 ];
 
 fn word(text: &str) -> &'static str {

@@ -34,6 +34,7 @@ pub fn catalog() -> Arc<Catalog> {
             TypeSchema::of::<Global>(),
             TypeSchema::of::<Lister>(),
             TypeSchema::of::<Container>(),
+            TypeSchema::of::<Attached>(),
         ],
         Vec::new(),
     ))
@@ -45,8 +46,11 @@ macro_rules! only_on_the_twin {
         only_on_the_twin!($name, $outputs, $facts, |_, _| Vec::new());
     };
     ($name:ident, $outputs:ident, $facts:expr, $foresee:expr) => {
+        only_on_the_twin!(concat!("test:index:", stringify!($name)) => $name, $outputs, $facts, $foresee);
+    };
+    ($token:expr => $name:ident, $outputs:ident, $facts:expr, $foresee:expr) => {
         impl Resource for $name {
-            const TYPE: &'static str = concat!("test:index:", stringify!($name));
+            const TYPE: &'static str = $token;
             const FACTS: Facts = $facts;
             type Outputs = $outputs;
             type Cx = ();
@@ -71,7 +75,10 @@ macro_rules! only_on_the_twin {
     };
 }
 
-fn only() -> Error {
+#[cfg(test)]
+pub(super) use only_on_the_twin;
+
+pub(super) fn only() -> Error {
     Error::bug("only on the twin")
 }
 
@@ -314,3 +321,16 @@ pub struct Container {
 }
 
 only_on_the_twin!(Container, Plain, Facts::new(IdForm::Joined(&["name"], "/"), FoundBy::Name));
+
+/// A resource that leaves its thing, in a call of its own, before it can be deleted.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Attached {
+    #[schemars(transform = replace)]
+    pub name: String,
+    #[schemars(transform = refers("test:index:Thing.id"))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thing_id: Option<String>,
+}
+
+only_on_the_twin!(Attached, Plain, Facts::new(IdForm::Input("name"), FoundBy::Name));
