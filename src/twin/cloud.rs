@@ -61,6 +61,9 @@ impl Cloud {
         }
         let mut inputs = accept::inputs(no, inputs)?;
         tags::check(no, &inputs)?;
+        if schema.facts.found_by == FoundBy::OwnerTag {
+            tags::check_ours(no, at)?;
+        }
         let place = &at.kind.place;
         let refers = self.resolve(&catalog, no, place, None, &inputs)?;
         quirks::in_reach(no, place, &inputs)?;

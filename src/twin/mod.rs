@@ -36,6 +36,7 @@ use crate::engine::clock::Clock;
 use crate::engine::error::Result;
 use crate::engine::provider::{At, Catalog, Identity, KindAt, Live, Made, Next, Provider};
 use crate::engine::resource::{Seen, Want};
+use crate::engine::state::State;
 use crate::engine::urn::{Id, Place};
 use crate::engine::value::Value;
 use crate::twin::cloud::Cloud;
@@ -97,13 +98,16 @@ impl Twin {
         *self.cloud() = Cloud::new(Arc::clone(&self.catalog));
     }
 
-    /// Gives a resource its secrets back, of which the file holds no more than hashes. `inputs` are
-    /// those that a state remembers; values that do not fit their hashes are left alone.
-    ///
-    /// # Errors
-    /// If there is no such resource.
-    pub fn remind(&self, kind: &KindAt, id: &Id, inputs: &Value) -> Result<()> {
-        self.cloud().remind(kind, id, inputs)
+    /// Gives the resources of a state their secrets back, of which the file holds no more than hashes.
+    /// To be called after [`Twin::open`], or secrets will show as changed. Values that do not fit their
+    /// hashes are left alone, and so are resources that are not there.
+    pub fn remind(&self, state: &State) {
+        let (mut cloud, _) = self.settled();
+        for row in state.rows.values() {
+            if let Some(id) = &row.id {
+                cloud.remind(&KindAt { ty: row.ty.clone(), place: row.place.clone() }, id, &row.inputs);
+            }
+        }
     }
 
     /// The clock by which it lives.

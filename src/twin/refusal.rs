@@ -89,6 +89,7 @@ fn code(form: &str, schema: &TypeSchema) -> String {
         ("rds", "ClusterInstance" | "Instance") => "DBInstance".to_owned(),
         ("rds", "ClusterParameterGroup" | "ParameterGroup") => "DBParameterGroup".to_owned(),
         ("rds", name @ ("Cluster" | "SubnetGroup")) => format!("DB{name}"),
+        ("route53", "Zone") if form.ends_with("InUse") => return "HostedZoneNotEmpty".to_owned(),
         ("route53", "Zone") => "HostedZone".to_owned(),
         (_, name) => name.to_owned(),
     };

@@ -91,6 +91,7 @@ mod aurora;
 mod aws;
 mod create;
 mod delete;
+mod dns;
 mod faults;
 mod functions;
 mod inspect;

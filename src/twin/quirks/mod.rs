@@ -10,16 +10,18 @@ use crate::twin::refusal::Refusal;
 use crate::twin::row::{Member, Row, Serial};
 use crate::twin::world::World;
 
+mod alarms;
 mod aurora;
 mod buckets;
-mod keys;
 mod names;
 mod network;
 mod peering;
+mod records;
+mod regions;
 mod rehearsed;
 mod retention;
 
-pub(super) use keys::in_reach;
+pub(super) use regions::in_reach;
 
 /// The rules of one type. Each has a default that allows everything.
 #[derive(Clone, Copy)]
@@ -90,12 +92,14 @@ const PLAIN: Quirk = Quirk {
 };
 
 /// All rules, a group of types each.
-const GROUPS: [&[Quirk]; 7] = [
+const GROUPS: [&[Quirk]; 9] = [
+    &alarms::QUIRKS,
     &aurora::QUIRKS,
     &buckets::QUIRKS,
     &names::QUIRKS,
     &network::QUIRKS,
     &peering::QUIRKS,
+    &records::QUIRKS,
     &rehearsed::QUIRKS,
     &retention::QUIRKS,
 ];

@@ -1,5 +1,7 @@
 //! Address ranges: a subnet lies inside its VPC and beside its sisters, in a zone of the region.
 
+use std::collections::BTreeSet;
+
 use ipnet::Ipv4Net;
 
 use crate::engine::error::Result;
@@ -8,8 +10,16 @@ use crate::twin::quirks::{Birth, Draft, PLAIN, Quirk};
 pub(super) const VPC: &str = "aws:ec2/vpc:Vpc";
 const SUBNET: &str = "aws:ec2/subnet:Subnet";
 
-pub(super) const QUIRKS: [Quirk; 2] =
-    [Quirk { token: VPC, admit: vpc, ..PLAIN }, Quirk { token: SUBNET, admit: subnet, ..PLAIN }];
+pub(super) const QUIRKS: [Quirk; 3] = [
+    Quirk { token: VPC, admit: vpc, ..PLAIN },
+    Quirk { token: SUBNET, admit: subnet, ..PLAIN },
+    Quirk {
+        token: "aws:rds/subnetGroup:SubnetGroup",
+        admit: |draft| two_zones(draft).map(|()| Birth::default()),
+        amend: |_, draft| two_zones(draft),
+        ..PLAIN
+    },
+];
 
 /// The shortest and the longest prefix of a VPC or a subnet.
 const PREFIXES: std::ops::RangeInclusive<u8> = 16..=28;
@@ -47,5 +57,18 @@ fn subnet(draft: &Draft<'_>) -> Result<Birth> {
             Err(draft.no.never("InvalidSubnet.Conflict", format!("`{net}` overlaps with `{}`", other.id)))
         }
         None => Ok(Birth::default()),
+    }
+}
+
+/// A database needs subnets in two zones, so that it survives the loss of one.
+fn two_zones(draft: &Draft<'_>) -> Result<()> {
+    let rows = draft.refers.iter().filter_map(|serial| draft.world.row(*serial));
+    let zones: BTreeSet<&str> =
+        rows.filter(|row| row.token == SUBNET).filter_map(|row| row.text("availabilityZone")).collect();
+    match zones.len() {
+        0 | 1 => Err(draft
+            .no
+            .never("DBSubnetGroupDoesNotCoverEnoughAZs", "the subnets lie in fewer than two availability zones")),
+        _ => Ok(()),
     }
 }

@@ -28,6 +28,10 @@ pub(super) const SECRET: &str = "aws:secretsmanager/secret:Secret";
 pub(super) const BUCKET: &str = "aws:s3/bucket:Bucket";
 pub(super) const VERSIONING: &str = "aws:s3/bucketVersioning:BucketVersioning";
 pub(super) const REPLICATION: &str = "aws:s3/bucketReplicationConfig:BucketReplicationConfig";
+pub(super) const ZONE: &str = "aws:route53/zone:Zone";
+pub(super) const RECORD: &str = "aws:route53/record:Record";
+pub(super) const ALARM: &str = "aws:cloudwatch/metricAlarm:MetricAlarm";
+pub(super) const SUBNETS: &str = "aws:rds/subnetGroup:SubnetGroup";
 pub(super) const ROLE: &str = "aws:iam/role:Role";
 
 pub(super) fn catalog() -> Arc<Catalog> {
@@ -48,6 +52,10 @@ pub(super) fn catalog() -> Arc<Catalog> {
         TypeSchema::of::<BucketVersioning>(),
         TypeSchema::of::<BucketReplicationConfig>(),
         TypeSchema::of::<Role>(),
+        TypeSchema::of::<Zone>(),
+        TypeSchema::of::<Record>(),
+        TypeSchema::of::<MetricAlarm>(),
+        TypeSchema::of::<SubnetGroup>(),
     ];
     Arc::new(Catalog::new(types, Vec::new()))
 }
@@ -274,3 +282,51 @@ only_on_the_twin!(
     Facts { scope: Scope::Global, ..named("name") },
     |_, at| by_id("iam", "role/", at)
 );
+
+object!(Zone {
+    #[schemars(transform = replace)]
+    name: String,
+});
+only_on_the_twin!(
+    ZONE => Zone,
+    Arn,
+    Facts { scope: Scope::Global, ..Facts::new(IdForm::Random("Z", 20), FoundBy::Marker("name")) },
+    |_, at| by_id("route53", "hostedzone/", at)
+);
+
+object!(FailoverRoutingPolicy { r#type: String });
+object!(Record {
+    #[schemars(transform = replace, transform = refers("aws:route53/zone:Zone.id"))]
+    zone_id: String,
+    #[schemars(transform = replace)]
+    name: String,
+    r#type: String,
+    records: Option<Vec<String>>,
+    set_identifier: Option<String>,
+    failover_routing_policies: Option<Vec<FailoverRoutingPolicy>>,
+});
+only_on_the_twin!(
+    RECORD => Record,
+    Nothing,
+    Facts {
+        scope: Scope::Global,
+        ..Facts::new(IdForm::Joined(&["zoneId", "name", "type"], "_"), FoundBy::Name)
+    },
+    |_, _| Vec::new()
+);
+
+object!(MetricAlarm {
+    #[schemars(transform = replace)]
+    name: String,
+    period: Option<u32>,
+    alarm_actions: Option<Vec<String>>,
+});
+only_on_the_twin!(ALARM => MetricAlarm, Arn, named("name"), |_, at| by_id("cloudwatch", "alarm:", at));
+
+object!(SubnetGroup {
+    #[schemars(transform = replace)]
+    name: String,
+    #[schemars(transform = unordered, transform = refers("aws:ec2/subnet:Subnet.id"))]
+    subnet_ids: Vec<String>,
+});
+only_on_the_twin!(SUBNETS => SubnetGroup, Arn, named("name"), |_, at| by_id("rds", "subgrp:", at));

@@ -1,4 +1,4 @@
-use super::aws::{ACCEPTER, GROUP, PEERING, ROUTE, SUBNET, VPC, catalog};
+use super::aws::{ACCEPTER, GROUP, PEERING, ROUTE, SUBNET, SUBNETS, VPC, catalog};
 use super::*;
 
 const NEAR: &str = "us-east-1";
@@ -104,4 +104,19 @@ async fn nobody_accepts_a_peering_for_another_region() {
     let (near, far) = (vpc(&twin, NEAR, "10.0.0.0/16").await, vpc(&twin, FAR, "10.1.0.0/16").await);
     let inputs = json!({ "vpcId": near.0, "peerVpcId": far.0, "peerRegion": FAR, "autoAccept": true });
     assert_eq!(create(&twin, &at_in(PEERING, "p", NEAR), inputs).await.unwrap_err().kind, Kind::Invalid);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_database_needs_subnets_in_two_zones() {
+    let twin = twin_of(catalog());
+    let id = vpc(&twin, NEAR, "10.0.0.0/16").await;
+    let mut subnets = Vec::new();
+    for (n, zone) in ["us-east-1a", "us-east-1a", "us-east-1b"].iter().enumerate() {
+        let inputs = json!({ "vpcId": id.0, "cidrBlock": format!("10.0.{n}.0/24"), "availabilityZone": zone });
+        subnets.push(create(&twin, &at_in(SUBNET, &n.to_string(), NEAR), inputs).await.unwrap().0);
+    }
+    let group = |subnets: &[String]| json!({ "name": "db", "subnetIds": subnets });
+    let error = create(&twin, &at_in(SUBNETS, "g", NEAR), group(&subnets[..2])).await.unwrap_err();
+    assert_eq!(code(&error), (Kind::Invalid, "DBSubnetGroupDoesNotCoverEnoughAZs"));
+    create(&twin, &at_in(SUBNETS, "g", NEAR), group(&subnets)).await.unwrap();
 }
