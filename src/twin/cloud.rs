@@ -13,6 +13,7 @@ use crate::engine::schema::{Property, Shape, TypeSchema};
 use crate::engine::urn::{Id, Place};
 use crate::engine::value::{Map, Value};
 use crate::twin::outputs::{Newborn, foreseen};
+use crate::twin::persist::is_print_of;
 use crate::twin::quirks::{self, Draft, End, Ending, Step};
 use crate::twin::refer::{From, References};
 use crate::twin::refusal::{Operation, Refusal};
@@ -168,10 +169,16 @@ impl Cloud {
         }
         let mut outputs = row.outputs.clone();
         outputs.extend(foreseen(schema, place, id, &wanted));
+        for property in &schema.outputs.properties {
+            if let Some(value) = wanted.get(&property.name) {
+                outputs.insert(property.name.clone(), value.clone());
+            }
+        }
         if outputs.contains_key("tagsAll") {
             outputs.insert("tagsAll".to_owned(), wanted.get("tags").cloned().unwrap_or_else(|| Value::Map(Map::new())));
         }
-        let phase = lasting("modifying", schema.facts.takes.update, now);
+        let takes = if takes_time(&row.inputs, &wanted) { schema.facts.takes.update } else { 0 };
+        let phase = lasting("modifying", takes, now);
         let references = &self.references;
         self.world.change(
             serial,
@@ -393,31 +400,50 @@ fn still(no: Refusal<'_>, row: &Row) -> Result<()> {
 
 /// Refuses a change of inputs that only a new resource can have.
 fn replaced(no: Refusal<'_>, live: &Map, wanted: &Map) -> Result<()> {
-    let fixed = |name: &str| no.invalid(format!("`{name}` cannot be changed")).hint("replace the resource instead");
-    for property in no.schema.inputs.properties.iter().filter(|p| p.replace) {
-        let same = match (live.get(&property.name), wanted.get(&property.name)) {
-            (None, None) => true,
-            (Some(_), None) => property.computed || property.write_only || property.initial,
-            (None, Some(_)) => property.write_only,
-            (Some(old), Some(new)) => {
-                alike(property, old.bare(), new.bare())
-                    || property.initial
-                    || crate::twin::persist::is_print_of(old, new)
-            }
-        };
-        if !same {
-            return Err(fixed(&property.name));
-        }
+    let conditional = || (no.schema.replaces)(&Value::Map(live.clone()), &Value::Map(wanted.clone()));
+    let fixed = fixed("", &no.schema.inputs.properties, live, wanted)
+        .or_else(|| conditional().first().map(|name| (*name).to_owned()));
+    match fixed {
+        Some(path) => Err(no.invalid(format!("`{path}` cannot be changed")).hint("replace the resource instead")),
+        None => Ok(()),
     }
-    let conditional = (no.schema.replaces)(&Value::Map(live.clone()), &Value::Map(wanted.clone()));
-    conditional.first().map_or(Ok(()), |name| Err(fixed(name)))
 }
 
-fn alike(property: &Property, old: &Value, new: &Value) -> bool {
-    match (old, new, property.alike) {
+/// The first input that differs although it cannot be changed.
+fn fixed(path: &str, properties: &[Property], live: &Map, wanted: &Map) -> Option<String> {
+    properties.iter().find_map(|property| {
+        let path = if path.is_empty() { property.name.clone() } else { format!("{path}.{}", property.name) };
+        let (old, new) = (live.get(&property.name), wanted.get(&property.name));
+        if property.replace {
+            let same = property.initial
+                || match (old, new) {
+                    (None, None) => true,
+                    (Some(_), None) => property.computed || property.write_only,
+                    (None, Some(_)) => property.write_only,
+                    (Some(old), Some(new)) => same(property, old, new),
+                };
+            return (!same).then_some(path);
+        }
+        match (&property.shape, old.map(Value::bare), new.map(Value::bare)) {
+            (Shape::Object(object), Some(Value::Map(old)), Some(Value::Map(new))) => {
+                fixed(&path, &object.properties, old, new)
+            }
+            _ => None,
+        }
+    })
+}
+
+fn same(property: &Property, old: &Value, new: &Value) -> bool {
+    match (old.bare(), new.bare(), property.alike) {
         (Value::String(old), Value::String(new), Some(how)) => how.same(old, new),
-        _ => old == new,
+        (old, new, _) => old == new || is_print_of(old, new),
     }
+}
+
+/// Whether a change is one that takes time; tags are set at once.
+fn takes_time(live: &Map, wanted: &Map) -> bool {
+    let differs = |name: &String| name != "tags" && live.get(name) != wanted.get(name);
+    live.keys().chain(wanted.keys()).any(differs)
 }
 
 fn visible(properties: &[Property], map: &Map) -> Map {

@@ -93,7 +93,8 @@ impl Twin {
         }
     }
 
-    /// Removes every resource. Faults, the log of calls and the clock stay.
+    /// Removes every resource, from the file too once it is saved. Faults, the log of calls and the
+    /// clock stay.
     pub fn reset(&self) {
         *self.cloud() = Cloud::new(Arc::clone(&self.catalog));
     }
@@ -170,7 +171,9 @@ impl Twin {
             }
             Some(Fault::Spoils) => {
                 self.cloud().spoils = Some("failed because the twin was told so".to_owned());
-                happens()
+                let result = happens();
+                self.cloud().spoils = None;
+                result
             }
             Some(Fault::Hangs) => std::future::pending().await,
             Some(Fault::HangsAfterwards) => {
@@ -234,12 +237,8 @@ impl Provider for Twin {
     }
 
     fn invoke<'a>(&'a self, function: &'a str, place: &'a Place, arguments: &'a Value) -> BoxFuture<'a, Result<Value>> {
-        let call = Call {
-            operation: Operation::Invoke,
-            token: function.to_owned(),
-            place: place.0.clone(),
-            subject: String::new(),
-        };
+        let token = self.catalog.function(function).map_or(function, |schema| schema.token).to_owned();
+        let call = Call { operation: Operation::Invoke, token, place: place.0.clone(), subject: String::new() };
         Box::pin(self.call(call, move |cloud, _| functions::invoke(cloud, function, place, arguments)))
     }
 }
