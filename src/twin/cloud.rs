@@ -83,6 +83,9 @@ impl Cloud {
                 _ => no.exists(&id.0),
             });
         }
+        if let IdForm::Input(name) = schema.facts.id {
+            inputs.entry(name.to_owned()).or_insert_with(|| Value::from(id.0.as_str()));
+        }
         let newborn = Newborn { schema, serial, place, id: &id, now };
         newborn.fill(&mut inputs);
         let mut outputs = newborn.outputs(&inputs);

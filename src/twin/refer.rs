@@ -157,9 +157,9 @@ impl References {
                 || SEEN_EVERYWHERE.contains(&row.token)
         };
         let there = |row: &Row| row.is_there() && !matches!(row.phase, Phase::Deleting { .. });
-        let bare = text.strip_suffix(":*").or_else(|| text.strip_suffix("/*")).unwrap_or(text);
+        let whole = text.strip_suffix(":*").or_else(|| text.strip_suffix("/*"));
         let mut any = None;
-        for name in [text, bare] {
+        for name in [Some(text), whole, unqualified(target, text)].into_iter().flatten() {
             for (serial, row) in from.world.named(name) {
                 if !there(row) || !reached(row) {
                     continue;
@@ -176,13 +176,25 @@ impl References {
         let ours = match target.facts.id {
             IdForm::Random("", digits) => is_id || text.len() == digits && text.contains('-'),
             IdForm::Random(..) => is_id,
-            IdForm::Input(_) | IdForm::Joined(..) | IdForm::Output(_) => true,
+            IdForm::Input(_) | IdForm::Joined(..) => true,
+            // Where ARNs and URLs are ids, other text may be a mail address or a name of something else.
+            IdForm::Output(_) => arn || text.starts_with("https://"),
         };
         if !ours || arn && text.split(':').nth(2) != Some(naming::service(target)) {
             return Ok(None);
         }
         Err(from.no.no_such(target, path, text))
     }
+}
+
+/// The function that a version or an alias of it belongs to.
+fn unqualified<'a>(target: &TypeSchema, text: &'a str) -> Option<&'a str> {
+    if target.token != "aws:lambda/function:Function" {
+        return None;
+    }
+    let parts = if text.starts_with("arn:") { 7 } else { 1 };
+    let (end, _) = text.match_indices(':').nth(parts - 1)?;
+    text.get(..end)
 }
 
 /// Things that exist in every account, or that belong to somebody else.

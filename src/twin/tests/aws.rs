@@ -32,6 +32,8 @@ pub(super) const ZONE: &str = "aws:route53/zone:Zone";
 pub(super) const RECORD: &str = "aws:route53/record:Record";
 pub(super) const ALARM: &str = "aws:cloudwatch/metricAlarm:MetricAlarm";
 pub(super) const SUBNETS: &str = "aws:rds/subnetGroup:SubnetGroup";
+pub(super) const FUNCTION: &str = "aws:lambda/function:Function";
+pub(super) const PERMISSION: &str = "aws:lambda/permission:Permission";
 pub(super) const ROLE: &str = "aws:iam/role:Role";
 
 pub(super) fn catalog() -> Arc<Catalog> {
@@ -52,6 +54,8 @@ pub(super) fn catalog() -> Arc<Catalog> {
         TypeSchema::of::<BucketVersioning>(),
         TypeSchema::of::<BucketReplicationConfig>(),
         TypeSchema::of::<Role>(),
+        TypeSchema::of::<Function>(),
+        TypeSchema::of::<Permission>(),
         TypeSchema::of::<Zone>(),
         TypeSchema::of::<Record>(),
         TypeSchema::of::<MetricAlarm>(),
@@ -330,3 +334,17 @@ object!(SubnetGroup {
     subnet_ids: Vec<String>,
 });
 only_on_the_twin!(SUBNETS => SubnetGroup, Arn, named("name"), |_, at| by_id("rds", "subgrp:", at));
+
+object!(Function {
+    #[schemars(transform = replace)]
+    name: String,
+});
+only_on_the_twin!(FUNCTION => Function, Arn, named("name"), |_, at| by_id("lambda", "function:", at));
+
+object!(Permission {
+    #[schemars(transform = replace)]
+    statement_id: String,
+    #[schemars(transform = replace, transform = refers("aws:lambda/function:Function.name"))]
+    function: String,
+});
+only_on_the_twin!(PERMISSION => Permission, Nothing, named("statementId"), |_, _| Vec::new());

@@ -196,3 +196,23 @@ async fn a_lost_create_is_found_by_tag_token_marker_and_name() {
     let id = create(&twin, &global, json!({ "name": "g" })).await.unwrap();
     assert_eq!(twin.find(&global, &Value::from_json(json!({ "name": "g" }))).await.unwrap(), [id]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_qualified_arn_stands_for_its_function() {
+    let twin = twin_of(aws::catalog());
+    create(&twin, &at(aws::FUNCTION, "f"), json!({ "name": "f" })).await.unwrap();
+    let arn = "arn:aws:lambda:us-east-1:000000000000:function:f";
+    let permission = |text: &str| json!({ "statementId": text, "function": text });
+    for text in ["f", "f:live", arn, &format!("{arn}:live")] {
+        create(&twin, &at(aws::PERMISSION, text), permission(text)).await.unwrap();
+    }
+    let error = create(&twin, &at(aws::PERMISSION, "g"), permission("g:live")).await.unwrap_err();
+    assert_eq!(code(&error), (Kind::NotFound, "ResourceNotFoundException"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_value_that_is_not_known_yet_never_reaches_the_cloud() {
+    let inputs = Value::Map([("name".to_owned(), Value::Unknown)].into_iter().collect());
+    let error = twin().create(&at("Named", "a"), &inputs).await.unwrap_err();
+    assert_eq!(error.kind, Kind::Bug);
+}
