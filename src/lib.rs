@@ -17,6 +17,8 @@
 //! - [`render`]: the only place that writes to a terminal.
 //! - [`cli`]: the commands.
 
+pub mod aws;
 pub mod engine;
+pub mod stack;
 pub mod state;
 pub mod twin;
