@@ -218,15 +218,17 @@ impl GroupRule {
 
     async fn modify(&self, id: &Id, cx: &Cx) -> Result<()> {
         let group = self.referenced_security_group_id.as_ref();
+        // Unlike a create, a change wants ports even where they mean nothing.
+        let no_port = (self.ip_protocol == "-1").then_some(-1);
         let rule = sdk::SecurityGroupRuleRequest::builder()
             .set_cidr_ipv4(self.cidr_ipv4.clone())
             .set_cidr_ipv6(self.cidr_ipv6.clone())
             .set_description(self.description.clone())
-            .set_from_port(self.from_port)
+            .set_from_port(self.from_port.or(no_port))
             .ip_protocol(&self.ip_protocol)
             .set_prefix_list_id(self.prefix_list_id.clone())
             .set_referenced_group_id(group.map(|name| name.rsplit('/').next().unwrap_or(name).to_owned()))
-            .set_to_port(self.to_port)
+            .set_to_port(self.to_port.or(no_port))
             .build();
         let change = sdk::SecurityGroupRuleUpdate::builder().security_group_rule(rule).security_group_rule_id(&id.0);
         let call = cx.ec2().modify_security_group_rules().group_id(&self.security_group_id);
