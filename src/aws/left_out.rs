@@ -22,6 +22,12 @@ pub const LEFT_OUT: &[(&str, &str, &str)] = &[
     ),
     ("aws:s3/bucket:Bucket", "versioning", "use `aws:s3:BucketVersioning`"),
     ("aws:s3/bucket:Bucket", "website", "use `aws:s3:BucketWebsiteConfiguration`"),
+    ("aws:lambda/function:Function", "useResourceTimeoutForPropagation", "`customTimeouts` is the limit of every wait"),
+    (
+        "aws:lambda/permission:Permission",
+        "statementIdPrefix",
+        "give `statementId`, or leave it out for an automatic one",
+    ),
 ];
 
 /// Why an input is refused although pulumi-aws has it.

@@ -44,6 +44,7 @@ pub mod tags;
 
 pub mod ec2;
 pub mod iam;
+pub mod lambda;
 pub mod s3;
 pub mod sns;
 
@@ -76,7 +77,10 @@ registry! {
 
     s3::Bucket,
 
+    lambda::Function,
+    lambda::Permission,
     sns::Topic,
+    sns::TopicPolicy,
 }
 
 /// All types and functions, made once.
