@@ -19,7 +19,7 @@ fn any_of(name: &str, ids: &[Id]) -> Filter {
     filter(name, ids.iter().map(|id| id.0.clone()))
 }
 
-fn filter(name: &str, values: impl IntoIterator<Item = String>) -> Filter {
+pub(super) fn filter(name: &str, values: impl IntoIterator<Item = String>) -> Filter {
     Filter::builder().name(name).set_values(Some(values.into_iter().collect())).build()
 }
 
@@ -37,7 +37,7 @@ fn tagged(kind: ResourceType, tags: &Tags) -> TagSpecification {
     TagSpecification::builder().resource_type(kind).set_tags(Some(tags.collect())).build()
 }
 
-fn tags_from(tags: Option<Vec<Tag>>) -> Tags {
+pub(super) fn tags_from(tags: Option<Vec<Tag>>) -> Tags {
     tags.into_iter().flatten().filter_map(|t| Some((t.key?, t.value.unwrap_or_default()))).collect()
 }
 

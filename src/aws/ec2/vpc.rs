@@ -2,19 +2,10 @@ use std::collections::HashMap;
 
 use aws_sdk_ec2::types::{self as sdk, AttributeBooleanValue, ResourceType, Tenancy, VpcAttributeName, VpcTenancy};
 use futures::try_join;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use super::{any_of, arn, filter, flag, mine, retag, tagged, tags_from};
-use crate::aws::error::OrNone;
-use crate::aws::{Cx, Tags, each, in_order};
-use crate::engine::error::{Error, Result, need};
-use crate::engine::resource::{
-    Facts, FoundBy, IdForm, Live, Made, Next, Permissions, Resource, Retag, Seen, Takes, Want, Where,
-};
+use crate::aws::prelude::*;
 use crate::engine::rules::{computed, exclusive, form, needs, one_of, replace, write_only};
-use crate::engine::urn::Id;
-use crate::engine::value::Value;
 
 /// A private network in one region.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -164,26 +155,24 @@ impl Resource for Vpc {
             cx.ec2().modify_vpc_tenancy().vpc_id(&id.0).instance_tenancy(tenancy).send().await?;
             return Ok(Next::More("changing the tenancy"));
         }
+        let set = || cx.ec2().modify_vpc_attribute().vpc_id(&id.0);
+        let support = self.enable_dns_support;
+        // Host names need DNS support, so it comes before them and goes after them.
+        let changes = [
+            (support && !old.enable_dns_support).then(|| set().enable_dns_support(flag(true))),
+            changed(&self.enable_dns_hostnames, &old.enable_dns_hostnames)
+                .map(|on| set().enable_dns_hostnames(flag(*on))),
+            (!support && old.enable_dns_support).then(|| set().enable_dns_support(flag(false))),
+            changed(&self.enable_network_address_usage_metrics, &old.enable_network_address_usage_metrics)
+                .map(|on| set().enable_network_address_usage_metrics(flag(*on))),
+        ];
+        for change in changes.into_iter().flatten() {
+            change.send().await?;
+        }
         if self.other_ipv6_range(old) {
             return self.change_ipv6_range(id, &live.outputs, cx).await;
         }
-        let change = cx.ec2().modify_vpc_attribute().vpc_id(&id.0);
-        // Host names need DNS support: it comes before them and goes after them.
-        let change = if self.enable_dns_support && !old.enable_dns_support {
-            change.enable_dns_support(flag(true))
-        } else if let Some(on) = changed(self.enable_dns_hostnames, old.enable_dns_hostnames) {
-            change.enable_dns_hostnames(flag(on))
-        } else if self.enable_dns_support != old.enable_dns_support {
-            change.enable_dns_support(flag(self.enable_dns_support))
-        } else if let Some(on) =
-            changed(self.enable_network_address_usage_metrics, old.enable_network_address_usage_metrics)
-        {
-            change.enable_network_address_usage_metrics(flag(on))
-        } else {
-            return Ok(Next::Started);
-        };
-        change.send().await?;
-        Ok(Next::More("setting attributes"))
+        Ok(Next::Started)
     }
 
     async fn delete(&self, id: &Id, _: Option<&Live<Self>>, cx: &Cx) -> Result<Next<Self>> {
@@ -212,18 +201,12 @@ impl Resource for Vpc {
     }
 }
 
-/// The wish, if there is one and it differs.
-fn changed(wish: Option<bool>, live: Option<bool>) -> Option<bool> {
-    wish.filter(|_| wish != live)
-}
-
 impl Vpc {
     fn other_ipv6_range(&self, old: &Self) -> bool {
-        let other = |wish: &Option<String>, live: &Option<String>| wish.is_some() && wish != live;
         self.assign_generated_ipv6_cidr_block != old.assign_generated_ipv6_cidr_block
             || self.ipv6_ipam_pool_id != old.ipv6_ipam_pool_id
-            || other(&self.ipv6_cidr_block, &old.ipv6_cidr_block)
-            || other(&self.ipv6_cidr_block_network_border_group, &old.ipv6_cidr_block_network_border_group)
+            || changed(&self.ipv6_cidr_block, &old.ipv6_cidr_block).is_some()
+            || changed(&self.ipv6_cidr_block_network_border_group, &old.ipv6_cidr_block_network_border_group).is_some()
     }
 
     /// The old range goes before the new one comes.

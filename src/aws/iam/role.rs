@@ -1,21 +1,10 @@
 use std::collections::BTreeMap;
 
 use futures::try_join;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use super::{document, tagged, tags_from};
-use crate::aws::delta::only_in;
-use crate::aws::error::OrNone;
-use crate::aws::{Cx, Tags, each, tags};
-use crate::engine::document::Document;
-use crate::engine::error::{Result, need};
-use crate::engine::resource::{
-    Facts, FoundBy, IdForm, Live, Made, Next, Permissions, Resource, Retag, Scope, Seen, Takes, Want, Where,
-};
+use crate::aws::prelude::*;
 use crate::engine::rules::{auto_name, computed, forced, refers, replace, unordered, write_only};
-use crate::engine::urn::Id;
-use crate::engine::value::Value;
 
 /// An identity with rights that services and users may take on.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -138,7 +127,6 @@ impl Resource for Role {
         if !self.assume_role_policy.same(&old.assume_role_policy) {
             let policy = self.assume_role_policy.as_str();
             iam.update_assume_role_policy().role_name(&id.0).policy_document(policy).send().await?;
-            return Ok(Next::More("setting who may take on the role"));
         }
         if self.description != old.description || self.max_session_duration != old.max_session_duration {
             iam.update_role()
@@ -147,7 +135,6 @@ impl Resource for Role {
                 .max_session_duration(self.max_session_duration)
                 .send()
                 .await?;
-            return Ok(Next::More("setting attributes"));
         }
         if self.permissions_boundary != old.permissions_boundary {
             match &self.permissions_boundary {
@@ -158,7 +145,6 @@ impl Resource for Role {
                     iam.delete_role_permissions_boundary().role_name(&id.0).send().await?;
                 }
             }
-            return Ok(Next::More("setting the boundary"));
         }
         if let Some(wanted) = &self.inline_policies {
             change_inline(id, old.inline_policies.as_deref().unwrap_or_default(), wanted, cx).await?;

@@ -1,17 +1,8 @@
 use aws_sdk_s3::types::{BucketLocationConstraint, BucketNamespace, CreateBucketConfiguration, ObjectLockEnabled};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use super::{empty, retag, tagged, tags_of};
-use crate::aws::error::OrNone;
-use crate::aws::{Cx, Tags, each, tags};
-use crate::engine::error::{Error, Result};
-use crate::engine::resource::{
-    Facts, FoundBy, IdForm, Limits, Live, Made, Next, Permissions, Resource, Retag, Seen, Takes, Want, Where,
-};
+use crate::aws::prelude::*;
 use crate::engine::rules::{auto_name, computed, forced, form, one_of, replace, write_only};
-use crate::engine::urn::Id;
-use crate::engine::value::Value;
 
 /// A container of objects. Its settings are resources of their own, such as
 /// `aws:s3:BucketVersioning`.

@@ -1,18 +1,7 @@
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
 use super::{tagged, tags_of};
-use crate::aws::error::OrNone;
-use crate::aws::{Cx, Tags, each, tags};
+use crate::aws::prelude::*;
 use crate::engine::alike::Alike;
-use crate::engine::document::Document;
-use crate::engine::error::{Error, Result, need};
-use crate::engine::resource::{
-    Facts, FoundBy, IdForm, Live, Made, Next, Permissions, Resource, Retag, Seen, Takes, Want, Where,
-};
 use crate::engine::rules::{alike, auto_name, computed, one_of, refers, replace};
-use crate::engine::urn::Id;
-use crate::engine::value::Value;
 
 /// A channel that passes messages on to its subscribers.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -153,18 +142,17 @@ impl Resource for Topic {
 
     /// SNS takes one attribute a call.
     async fn update(&self, id: &Id, live: &Live<Self>, cx: &Cx) -> Result<Next<Self>> {
-        let mut attributes = self.attributes().into_iter().zip(live.inputs.attributes());
-        let Some((wanted, _)) = attributes.find(|(wanted, live)| wanted.differs(live)) else {
-            return Ok(Next::Started);
-        };
-        cx.sns()
-            .set_topic_attributes()
-            .topic_arn(&id.0)
-            .attribute_name(wanted.name)
-            .attribute_value(wanted.value.as_deref().unwrap_or(wanted.unset))
-            .send()
-            .await?;
-        Ok(Next::More("setting attributes"))
+        let pairs = self.attributes().into_iter().zip(live.inputs.attributes());
+        for (wanted, _) in pairs.filter(|(wanted, live)| wanted.differs(live)) {
+            cx.sns()
+                .set_topic_attributes()
+                .topic_arn(&id.0)
+                .attribute_name(wanted.name)
+                .attribute_value(wanted.value.as_deref().unwrap_or(wanted.unset))
+                .send()
+                .await?;
+        }
+        Ok(Next::Started)
     }
 
     async fn delete(&self, id: &Id, _: Option<&Live<Self>>, cx: &Cx) -> Result<Next<Self>> {
@@ -361,7 +349,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_update_sets_the_one_attribute_that_differs_in_meaning() {
+    async fn an_update_sets_what_differs_in_meaning() {
         let (inputs, _) = everything();
         let outputs = json!({ "arn": ARN, "owner": "123456789012" });
         let live = provider::Live { inputs: inputs.clone().into(), outputs: outputs.into() };
@@ -370,7 +358,7 @@ mod tests {
         wanted["kmsMasterKeyId"] = serde_json::Value::Null;
         let (aws, wire) = aws(&[("Action=SetTopicAttributes", ok("<SetTopicAttributesResponse/>"))]);
         let next = aws.update(&at(Topic::TYPE), &Id(ARN.into()), &wanted.into(), &live).await.unwrap();
-        assert!(matches!(next, provider::Next::More(_)));
+        assert_eq!(next, provider::Next::Started);
         let sent = wire.requests("Action=SetTopicAttributes");
         assert!(sent.len() == 1 && sent[0].contains("AttributeName=KmsMasterKeyId&AttributeValue="), "{sent:?}");
     }
