@@ -44,8 +44,11 @@ pub mod tags;
 
 pub mod ec2;
 pub mod iam;
+pub mod kms;
 pub mod s3;
+pub mod secretsmanager;
 pub mod sns;
+pub mod ssm;
 
 use std::sync::{Arc, OnceLock};
 
@@ -72,11 +75,22 @@ registry! {
     ec2::Subnet,
     ec2::Vpc,
 
+    iam::Policy,
     iam::Role,
+    iam::RolePolicy,
+    iam::RolePolicyAttachment,
+
+    kms::Alias,
+    kms::Key,
 
     s3::Bucket,
 
+    secretsmanager::Secret,
+    secretsmanager::SecretVersion,
+
     sns::Topic,
+
+    ssm::Parameter,
 }
 
 /// All types and functions, made once.
