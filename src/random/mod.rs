@@ -8,8 +8,8 @@ mod id;
 mod password;
 mod provider;
 
-pub use id::RandomId;
-pub use password::RandomPassword;
+pub use id::{RandomId, RandomIdOutputs};
+pub use password::{RandomPassword, RandomPasswordOutputs};
 pub use provider::WithRandom;
 
 use std::collections::BTreeMap;
