@@ -10,5 +10,5 @@ mod random;
 mod replacement;
 mod secrets;
 mod selection;
-mod theatre;
+pub mod theatre;
 mod up;
