@@ -68,7 +68,7 @@ async fn a_random_value_goes_without_a_call() {
     t.twin.forget_calls();
     t.destroy().await;
     assert!(t.stage.state.rows.is_empty());
-    assert_eq!(t.changes(), ["delete thing"]);
+    assert_eq!(t.changes(), ["delete test:index:Thing user"]);
 }
 
 #[tokio::test(start_paused = true)]
