@@ -119,7 +119,10 @@ mod tests {
 
     use super::*;
     use crate::aws::wire::{at, aws, ok, reads_back};
+    use crate::engine::names;
     use crate::engine::provider::Provider;
+    use crate::engine::state::Key;
+    use crate::engine::urn::Urn;
 
     const KEY: &str = "1234abcd-12ab-34cd-56ef-1234567890ab";
 
@@ -147,5 +150,14 @@ mod tests {
             let inputs = json!({ "name": "alias/orders", "targetKeyId": key }).into();
             assert_eq!(aws.find(&at(Alias::TYPE), &inputs).await.unwrap().len(), found, "{key}");
         }
+    }
+
+    #[test]
+    fn an_automatic_name_is_a_legal_name_of_an_alias() {
+        let schema = crate::aws::catalog().find(Alias::TYPE).unwrap();
+        let key = Key { urn: Urn::new("s", "p", Alias::TYPE, &"x".repeat(300)), generation: 0 };
+        let filled = names::fill(schema, json!({}).into(), "lineage", &key, None);
+        let name = filled.get("name").and_then(Value::as_str).unwrap();
+        assert!(name.starts_with("alias/xxx") && name.len() == 256, "{name}");
     }
 }
