@@ -5,6 +5,7 @@ pub const LEFT_OUT: &[(&str, &str, &str)] = &[
     ("*", "region", "the language handles it: `region` is an option of every resource"),
     ("*", "bucketPrefix", "give `bucket`, or leave it out for an automatic name"),
     ("*", "namePrefix", "give `name`, or leave it out for an automatic name"),
+    ("aws:iam/policy:Policy", "delayAfterPolicyCreationInMs", "drctl waits by itself until AWS takes the policy"),
     ("aws:s3/bucket:Bucket", "accelerationStatus", "use `aws:s3:BucketAccelerateConfiguration`"),
     ("aws:s3/bucket:Bucket", "acl", "use `aws:s3:BucketAcl`"),
     ("aws:s3/bucket:Bucket", "corsRules", "use `aws:s3:BucketCorsConfiguration`"),
@@ -28,6 +29,19 @@ pub const LEFT_OUT: &[(&str, &str, &str)] = &[
         "statementIdPrefix",
         "give `statementId`, or leave it out for an automatic one",
     ),
+    (
+        "aws:secretsmanager/secretVersion:SecretVersion",
+        "secretStringWo",
+        "give `secretString`: drctl never reads it back and encrypts it in the state",
+    ),
+    (
+        "aws:secretsmanager/secretVersion:SecretVersion",
+        "secretStringWoVersion",
+        "give `secretString`: drctl sees by itself when it changes",
+    ),
+    ("aws:ssm/parameter:Parameter", "arn", "AWS decides it: it is an output"),
+    ("aws:ssm/parameter:Parameter", "valueWo", "give `value`: drctl encrypts it in the state"),
+    ("aws:ssm/parameter:Parameter", "valueWoVersion", "give `value`: drctl sees by itself when it changes"),
 ];
 
 /// Why an input is refused although pulumi-aws has it.

@@ -45,8 +45,11 @@ pub mod tags;
 pub mod ec2;
 pub mod iam;
 pub mod lambda;
+pub mod kms;
 pub mod s3;
+pub mod secretsmanager;
 pub mod sns;
+pub mod ssm;
 
 use std::sync::{Arc, OnceLock};
 
@@ -73,7 +76,13 @@ registry! {
     ec2::Subnet,
     ec2::Vpc,
 
+    iam::Policy,
     iam::Role,
+    iam::RolePolicy,
+    iam::RolePolicyAttachment,
+
+    kms::Alias,
+    kms::Key,
 
     s3::Bucket,
 
@@ -81,6 +90,11 @@ registry! {
     lambda::Permission,
     sns::Topic,
     sns::TopicPolicy,
+    secretsmanager::Secret,
+    secretsmanager::SecretVersion,
+
+
+    ssm::Parameter,
 }
 
 /// All types and functions, made once.

@@ -18,6 +18,8 @@ const PASSING: &[(&str, &str, &str)] = &[
     ("rds:CreateDBInstance", "InvalidParameterValue", "IAM role"),
     ("rds:AddRoleToDBCluster", "InvalidParameterValue", "IAM role"),
     ("s3:PutBucketReplication", "InvalidRequest", "role"),
+    ("iam:PutRolePolicy", "NoSuchEntity", "role"),
+    ("iam:AttachRolePolicy", "NoSuchEntity", ""),
     // A principal that a policy names.
     ("iam:CreateRole", "MalformedPolicyDocument", "Invalid principal"),
     ("iam:UpdateAssumeRolePolicy", "MalformedPolicyDocument", "Invalid principal"),
