@@ -153,6 +153,7 @@ const RULES: &[&str] = &[
     "x-computed",
     "x-unordered",
     "x-initial",
+    "x-sometimes-shown",
     "x-auto-name",
     "x-refers",
     "x-alike",
