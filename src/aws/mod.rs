@@ -44,6 +44,7 @@ pub mod tags;
 
 pub mod ec2;
 pub mod iam;
+pub mod rds;
 pub mod s3;
 pub mod sns;
 
@@ -74,6 +75,14 @@ registry! {
 
     iam::Role,
 
+    rds::Cluster,
+    rds::ClusterInstance,
+    rds::ClusterParameterGroup,
+    rds::EventSubscription,
+    rds::GlobalCluster,
+    rds::ParameterGroup,
+    rds::SubnetGroup,
+
     s3::Bucket,
 
     sns::Topic,
@@ -85,7 +94,7 @@ pub fn catalog() -> &'static Arc<Catalog> {
     CATALOG.get_or_init(|| {
         let types = TYPES.iter().map(|ty| ty.schema()).collect();
         let functions = FUNCTIONS.iter().map(|f| f.schema()).collect();
-        Arc::new(Catalog::new(types, functions))
+        Arc::new(Catalog::new(types, functions).with_orders(vec![rds::order::secondary_after_primary]))
     })
 }
 
