@@ -3,26 +3,17 @@ use std::collections::HashMap;
 use aws_sdk_rds::types as sdk;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use super::global_cluster::LIFECYCLES;
 use super::roles::{self, Membership, memberships};
 use super::{State, arn, cluster_delete, cluster_update, filter, is_ours, retag, tagged, tags_from};
-use crate::aws::error::OrNone;
-use crate::aws::{Cx, Tags, in_order};
+use crate::aws::prelude::*;
 use crate::engine::alike::Alike;
-use crate::engine::error::{Error, Result, need};
-use crate::engine::resource::{
-    Facts, FoundBy, IdForm, Limits, Live, Made, Next, Permissions, Resource, Retag, Seen, Takes, Want, Where,
-};
 use crate::engine::rules::{
     alike, auto_name, computed, exclusive, forced, form, initial, one_of, protection, refers, replace, sometimes_shown,
     unordered, write_only,
 };
 use crate::engine::secret::Secret;
-use crate::engine::urn::Id;
-use crate::engine::value::Value;
 
 /// An Aurora cluster or a Multi-AZ cluster: the storage and the settings that its instances share.
 ///
@@ -801,4 +792,257 @@ fn live(c: sdk::DbCluster, roles: Option<&HashMap<String, Membership>>) -> Resul
         upgrade_rollout_order: c.upgrade_rollout_order.map(|o| o.as_str().to_owned()),
     };
     Ok(Live { inputs, outputs })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::aws::wire::{Reply, at, aws, ok, reads_back};
+    use crate::engine::provider::{Live, Next, Provider};
+
+    const CLUSTER: &str = "<DescribeDBClustersResponse><DescribeDBClustersResult><DBClusters><DBCluster>\
+        <DBClusterIdentifier>orders</DBClusterIdentifier><Status>backing-up</Status>\
+        <AllocatedStorage>100</AllocatedStorage><AutoMinorVersionUpgrade>true</AutoMinorVersionUpgrade>\
+        <AvailabilityZones><AvailabilityZone>eu-west-1a</AvailabilityZone></AvailabilityZones>\
+        <BacktrackWindow>60</BacktrackWindow><BackupRetentionPeriod>7</BackupRetentionPeriod>\
+        <CertificateDetails><CAIdentifier>rds-ca</CAIdentifier></CertificateDetails>\
+        <ClusterScalabilityType>standard</ClusterScalabilityType><CopyTagsToSnapshot>true</CopyTagsToSnapshot>\
+        <DatabaseInsightsMode>standard</DatabaseInsightsMode><DatabaseName>orders</DatabaseName>\
+        <DBClusterInstanceClass>db.m6gd.large</DBClusterInstanceClass>\
+        <DBClusterParameterGroup>pg</DBClusterParameterGroup><DBSubnetGroup>db</DBSubnetGroup>\
+        <DBSystemId>sys</DBSystemId><DeletionProtection>true</DeletionProtection><DomainMemberships>\
+        <DomainMembership><Domain>d-1</Domain><IAMRoleName>directory</IAMRoleName></DomainMembership>\
+        </DomainMemberships><GlobalWriteForwardingRequested>true</GlobalWriteForwardingRequested>\
+        <HttpEndpointEnabled>true</HttpEndpointEnabled>\
+        <LocalWriteForwardingStatus>enabled</LocalWriteForwardingStatus>\
+        <EnabledCloudwatchLogsExports><member>postgresql</member></EnabledCloudwatchLogsExports>\
+        <Engine>aurora-postgresql</Engine><EngineMode>provisioned</EngineMode><EngineVersion>16.6</EngineVersion>\
+        <EngineLifecycleSupport>open-source-rds-extended-support</EngineLifecycleSupport>\
+        <IAMDatabaseAuthenticationEnabled>true</IAMDatabaseAuthenticationEnabled><AssociatedRoles>\
+        <DBClusterRole><RoleArn>arn:role</RoleArn></DBClusterRole></AssociatedRoles><Iops>3000</Iops>\
+        <KmsKeyId>arn:key</KmsKeyId><MasterUserSecret><SecretArn>arn:secret</SecretArn>\
+        <KmsKeyId>arn:secret-key</KmsKeyId></MasterUserSecret><MasterUsername>root</MasterUsername>\
+        <MonitoringInterval>60</MonitoringInterval><MonitoringRoleArn>arn:monitor</MonitoringRoleArn>\
+        <NetworkType>IPV4</NetworkType><PerformanceInsightsEnabled>true</PerformanceInsightsEnabled>\
+        <PerformanceInsightsKMSKeyId>arn:insights</PerformanceInsightsKMSKeyId>\
+        <PerformanceInsightsRetentionPeriod>7</PerformanceInsightsRetentionPeriod><Port>5432</Port>\
+        <PreferredBackupWindow>04:00-04:30</PreferredBackupWindow>\
+        <PreferredMaintenanceWindow>sun:05:00-sun:05:30</PreferredMaintenanceWindow>\
+        <ReplicationSourceIdentifier>arn:source</ReplicationSourceIdentifier><ScalingConfigurationInfo>\
+        <MinCapacity>2</MinCapacity><MaxCapacity>8</MaxCapacity><AutoPause>false</AutoPause>\
+        <SecondsUntilAutoPause>600</SecondsUntilAutoPause><TimeoutAction>ForceApplyCapacityChange</TimeoutAction>\
+        <SecondsBeforeTimeout>60</SecondsBeforeTimeout></ScalingConfigurationInfo>\
+        <ServerlessV2ScalingConfiguration><MinCapacity>0.5</MinCapacity><MaxCapacity>4</MaxCapacity>\
+        <SecondsUntilAutoPause>300</SecondsUntilAutoPause></ServerlessV2ScalingConfiguration>\
+        <StorageEncrypted>true</StorageEncrypted><StorageType>aurora-iopt1</StorageType>\
+        <VpcSecurityGroups><VpcSecurityGroupMembership><VpcSecurityGroupId>sg-1</VpcSecurityGroupId>\
+        </VpcSecurityGroupMembership></VpcSecurityGroups><DBClusterArn>arn:c</DBClusterArn>\
+        <TagList><Tag><Key>a</Key><Value>b</Value></Tag></TagList></DBCluster></DBClusters>\
+        </DescribeDBClustersResult></DescribeDBClustersResponse>";
+
+    fn globals(members: &[(&str, bool)]) -> Reply {
+        let member = |(arn, writer): &(&str, bool)| {
+            let role = format!("<IsWriter>{writer}</IsWriter>");
+            format!("<GlobalClusterMember><DBClusterArn>{arn}</DBClusterArn>{role}</GlobalClusterMember>")
+        };
+        let members: String = members.iter().map(member).collect();
+        ok(format!(
+            "<DescribeGlobalClustersResponse><DescribeGlobalClustersResult><GlobalClusters><GlobalClusterMember>\
+            <GlobalClusterIdentifier>g</GlobalClusterIdentifier><StorageEncrypted>true</StorageEncrypted>\
+            <GlobalClusterMembers>{members}</GlobalClusterMembers></GlobalClusterMember></GlobalClusters>\
+            </DescribeGlobalClustersResult></DescribeGlobalClustersResponse>"
+        ))
+    }
+
+    /// Every input but those that are bound to a role.
+    fn neutral() -> serde_json::Value {
+        let inputs = r#"{
+            "allocatedStorage": 100,
+            "autoMinorVersionUpgrade": true,
+            "availabilityZones": ["eu-west-1a"],
+            "backtrackWindow": 60,
+            "backupRetentionPeriod": 7,
+            "caCertificateIdentifier": "rds-ca",
+            "clusterIdentifier": "orders",
+            "clusterScalabilityType": "standard",
+            "copyTagsToSnapshot": true,
+            "databaseInsightsMode": "standard",
+            "dbClusterInstanceClass": "db.m6gd.large",
+            "dbClusterParameterGroupName": "pg",
+            "dbSubnetGroupName": "db",
+            "dbSystemId": "sys",
+            "deletionProtection": true,
+            "domain": "d-1",
+            "domainIamRoleName": "directory",
+            "enableHttpEndpoint": true,
+            "enableLocalWriteForwarding": true,
+            "enabledCloudwatchLogsExports": ["postgresql"],
+            "engine": "aurora-postgresql",
+            "engineLifecycleSupport": "open-source-rds-extended-support",
+            "engineMode": "provisioned",
+            "engineVersion": "16.6",
+            "iamDatabaseAuthenticationEnabled": true,
+            "iamRoles": ["arn:role"],
+            "iops": 3000,
+            "kmsKeyId": "arn:key",
+            "manageMasterUserPassword": true,
+            "masterUserSecretKmsKeyId": "arn:secret-key",
+            "monitoringInterval": 60,
+            "monitoringRoleArn": "arn:monitor",
+            "networkType": "IPV4",
+            "performanceInsightsEnabled": true,
+            "performanceInsightsKmsKeyId": "arn:insights",
+            "performanceInsightsRetentionPeriod": 7,
+            "port": 5432,
+            "preferredBackupWindow": "04:00-04:30",
+            "preferredMaintenanceWindow": "sun:05:00-sun:05:30",
+            "scalingConfiguration": {
+                "autoPause": false,
+                "maxCapacity": 8,
+                "minCapacity": 2,
+                "secondsBeforeTimeout": 60,
+                "secondsUntilAutoPause": 600,
+                "timeoutAction": "ForceApplyCapacityChange"
+            },
+            "serverlessv2ScalingConfiguration": {
+                "maxCapacity": 4.0,
+                "minCapacity": 0.5,
+                "secondsUntilAutoPause": 300
+            },
+            "storageEncrypted": true,
+            "storageType": "aurora-iopt1",
+            "tags": { "a": "b" },
+            "vpcSecurityGroupIds": ["sg-1"]
+        }"#;
+        serde_json::from_str(inputs).unwrap()
+    }
+
+    fn with(more: serde_json::Value) -> serde_json::Value {
+        let mut all = neutral();
+        all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        all
+    }
+
+    async fn reads(members: &[(&str, bool)], unshown: &[&str], inputs: serde_json::Value) {
+        let replies = [("Action=DescribeDBClusters", ok(CLUSTER)), ("Action=DescribeGlobalClusters", globals(members))];
+        let live = reads_back(Cluster::TYPE, "orders", &replies, unshown, inputs).await;
+        assert_eq!(live.outputs.get("arn"), Some(&"arn:c".into()));
+    }
+
+    #[tokio::test]
+    async fn read_gives_back_every_input_of_a_cluster_that_stands_alone() {
+        let own = json!({ "databaseName": "orders", "masterUsername": "root",
+            "replicationSourceIdentifier": "arn:source" });
+        reads(&[], &["enableGlobalWriteForwarding", "globalClusterIdentifier"], with(own)).await;
+    }
+
+    #[tokio::test]
+    async fn a_writer_and_a_reader_show_what_their_role_gives_a_meaning() {
+        let writer = json!({ "databaseName": "orders", "masterUsername": "root", "globalClusterIdentifier": "g" });
+        let unshown = ["enableGlobalWriteForwarding", "replicationSourceIdentifier"];
+        reads(&[("arn:c", true), ("arn:x", false)], &unshown, with(writer)).await;
+        let reader = json!({ "enableGlobalWriteForwarding": true, "globalClusterIdentifier": "g" });
+        let unshown = ["databaseName", "masterUsername", "replicationSourceIdentifier"];
+        reads(&[("arn:x", true), ("arn:c", false)], &unshown, with(reader)).await;
+    }
+
+    /// A declared primary, and what its program says.
+    fn declared(more: serde_json::Value) -> Value {
+        let mut inputs = json!({ "clusterIdentifier": "orders", "engine": "aurora-postgresql", "engineVersion": "16.6",
+            "globalClusterIdentifier": "g", "masterUsername": "root", "masterPassword": "hunter2" });
+        inputs.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        inputs.into()
+    }
+
+    async fn create(globals: Reply, inputs: Value) -> String {
+        let made = "<CreateDBClusterResponse><CreateDBClusterResult><DBCluster><DBClusterIdentifier>orders\
+            </DBClusterIdentifier></DBCluster></CreateDBClusterResult></CreateDBClusterResponse>";
+        let key = r#"{"KeyMetadata":{"KeyId":"k","Arn":"arn:default"}}"#;
+        let (aws, wire) = aws(&[
+            ("Action=DescribeGlobalClusters", globals),
+            ("DescribeKey", ok(key)),
+            ("Action=CreateDBCluster&", ok(made)),
+        ]);
+        aws.create(&at(Cluster::TYPE), &inputs).await.unwrap();
+        wire.requests("Action=CreateDBCluster&").remove(0)
+    }
+
+    #[tokio::test]
+    async fn only_the_first_member_takes_credentials() {
+        let first = create(globals(&[]), declared(json!({}))).await;
+        assert!(first.contains("MasterUserPassword=hunter2") && first.contains("MasterUsername=root"), "{first}");
+        let second = create(globals(&[("arn:x", true)]), declared(json!({}))).await;
+        assert!(!second.contains("hunter2") && !second.contains("MasterUser"), "{second}");
+        assert!(second.contains("GlobalClusterIdentifier=g"), "{second}");
+        assert!(second.contains("StorageEncrypted=true"), "{second}");
+        assert!(second.contains("KmsKeyId=arn%3Adefault"), "{second}");
+    }
+
+    async fn update(members: &[(&str, bool)], wanted: Value) -> (Result<Next>, Vec<String>) {
+        let (aws, wire) = aws(&[
+            ("Action=DescribeGlobalClusters", globals(members)),
+            ("Action=ModifyDBCluster&", ok("<ModifyDBClusterResponse/>")),
+        ]);
+        let live = Live {
+            inputs: declared(json!({})),
+            outputs: json!({ "arn": "arn:c", "clusterMembers": [],
+            "masterUserSecrets": [] })
+            .into(),
+        };
+        let next = aws.update(&at(Cluster::TYPE), &Id("orders".into()), &wanted, &live).await;
+        assert!(wire.requests("Action=RemoveFromGlobalCluster").is_empty());
+        (next, wire.requests("Action=ModifyDBCluster&"))
+    }
+
+    #[tokio::test]
+    async fn no_update_takes_a_member_out() {
+        let mut without = declared(json!({}));
+        if let Value::Map(map) = &mut without {
+            map.shift_remove("globalClusterIdentifier");
+        }
+        let (next, calls) = update(&[("arn:c", false), ("arn:x", true)], without.clone()).await;
+        let error = next.unwrap_err();
+        insta::assert_snapshot!(format!("{}\n{}", error.message, error.hint.unwrap()), @r"
+        the cluster belongs to the global database `g` and stays in it
+        set `globalClusterIdentifier: g`; to take the cluster out, run `aws rds remove-from-global-cluster --global-cluster-identifier g --db-cluster-identifier arn:c` and then remove the input
+        ");
+        assert!(calls.is_empty());
+        // One that somebody has detached already only forgets it.
+        assert_eq!(update(&[], without).await, (Ok(Next::Started), vec![]));
+    }
+
+    #[tokio::test]
+    async fn a_major_upgrade_of_a_member_is_the_business_of_the_global_database() {
+        let members = [("arn:c", true), ("arn:x", false)];
+        let (next, calls) = update(&members, declared(json!({ "engineVersion": "17.4" }))).await;
+        assert!(next.unwrap_err().hint.unwrap().contains("global cluster"));
+        assert!(calls.is_empty());
+        let (next, calls) = update(&members, declared(json!({ "engineVersion": "16.8" }))).await;
+        assert_eq!(next.unwrap(), Next::Started);
+        assert!(calls[0].contains("EngineVersion=16.8"), "{calls:?}");
+    }
+
+    #[tokio::test]
+    async fn a_password_changes_at_the_writer_and_settings_that_steer_deletion_need_no_call() {
+        let new = declared(json!({ "masterPassword": "new-secret" }));
+        let (next, calls) = update(&[("arn:c", false), ("arn:x", true)], new.clone()).await;
+        let error = next.unwrap_err();
+        assert!(error.hint.is_some() && !format!("{error:?}").contains("new-secret"));
+        assert!(calls.is_empty());
+        let (_, calls) = update(&[("arn:c", true)], new).await;
+        assert!(calls[0].contains("MasterUserPassword=new-secret"));
+        let steering = declared(json!({ "skipFinalSnapshot": true, "applyImmediately": true }));
+        assert_eq!(update(&[("arn:c", true)], steering).await, (Ok(Next::Started), vec![]));
+    }
+
+    #[test]
+    fn a_cluster_joins_only_when_it_is_made_and_a_detached_member_is_never_replaced() {
+        let (alone, member) = (json!({}).into(), json!({ "globalClusterIdentifier": "g" }).into());
+        assert_eq!(Cluster::replaces(&alone, &member), ["globalClusterIdentifier"]);
+        assert!(Cluster::replaces(&member, &alone).is_empty());
+        let schema = crate::aws::catalog().find(Cluster::TYPE).unwrap();
+        assert!(schema.inputs.get("globalClusterIdentifier").unwrap().sometimes_shown);
+    }
 }

@@ -1,18 +1,9 @@
 use aws_sdk_rds::types as sdk;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
-use super::{State, arn, changed, changed_option, filter, is_ours, retag, tagged, tags_from};
-use crate::aws::error::OrNone;
-use crate::aws::{Cx, Tags, in_order};
+use super::{State, arn, filter, is_ours, new_choice, new_value, retag, tagged, tags_from};
+use crate::aws::prelude::*;
 use crate::engine::alike::Alike;
-use crate::engine::error::{Error, Result, need};
-use crate::engine::resource::{
-    Facts, FoundBy, IdForm, Limits, Live, Made, Next, Permissions, Resource, Retag, Seen, Takes, Want, Where,
-};
 use crate::engine::rules::{alike, auto_name, computed, forced, form, one_of, refers, replace, write_only};
-use crate::engine::urn::Id;
-use crate::engine::value::Value;
 
 /// A database server of an Aurora cluster.
 ///
@@ -229,29 +220,32 @@ impl Resource for ClusterInstance {
         cx.rds()
             .modify_db_instance()
             .apply_immediately(self.apply_immediately.unwrap_or_default())
-            .set_auto_minor_version_upgrade(changed(&self.auto_minor_version_upgrade, &old.auto_minor_version_upgrade))
-            .set_ca_certificate_identifier(changed_option(&self.ca_cert_identifier, &old.ca_cert_identifier))
-            .set_copy_tags_to_snapshot(changed(&self.copy_tags_to_snapshot, &old.copy_tags_to_snapshot))
-            .set_db_parameter_group_name(changed_option(&self.db_parameter_group_name, &old.db_parameter_group_name))
+            .set_auto_minor_version_upgrade(new_value(
+                &self.auto_minor_version_upgrade,
+                &old.auto_minor_version_upgrade,
+            ))
+            .set_ca_certificate_identifier(new_choice(&self.ca_cert_identifier, &old.ca_cert_identifier))
+            .set_copy_tags_to_snapshot(new_value(&self.copy_tags_to_snapshot, &old.copy_tags_to_snapshot))
+            .set_db_parameter_group_name(new_choice(&self.db_parameter_group_name, &old.db_parameter_group_name))
             .db_instance_identifier(&id.0)
-            .set_db_instance_class(changed(&self.instance_class, &old.instance_class))
-            .set_monitoring_interval(changed(&self.monitoring_interval, &old.monitoring_interval))
-            .set_monitoring_role_arn(changed_option(&self.monitoring_role_arn, &old.monitoring_role_arn))
-            .set_enable_performance_insights(changed_option(&insights, &old.performance_insights_enabled))
-            .set_performance_insights_kms_key_id(changed_option(
+            .set_db_instance_class(new_value(&self.instance_class, &old.instance_class))
+            .set_monitoring_interval(new_value(&self.monitoring_interval, &old.monitoring_interval))
+            .set_monitoring_role_arn(new_choice(&self.monitoring_role_arn, &old.monitoring_role_arn))
+            .set_enable_performance_insights(new_choice(&insights, &old.performance_insights_enabled))
+            .set_performance_insights_kms_key_id(new_choice(
                 &self.performance_insights_kms_key_id,
                 &old.performance_insights_kms_key_id,
             ))
-            .set_performance_insights_retention_period(changed_option(
+            .set_performance_insights_retention_period(new_choice(
                 &self.performance_insights_retention_period,
                 &old.performance_insights_retention_period,
             ))
-            .set_preferred_maintenance_window(changed_option(
+            .set_preferred_maintenance_window(new_choice(
                 &self.preferred_maintenance_window,
                 &old.preferred_maintenance_window,
             ))
-            .set_promotion_tier(changed(&self.promotion_tier, &old.promotion_tier))
-            .set_publicly_accessible(changed(&self.publicly_accessible, &old.publicly_accessible))
+            .set_promotion_tier(new_value(&self.promotion_tier, &old.promotion_tier))
+            .set_publicly_accessible(new_value(&self.publicly_accessible, &old.publicly_accessible))
             .send()
             .await?;
         Ok(Next::Started)

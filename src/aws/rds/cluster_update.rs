@@ -4,7 +4,7 @@ use aws_sdk_rds::types::CloudwatchLogsExportConfiguration;
 
 use super::cluster::{Cluster, ClusterOutputs};
 use super::roles::membership;
-use super::{changed, changed_option};
+use super::{new_choice, new_value};
 use crate::aws::Cx;
 use crate::engine::alike::Alike;
 use crate::engine::error::{Error, Result};
@@ -122,85 +122,76 @@ fn differs(wanted: &Cluster, old: &Cluster) -> bool {
 }
 
 async fn modify(wanted: &Cluster, id: &Id, old: &Cluster, cx: &Cx) -> Result<()> {
-    let domain = changed(&wanted.domain, &old.domain).map(|d| d.unwrap_or_else(|| NO_DOMAIN.to_owned()));
-    let secret_key = changed_option(&wanted.master_user_secret_kms_key_id, &old.master_user_secret_kms_key_id);
-    let manage = changed(&wanted.manage_master_user_password, &old.manage_master_user_password);
-    let scaling = changed_option(&wanted.scaling_configuration, &old.scaling_configuration);
-    let scaling2 = changed_option(&wanted.serverlessv2_scaling_configuration, &old.serverlessv2_scaling_configuration);
-    let insights_key = changed_option(&wanted.performance_insights_kms_key_id, &old.performance_insights_kms_key_id);
-    let version = changed_option(&wanted.engine_version, &old.engine_version)
+    let domain = new_value(&wanted.domain, &old.domain).map(|d| d.unwrap_or_else(|| NO_DOMAIN.to_owned()));
+    let secret_key = new_choice(&wanted.master_user_secret_kms_key_id, &old.master_user_secret_kms_key_id);
+    let manage = new_value(&wanted.manage_master_user_password, &old.manage_master_user_password);
+    let scaling = new_choice(&wanted.scaling_configuration, &old.scaling_configuration);
+    let scaling2 = new_choice(&wanted.serverlessv2_scaling_configuration, &old.serverlessv2_scaling_configuration);
+    let insights_key = new_choice(&wanted.performance_insights_kms_key_id, &old.performance_insights_kms_key_id);
+    let version = new_choice(&wanted.engine_version, &old.engine_version)
         .filter(|new| old.engine_version.as_ref().is_none_or(|live| !Alike::Version.same(live, new)));
     let instance_group = wanted.db_instance_parameter_group_name.clone();
     let password = if wanted.master_password == old.master_password { None } else { wanted.password() };
     let insights_days =
-        changed_option(&wanted.performance_insights_retention_period, &old.performance_insights_retention_period);
-    let mode = changed_option(&wanted.database_insights_mode, &old.database_insights_mode);
-    let identity = changed(&wanted.iam_database_authentication_enabled, &old.iam_database_authentication_enabled);
-    let data_api = changed(&wanted.enable_http_endpoint, &old.enable_http_endpoint);
-    let forwarding = changed_option(&wanted.enable_global_write_forwarding, &old.enable_global_write_forwarding);
+        new_choice(&wanted.performance_insights_retention_period, &old.performance_insights_retention_period);
+    let mode = new_choice(&wanted.database_insights_mode, &old.database_insights_mode);
+    let identity = new_value(&wanted.iam_database_authentication_enabled, &old.iam_database_authentication_enabled);
+    let data_api = new_value(&wanted.enable_http_endpoint, &old.enable_http_endpoint);
+    let forwarding = new_choice(&wanted.enable_global_write_forwarding, &old.enable_global_write_forwarding);
     cx.rds()
         .modify_db_cluster()
-        .set_allocated_storage(changed_option(&wanted.allocated_storage, &old.allocated_storage))
+        .set_allocated_storage(new_choice(&wanted.allocated_storage, &old.allocated_storage))
         .set_allow_major_version_upgrade(version.as_ref().and(wanted.allow_major_version_upgrade))
         .apply_immediately(wanted.apply_immediately.unwrap_or_default())
-        .set_auto_minor_version_upgrade(changed_option(
-            &wanted.auto_minor_version_upgrade,
-            &old.auto_minor_version_upgrade,
-        ))
-        .set_backtrack_window(changed(&wanted.backtrack_window, &old.backtrack_window))
-        .set_backup_retention_period(changed(&wanted.backup_retention_period, &old.backup_retention_period))
-        .set_ca_certificate_identifier(changed_option(
-            &wanted.ca_certificate_identifier,
-            &old.ca_certificate_identifier,
-        ))
+        .set_auto_minor_version_upgrade(new_choice(&wanted.auto_minor_version_upgrade, &old.auto_minor_version_upgrade))
+        .set_backtrack_window(new_value(&wanted.backtrack_window, &old.backtrack_window))
+        .set_backup_retention_period(new_value(&wanted.backup_retention_period, &old.backup_retention_period))
+        .set_ca_certificate_identifier(new_choice(&wanted.ca_certificate_identifier, &old.ca_certificate_identifier))
         .db_cluster_identifier(&id.0)
-        .set_copy_tags_to_snapshot(changed(&wanted.copy_tags_to_snapshot, &old.copy_tags_to_snapshot))
+        .set_copy_tags_to_snapshot(new_value(&wanted.copy_tags_to_snapshot, &old.copy_tags_to_snapshot))
         .set_database_insights_mode(mode.as_deref().map(Into::into))
-        .set_db_cluster_instance_class(changed_option(
-            &wanted.db_cluster_instance_class,
-            &old.db_cluster_instance_class,
-        ))
-        .set_db_cluster_parameter_group_name(changed_option(
+        .set_db_cluster_instance_class(new_choice(&wanted.db_cluster_instance_class, &old.db_cluster_instance_class))
+        .set_db_cluster_parameter_group_name(new_choice(
             &wanted.db_cluster_parameter_group_name,
             &old.db_cluster_parameter_group_name,
         ))
         .set_db_instance_parameter_group_name(version.as_ref().and(instance_group))
-        .set_deletion_protection(changed(&wanted.deletion_protection, &old.deletion_protection))
+        .set_deletion_protection(new_value(&wanted.deletion_protection, &old.deletion_protection))
         .set_domain(domain)
-        .set_domain_iam_role_name(changed_option(&wanted.domain_iam_role_name, &old.domain_iam_role_name))
+        .set_domain_iam_role_name(new_choice(&wanted.domain_iam_role_name, &old.domain_iam_role_name))
         .set_enable_global_write_forwarding(forwarding)
         .set_enable_http_endpoint(data_api)
-        .set_enable_local_write_forwarding(changed(
+        .set_enable_local_write_forwarding(new_value(
             &wanted.enable_local_write_forwarding,
             &old.enable_local_write_forwarding,
         ))
         .set_cloudwatch_logs_export_configuration(logs(wanted, old))
-        .set_engine_lifecycle_support(changed_option(&wanted.engine_lifecycle_support, &old.engine_lifecycle_support))
+        .set_engine_lifecycle_support(new_choice(&wanted.engine_lifecycle_support, &old.engine_lifecycle_support))
         .set_engine_version(version)
         .set_enable_iam_database_authentication(identity)
-        .set_iops(changed_option(&wanted.iops, &old.iops))
+        .set_iops(new_choice(&wanted.iops, &old.iops))
         .set_manage_master_user_password(manage.or(secret_key.as_ref().map(|_| true)))
         .set_master_user_password(password)
         .set_master_user_secret_kms_key_id(secret_key)
-        .set_monitoring_interval(changed_option(&wanted.monitoring_interval, &old.monitoring_interval))
-        .set_monitoring_role_arn(changed_option(&wanted.monitoring_role_arn, &old.monitoring_role_arn))
-        .set_network_type(changed_option(&wanted.network_type, &old.network_type))
-        .set_enable_performance_insights(changed_option(
+        .set_monitoring_interval(new_choice(&wanted.monitoring_interval, &old.monitoring_interval))
+        .set_monitoring_role_arn(new_choice(&wanted.monitoring_role_arn, &old.monitoring_role_arn))
+        .set_network_type(new_choice(&wanted.network_type, &old.network_type))
+        .set_enable_performance_insights(new_choice(
             &wanted.performance_insights_enabled,
             &old.performance_insights_enabled,
         ))
         .set_performance_insights_kms_key_id(insights_key)
         .set_performance_insights_retention_period(insights_days)
-        .set_port(changed_option(&wanted.port, &old.port))
-        .set_preferred_backup_window(changed_option(&wanted.preferred_backup_window, &old.preferred_backup_window))
-        .set_preferred_maintenance_window(changed_option(
+        .set_port(new_choice(&wanted.port, &old.port))
+        .set_preferred_backup_window(new_choice(&wanted.preferred_backup_window, &old.preferred_backup_window))
+        .set_preferred_maintenance_window(new_choice(
             &wanted.preferred_maintenance_window,
             &old.preferred_maintenance_window,
         ))
         .set_scaling_configuration(scaling.map(|s| s.sent()))
         .set_serverless_v2_scaling_configuration(scaling2.map(|s| s.sent()))
-        .set_storage_type(changed_option(&wanted.storage_type, &old.storage_type))
-        .set_vpc_security_group_ids(changed_option(&wanted.vpc_security_group_ids, &old.vpc_security_group_ids))
+        .set_storage_type(new_choice(&wanted.storage_type, &old.storage_type))
+        .set_vpc_security_group_ids(new_choice(&wanted.vpc_security_group_ids, &old.vpc_security_group_ids))
         .send()
         .await?;
     Ok(())

@@ -1,17 +1,8 @@
 use aws_sdk_rds::types as sdk;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use super::{arn, is_ours, retag, tagged, tags_of, wanted_tags};
-use crate::aws::error::OrNone;
-use crate::aws::{Cx, Tags, each};
-use crate::engine::error::{Result, need};
-use crate::engine::resource::{
-    Facts, FoundBy, IdForm, Limits, Live, Made, Next, Permissions, Resource, Retag, Seen, Takes, Want, Where,
-};
+use crate::aws::prelude::*;
 use crate::engine::rules::{auto_name, needs, one_of, refers, replace, unordered};
-use crate::engine::urn::Id;
-use crate::engine::value::Value;
 
 /// Messages to a topic about what happens to databases.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]

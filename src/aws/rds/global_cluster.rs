@@ -1,20 +1,11 @@
 use aws_sdk_rds::types as sdk;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use super::{is_ours, retag, roles, tagged, tags_from};
-use crate::aws::error::OrNone;
-use crate::aws::{Cx, Tags, in_order};
+use crate::aws::prelude::*;
 use crate::engine::alike::Alike;
-use crate::engine::error::{Result, need};
-use crate::engine::resource::{
-    Facts, FoundBy, IdForm, Limits, Live, Made, Next, Permissions, Resource, Retag, Seen, Takes, Want, Where,
-};
 use crate::engine::rules::{
     alike, computed, exclusive, forced, one_of, protection, replace, sometimes_shown, write_only,
 };
-use crate::engine::urn::Id;
-use crate::engine::value::Value;
 
 /// An Aurora global database: one cluster that writes, and clusters of other regions that follow it.
 ///

@@ -122,11 +122,11 @@ fn arn(at: &Where, inputs: &Value, kind: &str, name: &str) -> Value {
 }
 
 /// The value if it differs from what is there, for calls that send only changes.
-fn changed<T: PartialEq + Clone>(wanted: &T, live: &T) -> Option<T> {
+fn new_value<T: PartialEq + Clone>(wanted: &T, live: &T) -> Option<T> {
     (wanted != live).then(|| wanted.clone())
 }
 
 /// The same for an input whose absence leaves the choice to AWS.
-fn changed_option<T: PartialEq + Clone>(wanted: &Option<T>, live: &Option<T>) -> Option<T> {
+fn new_choice<T: PartialEq + Clone>(wanted: &Option<T>, live: &Option<T>) -> Option<T> {
     if wanted == live { None } else { wanted.clone() }
 }

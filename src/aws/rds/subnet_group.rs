@@ -1,18 +1,9 @@
 use aws_sdk_rds::types as sdk;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use super::{arn, is_ours, managed, retag, tagged, tags_of, wanted_tags};
-use crate::aws::error::OrNone;
-use crate::aws::{Cx, Tags, each};
+use crate::aws::prelude::*;
 use crate::engine::alike::Alike;
-use crate::engine::error::{Result, need};
-use crate::engine::resource::{
-    Facts, FoundBy, IdForm, Limits, Live, Made, Next, Permissions, Resource, Retag, Seen, Takes, Want, Where,
-};
 use crate::engine::rules::{alike, auto_name, refers, replace, unordered};
-use crate::engine::urn::Id;
-use crate::engine::value::Value;
 
 /// Subnets that databases may be placed in, of at least two availability zones.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
