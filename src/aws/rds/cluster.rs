@@ -983,7 +983,10 @@ mod tests {
     async fn update(members: &[(&str, bool)], wanted: Value) -> (Result<Next>, Vec<String>) {
         let (aws, wire) = aws(&[
             ("Action=DescribeGlobalClusters", globals(members)),
-            ("Action=ModifyDBCluster&", ok("<ModifyDBClusterResponse/>")),
+            (
+                "Action=ModifyDBCluster&",
+                ok("<ModifyDBClusterResponse><ModifyDBClusterResult/></ModifyDBClusterResponse>"),
+            ),
         ]);
         let live = Live {
             inputs: declared(json!({})),

@@ -97,8 +97,16 @@ mod tests {
         let (aws, wire) = aws(&[
             ("Action=DescribeDBClusters", cluster),
             ("Action=DescribeGlobalClusters", globals),
-            ("Action=RemoveFromGlobalCluster", ok("<RemoveFromGlobalClusterResponse/>")),
-            ("Action=DeleteDBCluster&", ok("<DeleteDBClusterResponse/>")),
+            (
+                "Action=RemoveFromGlobalCluster",
+                ok(
+                    "<RemoveFromGlobalClusterResponse><RemoveFromGlobalClusterResult/></RemoveFromGlobalClusterResponse>",
+                ),
+            ),
+            (
+                "Action=DeleteDBCluster&",
+                ok("<DeleteDBClusterResponse><DeleteDBClusterResult/></DeleteDBClusterResponse>"),
+            ),
         ]);
         let mut inputs = json!({ "clusterIdentifier": "c", "engine": "aurora-postgresql" });
         inputs.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());

@@ -442,7 +442,10 @@ mod tests {
 
     #[tokio::test]
     async fn an_instance_follows_the_version_of_its_cluster_without_a_call() {
-        let (aws, wire) = aws(&[("Action=ModifyDBInstance", ok("<ModifyDBInstanceResponse/>"))]);
+        let (aws, wire) = aws(&[(
+            "Action=ModifyDBInstance",
+            ok("<ModifyDBInstanceResponse><ModifyDBInstanceResult/></ModifyDBInstanceResponse>"),
+        )]);
         let of = |version: &str, tier: i32| {
             json!({ "clusterIdentifier": "c", "engine": "e", "identifier": "i", "instanceClass": "db.x",
                 "engineVersion": version, "promotionTier": tier })

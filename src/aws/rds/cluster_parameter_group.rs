@@ -215,7 +215,12 @@ mod tests {
 
     #[tokio::test]
     async fn many_parameters_go_out_in_calls_of_twenty() {
-        let done = ("Action=ModifyDBClusterParameterGroup&", ok("<ModifyDBClusterParameterGroupResponse/>"));
+        let done = (
+            "Action=ModifyDBClusterParameterGroup&",
+            ok(
+                "<ModifyDBClusterParameterGroupResponse><ModifyDBClusterParameterGroupResult/></ModifyDBClusterParameterGroupResponse>",
+            ),
+        );
         let (aws, wire) = aws(&[done]);
         let parameters: Vec<_> = (0..45).map(|i| json!({ "name": format!("p{i}"), "value": "1" })).collect();
         let inputs = json!({ "family": "f", "name": "pg" });

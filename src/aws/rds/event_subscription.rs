@@ -234,8 +234,18 @@ mod tests {
     #[tokio::test]
     async fn new_sources_come_before_old_ones_go() {
         let (aws, wire) = aws(&[
-            ("Action=AddSource", ok("<AddSourceIdentifierToSubscriptionResponse/>")),
-            ("Action=RemoveSource", ok("<RemoveSourceIdentifierFromSubscriptionResponse/>")),
+            (
+                "Action=AddSource",
+                ok(
+                    "<AddSourceIdentifierToSubscriptionResponse><AddSourceIdentifierToSubscriptionResult/></AddSourceIdentifierToSubscriptionResponse>",
+                ),
+            ),
+            (
+                "Action=RemoveSource",
+                ok(
+                    "<RemoveSourceIdentifierFromSubscriptionResponse><RemoveSourceIdentifierFromSubscriptionResult/></RemoveSourceIdentifierFromSubscriptionResponse>",
+                ),
+            ),
         ]);
         let of = |sources: &[&str]| json!({ "name": "s", "snsTopic": "t", "sourceIds": sources });
         let live = |sources| Live { inputs: of(sources).into(), outputs: json!({ "arn": "arn" }).into() };

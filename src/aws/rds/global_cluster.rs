@@ -252,7 +252,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_global_database_with_members_is_not_deleted_and_its_readers_leave_first() {
-        let (aws, wire) = aws(&[("Action=RemoveFromGlobalCluster", ok("<RemoveFromGlobalClusterResponse/>"))]);
+        let (aws, wire) = aws(&[(
+            "Action=RemoveFromGlobalCluster",
+            ok("<RemoveFromGlobalClusterResponse><RemoveFromGlobalClusterResult/></RemoveFromGlobalClusterResponse>"),
+        )]);
         let members =
             json!([{ "dbClusterArn": "arn:w", "isWriter": true }, { "dbClusterArn": "arn:r", "isWriter": false }]);
         let (at, id, live) = (at(GlobalCluster::TYPE), Id("g".into()), live("16.6", members));
@@ -267,7 +270,10 @@ mod tests {
 
     #[tokio::test]
     async fn only_a_major_upgrade_goes_through_the_global_database() {
-        let (aws, wire) = aws(&[("Action=ModifyGlobalCluster", ok("<ModifyGlobalClusterResponse/>"))]);
+        let (aws, wire) = aws(&[(
+            "Action=ModifyGlobalCluster",
+            ok("<ModifyGlobalClusterResponse><ModifyGlobalClusterResult/></ModifyGlobalClusterResponse>"),
+        )]);
         let wanted = |v: &str| json!({ "globalClusterIdentifier": "g", "engineVersion": v }).into();
         let (at, id, live) = (at(GlobalCluster::TYPE), Id("g".into()), live("15.6", json!([])));
         aws.update(&at, &id, &wanted("15.8"), &live).await.unwrap();

@@ -191,7 +191,10 @@ mod tests {
 
     #[tokio::test]
     async fn many_parameters_go_out_in_calls_of_twenty() {
-        let done = ("Action=ModifyDBParameterGroup&", ok("<ModifyDBParameterGroupResponse/>"));
+        let done = (
+            "Action=ModifyDBParameterGroup&",
+            ok("<ModifyDBParameterGroupResponse><ModifyDBParameterGroupResult/></ModifyDBParameterGroupResponse>"),
+        );
         let (aws, wire) = aws(&[done]);
         let parameters: Vec<_> = (0..45).map(|i| json!({ "name": format!("p{i}"), "value": "1" })).collect();
         let inputs = json!({ "family": "f", "name": "pg" });
