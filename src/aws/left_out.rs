@@ -42,6 +42,31 @@ pub const LEFT_OUT: &[(&str, &str, &str)] = &[
     ("aws:ssm/parameter:Parameter", "arn", "AWS decides it: it is an output"),
     ("aws:ssm/parameter:Parameter", "valueWo", "give `value`: drctl encrypts it in the state"),
     ("aws:ssm/parameter:Parameter", "valueWoVersion", "give `value`: drctl sees by itself when it changes"),
+    ("aws:rds/parameterGroup:ParameterGroup", "skipDestroy", "the resource option `retainOnDelete` does it"),
+    (
+        "aws:rds/cluster:Cluster",
+        "clusterIdentifierPrefix",
+        "give `clusterIdentifier`, or leave it out for an automatic one",
+    ),
+    (
+        "aws:rds/cluster:Cluster",
+        "clusterMembers",
+        "the instances are `aws:rds:ClusterInstance`; the output of that name lists them",
+    ),
+    ("aws:rds/cluster:Cluster", "masterPasswordWo", "`masterPassword` is never shown either"),
+    ("aws:rds/cluster:Cluster", "masterPasswordWoVersion", "a changed `masterPassword` is noticed without it"),
+    ("aws:rds/cluster:Cluster", "sourceRegion", "AWS needs it only to copy between GovCloud regions"),
+    ("aws:rds/cluster:Cluster", "warningEventCategories", "it steers what Pulumi prints, nothing in AWS"),
+    (
+        "aws:rds/clusterInstance:ClusterInstance",
+        "identifierPrefix",
+        "give `identifier`, or leave it out for an automatic one",
+    ),
+    (
+        "aws:rds/clusterInstance:ClusterInstance",
+        "warningEventCategories",
+        "it steers what Pulumi prints, nothing in AWS",
+    ),
 ];
 
 /// Why an input is refused although pulumi-aws has it.

@@ -46,6 +46,7 @@ pub mod ec2;
 pub mod iam;
 pub mod lambda;
 pub mod kms;
+pub mod rds;
 pub mod s3;
 pub mod secretsmanager;
 pub mod sns;
@@ -84,6 +85,14 @@ registry! {
     kms::Alias,
     kms::Key,
 
+    rds::Cluster,
+    rds::ClusterInstance,
+    rds::ClusterParameterGroup,
+    rds::EventSubscription,
+    rds::GlobalCluster,
+    rds::ParameterGroup,
+    rds::SubnetGroup,
+
     s3::Bucket,
 
     lambda::Function,
@@ -103,7 +112,7 @@ pub fn catalog() -> &'static Arc<Catalog> {
     CATALOG.get_or_init(|| {
         let types = TYPES.iter().map(|ty| ty.schema()).collect();
         let functions = FUNCTIONS.iter().map(|f| f.schema()).collect();
-        Arc::new(Catalog::new(types, functions))
+        Arc::new(Catalog::new(types, functions).with_orders(vec![rds::order::secondary_after_primary]))
     })
 }
 

@@ -166,6 +166,7 @@ const RULES: &[&str] = &[
     "x-computed",
     "x-unordered",
     "x-initial",
+    "x-sometimes-shown",
     "x-auto-name",
     "x-auto-prefix",
     "x-refers",

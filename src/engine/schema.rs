@@ -73,6 +73,8 @@ pub struct Property {
     pub replace: bool,
     pub computed: bool,
     pub initial: bool,
+    /// Where the cloud shows none, the value applied last stands.
+    pub sometimes_shown: bool,
     pub write_only: bool,
     pub secret: bool,
     pub deprecated: bool,
@@ -224,6 +226,7 @@ fn property(name: &str, schema: &Json, required: bool) -> Property {
         replace: flag("x-replace"),
         computed: flag("x-computed"),
         initial: flag("x-initial"),
+        sometimes_shown: flag("x-sometimes-shown"),
         write_only: flag("writeOnly"),
         secret: flag("x-secret"),
         deprecated: flag("deprecated"),
