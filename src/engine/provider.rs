@@ -100,6 +100,8 @@ pub enum Next {
 /// All types and functions of a cloud, looked up by any of their tokens.
 #[derive(Debug, Default)]
 pub struct Catalog {
+    /// Orders that no reference shows.
+    pub orders: Vec<crate::engine::order::Rule>,
     types: Vec<TypeSchema>,
     functions: Vec<FunctionSchema>,
     tokens: std::collections::HashMap<String, usize>,
@@ -115,7 +117,12 @@ impl Catalog {
             }
         }
         let function_tokens = functions.iter().enumerate().map(|(i, f)| (canonical(f.token), i)).collect();
-        Self { types, functions, tokens, function_tokens }
+        Self { orders: Vec::new(), types, functions, tokens, function_tokens }
+    }
+
+    /// The same with rules about orders.
+    pub fn with_orders(self, orders: Vec<crate::engine::order::Rule>) -> Self {
+        Self { orders, ..self }
     }
 
     /// Finds a type by a canonical, short or older token, whatever its case.
