@@ -172,10 +172,17 @@ impl TypeSchema {
         match self.facts.id {
             IdForm::Input(name) => text(&name).map(Id),
             IdForm::Joined(names, separator) => {
-                names.iter().map(text).collect::<Option<Vec<_>>>().map(|parts| Id(parts.join(separator)))
+                let given = names.iter().filter(|name| self.is_part_of_id(name, inputs));
+                given.map(text).collect::<Option<Vec<_>>>().map(|parts| Id(parts.join(separator)))
             }
             IdForm::Random(..) | IdForm::Output(_) => None,
         }
+    }
+
+    /// An optional input that is not given has no part in a joined id.
+    fn is_part_of_id(&self, name: &str, inputs: &Value) -> bool {
+        let required = self.inputs.get(name).is_none_or(|p| p.required || p.auto_name.is_some() || p.computed);
+        required || inputs.get(name).is_some_and(|value| !value.is_null())
     }
 }
 
