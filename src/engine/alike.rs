@@ -13,10 +13,12 @@ pub enum Alike {
     Arn,
     /// `example.com` and `example.com.`.
     Dot,
+    /// `text` and `"text"`, as DNS takes texts.
+    Quotes,
 }
 
 impl Alike {
-    const ALL: [Self; 5] = [Self::Json, Self::Case, Self::Version, Self::Arn, Self::Dot];
+    const ALL: [Self; 6] = [Self::Json, Self::Case, Self::Version, Self::Arn, Self::Dot, Self::Quotes];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -25,6 +27,7 @@ impl Alike {
             Self::Version => "version",
             Self::Arn => "arn",
             Self::Dot => "dot",
+            Self::Quotes => "quotes",
         }
     }
 
@@ -44,8 +47,14 @@ impl Alike {
                 Self::Version => live.strip_prefix(wanted).is_some_and(|rest| rest.starts_with('.')),
                 Self::Arn => ends_in(live, wanted) || ends_in(wanted, live),
                 Self::Dot => live.trim_end_matches('.').eq_ignore_ascii_case(wanted.trim_end_matches('.')),
+                Self::Quotes => unquoted(live) == unquoted(wanted),
             }
     }
+}
+
+/// The text between quotation marks, or all of it if it has none.
+pub fn unquoted(text: &str) -> &str {
+    text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(text)
 }
 
 fn ends_in(arn: &str, name: &str) -> bool {
@@ -91,6 +100,13 @@ mod tests {
         assert!(Alike::Version.same("16.6", "16"));
         assert!(!Alike::Version.same("160.6", "16"));
         assert!(!Alike::Version.same("16", "16.6"));
+    }
+
+    #[test]
+    fn quotation_marks_around_a_text_mean_nothing() {
+        assert!(Alike::Quotes.same("v=spf1 -all", "\"v=spf1 -all\""));
+        assert!(Alike::Quotes.same("a\" \"b", "\"a\" \"b\""));
+        assert!(!Alike::Quotes.same("\"a", "a"));
     }
 
     #[test]
