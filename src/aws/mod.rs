@@ -40,6 +40,7 @@ mod settle;
 pub mod tags;
 
 pub mod ec2;
+pub mod route53;
 
 use std::sync::{Arc, OnceLock};
 
@@ -64,6 +65,10 @@ macro_rules! registry {
 
 registry! {
     ec2::Subnet,
+    route53::HealthCheck,
+    route53::Record,
+    route53::Zone,
+    route53::ZoneAssociation,
 }
 
 /// All types and functions, made once.
