@@ -19,5 +19,6 @@
 
 pub mod aws;
 pub mod engine;
+pub mod stack;
 pub mod state;
 pub mod twin;

@@ -16,11 +16,11 @@ const AT_ONCE: usize = 8;
 ///
 /// # Errors
 /// The first error ends the reading.
-pub async fn each<'a, T, F>(ids: &'a [Id], read: impl Fn(&'a Id) -> F) -> Result<Vec<T>>
+pub async fn each<T, F>(ids: &[Id], read: impl Fn(Id) -> F) -> Result<Vec<T>>
 where
     F: Future<Output = Result<T>>,
 {
-    futures::stream::iter(ids).map(read).buffered(AT_ONCE).try_collect().await
+    futures::stream::iter(ids.iter().cloned()).map(read).buffered(AT_ONCE).try_collect().await
 }
 
 /// Puts what a Describe found in the order of the ids. What it did not find is gone.

@@ -24,6 +24,8 @@ pub struct Settings {
     /// Profile of the AWS configuration files.
     pub profile: Option<String>,
     /// Region of the calls that belong to no region of the program, such as `sts:GetCallerIdentity`.
+    /// Without it and without a configured one the metadata service of EC2 is asked, which takes a
+    /// second anywhere else.
     pub region: Option<String>,
     /// Endpoint of all services.
     pub endpoint_url: Option<String>,
@@ -84,6 +86,9 @@ pub(super) async fn load(settings: &Settings) -> SdkConfig {
                 .operation_attempt_timeout(ATTEMPT)
                 .build(),
         );
+    if let Some(region) = &settings.region {
+        loader = loader.region(Region::new(region.clone()));
+    }
     if let Some(profile) = &settings.profile {
         loader = loader.profile_name(profile);
     }
@@ -101,8 +106,7 @@ pub(super) async fn load(settings: &Settings) -> SdkConfig {
         Some(chosen) => RetryConfig::adaptive().with_max_attempts(chosen.max_attempts()),
         None => RetryConfig::adaptive().with_max_attempts(ATTEMPTS),
     };
-    let named = settings.region.clone().map(Region::new);
-    let region = named.or_else(|| config.region().cloned()).unwrap_or_else(|| Region::from_static(FIRST_REGION));
+    let region = config.region().cloned().unwrap_or_else(|| Region::from_static(FIRST_REGION));
     config.into_builder().retry_config(retry).region(region).build()
 }
 

@@ -6,6 +6,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_smithy_types::error::operation::BuildError;
 
 use crate::engine::error::{Error, Kind, Result};
 
@@ -27,21 +28,24 @@ where
 }
 
 /// AWS answered with an error of its own.
-fn answered(said: &impl ProvideErrorMetadata, reply: &HttpResponse) -> Error {
+fn answered<E>(said: &E, reply: &HttpResponse) -> Error
+where
+    E: ProvideErrorMetadata + StdError + 'static,
+{
     let meta = said.meta();
     let status = reply.status().as_u16();
     let text = meta.message().unwrap_or_default();
     let code = meta.code().unwrap_or_default();
     let kind = if not_implemented(reply, code, text) { Kind::Unsupported } else { classify(code, text, status) };
     let message = match (text, code) {
-        ("", "") => format!("HTTP status {status}"),
+        ("", "") => format!("HTTP status {status}: {}", chain(said)),
         ("", code) => code.to_owned(),
         (text, _) => text.to_owned(),
     };
     Error {
         code: (!code.is_empty()).then(|| code.to_owned()),
         request_id: meta.extra("aws_request_id").map(str::to_owned).or_else(|| request_id(reply)),
-        ambiguous: status >= 500 && !matches!(kind, Kind::Throttled | Kind::Unsupported),
+        ambiguous: !(400..500).contains(&status) && !matches!(kind, Kind::Throttled | Kind::Unsupported),
         ..Error::new(kind, message)
     }
 }
@@ -52,9 +56,8 @@ fn unreadable(reply: &HttpResponse, failure: &(dyn StdError + 'static)) -> Error
     let unsupported = not_implemented(reply, "", "");
     let kind = match status {
         _ if unsupported => Kind::Unsupported,
-        500.. => Kind::Outage,
-        400.. => Kind::Invalid,
-        _ => Kind::Bug,
+        400..500 => Kind::Invalid,
+        _ => Kind::Outage,
     };
     let ambiguous = !unsupported && !(400..500).contains(&status);
     Error { request_id: request_id(reply), ambiguous, ..Error::new(kind, chain(failure)) }
@@ -119,8 +122,6 @@ fn classify(code: &str, message: &str, status: u16) -> Kind {
         | "ConcurrentModification"
         | "ConcurrentModificationException"
         | "ConcurrentAccess"
-        | "BucketNotEmpty"
-        | "HostedZoneNotEmpty"
         | "IncorrectState"
         | "IncorrectInstanceState"
         | "KMSInvalidStateException"
@@ -145,6 +146,8 @@ fn classify(code: &str, message: &str, status: u16) -> Kind {
             409 => Kind::Busy,
             429 => Kind::Throttled,
             500.. => Kind::Outage,
+            // An answer that ends early, or that is none.
+            ..=399 => Kind::Outage,
             _ => Kind::Invalid,
         },
     }
@@ -261,6 +264,12 @@ fn chain(error: &(dyn StdError + 'static)) -> String {
         }
     }
     said.join(": ")
+}
+
+impl From<BuildError> for Error {
+    fn from(e: BuildError) -> Self {
+        Self::bug(e.to_string())
+    }
 }
 
 /// For calls where "not found" is an answer and not a failure.

@@ -112,3 +112,70 @@ fn both(a: Want, b: &Want) -> Want {
         _ => Want::All,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    fn id(text: &str) -> Id {
+        Id(text.to_owned())
+    }
+
+    /// Fails as a whole if one id is bad, as some Describes do.
+    async fn describe(ids: Vec<Id>) -> Result<Vec<Seen<Live>>> {
+        tokio::task::yield_now().await;
+        match ids.iter().any(|id| id.0 == "bad") {
+            true => Err(Error::invalid("malformed id")),
+            false => Ok(ids.into_iter().map(|id| Seen::Pending(id.0)).collect()),
+        }
+    }
+
+    #[tokio::test]
+    async fn everybody_gets_their_own_ids_in_their_own_order() {
+        let lane = Lane::default();
+        let calls = AtomicUsize::new(0);
+        let read = |ids, _| {
+            calls.fetch_add(1, Ordering::SeqCst);
+            describe(ids)
+        };
+        let (ab, ba) = ([id("a"), id("b")], [id("b"), id("a")]);
+        let (one, two) = tokio::join!(lane.read(&ab, &Want::All, read), lane.read(&ba, &Want::All, read));
+        assert_eq!(one.unwrap(), [Seen::Pending("a".into()), Seen::Pending("b".into())]);
+        assert_eq!(two.unwrap(), [Seen::Pending("b".into()), Seen::Pending("a".into())]);
+        assert!(calls.into_inner() <= 2);
+    }
+
+    #[tokio::test]
+    async fn an_id_that_fails_a_batch_fails_only_who_asked_for_it() {
+        let lane = Lane::default();
+        let read = |ids, _| describe(ids);
+        let (good, bad, also) = ([id("good")], [id("bad")], [id("also")]);
+        let (good, bad, also) = tokio::join!(
+            lane.read(&good, &Want::All, read),
+            lane.read(&bad, &Want::All, read),
+            lane.read(&also, &Want::All, read),
+        );
+        assert!(good.is_ok() && bad.is_err() && also.is_ok(), "{good:?} {bad:?} {also:?}");
+    }
+
+    #[tokio::test]
+    async fn whoever_leads_a_batch_may_give_up() {
+        let lane = Lane::default();
+        let stuck = [id("stuck")];
+        let never = |_, _| std::future::pending();
+        let leader = lane.read(&stuck, &Want::All, never);
+        let patient = [id("patient")];
+        let other = lane.read(&patient, &Want::All, |ids, _| describe(ids));
+        let leader = async {
+            tokio::select! {
+                biased;
+                _ = leader => unreachable!("it never ends"),
+                () = tokio::task::yield_now() => {}
+            }
+        };
+        let (seen, ()) = tokio::join!(other, leader);
+        assert_eq!(seen.unwrap(), [Seen::Pending("patient".into())]);
+    }
+}

@@ -4,7 +4,7 @@
 //!
 //! 1. Write `<service>/<type>.rs`; `ec2/subnet.rs` is the model. A struct of inputs, a struct of
 //!    outputs, an `impl Resource`. Fields in the order of their names, builder calls and reads in
-//!    the order of the fields, so that a missing line shows.
+//!    the order of the fields, so that a missing line shows. `prelude` holds what all of them use.
 //! 2. Add `mod <type>; pub use <type>::<Type>;` to the service's `mod.rs`, and `<service>::<Type>,`
 //!    to `registry!` below. A new service also adds its line to `clients!` in `clients.rs`.
 //! 3. Inputs that are left out on purpose get a line in `left_out.rs`.
@@ -18,8 +18,9 @@
 //!   where "not found" is an answer, as in reads and deletions.
 //! - `create` makes one call and sends `cx.tags(&self.tags)`. If the answer shows the resource it
 //!   returns `Made::seen`. Settings that need a call of their own are left to `update`.
-//! - `update` and `delete` make the next call that `live` asks for and return at once. They never
-//!   wait, and tags are `retag`'s business.
+//! - `update` makes the calls that `live` asks for, as far as they need no wait in between, and
+//!   returns `Started`; `More` if another round must follow. `delete` likewise. They never wait or
+//!   poll, and tags are `retag`'s business.
 //! - `find` looks by what `FACTS.found_by` says. With anything but `FoundBy::Token` the clients of
 //!   `create` do not repeat a call that may have had an effect.
 //! - Errors need no text: `?` names operation, code and request. A new code goes to `error.rs`, a
@@ -29,18 +30,23 @@ mod batch;
 mod clients;
 mod config;
 mod cx;
+mod delta;
 mod erase;
 pub mod error;
 mod invoke;
 mod lane;
 mod left_out;
+mod prelude;
 mod provider;
 mod repeat;
 mod settle;
 pub mod tags;
 
 pub mod ec2;
+pub mod iam;
 pub mod route53;
+pub mod s3;
+pub mod sns;
 
 use std::sync::{Arc, OnceLock};
 
@@ -65,10 +71,18 @@ macro_rules! registry {
 
 registry! {
     ec2::Subnet,
+    ec2::Vpc,
+
+    iam::Role,
+
     route53::HealthCheck,
     route53::Record,
     route53::Zone,
     route53::ZoneAssociation,
+
+    s3::Bucket,
+
+    sns::Topic,
 }
 
 /// All types and functions, made once.
@@ -79,6 +93,14 @@ pub fn catalog() -> &'static Arc<Catalog> {
         let functions = FUNCTIONS.iter().map(|f| f.schema()).collect();
         Arc::new(Catalog::new(types, functions))
     })
+}
+
+/// The end of the partition's host names.
+fn dns_suffix(partition: &str) -> &'static str {
+    match partition {
+        "aws-cn" => "amazonaws.com.cn",
+        _ => "amazonaws.com",
+    }
 }
 
 fn resource(token: &str) -> Option<&'static dyn AnyResource> {

@@ -85,7 +85,8 @@ impl Aws {
         Ok(Cx { clients, identity, region, default_region, at: at.cloned(), read_asset })
     }
 
-    /// Makes calls of one service one by one where AWS counts them by the account.
+    /// Makes a call when few enough others of its service are in flight. Nobody holds a place while
+    /// waiting for an earlier change to spread.
     async fn through<T>(&self, service: &str, place: &Place, call: impl Future<Output = Result<T>>) -> Result<T> {
         let key = (service.to_owned(), place.clone());
         let door = self.doors.get_or_insert(key, || Semaphore::new(at_once(service)));
@@ -141,8 +142,8 @@ impl Provider for Aws {
             let (ty, schema) = kind(&at.kind.ty)?;
             let repeatable = matches!(schema.facts.found_by, FoundBy::Token);
             let cx = self.cx(&at.kind.place, Some(at), repeatable).await?;
-            let call = patiently(|| ty.create(inputs, &cx));
-            let made = self.through(schema.service(), &at.kind.place, call).await?;
+            let call = || self.through(schema.service(), &at.kind.place, ty.create(inputs, &cx));
+            let made = patiently(call).await?;
             Ok(Made { id: made.id, seen: made.seen.map(|seen| seen.map(|live| hidden(live, schema))) })
         })
     }
@@ -170,8 +171,8 @@ impl Provider for Aws {
         Box::pin(async move {
             let (ty, schema) = kind(&at.kind.ty)?;
             let cx = self.cx(&at.kind.place, Some(at), true).await?;
-            let call = patiently(|| ty.update(id, inputs, live, &cx));
-            Ok(match self.through(schema.service(), &at.kind.place, call).await? {
+            let call = || self.through(schema.service(), &at.kind.place, ty.update(id, inputs, live, &cx));
+            Ok(match patiently(call).await? {
                 Next::Saw(live) => Next::Saw(Box::new(hidden(*live, schema))),
                 other => other,
             })

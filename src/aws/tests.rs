@@ -6,7 +6,7 @@ use crate::engine::error::Kind;
 use crate::engine::provider::{Next, Provider};
 use crate::engine::resource::{FoundBy, Seen, Want};
 use crate::engine::schema::{Object, Property, Shape};
-use crate::engine::urn::Id;
+use crate::engine::urn::{Id, Place};
 use crate::engine::value::Value;
 
 const SUBNET: &str = "aws:ec2/subnet:Subnet";
@@ -14,7 +14,7 @@ const SUBNET: &str = "aws:ec2/subnet:Subnet";
 fn refusal(code: &str, message: &str) -> String {
     format!(
         "<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors>\
-         <RequestID>req-1</RequestID></Response>"
+         </Response>"
     )
 }
 
@@ -91,7 +91,10 @@ async fn a_create_that_may_have_had_an_effect_is_not_repeated() {
 async fn a_create_that_surely_had_no_effect_is_repeated() {
     for reply in [Reply::Says(503, refusal("RequestLimitExceeded", "")), Reply::Refuses] {
         let (aws, wire) = aws(&[("Action=CreateSubnet", reply.clone())]);
-        let e = aws.create(&wire::at(SUBNET), &inputs()).await.unwrap_err();
+        // A region of its own: what is throttled slows down all clients of the region.
+        let mut at = wire::at(SUBNET);
+        at.kind.place = Place("ap-south-1".into());
+        let e = aws.create(&at, &inputs()).await.unwrap_err();
         assert!(!e.ambiguous, "{reply:?}: {e:?}");
         assert!(wire.requests("Action=CreateSubnet").len() > 3, "{reply:?}");
     }
@@ -132,6 +135,16 @@ async fn an_account_that_is_not_allowed_is_refused_before_any_call() {
     let e = wire::read(&refusing, SUBNET, "subnet-1").await.unwrap_err();
     assert_eq!((e.kind, e.message.as_str()), (Kind::Denied, "the credentials are for account `123456789012`"));
     assert!(wire.requests("").is_empty());
+}
+
+#[tokio::test]
+async fn what_a_schema_calls_secret_comes_back_secret() {
+    let (aws, _) = aws(&[("GetRandomPassword", ok(r#"{"RandomPassword":"hunter2"}"#))]);
+    let token = "aws:secretsmanager/getRandomPassword:getRandomPassword";
+    let arguments = serde_json::json!({}).into();
+    let answer = aws.invoke(token, &Place("eu-west-1".into()), &arguments).await.unwrap();
+    assert_eq!(answer.get("randomPassword"), Some(&Value::from("hunter2").secret()));
+    assert!(catalog().function(token).unwrap().volatile);
 }
 
 #[tokio::test]

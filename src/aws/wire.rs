@@ -73,7 +73,9 @@ impl HttpConnector for Wire {
 
 fn says(status: u16, body: &str) -> HttpConnectorFuture {
     let status = StatusCode::try_from(status).unwrap();
-    HttpConnectorFuture::ready(Ok(HttpResponse::new(status, SdkBody::from(body))))
+    let mut response = HttpResponse::new(status, SdkBody::from(body));
+    response.headers_mut().insert("x-amzn-requestid", "req-1");
+    HttpConnectorFuture::ready(Ok(response))
 }
 
 /// AWS in account 123456789012 that knows these replies.
@@ -126,7 +128,9 @@ pub(super) async fn reads_back(ty: &str, id: &str, replies: &[(&str, Reply)], un
     let schema = catalog().find(ty).unwrap();
     let shown = schema.inputs.properties.iter().filter(|p| !p.write_only && !unshown.contains(&&*p.name));
     let shown: BTreeSet<&str> = shown.map(|p| p.name.as_str()).collect();
-    let read: BTreeSet<&str> = live.inputs.as_map().unwrap().keys().map(String::as_str).collect();
+    let hidden = |name: &str| schema.inputs.get(name).is_some_and(|p| p.write_only);
+    let read = live.inputs.as_map().unwrap().keys().map(String::as_str);
+    let read: BTreeSet<&str> = read.filter(|name| !hidden(name)).collect();
     assert_eq!(read, shown, "inputs read and inputs of the type");
     live
 }

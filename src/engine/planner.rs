@@ -27,7 +27,7 @@ use crate::engine::resource::{Seen, Want, Where};
 use crate::engine::schema::TypeSchema;
 use crate::engine::selection::{Candidate, Selection, matches, select};
 use crate::engine::settings::Settings;
-use crate::engine::state::{Begun, Key, Row, State};
+use crate::engine::state::{Begun, Key, Roles, Row, State};
 use crate::engine::task::Task;
 use crate::engine::urn::{Id, Place, Urn};
 use crate::engine::value::{Shown, Value};
@@ -82,6 +82,7 @@ pub async fn plan(request: Request<'_>) -> Result<Planned, Vec<Diagnostic>> {
     planner.selection = planner.select()?;
     planner.look().await?;
     planner.index_rows();
+    planner.observe_roles()?;
     match request.mode {
         Mode::Up => planner.walk().await?,
         Mode::Destroy | Mode::Refresh => {}
@@ -275,6 +276,22 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
+    /// A promotion may have happened without drctl; it is a fact to be recorded, never a difference
+    /// to be undone.
+    fn observe_roles(&mut self) -> Result<(), Vec<Diagnostic>> {
+        let Some(active) = self.catalog.active_region.and_then(|of| of(&self.state)) else { return Ok(()) };
+        let Roles { active_region, epoch } = self.state.dr.clone();
+        match active_region {
+            Some(before) if before == active => return Ok(()),
+            Some(before) => self.notes.push(format!(
+                "promotion detected (epoch {epoch} → {}): {active} writes now, {before} did before",
+                epoch + 1
+            )),
+            None => {}
+        }
+        self.record(Entry::Roles { roles: Roles { active_region: Some(active), epoch: epoch + 1 } })
+    }
+
     /// What the cloud shows beats what we remember.
     fn believe(&mut self, key: Key, seen: Seen<Live>) -> Result<(), Vec<Diagnostic>> {
         let Some(row) = self.state.rows.get(&key) else { return Ok(()) };
@@ -355,7 +372,12 @@ impl<'a> Planner<'a> {
                 return Ok(());
             }
         };
-        let template = |key: Key, row: Option<&Row>| template(declaration, needs.clone(), key, row);
+        // A component groups its children and has no row of its own.
+        let parent = declaration.parent.clone().filter(|urn| self.current.contains_key(urn));
+        let template = |key: Key, row: Option<&Row>| Row {
+            parent: parent.clone(),
+            ..template(declaration, needs.clone(), key, row)
+        };
         if let Some(external) = &declaration.external {
             let id = match &external.id {
                 Value::Unknown => given.get("id").cloned().unwrap_or(Value::Unknown),
@@ -928,7 +950,6 @@ fn template(declaration: &Declaration, needs: Vec<Urn>, key: Key, row: Option<&R
         key: key.clone(),
         ty: declaration.ty.clone(),
         place: declaration.place.clone(),
-        parent: declaration.parent.clone(),
         needs,
         refers: declaration.refers.clone(),
         protect: options.protect,

@@ -14,9 +14,16 @@ pub const KEPT: usize = 10;
 ///
 /// It becomes another name of the same file, so it costs no writing; the next snapshot is a new file.
 pub(super) fn keep(path: &Path, serial: u64, through: u64) -> Result<()> {
+    if !path.exists() {
+        return Ok(());
+    }
     let dir = path.with_file_name("backups");
     files::make_dir(&dir)?;
-    let kept = dir.join(format!("{serial:08}-{through:010}.json"));
+    let name = format!("{serial:08}-{through:010}");
+    let mut kept = dir.join(format!("{name}.json"));
+    if kept.exists() && files::read(&kept)? != files::read(path)? {
+        kept = dir.join(format!("{name}-{}.json", ulid::Ulid::generate()));
+    }
     match fs::hard_link(path, &kept) {
         Ok(()) => {}
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
@@ -60,5 +67,16 @@ mod tests {
         let kept = list(&dir.path().join("backups")).unwrap();
         let texts: Vec<String> = kept.iter().map(|p| fs::read_to_string(p).unwrap()).collect();
         assert_eq!(texts, ["14", "13", "12", "11", "10", "9", "8", "7", "6", "5"]);
+    }
+
+    #[test]
+    fn two_snapshots_of_the_same_number_are_both_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state.json");
+        for text in ["one", "one", "two"] {
+            files::replace(&path, text.as_bytes()).unwrap();
+            keep(&path, 1, 1).unwrap();
+        }
+        assert_eq!(list(&dir.path().join("backups")).unwrap().len(), 2);
     }
 }

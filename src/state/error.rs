@@ -66,9 +66,17 @@ pub enum StateError {
     #[error("drctl ends before the state is read or written")]
     Stopped,
 
+    /// Argon2 could not be run.
+    #[error("no key can be derived from the passphrase: {0}")]
+    Derive(String),
+
     /// A state of another lineage is in the way.
     #[error("the state to import has lineage `{found}`, and the stack has `{here}`")]
     Lineage { here: String, found: String },
+
+    /// The state to import is that of another stack or target.
+    #[error("the state to import is that of {found}, and this is {here}")]
+    OtherStack { here: String, found: String },
 
     /// The state to import is older than the one it would replace.
     #[error("the state to import has serial {found}, and the stack has {here}")]
@@ -104,6 +112,14 @@ impl StateError {
         Self::Damaged { path: path.to_owned(), line, why: why.into() }
     }
 
+    /// Of a text that begins in the given line of a file, from 1.
+    pub(super) fn json(path: &Path, first: usize, error: &serde_json::Error) -> Self {
+        let text = error.to_string();
+        let place = format!(" at line {} column {}", error.line(), error.column());
+        let why = text.strip_suffix(&place).unwrap_or(&text);
+        Self::damaged(path, Some(first + error.line().saturating_sub(1)), why)
+    }
+
     /// What to do about it.
     pub fn hint(&self) -> String {
         match self {
@@ -112,7 +128,10 @@ impl StateError {
             }
             Self::Io { .. } => "make the path readable and writable for you and run the command again".to_owned(),
             Self::Newer { .. } => "update drctl".to_owned(),
-            Self::Damaged { .. } | Self::Replay { .. } | Self::Sealed { .. } => {
+            Self::Sealed { .. } => "bring `keys.json` and `key` in `.drctl` back if they were lost or exchanged, else an \
+                 earlier state from `backups` with `drctl stack import`"
+                .to_owned(),
+            Self::Damaged { .. } | Self::Replay { .. } => {
                 "bring back an earlier state from the directory `backups` beside it with `drctl stack import`, then run \
                  `drctl refresh`"
                     .to_owned()
@@ -124,8 +143,9 @@ impl StateError {
             Self::NoKeyFile { .. } => "bring the key file back from where the project was first deployed".to_owned(),
             Self::Unknown { .. } => "this is a bug of drctl: report it with the command that you ran".to_owned(),
             Self::Stopped => "run the command again".to_owned(),
+            Self::Derive(_) => "free some memory: it takes 19 MiB".to_owned(),
             Self::NoRandom => "run the command again once the system has started up".to_owned(),
-            Self::Lineage { .. } | Self::Older { .. } | Self::Unsound(_) => {
+            Self::Lineage { .. } | Self::OtherStack { .. } | Self::Older { .. } | Self::Unsound(_) => {
                 "`--force` imports it all the same; the present state goes to `backups`".to_owned()
             }
             Self::Exists(_) => "choose another name, or remove that stack first".to_owned(),

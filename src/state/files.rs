@@ -7,22 +7,33 @@ use std::path::Path;
 
 use crate::state::error::{Result, StateError};
 
-/// Makes a directory and its parents, mode 0700 each.
+/// Makes a directory and its parents, mode 0700 each, to outlast a power failure.
 pub(super) fn make_dir(path: &Path) -> Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    make_dir(dir_of(path))?;
     let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path).map_err(StateError::io("make the directory", path))
+    match builder.create(path) {
+        Err(e) if e.kind() != io::ErrorKind::AlreadyExists => Err(StateError::io("make the directory", path)(e)),
+        _ => sync_dir_of(path),
+    }
 }
 
 /// Opens a file for reading and writing, and makes it with mode 0600 if it is not there.
 pub(super) fn open(path: &Path) -> Result<File> {
+    let is_new = !path.exists();
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map_err(StateError::io("open", path))
+    let file = options.open(path).map_err(StateError::io("open", path))?;
+    if is_new {
+        sync_dir_of(path)?;
+    }
+    Ok(file)
 }
 
 /// The bytes of a file; `None` if there is none.
@@ -73,9 +84,17 @@ pub(super) fn sweep(dir: &Path) {
     }
 }
 
+/// Makes a name in a directory outlast a power failure.
+#[cfg(unix)]
 fn sync_dir_of(path: &Path) -> Result<()> {
     let dir = dir_of(path);
     File::open(dir).and_then(|d| d.sync_all()).map_err(StateError::io("sync the directory", dir))
+}
+
+/// Elsewhere a directory cannot be opened, and names are durable with the file.
+#[cfg(not(unix))]
+fn sync_dir_of(_: &Path) -> Result<()> {
+    Ok(())
 }
 
 fn dir_of(path: &Path) -> &Path {

@@ -13,10 +13,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-use crate::engine::error::Error;
+use crate::engine::error::{Error, Kind};
 use crate::engine::journal::Entry;
 use crate::state::error::{Result, StateError};
 use crate::state::files;
+use crate::state::local::blocking;
 use crate::state::lock::Held;
 use crate::state::seal::Seal;
 use crate::state::v1::{Happened, Head, Line, VERSION, gate};
@@ -35,27 +36,37 @@ pub(super) struct Found {
 /// of, and is dropped.
 ///
 /// # Errors
-/// If any other line is not what drctl writes, or a line is missing.
+/// If any other line is not what drctl writes.
 pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Found> {
     let whole = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |end| end + 1);
     let mut found = Found { lineage: None, lines: Vec::new(), whole: whole as u64 };
-    let damaged = |line: usize, why: String| StateError::damaged(path, Some(line), why);
     for (number, text) in (1..).zip(bytes[..whole].split_inclusive(|b| *b == b'\n')) {
         if number == 1 {
             gate(path, text, VERSION)?;
-            let head: Head = serde_json::from_slice(text).map_err(|e| damaged(number, e.to_string()))?;
+            let head: Head = serde_json::from_slice(text).map_err(|e| StateError::json(path, number, &e))?;
             found.lineage = Some(head.lineage);
             continue;
         }
-        let line: Line = serde_json::from_slice(text).map_err(|e| damaged(number, e.to_string()))?;
-        match found.lines.last() {
-            Some((_, before)) if line.n != before.n + 1 => {
-                return Err(damaged(number, format!("entry {} follows entry {}", line.n, before.n)));
-            }
-            _ => found.lines.push((number, line)),
-        }
+        found.lines.push((number, serde_json::from_slice(text).map_err(|e| StateError::json(path, number, &e))?));
     }
     Ok(found)
+}
+
+impl Found {
+    /// The entries after the one of number `through`, which none may be missing of.
+    pub(super) fn after(self, path: &Path, through: u64) -> Result<Vec<Happened>> {
+        let mut last = through;
+        let mut entries = Vec::with_capacity(self.lines.len());
+        for (number, line) in self.lines.into_iter().filter(|(_, line)| line.n > through) {
+            if line.n != last + 1 {
+                let why = format!("entry {} follows entry {last}", line.n);
+                return Err(StateError::damaged(path, Some(number), why));
+            }
+            last = line.n;
+            entries.push(line.entry);
+        }
+        Ok(entries)
+    }
 }
 
 /// The one who writes to the files of a stack during a run.
@@ -78,6 +89,12 @@ struct Queue {
     tickets: Vec<oneshot::Sender<Result<(), Error>>>,
     /// Somebody takes from the queue until it is empty.
     served: bool,
+}
+
+impl Queue {
+    fn take(&mut self) -> (Vec<u8>, Vec<oneshot::Sender<Result<(), Error>>>) {
+        (std::mem::take(&mut self.bytes), std::mem::take(&mut self.tickets))
+    }
 }
 
 /// The files, as far as they are known to be written.
@@ -113,12 +130,14 @@ impl Writer {
         let entries = entries.iter().map(|e| Happened::of(e, seal)).collect::<Result<Vec<_>>>()?;
         let (ticket, promise) = oneshot::channel();
         let mut queue = locked(&self.shared.queue);
-        for entry in entries {
-            queue.n += 1;
-            let n = queue.n;
-            serde_json::to_writer(&mut queue.bytes, &Line { n, entry }).map_err(|e| Error::bug(e.to_string()))?;
-            queue.bytes.push(b'\n');
+        let mut bytes = Vec::new();
+        let last = queue.n + entries.len() as u64;
+        for (n, entry) in (queue.n + 1..).zip(entries) {
+            serde_json::to_writer(&mut bytes, &Line { n, entry }).map_err(|e| Error::bug(e.to_string()))?;
+            bytes.push(b'\n');
         }
+        queue.n = last;
+        queue.bytes.append(&mut bytes);
         queue.tickets.push(ticket);
         if !std::mem::replace(&mut queue.served, true) {
             let shared = Arc::clone(&self.shared);
@@ -144,34 +163,35 @@ impl Writer {
     /// journal.
     pub(super) async fn compact(&self, snapshot: Vec<u8>, serial: u64, through: u64) -> Result<()> {
         let shared = Arc::clone(&self.shared);
-        super::local::blocking(move || shared.compact(&snapshot, serial, through)).await
+        blocking(move || shared.compact(&snapshot, serial, through)).await
     }
 }
 
 impl Shared {
-    fn serve(&self) {
+    /// Writes until nothing waits.
+    fn serve(self: Arc<Self>) {
         loop {
             let mut disk = locked(&self.disk);
-            let (bytes, tickets) = {
-                let mut queue = locked(&self.queue);
-                if queue.tickets.is_empty() {
-                    queue.served = false;
-                    return;
-                }
-                (std::mem::take(&mut queue.bytes), std::mem::take(&mut queue.tickets))
-            };
-            let written = disk.append(bytes);
+            let (bytes, tickets) = locked(&self.queue).take();
+            let written = disk.append(bytes).map_err(Error::from);
             drop(disk);
-            settle(tickets, written.map_err(Error::from));
+            let mut queue = locked(&self.queue);
+            queue.served = !queue.tickets.is_empty();
+            if !queue.served {
+                drop(queue);
+                // Whoever awaits the last ticket may drop the session and find the lock free.
+                drop(self);
+                settle(tickets, written);
+                return;
+            }
+            drop(queue);
+            settle(tickets, written);
         }
     }
 
     fn compact(&self, snapshot: &[u8], serial: u64, through: u64) -> Result<()> {
         let mut disk = locked(&self.disk);
-        let (bytes, tickets) = {
-            let mut queue = locked(&self.queue);
-            (std::mem::take(&mut queue.bytes), std::mem::take(&mut queue.tickets))
-        };
+        let (bytes, tickets) = locked(&self.queue).take();
         // The journal first: if the snapshot cannot be written, it holds everything.
         let written = disk.append(bytes);
         let journal = disk.journal_path.clone();
@@ -190,7 +210,7 @@ impl Shared {
             }
             (Err(_), Err(source)) => {
                 let error = StateError::NotWritten { journal, source: Box::new(source) };
-                settle(tickets, Err(Error::new(crate::engine::error::Kind::Invalid, error.to_string())));
+                settle(tickets, Err(Error::new(Kind::Invalid, error.to_string())));
                 Err(error)
             }
         }
@@ -255,4 +275,88 @@ fn settle(tickets: Vec<oneshot::Sender<Result<(), Error>>>, result: Result<(), E
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use std::fs::OpenOptions;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::engine::state::State;
+    use crate::state::lock::Owner;
+    use crate::state::v1::Snapshot;
+
+    const SEAL: Seal<'static> = Seal { ciphers: &[], lineage: "l" };
+
+    fn run(account: &str) -> [Entry; 1] {
+        [Entry::Run { account: account.to_owned(), partition: "aws".to_owned(), environment: [].into() }]
+    }
+
+    /// A writer whose journal is on a disk that is full.
+    async fn on_a_full_disk(dir: &Path) -> Writer {
+        let held = Held::take(dir.join("lock"), Owner::here("run", "up"), Duration::ZERO).await.unwrap();
+        let disk = Disk {
+            journal: OpenOptions::new().write(true).open("/dev/full").unwrap(),
+            journal_path: dir.join("journal.jsonl"),
+            snapshot_path: dir.join("state.json"),
+            lineage: "l".to_owned(),
+            durable: 0,
+            unwritten: Vec::new(),
+            first: None,
+            serial: 0,
+            through: 0,
+        };
+        Writer::new(disk, 0, held)
+    }
+
+    #[tokio::test]
+    async fn an_entry_that_the_disk_refused_is_told_so_and_written_before_the_next() {
+        let dir = tempfile::tempdir().unwrap();
+        let writer = on_a_full_disk(dir.path()).await;
+        let error = writer.put(&run("1"), &SEAL).unwrap().await.unwrap().unwrap_err();
+        assert_eq!(error.hint.as_deref(), Some("free some space on that disk and run the command again"));
+        let path = dir.path().join("journal.jsonl");
+        locked(&writer.shared.disk).journal = files::open(&path).unwrap();
+        writer.put(&run("2"), &SEAL).unwrap().await.unwrap().unwrap();
+        let found = parse(&path, &files::read(&path).unwrap().unwrap()).unwrap();
+        assert_eq!(found.lines.iter().map(|(_, l)| l.n).collect::<Vec<_>>(), [1, 2]);
+    }
+
+    #[tokio::test]
+    async fn a_snapshot_saves_what_the_journal_could_not_take() {
+        let dir = tempfile::tempdir().unwrap();
+        let writer = on_a_full_disk(dir.path()).await;
+        writer.put(&run("1"), &SEAL).unwrap().await.unwrap().unwrap_err();
+        let state = State::new("l", "prod", "dr", "twin");
+        let snapshot = v1::pretty(&Snapshot::of(&state, 1, &SEAL).unwrap());
+        writer.compact(snapshot.clone(), 1, 1).await.unwrap();
+        assert_eq!(files::read(&dir.path().join("state.json")).unwrap().unwrap(), snapshot);
+        assert!(writer.is_compact());
+    }
+
+    #[tokio::test]
+    async fn if_neither_can_be_written_the_user_learns_what_to_do() {
+        let dir = tempfile::tempdir().unwrap();
+        let writer = on_a_full_disk(dir.path()).await;
+        std::fs::create_dir(dir.path().join("state.json")).unwrap();
+        writer.put(&run("1"), &SEAL).unwrap().await.unwrap().unwrap_err();
+        let error = writer.compact(b"{}".to_vec(), 1, 1).await.unwrap_err();
+        assert!(matches!(error, StateError::NotWritten { .. }), "{error}");
+        insta::assert_snapshot!(error.hint(), @"free some space and run `drctl refresh`: it finds what the last calls made");
+    }
+
+    #[tokio::test]
+    async fn a_snapshot_that_holds_less_than_was_put_leaves_the_journal() {
+        let dir = tempfile::tempdir().unwrap();
+        let writer = on_a_full_disk(dir.path()).await;
+        let path = dir.path().join("journal.jsonl");
+        locked(&writer.shared.disk).journal = files::open(&path).unwrap();
+        writer.put(&run("1"), &SEAL).unwrap().await.unwrap().unwrap();
+        writer.put(&run("2"), &SEAL).unwrap().await.unwrap().unwrap();
+        writer.compact(b"{}".to_vec(), 1, 1).await.unwrap();
+        let found = parse(&path, &files::read(&path).unwrap().unwrap()).unwrap();
+        assert_eq!(found.lines.last().unwrap().1.n, 2);
+    }
 }

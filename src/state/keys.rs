@@ -15,7 +15,9 @@ use zeroize::Zeroizing;
 
 use crate::state::error::{Result, StateError};
 use crate::state::files;
+use crate::state::local::blocking;
 use crate::state::seal::{Cipher, Seal};
+use crate::state::v1::{gate, pretty};
 
 /// Holds a passphrase.
 pub const PASSPHRASE: &str = "DRCTL_PASSPHRASE";
@@ -31,8 +33,9 @@ const ABOUT: &[u8] = b"drctl data key v1";
 const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
-/// A damaged file must not make us fill the memory.
+/// A damaged file must not make us fill the memory or wait for an hour.
 const MOST_MEMORY_KIB: u32 = 1024 * 1024;
+const MOST_PASSES: u32 = 100;
 
 type DataKey = Zeroizing<[u8; 32]>;
 
@@ -152,7 +155,8 @@ impl Keys {
         Self { ring: Arc::new(ring), ciphers, path, open: open.into() }
     }
 
-    /// Wraps the data keys by another source and forgets all earlier wrappings.
+    /// Wraps the data keys by another source and forgets all earlier wrappings. A key file stays where
+    /// it is, for exports made with it. If a passphrase became known, [`Keys::rotate`] too.
     ///
     /// # Errors
     /// If a file cannot be written; then the earlier wrappings still hold.
@@ -179,11 +183,10 @@ impl Keys {
     pub async fn rotate(&self, root: &Path, source: Source) -> Result<Self> {
         let (root, path) = (root.to_owned(), self.path.clone());
         blocking(move || {
-            let ring = Ring::read(&path)?.ok_or_else(|| StateError::damaged(&path, None, "it vanished"))?;
+            let mut ring = Ring::read(&path)?.ok_or_else(|| StateError::damaged(&path, None, "it vanished"))?;
             // Only a source that opens the old keys may wrap the new one: one source must open all.
             Self::unwrap(&root, path.clone(), ring.clone(), &source)?;
             let (wrapper, _) = Wrapper::make(&root, &source)?;
-            let mut ring = ring;
             ring.keys.insert(0, Wrapped { wrappings: vec![wrapper.wrap(&random()?)?] });
             files::replace(&path, &ring.bytes())?;
             Ok(Self::unwrap(&root, path, ring, &source)?.0)
@@ -200,13 +203,15 @@ impl Keys {
         &self.ring
     }
 
-    /// These keys, and after them those of another project, as far as `source` opens them.
+    /// These keys, and after them those of another project.
+    ///
+    /// # Errors
+    /// If `source` does not open the others.
     pub(super) fn with_foreign(&self, root: &Path, ring: Ring, source: &Source) -> Result<Self> {
         if ring == *self.ring {
             return Ok(self.clone());
         }
-        // Keys that were only wrapped anew since the export are ours already.
-        let Ok((foreign, _)) = Self::unwrap(root, self.path.clone(), ring, source) else { return Ok(self.clone()) };
+        let (foreign, _) = Self::unwrap(root, self.path.clone(), ring, source)?;
         let open = self.open.iter().chain(foreign.open.iter()).cloned().collect();
         Ok(Self::of((*self.ring).clone(), open, self.path.clone()))
     }
@@ -221,14 +226,13 @@ impl fmt::Debug for Keys {
 impl Ring {
     fn read(path: &Path) -> Result<Option<Self>> {
         let Some(bytes) = files::read(path)? else { return Ok(None) };
-        super::v1::gate(path, &bytes, VERSION)?;
-        let ring: Self =
-            serde_json::from_slice(&bytes).map_err(|e| StateError::damaged(path, Some(e.line()), e.to_string()))?;
+        gate(path, &bytes, VERSION)?;
+        let ring: Self = serde_json::from_slice(&bytes).map_err(|e| StateError::json(path, 1, &e))?;
         Ok(Some(ring))
     }
 
     fn bytes(&self) -> Vec<u8> {
-        super::v1::pretty(self)
+        pretty(self)
     }
 
     fn wrappings(&self) -> impl Iterator<Item = &Wrapping> {
@@ -268,7 +272,7 @@ impl Wrapper {
             Self::Passphrase(passphrase) => {
                 let mut salt = [0; 16];
                 getrandom::fill(&mut salt).map_err(|_| StateError::NoRandom)?;
-                let outer = derive(passphrase, &salt, MEMORY_KIB, PASSES, LANES).ok_or(StateError::WrongPassphrase)?;
+                let outer = derive(passphrase, &salt, MEMORY_KIB, PASSES, LANES)?;
                 Wrapping::Passphrase {
                     salt: BASE64.encode(salt),
                     memory_kib: MEMORY_KIB,
@@ -290,7 +294,7 @@ impl Wrapper {
     fn unwrap_one(&self, wrapping: &Wrapping) -> Option<DataKey> {
         let (outer, sealed) = match (self, wrapping) {
             (Self::Passphrase(passphrase), Wrapping::Passphrase { salt, memory_kib, passes, lanes, sealed }) => {
-                (derive(passphrase, &BASE64.decode(salt).ok()?, *memory_kib, *passes, *lanes)?, sealed)
+                (derive(passphrase, &BASE64.decode(salt).ok()?, *memory_kib, *passes, *lanes).ok()?, sealed)
             }
             (Self::KeyFile(outer), Wrapping::KeyFile { sealed }) => (outer.clone(), sealed),
             _ => return None,
@@ -307,26 +311,23 @@ impl Wrapper {
     }
 }
 
-fn derive(passphrase: &str, salt: &[u8], memory_kib: u32, passes: u32, lanes: u32) -> Option<DataKey> {
-    if memory_kib > MOST_MEMORY_KIB || passes > 100 {
-        return None;
+fn derive(passphrase: &str, salt: &[u8], memory_kib: u32, passes: u32, lanes: u32) -> Result<DataKey> {
+    let failed = |e: argon2::Error| StateError::Derive(e.to_string());
+    if memory_kib > MOST_MEMORY_KIB || passes > MOST_PASSES {
+        return Err(StateError::Derive("it would take far too long".to_owned()));
     }
-    let params = Params::new(memory_kib, passes, lanes, Some(32)).ok()?;
+    let params = Params::new(memory_kib, passes, lanes, Some(32)).map_err(failed)?;
     let mut key = Zeroizing::new([0; 32]);
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
         .hash_password_into(passphrase.as_bytes(), salt, key.as_mut_slice())
-        .ok()?;
-    Some(key)
+        .map_err(failed)?;
+    Ok(key)
 }
 
 fn random() -> Result<DataKey> {
     let mut key = Zeroizing::new([0; 32]);
     getrandom::fill(key.as_mut_slice()).map_err(|_| StateError::NoRandom)?;
     Ok(key)
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    super::local::blocking(work).await
 }
 
 impl fmt::Display for Notice {

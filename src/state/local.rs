@@ -41,6 +41,7 @@ pub struct Local {
 #[derive(Debug)]
 pub struct Lock {
     pub(super) local: Local,
+    pub(super) owner: Owner,
     held: Held,
 }
 
@@ -62,16 +63,18 @@ pub struct StackSummary {
     /// A run ended without its compaction, or goes on.
     pub unfinished: bool,
     pub locked_by: Option<Owner>,
+    /// Why the snapshot cannot be read; then the numbers above are 0.
+    pub unreadable: Option<String>,
 }
 
 /// A state as found in the files.
-struct Loaded {
-    state: State,
+pub(super) struct Loaded {
+    pub(super) state: State,
     /// Of the snapshot.
     serial: u64,
     through: u64,
     /// The number of the last entry.
-    n: u64,
+    pub(super) n: u64,
     /// Length of the journal up to its last whole line.
     whole: u64,
 }
@@ -86,8 +89,8 @@ impl Local {
         &self.stack
     }
 
-    pub(super) fn root(&self) -> &Path {
-        &self.root
+    pub fn target(&self) -> &str {
+        &self.target
     }
 
     pub(super) fn beside(&self, stack: &str) -> Self {
@@ -102,7 +105,7 @@ impl Local {
         self.dir().join("state.json")
     }
 
-    fn journal_path(&self) -> PathBuf {
+    pub(super) fn journal_path(&self) -> PathBuf {
         self.dir().join("journal.jsonl")
     }
 
@@ -150,13 +153,13 @@ impl Local {
     /// # Errors
     /// [`StateError::Locked`] with the owner if the time is over.
     pub async fn lock(&self, owner: Owner, timeout: Duration) -> Result<Lock> {
-        let held = Held::take(self.lock_path(), owner, timeout).await?;
-        Ok(Lock { local: self.clone(), held })
+        let held = Held::take(self.lock_path(), owner.clone(), timeout).await?;
+        Ok(Lock { local: self.clone(), owner, held })
     }
 
     /// The journal is read before the snapshot: should a run end in between, the snapshot holds
     /// everything that the journal does.
-    fn read(&self, keys: &Keys) -> Result<Option<Loaded>> {
+    pub(super) fn read(&self, keys: &Keys) -> Result<Option<Loaded>> {
         let journal_path = self.journal_path();
         let journal = files::read(&journal_path)?.unwrap_or_default();
         let found = journal::parse(&journal_path, &journal)?;
@@ -174,20 +177,15 @@ impl Local {
             return Err(StateError::damaged(&journal_path, Some(1), "it belongs to a state of another lineage"));
         }
         let (serial, through) = (snapshot.serial, snapshot.through);
-        if let Some((line, first)) = found.lines.first()
-            && first.n > through + 1
-        {
-            let why = format!("entry {} follows entry {through} of `state.json`", first.n);
-            return Err(StateError::damaged(&journal_path, Some(*line), why));
-        }
         let lineage = snapshot.lineage.clone();
         let seal = keys.seal(&lineage);
-        let n = found.lines.last().map_or(through, |(_, last)| last.n.max(through));
-        let news = found.lines.into_iter().filter(|(_, line)| line.n > through);
-        let entries = news.map(|(_, line)| line.entry.open(&seal)).collect::<Result<Vec<_>>>()?;
+        let whole = found.whole;
+        let entries = found.after(&journal_path, through)?;
+        let n = through + entries.len() as u64;
+        let entries = entries.into_iter().map(|entry| entry.open(&seal)).collect::<Result<Vec<_>>>()?;
         let state = replay(snapshot.into_state(&path, &seal)?, entries)
             .map_err(|e| StateError::Replay { path: journal_path, source: Box::new(e) })?;
-        Ok(Some(Loaded { state, serial, through, n, whole: found.whole }))
+        Ok(Some(Loaded { state, serial, through, n, whole }))
     }
 }
 
@@ -200,7 +198,7 @@ impl Lock {
     /// As [`Local::load`].
     pub async fn session(self, keys: Keys, fresh: State) -> Result<(State, Session)> {
         blocking(move || {
-            let Self { local, held } = self;
+            let Self { local, held, .. } = self;
             files::sweep(&local.dir());
             let loaded = local.read(&keys)?;
             let first = match &loaded {
@@ -291,10 +289,10 @@ pub fn replay(mut state: State, entries: impl IntoIterator<Item = Entry>) -> Res
     Ok(state)
 }
 
-/// The stacks of a target, by name.
+/// The stacks of a target, by name; damaged ones too.
 ///
 /// # Errors
-/// If a file cannot be read, is damaged or of a later format.
+/// If a file or the directory cannot be opened.
 pub fn list(root: &Path, target: &str) -> Result<Vec<StackSummary>> {
     let dir = target_dir(root, target);
     let entries = match fs::read_dir(&dir) {
@@ -313,12 +311,16 @@ pub fn list(root: &Path, target: &str) -> Result<Vec<StackSummary>> {
         }
         let path = local.snapshot_path();
         let Some(bytes) = files::read(&path)? else { continue };
-        let snapshot = Snapshot::parse(&path, &bytes)?;
+        let (serial, resources, unreadable) = match Snapshot::parse(&path, &bytes) {
+            Ok(snapshot) => (snapshot.serial, snapshot.rows.len(), None),
+            Err(error) => (0, 0, Some(error.to_string())),
+        };
         stacks.push(StackSummary {
-            serial: snapshot.serial,
-            resources: snapshot.rows.len(),
+            serial,
+            resources,
             unfinished: fs::metadata(local.journal_path()).is_ok_and(|m| m.len() > 0),
             locked_by: lock::holder(&local.lock_path()),
+            unreadable,
             stack,
         });
     }
@@ -554,6 +556,67 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_journal_without_its_snapshot_or_of_another_state_is_damage() {
+        let project = Project::new().await;
+        let (mut state, session) = project.session().await;
+        record(&mut state, &session, create("a")).await;
+        drop(session);
+        let path = project.local().snapshot_path();
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, text.replace(": \"lineage\"", ": \"other\"")).unwrap();
+        let error = project.load().await.unwrap_err();
+        assert!(
+            error.to_string().ends_with("is damaged in line 1: it belongs to a state of another lineage"),
+            "{error}"
+        );
+        fs::remove_file(&path).unwrap();
+        let error = project.load().await.unwrap_err();
+        assert!(error.to_string().ends_with("there is no `state.json` that it goes on from"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn an_entry_that_cannot_have_happened_is_named_with_what_to_do() {
+        let project = Project::new().await;
+        let (_, session) = project.session().await;
+        session.append(vec![Entry::Gone { key: row("a").key }]).await.unwrap();
+        let error = project.load().await.unwrap_err();
+        assert!(matches!(error, StateError::Replay { .. }), "{error}");
+        assert!(error.hint().contains("`drctl stack import`"));
+    }
+
+    #[tokio::test]
+    async fn a_value_that_is_not_known_stops_the_append_and_nothing_is_written() {
+        let project = Project::new().await;
+        let (mut state, session) = project.session().await;
+        record(&mut state, &session, create("a")).await;
+        let unknown = Row { seen: Value::Unknown, ..row("b") };
+        let error = session.append(vec![run(), Entry::Put { row: Box::new(unknown) }]).await.unwrap_err();
+        assert_eq!(error.kind, crate::engine::error::Kind::Bug);
+        assert_eq!(project.load().await.unwrap().unwrap(), state);
+        record(&mut state, &session, create("c")).await;
+        assert_eq!(project.load().await.unwrap().unwrap(), state);
+    }
+
+    #[tokio::test]
+    async fn a_replacement_is_stored_before_those_that_need_it() {
+        let project = Project::new().await;
+        let (mut state, session) = project.session().await;
+        record(&mut state, &session, create("a")).await;
+        let needs = vec![row("a").key.urn];
+        let child = Row { id: Some(Id("x".into())), needs, ..row("b") };
+        let newer = Row { id: Some(Id("y".into())), ..row("a") };
+        let newer = Row { key: Key { generation: 1, ..newer.key.clone() }, ..newer };
+        let puts = [child, newer].map(|row| Entry::Put { row: Box::new(row) });
+        record(&mut state, &session, puts.into()).await;
+        record(&mut state, &session, vec![Entry::Gone { key: row("a").key }]).await;
+        assert_eq!(state.rows[0].key.urn.name(), "b");
+        session.finish(&state).await.unwrap();
+        let stored = project.load().await.unwrap().unwrap();
+        assert_eq!(stored, state);
+        assert_eq!(crate::state::lint(&stored), []);
+    }
+
+    #[tokio::test]
     async fn a_session_that_writes_nothing_leaves_no_state() {
         let project = Project::new().await;
         let (state, session) = project.session().await;
@@ -563,7 +626,7 @@ mod tests {
         assert!(!project.local().exists());
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_second_run_waits_for_the_first_and_goes_on_from_its_state() {
         let project = Project::new().await;
         let (mut state, session) = project.session().await;
@@ -578,17 +641,16 @@ mod tests {
     async fn every_end_of_a_run_keeps_the_snapshot_before_it() {
         let project = Project::new().await;
         let (mut state, session) = project.session().await;
-        for i in 0..KEPT_AND_MORE {
+        for i in 0..backup::KEPT + 3 {
             record(&mut state, &session, vec![run()]).await;
             record(&mut state, &session, create(&i.to_string())).await;
             session.finish(&state).await.unwrap();
         }
         let backups = project.local().backups().unwrap();
-        assert_eq!(backups.len(), crate::state::KEPT);
+        assert_eq!(backups.len(), backup::KEPT);
         let newest = Snapshot::parse(&backups[0], &fs::read(&backups[0]).unwrap()).unwrap();
         assert_eq!(newest.serial, state.serial - 1);
     }
-    const KEPT_AND_MORE: usize = crate::state::KEPT + 3;
 
     #[cfg(unix)]
     #[tokio::test]
@@ -629,7 +691,7 @@ mod tests {
     async fn appends_at_the_same_time_all_become_durable_in_the_order_put() {
         let project = Project::new().await;
         let (mut state, session) = project.session().await;
-        let session = Arc::new(session);
+        let session: Arc<dyn Journal> = Arc::new(session);
         let entries: Vec<Vec<Entry>> = (0..50).map(|i| create(&i.to_string())).collect();
         let tickets: Vec<_> = entries.iter().map(|e| session.append(e.clone())).collect();
         for ticket in futures::future::join_all(tickets).await {
@@ -658,10 +720,122 @@ mod tests {
         session.finish(&state).await.unwrap();
         drop(session);
         assert_eq!(list(root, "twin").unwrap()[1].resources, 1);
+        fs::write(other.snapshot_path(), "{}").unwrap();
+        assert!(list(root, "twin").unwrap()[0].unreadable.as_ref().unwrap().contains("missing field `version`"));
         let lock = project.local().lock(Owner::here("three", "stack rm"), Duration::ZERO).await.unwrap();
         lock.remove().await.unwrap();
         assert_eq!(project.load().await.unwrap(), None);
         assert_eq!(list(root, "twin").unwrap().len(), 1);
         assert_eq!(list(root, "aws").unwrap(), []);
+    }
+
+    #[tokio::test]
+    async fn a_snapshot_that_cannot_be_written_leaves_the_journal_as_the_truth() {
+        let project = Project::new().await;
+        let (mut state, session) = project.session().await;
+        record(&mut state, &session, create("a")).await;
+        let path = project.local().snapshot_path();
+        let aside = path.with_file_name("aside");
+        fs::rename(&path, &aside).unwrap();
+        fs::create_dir(&path).unwrap();
+        let error = session.finish(&state).await.unwrap_err();
+        assert!(matches!(error, StateError::NotCompacted { .. }), "{error}");
+        assert!(error.to_string().starts_with("the state could not be compacted, but nothing is lost"), "{error}");
+        drop(session);
+        fs::remove_dir(&path).unwrap();
+        fs::rename(&aside, &path).unwrap();
+        assert_eq!(project.load().await.unwrap().unwrap(), state);
+        let (state, session) = project.session().await;
+        session.finish(&state).await.unwrap();
+        assert_eq!(fs::metadata(project.local().journal_path()).unwrap().len(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_thousand_steps_write_less_than_five_megabytes() {
+        let project = Project::new().await;
+        let (mut state, session) = project.session().await;
+        let entries: Vec<Entry> = (0..1000).flat_map(|i| create(&i.to_string())).collect();
+        record(&mut state, &session, entries).await;
+        let journal = fs::metadata(project.local().journal_path()).unwrap().len();
+        session.finish(&state).await.unwrap();
+        let snapshot = fs::metadata(project.local().snapshot_path()).unwrap().len();
+        assert!(journal + snapshot < 5_000_000, "{journal} + {snapshot}");
+    }
+
+    /// A legal entry for the state, made of random numbers; `None` if there is none of that sort.
+    fn legal(state: &State, name: u8, sort: u8, text: &str) -> Option<Entry> {
+        let present = state.rows.values().find(|row| row.key.urn.name() == name.to_string());
+        let inputs = Value::Map(Map::from([("a".into(), text.into()), ("b".into(), Value::from(text).secret())]));
+        let fresh = || Box::new(Row { inputs: inputs.clone(), ..row(&name.to_string()) });
+        let begin = |row, op| Some(Entry::Begin { row, op, attempt: text.to_owned() });
+        let Some(present) = present else {
+            return match sort {
+                0..3 => begin(fresh(), Begun::Create),
+                3 => Some(Entry::Put { row: Box::new(Row { id: Some(Id("put".into())), ..*fresh() }) }),
+                4 => Some(Entry::Outputs { outputs: Map::from([(text.to_owned(), inputs)]) }),
+                _ => Some(run()),
+            };
+        };
+        let with_id =
+            |id: &Id| Box::new(Row { id: Some(id.clone()), pending: None, seen: inputs.clone(), ..present.clone() });
+        match (sort, &present.id, &present.pending) {
+            (0, None, _) => begin(fresh(), Begun::Create),
+            (1 | 2, None, Some(_)) => Some(Entry::Made { key: present.key.clone(), id: Id(text.to_owned()) }),
+            (0 | 1, Some(id), Some(_)) => Some(Entry::Done { row: with_id(id) }),
+            (2, Some(_), _) => begin(Box::new(Row { inputs, ..present.clone() }), Begun::Update),
+            (3, Some(_), _) => begin(Box::new(present.clone()), Begun::Delete),
+            (4, _, _) => Some(Entry::Gone { key: present.key.clone() }),
+            (5, _, _) => Some(Entry::Failed { key: present.key.clone(), error: text.to_owned(), settled: true }),
+            (6, _, _) => Some(Entry::Failed { key: present.key.clone(), error: text.to_owned(), settled: false }),
+            (7, Some(id), _) => Some(Entry::Put { row: with_id(id) }),
+            _ => None,
+        }
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::test_runner::Config::with_cases(24))]
+        #[test]
+        fn whatever_happens_a_state_read_is_the_state_that_was_built(
+            steps in proptest::collection::vec((0u8..4, 0u8..8, "[a-z\"\\\\\n\u{e9}$~/]{0,6}", 0u8..10), 1..40)
+        ) {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let project = Project::new().await;
+                let (mut state, mut session) = project.session().await;
+                for (name, sort, text, then) in steps {
+                    let Some(entry) = legal(&state, name, sort, &text) else { continue };
+                    record(&mut state, &session, vec![entry]).await;
+                    match then {
+                        0 => session.finish(&state).await.unwrap(),
+                        1 => {
+                            drop(session);
+                            let (again, next) = project.session().await;
+                            assert_eq!(again, state);
+                            session = next;
+                        }
+                        _ => {}
+                    }
+                    assert_eq!(project.load().await.unwrap().unwrap(), state);
+                }
+            });
+        }
+
+        #[test]
+        fn no_content_of_the_files_makes_reading_panic(
+            snapshot in proptest::option::of("\\PC{0,40}"), journal in "\\PC{0,40}\n?\\PC{0,40}\n?"
+        ) {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let project = Project::new().await;
+                let local = project.local();
+                files::make_dir(&local.dir()).unwrap();
+                if let Some(snapshot) = snapshot {
+                    fs::write(local.snapshot_path(), snapshot).unwrap();
+                }
+                fs::write(local.journal_path(), &journal).unwrap();
+                let read = project.load().await;
+                assert!(read.is_err() || !local.exists());
+            });
+        }
     }
 }

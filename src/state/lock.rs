@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use jiff::{Timestamp, Unit};
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
 use crate::state::error::{Result, StateError};
 use crate::state::files;
@@ -21,6 +22,8 @@ use crate::state::local::blocking;
 
 /// Between two looks at a lock that another run holds.
 const POLL: Duration = Duration::from_millis(200);
+/// Waited at least: who only asks who holds a lock takes it for an instant.
+const GRACE: Duration = Duration::from_millis(100);
 /// Between two signs of life in the lock file.
 const HEARTBEAT: Duration = Duration::from_secs(10);
 
@@ -33,7 +36,7 @@ pub struct Owner {
     pub pid: u32,
     /// The id of the run.
     pub run: String,
-    /// `up --stack prod`.
+    /// `up --stack prod`, without values of config, which may be secret.
     pub command: String,
     pub since: Timestamp,
     /// When the process was last known to run, to ten seconds.
@@ -89,11 +92,12 @@ pub(super) struct Held {
 impl Held {
     /// Takes the lock, and waits for it up to `timeout`.
     pub(super) async fn take(path: PathBuf, owner: Owner, timeout: Duration) -> Result<Self> {
-        let deadline = tokio::time::Instant::now() + timeout;
+        // A timeout beyond the end of time is none.
+        let deadline = Instant::now().checked_add(timeout.max(GRACE));
         loop {
             let (at, by) = (path.clone(), owner.clone());
             match blocking(move || Self::try_take(&at, by)).await {
-                Err(StateError::Locked { .. }) if tokio::time::Instant::now() < deadline => {
+                Err(StateError::Locked { .. }) if deadline.is_none_or(|end| Instant::now() < end) => {
                     tokio::time::sleep(POLL).await;
                 }
                 other => return other,
@@ -209,7 +213,7 @@ mod tests {
         Owner { user: "ann".into(), host: "build-7".into(), ..Owner::here(run, "up --stack prod") }
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn two_runs_cannot_hold_a_lock_and_the_second_learns_who_does() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("lock");
@@ -226,13 +230,14 @@ mod tests {
         Held::take(path, owner("two"), Duration::ZERO).await.unwrap();
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_lock_that_is_freed_in_time_is_taken() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("lock");
         let first = Held::take(path.clone(), owner("one"), Duration::ZERO).await.unwrap();
         let second = tokio::spawn(Held::take(path, owner("two"), Duration::from_secs(60)));
-        tokio::task::yield_now().await;
+        tokio::time::sleep(POLL * 3).await;
+        assert!(!second.is_finished());
         drop(first);
         second.await.unwrap().unwrap();
     }
@@ -242,7 +247,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("lock");
         let _first = Held::take(path.clone(), owner("one"), Duration::ZERO).await.unwrap();
-        let start = tokio::time::Instant::now();
+        let start = Instant::now();
         let error = Held::take(path, owner("two"), Duration::from_secs(600)).await.unwrap_err();
         assert!(matches!(error, StateError::Locked { .. }));
         assert!(start.elapsed() >= Duration::from_secs(600));

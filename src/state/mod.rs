@@ -8,6 +8,7 @@
 mod backup;
 mod environment;
 mod error;
+mod export;
 mod files;
 mod journal;
 mod keys;
@@ -15,12 +16,14 @@ mod lint;
 mod local;
 mod lock;
 mod order;
+mod rename;
 mod seal;
 mod v1;
 
 pub use backup::KEPT;
 pub use environment::{Difference, EnvironmentMismatch, check_environment};
 pub use error::StateError;
+pub use export::{check_import, export, read_export};
 pub use keys::{Keys, Notice, PASSPHRASE, PASSPHRASE_FILE, Source};
 pub use lint::{Broken, Finding, lint};
 pub use local::{Local, Lock, Session, StackSummary, list, replay};

@@ -193,8 +193,7 @@ pub(super) fn gate(path: &Path, bytes: &[u8], reads: u32) -> Result<()> {
     struct Versioned {
         version: u32,
     }
-    let Versioned { version: found } =
-        serde_json::from_slice(bytes).map_err(|e| StateError::damaged(path, Some(e.line()), e.to_string()))?;
+    let Versioned { version: found } = serde_json::from_slice(bytes).map_err(|e| StateError::json(path, 1, &e))?;
     if found > reads { Err(StateError::Newer { path: path.to_owned(), found, reads }) } else { Ok(()) }
 }
 
@@ -239,7 +238,7 @@ impl Snapshot {
     /// If the bytes are of a later format, or no snapshot.
     pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Self> {
         gate(path, bytes, VERSION)?;
-        serde_json::from_slice(bytes).map_err(|e| StateError::damaged(path, Some(e.line()), e.to_string()))
+        serde_json::from_slice(bytes).map_err(|e| StateError::json(path, 1, &e))
     }
 
     pub(super) fn into_state(self, path: &Path, seal: &Seal<'_>) -> Result<State> {
@@ -454,4 +453,163 @@ fn is_zero(n: &u32) -> bool {
 }
 fn is_empty_object(json: &Json) -> bool {
     json.as_object().is_none_or(serde_json::Map::is_empty)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::engine::asset::{Asset, Source};
+    use crate::engine::value::Value;
+    use crate::state::seal::Cipher;
+
+    fn urn(name: &str) -> Urn {
+        Urn::new("prod", "dr", "t:i:T", name)
+    }
+
+    fn value(word: &str) -> Value {
+        let file = Asset { source: Source::File(format!("{word}.zip")), sha256: word.to_owned() };
+        Value::Map(Map::from([("word".into(), word.into()), ("file".into(), Value::Asset(file))]))
+    }
+
+    /// Every field differs from that of a new row, and the compiler sees to it that none is left out.
+    fn full(secret: impl Fn(Value) -> Value) -> state::Row {
+        let time = |text: &str| Some(text.parse().unwrap());
+        let seconds = |s| Some(Duration::from_secs(s));
+        state::Row {
+            key: Key { urn: urn("a"), generation: 2 },
+            ty: "t:i:T".into(),
+            place: Place("eu-west-1".into()),
+            id: Some(Id("x-1".into())),
+            inputs: secret(value("inputs")),
+            seen: secret(value("seen")),
+            outputs: secret(value("outputs")),
+            parent: Some(urn("parent")),
+            needs: vec![urn("b"), urn("c")],
+            refers: [("vpcId".to_owned(), vec![urn("b")])].into(),
+            protect: true,
+            retain_on_delete: true,
+            deleted_with: Some(urn("b")),
+            replace_with: vec![urn("c")],
+            replacement_trigger: Some(Value::Null),
+            additional_secret_outputs: vec!["arn".into()],
+            timeouts: Timeouts {
+                create: Some(Duration::new(5400, 5)),
+                update: seconds(1),
+                delete: seconds(2),
+                read: seconds(3),
+            },
+            external: true,
+            old: true,
+            tainted: true,
+            pending: Some(state::Pending {
+                op: Begun::Update,
+                attempt: "01J".into(),
+                inputs: secret(value("pending")),
+            }),
+            failure: Some("no".into()),
+            delete_after: time("2026-01-02T00:00:00.000000001Z"),
+            not_kept: vec!["kmsKeyId".into()],
+            skipped: vec!["rds:AddTags".into()],
+            at: Some("stacks/prod.yaml:12:3".into()),
+            created: time("2026-01-01T00:00:00Z"),
+            modified: time("2026-01-01T00:00:01Z"),
+        }
+    }
+
+    fn full_state(secret: impl Fn(Value) -> Value) -> State {
+        let row = full(&secret);
+        State {
+            serial: 7,
+            lineage: "01J".into(),
+            stack: "prod".into(),
+            project: "dr".into(),
+            target: "aws".into(),
+            account: Some("123456789012".into()),
+            partition: Some("aws".into()),
+            environment: [("SUFFIX".to_owned(), "a".to_owned())].into(),
+            rows: [(row.key.clone(), row)].into_iter().collect(),
+            outputs: Map::from([("$secret".into(), secret(value("output")))]),
+            dr: Roles { active_region: Some("eu-west-1".into()), epoch: 4 },
+        }
+    }
+
+    #[test]
+    fn every_field_of_a_state_and_its_rows_comes_back_as_it_was() {
+        let ciphers = [Cipher::new(&[7; 32])];
+        let seal = Seal { ciphers: &ciphers, lineage: "01J" };
+        for state in [full_state(Value::secret), full_state(|v| v)] {
+            let bytes = pretty(&Snapshot::of(&state, 9, &seal).unwrap());
+            let snapshot = Snapshot::parse(&PathBuf::new(), &bytes).unwrap();
+            assert_eq!(snapshot.through, 9);
+            assert_eq!(snapshot.into_state(&PathBuf::new(), &seal).unwrap(), state);
+        }
+    }
+
+    #[test]
+    fn every_entry_comes_back_as_it_was() {
+        let ciphers = [Cipher::new(&[7; 32])];
+        let seal = Seal { ciphers: &ciphers, lineage: "01J" };
+        let row = || Box::new(full(Value::secret));
+        let key = || row().key;
+        let bare = |op| {
+            let row = state::Row { inputs: row().inputs, ..state::Row::new(key(), "t:i:T", Place::global()) };
+            Entry::Begin { row: Box::new(row), op, attempt: "01J".into() }
+        };
+        let all = [
+            Entry::Run { account: "1".into(), partition: "aws".into(), environment: [("A".into(), "b".into())].into() },
+            Entry::Begin { row: row(), op: Begun::Create, attempt: "01J".into() },
+            bare(Begun::Update),
+            bare(Begun::Delete),
+            Entry::Made { key: key(), id: Id("x".into()) },
+            Entry::Done { row: row() },
+            Entry::Gone { key: key() },
+            Entry::Failed { key: key(), error: "no".into(), settled: true },
+            Entry::Put { row: row() },
+            Entry::Outputs { outputs: full_state(Value::secret).outputs },
+            Entry::Roles { roles: full_state(Value::secret).dr },
+        ];
+        for entry in all {
+            let text = serde_json::to_string(&Line { n: 1, entry: Happened::of(&entry, &seal).unwrap() }).unwrap();
+            let line: Line = serde_json::from_str(&text).unwrap();
+            assert_eq!(line.entry.open(&seal).unwrap(), entry);
+        }
+    }
+
+    /// The format of files that exist. Whoever changes it must raise the version and read the old one.
+    #[test]
+    fn the_format_is_this_one() {
+        let seal = Seal { ciphers: &[], lineage: "01J" };
+        let bytes = pretty(&Snapshot::of(&full_state(|v| v), 9, &seal).unwrap());
+        insta::assert_snapshot!(String::from_utf8(bytes).unwrap());
+        let row = state::Row::new(Key { urn: urn("a"), generation: 0 }, "t:i:T", Place::global());
+        let key = row.key.clone();
+        let row = Box::new(row);
+        let lines = [
+            Entry::Run { account: "1".into(), partition: "aws".into(), environment: [].into() },
+            Entry::Begin { row: row.clone(), op: Begun::Create, attempt: "01J".into() },
+            Entry::Begin { row: row.clone(), op: Begun::Delete, attempt: "01J".into() },
+            Entry::Made { key: key.clone(), id: Id("x".into()) },
+            Entry::Done { row: row.clone() },
+            Entry::Gone { key: key.clone() },
+            Entry::Failed { key, error: "no".into(), settled: false },
+            Entry::Put { row },
+            Entry::Outputs { outputs: Map::from([("a".into(), 1.into())]) },
+            Entry::Roles { roles: Roles::default() },
+        ];
+        let text = (1..)
+            .zip(&lines)
+            .map(|(n, entry)| serde_json::to_string(&Line { n, entry: Happened::of(entry, &seal).unwrap() }).unwrap());
+        let head = String::from_utf8(head("01J")).unwrap();
+        insta::assert_snapshot!(head + &text.collect::<Vec<_>>().join("\n"));
+    }
+
+    #[test]
+    fn a_row_that_is_there_twice_is_damage() {
+        let seal = Seal { ciphers: &[], lineage: "01J" };
+        let mut snapshot = Snapshot::of(&full_state(|v| v), 0, &seal).unwrap();
+        snapshot.rows.push(Row::of(&full(|v| v), &seal).unwrap());
+        assert!(matches!(snapshot.into_state(&PathBuf::new(), &seal), Err(StateError::Damaged { .. })));
+    }
 }

@@ -40,7 +40,7 @@ def begin():
 
 
 def live_until_stdin_closes(port, ready_path):
-    """Starts two watchers: one says `ready`, one ends the process when its standard input closes."""
+    """Starts two watchers: one says `ready`, one ends the process with its standard input."""
     answer = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     # The emulator's own output must not mix with the one line that the starter reads.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())

@@ -26,6 +26,9 @@ NAMESPACE = "DR/Database"
 # Read once: RDS's model alone takes a large part of a second.
 SERVICE_MODELS = botocore.loaders.create_loader()
 
+# The archive of a function is its directory: nothing may be left in it.
+sys.dont_write_bytecode = True
+
 accounts = itertools.count(100000000001)
 
 
@@ -151,7 +154,7 @@ def notices(account):
 
     def take():
         found = []
-        while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
+        while messages := sqs.receive_message(QueueUrl=queue).get("Messages"):
             for message in messages:
                 sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
                 found.append(json.loads(json.loads(message["Body"])["Message"]))

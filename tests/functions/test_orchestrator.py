@@ -144,7 +144,10 @@ def test_a_target_outside_the_global_cluster_is_refused(call, database, small_la
 def test_a_target_that_cannot_take_over_is_refused(
     call, database, small_lag, change_answer, field, value, reason
 ):
-    change_answer("DescribeDBClusters", lambda answer: answer["DBClusters"][0].update({field: value}))
+    def put_value(answer):
+        answer["DBClusters"][0][field] = value
+
+    change_answer("DescribeDBClusters", put_value)
     assert refused(call(), reason)
     assert database.writer == database.home_arn
 
@@ -233,7 +236,8 @@ def test_a_planned_switchover_needs_a_primary_that_is_seen_healthy(
     session.events.register("before-call.rds", lambda model, **_: operations.append(model.name))
     planned = {"mode": "switchover"}
     assert refused(call(planned), "primary-unknown")
-    put_connectivity(0.0, clock.started - 130)
+    put_connectivity(0.0, clock.started - 190)
+    put_connectivity(1.0, clock.started - 70)
     assert refused(call(planned), "primary-unhealthy")
     clock.sleep(300)
     put_connectivity(1.0, clock.time() - 70)

@@ -107,7 +107,8 @@ def test_an_unknown_host_is_down_and_the_default_port_is_5432(probe):
 
 
 def secret(**fields):
-    return boto3.client("secretsmanager").create_secret(Name="db", SecretString=json.dumps(fields))["ARN"]
+    secrets = boto3.client("secretsmanager")
+    return secrets.create_secret(Name="db", SecretString=json.dumps(fields))["ARN"]
 
 
 def test_sql_runs_over_verified_tls_with_the_password_of_the_secret(probe, certificate):

@@ -1,8 +1,10 @@
 //! Networks: EC2.
 
 mod subnet;
+mod vpc;
 
 pub use subnet::Subnet;
+pub use vpc::Vpc;
 
 use aws_sdk_ec2::types::{AttributeBooleanValue, Filter, ResourceType, Tag, TagSpecification};
 
@@ -13,11 +15,11 @@ use crate::engine::urn::Id;
 use crate::engine::value::Value;
 
 /// A filter by ids. Unlike a list of ids it does not fail when one of them is gone.
-fn ids(name: &str, ids: &[Id]) -> Filter {
+fn any_of(name: &str, ids: &[Id]) -> Filter {
     filter(name, ids.iter().map(|id| id.0.clone()))
 }
 
-fn filter(name: &str, values: impl IntoIterator<Item = String>) -> Filter {
+pub(super) fn filter(name: &str, values: impl IntoIterator<Item = String>) -> Filter {
     Filter::builder().name(name).set_values(Some(values.into_iter().collect())).build()
 }
 
@@ -35,7 +37,7 @@ fn tagged(kind: ResourceType, tags: &Tags) -> TagSpecification {
     TagSpecification::builder().resource_type(kind).set_tags(Some(tags.collect())).build()
 }
 
-fn tags_from(tags: Option<Vec<Tag>>) -> Tags {
+pub(super) fn tags_from(tags: Option<Vec<Tag>>) -> Tags {
     tags.into_iter().flatten().filter_map(|t| Some((t.key?, t.value.unwrap_or_default()))).collect()
 }
 

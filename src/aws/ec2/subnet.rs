@@ -1,17 +1,8 @@
 use aws_sdk_ec2::types::{self as sdk, HostnameType, ResourceType, SubnetState};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
-use super::{arn, flag, ids, mine, retag, tagged, tags_from};
-use crate::aws::error::OrNone;
-use crate::aws::{Cx, Tags, in_order};
-use crate::engine::error::{Result, need};
-use crate::engine::resource::{
-    Facts, FoundBy, IdForm, Limits, Live, Made, Next, Permissions, Resource, Retag, Seen, Takes, Want, Where,
-};
+use super::{any_of, arn, flag, mine, retag, tagged, tags_from};
+use crate::aws::prelude::*;
 use crate::engine::rules::{computed, exclusive, form, needs, one_of, refers, replace, write_only};
-use crate::engine::urn::Id;
-use crate::engine::value::Value;
 
 /// A range of IP addresses of a VPC, in one availability zone.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -143,53 +134,51 @@ impl Resource for Subnet {
         Ok(Made::seen(id, seen))
     }
 
-    async fn read(ids_: &[Id], _: &Want, cx: &Cx) -> Result<Vec<Seen<Live<Self>>>> {
-        let pages = cx.ec2().describe_subnets().filters(ids("subnet-id", ids_)).into_paginator().items().send();
+    async fn read(ids: &[Id], _: &Want, cx: &Cx) -> Result<Vec<Seen<Live<Self>>>> {
+        let pages = cx.ec2().describe_subnets().filters(any_of("subnet-id", ids)).into_paginator().items().send();
         let subnets = pages.collect::<Result<Vec<_>, _>>().await?;
-        in_order(ids_, subnets.into_iter().map(seen))
+        in_order(ids, subnets.into_iter().map(seen))
     }
 
     /// AWS takes one attribute a call.
     async fn update(&self, id: &Id, live: &Live<Self>, cx: &Cx) -> Result<Next<Self>> {
-        let (old, outputs) = (&live.inputs, &live.outputs);
-        if self.ipv6_cidr_block.is_some() && self.ipv6_cidr_block != old.ipv6_cidr_block {
-            return self.change_ipv6_range(id, outputs, cx).await;
+        let (new, old) = (self, &live.inputs);
+        if changed(&new.ipv6_cidr_block, &old.ipv6_cidr_block).is_some() {
+            return self.change_ipv6_range(id, &live.outputs, cx).await;
         }
-        let change = cx.ec2().modify_subnet_attribute().subnet_id(&id.0);
-        let change = if self.assign_ipv6_address_on_creation != old.assign_ipv6_address_on_creation {
-            change.assign_ipv6_address_on_creation(flag(self.assign_ipv6_address_on_creation))
-        } else if self.customer_owned_ipv4_pool != old.customer_owned_ipv4_pool
-            || self.map_customer_owned_ip_on_launch != old.map_customer_owned_ip_on_launch
-        {
-            change
-                .set_customer_owned_ipv4_pool(self.customer_owned_ipv4_pool.clone())
-                .map_customer_owned_ip_on_launch(flag(self.map_customer_owned_ip_on_launch))
-        } else if self.enable_dns64 != old.enable_dns64 {
-            change.enable_dns64(flag(self.enable_dns64))
-        } else if self.enable_lni_at_device_index != old.enable_lni_at_device_index {
-            match self.enable_lni_at_device_index {
-                Some(index) => change.enable_lni_at_device_index(index),
-                None => change.disable_lni_at_device_index(flag(true)),
-            }
-        } else if self.enable_resource_name_dns_a_record_on_launch != old.enable_resource_name_dns_a_record_on_launch {
-            change.enable_resource_name_dns_a_record_on_launch(flag(self.enable_resource_name_dns_a_record_on_launch))
-        } else if self.enable_resource_name_dns_aaaa_record_on_launch
-            != old.enable_resource_name_dns_aaaa_record_on_launch
-        {
-            change.enable_resource_name_dns_aaaa_record_on_launch(flag(
-                self.enable_resource_name_dns_aaaa_record_on_launch,
-            ))
-        } else if self.map_public_ip_on_launch != old.map_public_ip_on_launch {
-            change.map_public_ip_on_launch(flag(self.map_public_ip_on_launch))
-        } else if let Some(kind) = &self.private_dns_hostname_type_on_launch
-            && self.private_dns_hostname_type_on_launch != old.private_dns_hostname_type_on_launch
-        {
-            change.private_dns_hostname_type_on_launch(HostnameType::from(kind.as_str()))
-        } else {
-            return Ok(Next::Started);
-        };
-        change.send().await?;
-        Ok(Next::More("setting attributes"))
+        let set = || cx.ec2().modify_subnet_attribute().subnet_id(&id.0);
+        let a_record = new.enable_resource_name_dns_a_record_on_launch;
+        let aaaa_record = new.enable_resource_name_dns_aaaa_record_on_launch;
+        let changes = [
+            (new.assign_ipv6_address_on_creation != old.assign_ipv6_address_on_creation)
+                .then(|| set().assign_ipv6_address_on_creation(flag(new.assign_ipv6_address_on_creation))),
+            (new.customer_owned_ipv4_pool != old.customer_owned_ipv4_pool
+                || new.map_customer_owned_ip_on_launch != old.map_customer_owned_ip_on_launch)
+                .then(|| {
+                    set()
+                        .set_customer_owned_ipv4_pool(new.customer_owned_ipv4_pool.clone())
+                        .map_customer_owned_ip_on_launch(flag(new.map_customer_owned_ip_on_launch))
+                }),
+            (new.enable_dns64 != old.enable_dns64).then(|| set().enable_dns64(flag(new.enable_dns64))),
+            (new.enable_lni_at_device_index != old.enable_lni_at_device_index).then(|| {
+                match new.enable_lni_at_device_index {
+                    Some(index) => set().enable_lni_at_device_index(index),
+                    None => set().disable_lni_at_device_index(flag(true)),
+                }
+            }),
+            (a_record != old.enable_resource_name_dns_a_record_on_launch)
+                .then(|| set().enable_resource_name_dns_a_record_on_launch(flag(a_record))),
+            (aaaa_record != old.enable_resource_name_dns_aaaa_record_on_launch)
+                .then(|| set().enable_resource_name_dns_aaaa_record_on_launch(flag(aaaa_record))),
+            (new.map_public_ip_on_launch != old.map_public_ip_on_launch)
+                .then(|| set().map_public_ip_on_launch(flag(new.map_public_ip_on_launch))),
+            changed(&new.private_dns_hostname_type_on_launch, &old.private_dns_hostname_type_on_launch)
+                .map(|kind| set().private_dns_hostname_type_on_launch(HostnameType::from(kind.as_str()))),
+        ];
+        for change in changes.into_iter().flatten() {
+            change.send().await?;
+        }
+        Ok(Next::Started)
     }
 
     async fn delete(&self, id: &Id, _: Option<&Live<Self>>, cx: &Cx) -> Result<Next<Self>> {

@@ -2,7 +2,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Function;
-use crate::aws::Cx;
+use crate::aws::{Cx, dns_suffix};
 use crate::engine::error::Result;
 
 /// The group of regions that the account belongs to.
@@ -37,13 +37,5 @@ impl Function for GetPartition {
             partition: cx.partition().to_owned(),
             reverse_dns_prefix: reversed.join("."),
         })
-    }
-}
-
-/// The end of the partition's host names.
-pub(super) fn dns_suffix(partition: &str) -> &'static str {
-    match partition {
-        "aws-cn" => "amazonaws.com.cn",
-        _ => "amazonaws.com",
     }
 }

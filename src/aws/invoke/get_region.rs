@@ -2,7 +2,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Function;
-use crate::aws::Cx;
+use crate::aws::{Cx, dns_suffix};
 use crate::engine::error::Result;
 
 /// The region that the call is made in.
@@ -32,7 +32,7 @@ impl Function for GetRegion {
 
     async fn call(self, cx: &Cx) -> Result<Answer> {
         let name = self.name.unwrap_or_else(|| cx.region().to_owned());
-        let endpoint = format!("ec2.{name}.{}", super::get_partition::dns_suffix(cx.partition()));
+        let endpoint = format!("ec2.{name}.{}", dns_suffix(cx.partition()));
         Ok(Answer { id: name.clone(), region: name.clone(), name, endpoint })
     }
 }

@@ -6,10 +6,11 @@ use std::marker::PhantomData;
 
 use futures::future::BoxFuture;
 use schemars::JsonSchema;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::cx::Cx;
+use super::ec2;
 use super::erase::{typed, value};
 use crate::engine::error::Result;
 use crate::engine::schema::{FunctionSchema, json_schema, object};
@@ -61,6 +62,20 @@ impl<F: Function> AnyFunction for Erased<F> {
     }
 }
 
+/// A condition that EC2 checks.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Filter {
+    /// Name of the property as the API of EC2 has it.
+    name: String,
+    /// Values of which one must match; `*` and `?` stand for others.
+    values: Vec<String>,
+}
+
+fn filters(filters: Vec<Filter>) -> Option<Vec<aws_sdk_ec2::types::Filter>> {
+    Some(filters.into_iter().map(|f| ec2::filter(&f.name, f.values)).collect())
+}
+
 macro_rules! registry {
     ($($module:ident::$function:ident),* $(,)?) => {
         $(mod $module;)*
@@ -71,7 +86,13 @@ macro_rules! registry {
 }
 
 registry! {
+    get_alias::GetAlias,
+    get_ami::GetAmi,
+    get_availability_zones::GetAvailabilityZones,
     get_caller_identity::GetCallerIdentity,
+    get_parameter::GetParameter,
     get_partition::GetPartition,
+    get_policy_document::GetPolicyDocument,
+    get_random_password::GetRandomPassword,
     get_region::GetRegion,
 }

@@ -4,19 +4,10 @@ use aws_sdk_route53::types::{
     self as sdk, AlarmIdentifier, CloudWatchRegion, HealthCheckRegion, HealthCheckType, InsufficientDataHealthStatus,
     ResettableElementName as Resettable, TagResourceType,
 };
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use super::{arn, built, foreseen_arn, retag, tags_of};
-use crate::aws::error::OrNone;
-use crate::aws::{Cx, Tags, in_order};
-use crate::engine::error::{Result, need};
-use crate::engine::resource::{
-    Facts, FoundBy, IdForm, Live, Made, Next, Permissions, Resource, Retag, Scope, Seen, Takes, Want, Where,
-};
+use crate::aws::prelude::*;
 use crate::engine::rules::{computed, needs, one_of, refers, replace, unordered, write_only};
-use crate::engine::urn::Id;
-use crate::engine::value::Value;
 
 /// A health check of an endpoint, of an alarm's metric, of other health checks, or of a routing
 /// control. DNS records follow it.
@@ -383,7 +374,7 @@ mod tests {
         let ids = ["c-1", "c-2", "c-3"].map(|id| Id(id.into()));
         let seen = aws.read(&at(TYPE).kind, &ids, &Want::Only(Default::default())).await.unwrap();
         assert!(matches!(seen[..], [Seen::Ready(_), Seen::Gone, Seen::Gone]), "{seen:?}");
-        assert_eq!(wire.requests("").len(), 1);
+        assert_eq!(wire.requests("route53").len(), 1);
     }
 
     #[tokio::test]
@@ -400,7 +391,7 @@ mod tests {
         let live = provider::Live { inputs: old.into(), outputs: json!({ "arn": "a" }).into() };
         let next = aws.update(&at(TYPE), &Id("c-1".into()), &new.into(), &live).await.unwrap();
         assert!(matches!(next, provider::Next::Saw(_)), "{next:?}");
-        let sent = wire.requests("");
+        let sent = wire.requests("route53");
         assert_eq!(sent.len(), 1, "{sent:?}");
         sent[0].clone()
     }

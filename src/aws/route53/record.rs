@@ -5,21 +5,15 @@ use aws_sdk_route53::types::{
     self as sdk, AliasTarget, ChangeAction, CidrRoutingConfig, Coordinates, GeoLocation, GeoProximityLocation,
     ResourceRecord, ResourceRecordSet, ResourceRecordSetFailover, ResourceRecordSetRegion, RrType,
 };
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Serialize};
+use schemars::{Schema, SchemaGenerator, json_schema};
 
 use super::{built, name};
-use crate::aws::Cx;
-use crate::aws::error::OrNone;
+use crate::aws::prelude::*;
 use crate::engine::alike::{Alike, unquoted};
-use crate::engine::error::{Error, Kind, Result, need};
-use crate::engine::resource::{
-    Facts, FoundBy, IdForm, Live, Made, Next, Permissions, Resource, Scope, Seen, Takes, Want,
-};
+use crate::engine::error::Kind;
 use crate::engine::rules::{
     alike, computed, exactly_one, exclusive, needs, one_of, refers, replace, unordered, write_only,
 };
-use crate::engine::urn::Id;
 
 /// A record of a zone: what DNS answers to a name and type, and under which condition.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -632,7 +626,7 @@ mod tests {
         });
         let names = names.collect::<Vec<_>>();
         assert_eq!(names, ["www.example.com", "_dmarc.example.com", "api.example.com", "-", "example.com", "-"]);
-        assert_eq!(wire.requests("").len(), 1);
+        assert_eq!(wire.requests("route53").len(), 1);
     }
 
     #[tokio::test]
@@ -640,7 +634,7 @@ mod tests {
         let record = "<ResourceRecordSet><Name>a.example.com.</Name><Type>A</Type></ResourceRecordSet>";
         let (aws, wire) = aws(&[("rrset", list(record))]);
         assert!(matches!(read(&aws, TYPE, "Z1_a.example.com_A").await.unwrap(), Seen::Ready(_)));
-        let sent = wire.requests("");
+        let sent = wire.requests("route53");
         assert_eq!(sent.len(), 1);
         assert!(sent[0].contains("name=a.example.com") && sent[0].contains("maxitems=1"), "{sent:?}");
     }
@@ -656,7 +650,7 @@ mod tests {
         ]);
         let made = aws.create(&at(TYPE), &simple("www")).await.unwrap();
         assert_eq!(made.id.0, "Z1_www_A");
-        assert_eq!(wire.requests("").len(), 3);
+        assert_eq!(wire.requests("route53").len(), 3);
     }
 
     async fn create(overwrite: bool, reply: Reply) -> (Result<provider::Made>, Wire) {
@@ -671,10 +665,10 @@ mod tests {
         let there = "Tried to create resource record set [name='a.example.com.', type='A'] but it already exists";
         let (refused, wire) = create(false, refusal(there)).await;
         assert_eq!(refused.unwrap_err().kind, Kind::Exists);
-        assert!(wire.requests("")[0].contains("<Action>CREATE</Action>"));
+        assert!(wire.requests("route53")[0].contains("<Action>CREATE</Action>"));
         let (made, wire) = create(true, ok(CHANGED)).await;
         assert_eq!(made.unwrap().id.0, "Z1_a.example.com_A");
-        assert!(wire.requests("")[0].contains("<Action>UPSERT</Action>"));
+        assert!(wire.requests("route53")[0].contains("<Action>UPSERT</Action>"));
     }
 
     #[tokio::test]

@@ -1,18 +1,9 @@
 use aws_sdk_route53::types::{self as sdk, AcceleratedRecoveryStatus as Recovery, TagResourceType};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use super::{arn, bare, built, foreseen_arn, name, retag, tags_of, vpc};
-use crate::aws::error::OrNone;
-use crate::aws::{Cx, Tags, in_order};
+use crate::aws::prelude::*;
 use crate::engine::alike::Alike;
-use crate::engine::error::{Error, Result, need};
-use crate::engine::resource::{
-    Facts, FoundBy, IdForm, Live, Made, Next, Permissions, Resource, Retag, Scope, Seen, Takes, Want, Where,
-};
 use crate::engine::rules::{alike, auto_name, computed, exclusive, forced, refers, replace, unordered, write_only};
-use crate::engine::urn::Id;
-use crate::engine::value::Value;
 
 /// A hosted zone: the DNS records of a domain, for everyone or for some VPCs.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -153,24 +144,20 @@ impl Resource for Zone {
     async fn update(&self, id: &Id, live: &Live<Self>, cx: &Cx) -> Result<Next<Self>> {
         let old = &live.inputs;
         let (has, wants) = (old.vpcs(cx), self.vpcs(cx));
-        if let Some((new, region)) = wants.iter().find(|v| !has.contains(v)) {
+        for (new, region) in only_in(&wants, &has) {
             let add = cx.route53().associate_vpc_with_hosted_zone().hosted_zone_id(&id.0);
             add.vpc(vpc(new, region)).send().await?;
-            return Ok(Next::More("adding a VPC"));
         }
-        if let Some((gone, region)) = has.iter().find(|v| !wants.contains(v)) {
+        for (gone, region) in only_in(&has, &wants) {
             let remove = cx.route53().disassociate_vpc_from_hosted_zone().hosted_zone_id(&id.0);
             remove.vpc(vpc(gone, region)).send().await?;
-            return Ok(Next::More("removing a VPC"));
         }
         if self.comment != old.comment {
             let change = cx.route53().update_hosted_zone_comment().id(&id.0);
             change.comment(&self.comment).send().await?;
-            return Ok(Next::More("changing the comment"));
         }
         if self.enable_accelerated_recovery != old.enable_accelerated_recovery {
             recover_fast(id, self.enable_accelerated_recovery, cx).await?;
-            return Ok(Next::More("changing accelerated recovery"));
         }
         Ok(Next::Started)
     }
@@ -323,6 +310,16 @@ mod tests {
         </ResourceRecordSets><IsTruncated>false</IsTruncated><MaxItems>300</MaxItems>\
         </ListResourceRecordSetsResponse>";
 
+    const ASSOCIATED: &str = "<AssociateVPCWithHostedZoneResponse><ChangeInfo><Id>/change/C1</Id>\
+        <Status>PENDING</Status><SubmittedAt>2026-01-01T00:00:00Z</SubmittedAt></ChangeInfo>\
+        </AssociateVPCWithHostedZoneResponse>";
+    const DISASSOCIATED: &str = "<DisassociateVPCFromHostedZoneResponse><ChangeInfo><Id>/change/C1</Id>\
+        <Status>PENDING</Status><SubmittedAt>2026-01-01T00:00:00Z</SubmittedAt></ChangeInfo>\
+        </DisassociateVPCFromHostedZoneResponse>";
+    const CHANGED: &str = "<ChangeResourceRecordSetsResponse><ChangeInfo><Id>/change/C1</Id>\
+        <Status>PENDING</Status><SubmittedAt>2026-01-01T00:00:00Z</SubmittedAt></ChangeInfo>\
+        </ChangeResourceRecordSetsResponse>";
+
     #[tokio::test]
     async fn read_gives_back_every_input() {
         let inputs = json!({
@@ -342,11 +339,8 @@ mod tests {
     }
 
     async fn delete(force: bool) -> (Result<provider::Next>, Vec<String>) {
-        let (aws, wire) = aws(&[
-            ("DELETE ", Reply::Says(400, NOT_EMPTY.into())),
-            ("POST ", ok("<ChangeResourceRecordSetsResponse/>")),
-            ("GET ", ok(RECORDS)),
-        ]);
+        let (aws, wire) =
+            aws(&[("DELETE ", Reply::Says(400, NOT_EMPTY.into())), ("POST ", ok(CHANGED)), ("GET ", ok(RECORDS))]);
         let applied = json!({ "name": "example.com", "forceDestroy": force }).into();
         let next = aws.delete(&at(Zone::TYPE), &Id("Z1".into()), &applied, None).await;
         (next, wire.requests("POST "))
@@ -358,23 +352,24 @@ mod tests {
         assert_eq!(refused.unwrap_err().code.as_deref(), Some("HostedZoneNotEmpty"));
         assert!(changes.is_empty());
         let (next, changes) = delete(true).await;
-        assert!(matches!(next, Ok(provider::Next::More(_)) | Err(_)), "{next:?}");
+        assert!(matches!(next, Ok(provider::Next::More(_))), "{next:?}");
         assert_eq!(changes.len(), 1);
         assert!(changes[0].contains("sub.example.com.") && !changes[0].contains("SOA"), "{}", changes[0]);
     }
 
     #[tokio::test]
     async fn a_new_vpc_comes_before_an_old_one_goes() {
-        let (aws, wire) = aws(&[("associatevpc", ok("<AssociateVPCWithHostedZoneResponse/>"))]);
+        let (aws, wire) = aws(&[("/associatevpc", ok(ASSOCIATED)), ("/disassociatevpc", ok(DISASSOCIATED))]);
         let zone = |vpc: &str| json!({ "name": "e.com", "vpcs": [{ "vpcId": vpc, "vpcRegion": "eu-west-1" }] });
         let live = provider::Live {
             inputs: zone("vpc-1").into(),
             outputs: json!({ "arn": "a", "nameServers": [], "zoneId": "Z1" }).into(),
         };
-        let _ = aws.update(&at(Zone::TYPE), &Id("Z1".into()), &zone("vpc-2").into(), &live).await;
-        let sent = wire.requests("");
-        assert_eq!(sent.len(), 1, "{sent:?}");
+        aws.update(&at(Zone::TYPE), &Id("Z1".into()), &zone("vpc-2").into(), &live).await.unwrap();
+        let sent = wire.requests("route53");
+        assert_eq!(sent.len(), 2, "{sent:?}");
         assert!(sent[0].contains("/associatevpc") && sent[0].contains("vpc-2"), "{sent:?}");
+        assert!(sent[1].contains("/disassociatevpc") && sent[1].contains("vpc-1"), "{sent:?}");
     }
 
     #[test]

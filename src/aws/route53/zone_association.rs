@@ -1,18 +1,11 @@
 use std::collections::{BTreeSet, HashMap};
 
 use aws_sdk_route53::types::{HostedZoneSummary, VpcRegion};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use super::{bare, vpc};
-use crate::aws::Cx;
-use crate::aws::error::OrNone;
-use crate::engine::error::{Error, Kind, Result};
-use crate::engine::resource::{
-    Facts, FoundBy, IdForm, Live, Made, Next, Permissions, Resource, Scope, Seen, Takes, Want,
-};
+use crate::aws::prelude::*;
+use crate::engine::error::Kind;
 use crate::engine::rules::{computed, refers, replace};
-use crate::engine::urn::Id;
 
 /// A further VPC that sees a private zone.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -179,7 +172,7 @@ mod tests {
         let ids = ["Z1:vpc-1", "Z2:vpc-1", "Z1:vpc-1:eu-west-1", "nonsense"].map(|id| Id(id.into()));
         let seen = aws.read(&at(TYPE).kind, &ids, &Want::All).await.unwrap();
         assert!(matches!(seen[..], [Seen::Ready(_), Seen::Gone, Seen::Ready(_), Seen::Gone]), "{seen:?}");
-        assert_eq!(wire.requests("").len(), 1);
+        assert_eq!(wire.requests("route53").len(), 1);
     }
 
     #[tokio::test]

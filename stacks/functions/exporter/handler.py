@@ -66,9 +66,10 @@ def is_writer(global_cluster, cluster):
     """Returns whether the named cluster of this region is the one that takes writes."""
     rds = client("rds")
     answer = rds.describe_global_clusters(GlobalClusterIdentifier=global_cluster)
-    local_arn = rds.describe_db_clusters(DBClusterIdentifier=cluster)["DBClusters"][0]["DBClusterArn"]
+    local = rds.describe_db_clusters(DBClusterIdentifier=cluster)["DBClusters"][0]
     members = answer["GlobalClusters"][0]["GlobalClusterMembers"]
-    return any(member["DBClusterArn"] == local_arn and member["IsWriter"] for member in members)
+    writers = [member["DBClusterArn"] for member in members if member["IsWriter"]]
+    return local["DBClusterArn"] in writers
 
 
 def newest_snapshot(cluster):

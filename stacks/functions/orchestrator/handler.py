@@ -231,7 +231,8 @@ def check_roles(rds, settings, database):
     if target not in [member["DBClusterArn"] for member in database["GlobalClusterMembers"]]:
         raise Refused("not-a-member", f"{target} is not in {settings.global_cluster}")
 
-    cluster = rds.describe_db_clusters(DBClusterIdentifier=settings.target_identifier)["DBClusters"][0]
+    found = rds.describe_db_clusters(DBClusterIdentifier=settings.target_identifier)
+    cluster = found["DBClusters"][0]
     if cluster["Status"] != "available":
         raise Refused("not-available", f"{target} is {cluster['Status']}")
     if cluster["EngineVersion"] != database["EngineVersion"]:
