@@ -5,4 +5,5 @@
 
 mod conformance;
 mod lifecycle;
+mod random;
 mod support;
