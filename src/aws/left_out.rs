@@ -5,6 +5,7 @@ pub const LEFT_OUT: &[(&str, &str, &str)] = &[
     ("*", "region", "the language handles it: `region` is an option of every resource"),
     ("*", "bucketPrefix", "give `bucket`, or leave it out for an automatic name"),
     ("*", "namePrefix", "give `name`, or leave it out for an automatic name"),
+    ("aws:cloudwatch/eventRule:EventRule", "isEnabled", "use `state`, which knows more than on and off"),
     ("aws:s3/bucket:Bucket", "accelerationStatus", "use `aws:s3:BucketAccelerateConfiguration`"),
     ("aws:s3/bucket:Bucket", "acl", "use `aws:s3:BucketAcl`"),
     ("aws:s3/bucket:Bucket", "corsRules", "use `aws:s3:BucketCorsConfiguration`"),

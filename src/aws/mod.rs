@@ -42,6 +42,7 @@ mod repeat;
 mod settle;
 pub mod tags;
 
+pub mod cloudwatch;
 pub mod ec2;
 pub mod iam;
 pub mod route53;
@@ -70,6 +71,11 @@ macro_rules! registry {
 }
 
 registry! {
+    cloudwatch::EventRule,
+    cloudwatch::EventTarget,
+    cloudwatch::LogGroup,
+    cloudwatch::MetricAlarm,
+
     ec2::Subnet,
     ec2::Vpc,
 

@@ -179,10 +179,12 @@ impl TypeSchema {
         }
     }
 
-    /// An optional input that is not given has no part in a joined id.
+    /// An optional input that is not given, or holds its default, has no part in a joined id.
     fn is_part_of_id(&self, name: &str, inputs: &Value) -> bool {
-        let required = self.inputs.get(name).is_none_or(|p| p.required || p.auto_name.is_some() || p.computed);
-        required || inputs.get(name).is_some_and(|value| !value.is_null())
+        let Some(property) = self.inputs.get(name) else { return true };
+        let default = property.default.clone().map_or(Value::Null, Value::from_json);
+        let optional = !property.required && property.auto_name.is_none() && !property.computed;
+        !optional || inputs.get(name).is_some_and(|value| !value.is_null() && *value.bare() != default)
     }
 }
 

@@ -22,13 +22,12 @@ use crate::engine::rules::{
 #[schemars(transform = exclusive(&["aliases", "ttl"]))]
 #[schemars(transform = needs(&["records", "ttl"]))]
 #[schemars(transform = needs(&["ttl", "records"]))]
-#[schemars(transform = exclusive(&["cidrRoutingPolicy", "failoverRoutingPolicies", "geolocationRoutingPolicies", "geoproximityRoutingPolicy", "latencyRoutingPolicies", "multivalueAnswerRoutingPolicy", "weightedRoutingPolicies"]))]
+#[schemars(transform = exclusive(&["cidrRoutingPolicy", "failoverRoutingPolicies", "geolocationRoutingPolicies", "geoproximityRoutingPolicy", "latencyRoutingPolicies", "weightedRoutingPolicies"]))]
 #[schemars(transform = needs(&["cidrRoutingPolicy", "setIdentifier"]))]
 #[schemars(transform = needs(&["failoverRoutingPolicies", "setIdentifier"]))]
 #[schemars(transform = needs(&["geolocationRoutingPolicies", "setIdentifier"]))]
 #[schemars(transform = needs(&["geoproximityRoutingPolicy", "setIdentifier"]))]
 #[schemars(transform = needs(&["latencyRoutingPolicies", "setIdentifier"]))]
-#[schemars(transform = needs(&["multivalueAnswerRoutingPolicy", "setIdentifier"]))]
 #[schemars(transform = needs(&["weightedRoutingPolicies", "setIdentifier"]))]
 pub struct Record {
     /// AWS resource whose addresses are the answer.
@@ -53,7 +52,7 @@ pub struct Record {
     /// Answers depend on the latency.
     #[schemars(length(max = 1))]
     pub latency_routing_policies: Option<Vec<RecordLatencyRoutingPolicy>>,
-    /// Whether up to eight healthy records are the answer.
+    /// Whether up to eight healthy records are the answer. Needs a set identifier.
     #[serde(default)]
     pub multivalue_answer_routing_policy: bool,
     /// Name, with or without that of the zone; empty for the zone itself.

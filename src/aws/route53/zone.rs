@@ -170,9 +170,12 @@ impl Resource for Zone {
             return Ok(Next::More("turning off accelerated recovery"));
         }
         match cx.route53().delete_hosted_zone().id(&id.0).send().await.or_none() {
-            Err(e) if e.code.as_deref() == Some("HostedZoneNotEmpty") && self.force_destroy == Some(true) => {
+            Err(e) if e.code.as_deref() == Some(NOT_EMPTY) && self.force_destroy == Some(true) => {
                 empty(id, cx).await?;
                 Ok(Next::More("deleting records"))
+            }
+            Err(e) if e.code.as_deref() == Some(NOT_EMPTY) => {
+                Err(e.hint("delete the records that others have made, or set `forceDestroy: true` and run `up`"))
             }
             Err(e) => Err(e),
             Ok(_) => Ok(Next::Gone),
@@ -214,6 +217,8 @@ impl Zone {
         self.vpcs.iter().flatten().map(|v| (v.vpc_id.clone(), region(v))).collect()
     }
 }
+
+const NOT_EMPTY: &str = "HostedZoneNotEmpty";
 
 async fn recover_fast(id: &Id, on: bool, cx: &Cx) -> Result<()> {
     let change = cx.route53().update_hosted_zone_features().hosted_zone_id(&id.0);
@@ -300,7 +305,7 @@ mod tests {
     const TAGS: &str = "<ListTagsForResourcesResponse><ResourceTagSets><ResourceTagSet><ResourceType>hostedzone\
         </ResourceType><ResourceId>Z1</ResourceId><Tags><Tag><Key>a</Key><Value>b</Value></Tag></Tags>\
         </ResourceTagSet></ResourceTagSets></ListTagsForResourcesResponse>";
-    const NOT_EMPTY: &str = "<ErrorResponse><Error><Code>HostedZoneNotEmpty</Code><Message>not empty</Message>\
+    const REFUSAL: &str = "<ErrorResponse><Error><Code>HostedZoneNotEmpty</Code><Message>not empty</Message>\
         </Error></ErrorResponse>";
     const RECORDS: &str = "<ListResourceRecordSetsResponse><ResourceRecordSets>\
         <ResourceRecordSet><Name>example.com.</Name><Type>NS</Type></ResourceRecordSet>\
@@ -340,7 +345,7 @@ mod tests {
 
     async fn delete(force: bool) -> (Result<provider::Next>, Vec<String>) {
         let (aws, wire) =
-            aws(&[("DELETE ", Reply::Says(400, NOT_EMPTY.into())), ("POST ", ok(CHANGED)), ("GET ", ok(RECORDS))]);
+            aws(&[("DELETE ", Reply::Says(400, REFUSAL.into())), ("POST ", ok(CHANGED)), ("GET ", ok(RECORDS))]);
         let applied = json!({ "name": "example.com", "forceDestroy": force }).into();
         let next = aws.delete(&at(Zone::TYPE), &Id("Z1".into()), &applied, None).await;
         (next, wire.requests("POST "))
@@ -349,7 +354,7 @@ mod tests {
     #[tokio::test]
     async fn records_of_others_go_with_the_zone_only_if_forced() {
         let (refused, changes) = delete(false).await;
-        assert_eq!(refused.unwrap_err().code.as_deref(), Some("HostedZoneNotEmpty"));
+        assert_eq!(refused.unwrap_err().code.as_deref(), Some(NOT_EMPTY));
         assert!(changes.is_empty());
         let (next, changes) = delete(true).await;
         assert!(matches!(next, Ok(provider::Next::More(_))), "{next:?}");
