@@ -6,6 +6,7 @@ pub const LEFT_OUT: &[(&str, &str, &str)] = &[
     ("*", "bucketPrefix", "give `bucket`, or leave it out for an automatic name"),
     ("*", "namePrefix", "give `name`, or leave it out for an automatic name"),
     ("aws:iam/policy:Policy", "delayAfterPolicyCreationInMs", "drctl waits by itself until AWS takes the policy"),
+    ("aws:cloudwatch/eventRule:EventRule", "isEnabled", "use `state`, which knows more than on and off"),
     ("aws:s3/bucket:Bucket", "accelerationStatus", "use `aws:s3:BucketAccelerateConfiguration`"),
     ("aws:s3/bucket:Bucket", "acl", "use `aws:s3:BucketAcl`"),
     ("aws:s3/bucket:Bucket", "corsRules", "use `aws:s3:BucketCorsConfiguration`"),

@@ -42,11 +42,13 @@ mod repeat;
 mod settle;
 pub mod tags;
 
+pub mod cloudwatch;
 pub mod ec2;
 pub mod iam;
 pub mod lambda;
 pub mod kms;
 pub mod rds;
+pub mod route53;
 pub mod s3;
 pub mod secretsmanager;
 pub mod sns;
@@ -74,6 +76,11 @@ macro_rules! registry {
 }
 
 registry! {
+    cloudwatch::EventRule,
+    cloudwatch::EventTarget,
+    cloudwatch::LogGroup,
+    cloudwatch::MetricAlarm,
+
     ec2::Subnet,
     ec2::Vpc,
 
@@ -92,6 +99,11 @@ registry! {
     rds::GlobalCluster,
     rds::ParameterGroup,
     rds::SubnetGroup,
+
+    route53::HealthCheck,
+    route53::Record,
+    route53::Zone,
+    route53::ZoneAssociation,
 
     s3::Bucket,
 

@@ -15,10 +15,13 @@ pub enum Alike {
     Arn,
     /// `example.com` and `example.com.`.
     Dot,
+    /// `text` and `"text"`, as DNS takes texts.
+    Quotes,
 }
 
 impl Alike {
     const ALL: [Self; 6] = [Self::Json, Self::Case, Self::Version, Self::Major, Self::Arn, Self::Dot];
+    const ALL: [Self; 6] = [Self::Json, Self::Case, Self::Version, Self::Arn, Self::Dot, Self::Quotes];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -28,6 +31,7 @@ impl Alike {
             Self::Major => "major",
             Self::Arn => "arn",
             Self::Dot => "dot",
+            Self::Quotes => "quotes",
         }
     }
 
@@ -48,6 +52,7 @@ impl Alike {
                 Self::Major => major(live) == major(wanted),
                 Self::Arn => ends_in(live, wanted) || ends_in(wanted, live),
                 Self::Dot => live.trim_end_matches('.').eq_ignore_ascii_case(wanted.trim_end_matches('.')),
+                Self::Quotes => unquoted(live) == unquoted(wanted),
             }
     }
 }
@@ -56,6 +61,9 @@ impl Alike {
 fn major(version: &str) -> &str {
     let parts = if version.contains("mysql") { 2 } else { 1 };
     version.match_indices('.').nth(parts - 1).map_or(version, |(end, _)| &version[..end])
+/// The text between quotation marks, or all of it if it has none.
+pub fn unquoted(text: &str) -> &str {
+    text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(text)
 }
 
 fn ends_in(arn: &str, name: &str) -> bool {
@@ -109,6 +117,10 @@ mod tests {
         assert!(Alike::Major.same("8.0.mysql_aurora.3.08.0", "8.0.mysql_aurora.3.09.0"));
         assert!(!Alike::Major.same("15.6", "16.6"));
         assert!(!Alike::Major.same("8.0.mysql_aurora.3.08.0", "8.4.mysql_aurora.4.01.0"));
+    fn quotation_marks_around_a_text_mean_nothing() {
+        assert!(Alike::Quotes.same("v=spf1 -all", "\"v=spf1 -all\""));
+        assert!(Alike::Quotes.same("a\" \"b", "\"a\" \"b\""));
+        assert!(!Alike::Quotes.same("\"a", "a"));
     }
 
     #[test]

@@ -229,7 +229,8 @@ pub enum IdForm {
     Random(&'static str, usize),
     /// The value of an input, which is unique in account and region.
     Input(&'static str),
-    /// Inputs joined by a separator.
+    /// Inputs joined by a separator, without the optional ones that are not given or hold their
+    /// default.
     Joined(&'static [&'static str], &'static str),
     /// The output of that name, usually an ARN.
     Output(&'static str),

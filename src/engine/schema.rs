@@ -176,10 +176,19 @@ impl TypeSchema {
         match self.facts.id {
             IdForm::Input(name) => text(&name).map(Id),
             IdForm::Joined(names, separator) => {
-                names.iter().map(text).collect::<Option<Vec<_>>>().map(|parts| Id(parts.join(separator)))
+                let given = names.iter().filter(|name| self.is_part_of_id(name, inputs));
+                given.map(text).collect::<Option<Vec<_>>>().map(|parts| Id(parts.join(separator)))
             }
             IdForm::Random(..) | IdForm::Output(_) => None,
         }
+    }
+
+    /// An optional input that is not given, or holds its default, has no part in a joined id.
+    fn is_part_of_id(&self, name: &str, inputs: &Value) -> bool {
+        let Some(property) = self.inputs.get(name) else { return true };
+        let default = property.default.clone().map_or(Value::Null, Value::from_json);
+        let optional = !property.required && property.auto_name.is_none() && !property.computed;
+        !optional || inputs.get(name).is_some_and(|value| !value.is_null() && *value.bare() != default)
     }
 }
 
