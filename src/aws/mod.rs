@@ -81,8 +81,19 @@ registry! {
     cloudwatch::LogGroup,
     cloudwatch::MetricAlarm,
 
+    ec2::InternetGateway,
+    ec2::PeeringConnectionOptions,
+    ec2::Route,
+    ec2::RouteTable,
+    ec2::RouteTableAssociation,
+    ec2::SecurityGroup,
+    ec2::SecurityGroupEgressRule,
+    ec2::SecurityGroupIngressRule,
     ec2::Subnet,
     ec2::Vpc,
+    ec2::VpcEndpoint,
+    ec2::VpcPeeringConnection,
+    ec2::VpcPeeringConnectionAccepter,
 
     iam::Policy,
     iam::Role,
@@ -125,6 +136,7 @@ pub fn catalog() -> &'static Arc<Catalog> {
         let types = TYPES.iter().map(|ty| ty.schema()).collect();
         let functions = FUNCTIONS.iter().map(|f| f.schema()).collect();
         Arc::new(Catalog::new(types, functions).with_orders(vec![rds::order::secondary_after_primary]))
+        Arc::new(Catalog::new(types, functions).with_orders(vec![ec2::order::accepted_before_used]))
     })
 }
 

@@ -28,6 +28,10 @@ const PASSING: &[(&str, &str, &str)] = &[
     ("s3:PutBucketPolicy", "MalformedPolicy", "Invalid principal"),
     ("sns:SetTopicAttributes", "InvalidParameter", "principal"),
     ("sns:CreateTopic", "InvalidParameter", "principal"),
+    // A peering connection that the other region does not see yet, or that was just accepted.
+    ("ec2:AcceptVpcPeeringConnection", "InvalidVpcPeeringConnectionID.NotFound", ""),
+    ("ec2:AcceptVpcPeeringConnection", "InvalidStateTransition", "initiating-request"),
+    ("ec2:ModifyVpcPeeringConnectionOptions", "OperationNotPermitted", "not active"),
     // Another change of the same bucket.
     ("s3:", "OperationAborted", ""),
     ("s3:PutBucket", "NoSuchBucket", ""),

@@ -165,6 +165,7 @@ const RULES: &[&str] = &[
     "x-replace",
     "x-computed",
     "x-unordered",
+    "x-united",
     "x-initial",
     "x-sometimes-shown",
     "x-auto-name",

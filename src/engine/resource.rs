@@ -231,6 +231,7 @@ pub enum IdForm {
     Input(&'static str),
     /// Inputs joined by a separator, without the optional ones that are not given or hold their
     /// default.
+    /// Inputs joined by a separator; those that are not given are left out.
     Joined(&'static [&'static str], &'static str),
     /// The output of that name, usually an ARN.
     Output(&'static str),

@@ -20,6 +20,12 @@ pub fn unordered(s: &mut Schema) {
     s.insert("x-unordered".into(), true.into());
 }
 
+/// Items that agree in their words and numbers are one: its lists are theirs joined, its switches
+/// are on if one of theirs is. Stands on an unordered list of objects.
+pub fn united(s: &mut Schema) {
+    s.insert("x-united".into(), true.into());
+}
+
 /// The cloud never shows the value: it is secret, or it only steers our own calls.
 /// It is compared with the value applied last.
 pub fn write_only(s: &mut Schema) {

@@ -76,6 +76,8 @@ pub struct Property {
     /// Where the cloud shows none, the value applied last stands.
     pub sometimes_shown: bool,
     pub write_only: bool,
+    /// Items that agree in their words and numbers count as one.
+    pub united: bool,
     pub secret: bool,
     pub deprecated: bool,
     /// Longest automatic name.
@@ -178,6 +180,9 @@ impl TypeSchema {
             IdForm::Joined(names, separator) => {
                 let given = names.iter().filter(|name| self.is_part_of_id(name, inputs));
                 given.map(text).collect::<Option<Vec<_>>>().map(|parts| Id(parts.join(separator)))
+                let given = names.iter().filter(|name| inputs.get(name).is_some_and(|v| !v.is_null()));
+                let parts = given.map(text).collect::<Option<Vec<_>>>()?;
+                (!parts.is_empty()).then(|| Id(parts.join(separator)))
             }
             IdForm::Random(..) | IdForm::Output(_) => None,
         }
@@ -237,6 +242,7 @@ fn property(name: &str, schema: &Json, required: bool) -> Property {
         initial: flag("x-initial"),
         sometimes_shown: flag("x-sometimes-shown"),
         write_only: flag("writeOnly"),
+        united: flag("x-united"),
         secret: flag("x-secret"),
         deprecated: flag("deprecated"),
         auto_name: size("x-auto-name"),
