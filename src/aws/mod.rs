@@ -42,6 +42,7 @@ mod repeat;
 mod settle;
 pub mod tags;
 
+pub mod backup;
 pub mod ec2;
 pub mod iam;
 pub mod s3;
@@ -58,6 +59,7 @@ pub use left_out::{LEFT_OUT, why as why_left_out};
 pub use provider::Aws;
 pub use tags::Tags;
 
+use crate::engine::order::Rule;
 use crate::engine::provider::Catalog;
 use invoke::{AnyFunction, FUNCTIONS};
 
@@ -69,15 +71,28 @@ macro_rules! registry {
 }
 
 registry! {
+    backup::Plan,
+    backup::Selection,
+    backup::Vault,
+
     ec2::Subnet,
     ec2::Vpc,
 
     iam::Role,
 
     s3::Bucket,
+    s3::BucketLifecycleConfiguration,
+    s3::BucketPolicy,
+    s3::BucketPublicAccessBlock,
+    s3::BucketReplicationConfig,
+    s3::BucketServerSideEncryptionConfiguration,
+    s3::BucketVersioning,
 
     sns::Topic,
 }
+
+/// Orders that AWS wants and no reference shows.
+const ORDERS: &[Rule] = &[s3::versioning_before_replication];
 
 /// All types and functions, made once.
 pub fn catalog() -> &'static Arc<Catalog> {
@@ -85,7 +100,7 @@ pub fn catalog() -> &'static Arc<Catalog> {
     CATALOG.get_or_init(|| {
         let types = TYPES.iter().map(|ty| ty.schema()).collect();
         let functions = FUNCTIONS.iter().map(|f| f.schema()).collect();
-        Arc::new(Catalog::new(types, functions))
+        Arc::new(Catalog::new(types, functions).with_orders(ORDERS.to_vec()))
     })
 }
 
