@@ -4,6 +4,7 @@
 pub const LEFT_OUT: &[(&str, &str, &str)] = &[
     ("*", "region", "the language handles it: `region` is an option of every resource"),
     ("*", "bucketPrefix", "give `bucket`, or leave it out for an automatic name"),
+    ("*", "timeouts", "use the option `customTimeouts`"),
     ("*", "namePrefix", "give `name`, or leave it out for an automatic name"),
     ("aws:iam/policy:Policy", "delayAfterPolicyCreationInMs", "drctl waits by itself until AWS takes the policy"),
     ("aws:cloudwatch/eventRule:EventRule", "isEnabled", "use `state`, which knows more than on and off"),

@@ -43,6 +43,7 @@ mod settle;
 pub mod tags;
 
 pub mod cloudwatch;
+pub mod backup;
 pub mod ec2;
 pub mod iam;
 pub mod lambda;
@@ -65,6 +66,7 @@ pub use left_out::{LEFT_OUT, why as why_left_out};
 pub use provider::Aws;
 pub use tags::Tags;
 
+use crate::engine::order::Rule;
 use crate::engine::provider::Catalog;
 use invoke::{AnyFunction, FUNCTIONS};
 
@@ -89,6 +91,9 @@ registry! {
     ec2::SecurityGroup,
     ec2::SecurityGroupEgressRule,
     ec2::SecurityGroupIngressRule,
+    backup::Plan,
+    backup::Selection,
+    backup::Vault,
     ec2::Subnet,
     ec2::Vpc,
     ec2::VpcEndpoint,
@@ -117,6 +122,12 @@ registry! {
     route53::ZoneAssociation,
 
     s3::Bucket,
+    s3::BucketLifecycleConfiguration,
+    s3::BucketPolicy,
+    s3::BucketPublicAccessBlock,
+    s3::BucketReplicationConfig,
+    s3::BucketServerSideEncryptionConfiguration,
+    s3::BucketVersioning,
 
     lambda::Function,
     lambda::Permission,
@@ -129,6 +140,9 @@ registry! {
     ssm::Parameter,
 }
 
+/// Orders that AWS wants and no reference shows.
+const ORDERS: &[Rule] = &[s3::versioning_before_replication];
+
 /// All types and functions, made once.
 pub fn catalog() -> &'static Arc<Catalog> {
     static CATALOG: OnceLock<Arc<Catalog>> = OnceLock::new();
@@ -137,6 +151,7 @@ pub fn catalog() -> &'static Arc<Catalog> {
         let functions = FUNCTIONS.iter().map(|f| f.schema()).collect();
         Arc::new(Catalog::new(types, functions).with_orders(vec![rds::order::secondary_after_primary]))
         Arc::new(Catalog::new(types, functions).with_orders(vec![ec2::order::accepted_before_used]))
+        Arc::new(Catalog::new(types, functions).with_orders(ORDERS.to_vec()))
     })
 }
 
