@@ -42,12 +42,12 @@ mod repeat;
 mod settle;
 pub mod tags;
 
-pub mod cloudwatch;
 pub mod backup;
+pub mod cloudwatch;
 pub mod ec2;
 pub mod iam;
-pub mod lambda;
 pub mod kms;
+pub mod lambda;
 pub mod rds;
 pub mod route53;
 pub mod s3;
@@ -78,6 +78,10 @@ macro_rules! registry {
 }
 
 registry! {
+    backup::Plan,
+    backup::Selection,
+    backup::Vault,
+
     cloudwatch::EventRule,
     cloudwatch::EventTarget,
     cloudwatch::LogGroup,
@@ -91,9 +95,6 @@ registry! {
     ec2::SecurityGroup,
     ec2::SecurityGroupEgressRule,
     ec2::SecurityGroupIngressRule,
-    backup::Plan,
-    backup::Selection,
-    backup::Vault,
     ec2::Subnet,
     ec2::Vpc,
     ec2::VpcEndpoint,
@@ -107,6 +108,9 @@ registry! {
 
     kms::Alias,
     kms::Key,
+
+    lambda::Function,
+    lambda::Permission,
 
     rds::Cluster,
     rds::ClusterInstance,
@@ -129,13 +133,11 @@ registry! {
     s3::BucketServerSideEncryptionConfiguration,
     s3::BucketVersioning,
 
-    lambda::Function,
-    lambda::Permission,
-    sns::Topic,
-    sns::TopicPolicy,
     secretsmanager::Secret,
     secretsmanager::SecretVersion,
 
+    sns::Topic,
+    sns::TopicPolicy,
 
     ssm::Parameter,
 }
