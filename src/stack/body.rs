@@ -25,7 +25,6 @@ pub(crate) struct Body {
 /// A name with its expression.
 pub(crate) struct Named {
     pub(crate) name: String,
-    pub(crate) at: Location,
     pub(crate) value: Expr,
 }
 
@@ -103,8 +102,7 @@ pub(crate) fn read(
     let inputs = sections.inputs.iter().map(|entry| Input::read(entry, &scope, problems)).collect();
     let mut reader = Reader { scope: &scope, problems };
     let named = |reader: &mut Reader, entries: &[Entry]| {
-        let named =
-            entries.iter().map(|e| Named { name: e.key.clone(), at: e.at.clone(), value: reader.expr(&e.value) });
+        let named = entries.iter().map(|e| Named { name: e.key.clone(), value: reader.expr(&e.value) });
         named.collect::<Vec<_>>()
     };
     let variables = named(&mut reader, variables);

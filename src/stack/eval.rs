@@ -47,6 +47,8 @@ pub(crate) struct Run<'a> {
     answers: &'a dyn Answers,
     memo: HashMap<Slot, Option<Arc<Value>>>,
     groups: HashMap<(usize, usize), Option<Arc<Value>>>,
+    /// Names inside names, evaluated right now.
+    depth: usize,
     pub(crate) problems: Vec<Diagnostic>,
     pub(crate) asks: Vec<(Ask, Value, Location)>,
     /// A resource was met that is not expanded yet.
@@ -61,6 +63,7 @@ impl<'a> Run<'a> {
             answers,
             memo: HashMap::new(),
             groups: HashMap::new(),
+            depth: 0,
             problems: Vec::new(),
             asks: Vec::new(),
             pending: false,
@@ -139,6 +142,10 @@ impl<'a> Run<'a> {
         if let Some(value) = self.memo.get(&slot) {
             return value.clone();
         }
+        if self.depth >= MAX_CHAIN {
+            return self.fail(too_deep());
+        }
+        self.depth += 1;
         // Whoever asks for it again while it is evaluated stands in a circle, which is reported elsewhere.
         self.memo.insert(slot, None);
         let value = match slot {
@@ -150,6 +157,7 @@ impl<'a> Run<'a> {
             }
             Slot::Input(instance, n) => self.input(instance, n),
         };
+        self.depth -= 1;
         let value = value.map(Arc::new);
         self.memo.insert(slot, value.clone());
         value
@@ -692,6 +700,13 @@ impl<'a> Run<'a> {
             None => self.fail(regions::missing().at(at.clone())),
         }
     }
+}
+
+/// Values that are named through longer chains than this are refused, because evaluation recurses.
+pub(crate) const MAX_CHAIN: usize = 200;
+
+pub(crate) fn too_deep() -> Diagnostic {
+    Diagnostic::error("too-deep", format!("a value is named through more than {MAX_CHAIN} other names"))
 }
 
 fn at_index(value: &Value, index: usize) -> Result<&Value, String> {

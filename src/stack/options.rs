@@ -192,7 +192,7 @@ impl<'a> Reader<'a> {
 }
 
 fn chain_of(urn: &Urn) -> String {
-    urn.as_str().splitn(4, "::").nth(2).unwrap_or_default().to_owned()
+    urn.as_str().split("::").nth(2).unwrap_or_default().to_owned()
 }
 
 /// A duration as Go writes it: `90s`, `1h30m`, `1.5h`.
