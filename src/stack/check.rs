@@ -233,7 +233,7 @@ impl Checker<'_> {
     fn shape(&mut self, property: &Property, value: Value, place: Place, path: &str) -> Option<Value> {
         match (&property.shape, value) {
             (_, Value::Unknown) => Some(Value::Unknown),
-            (Shape::Any, value) => Some(value),
+            (Shape::Any, value) => Some(ids(value)),
             (Shape::Bool, Value::Bool(b)) => Some(Value::Bool(b)),
             (Shape::Bool, Value::String(s)) if s == "true" || s == "false" => Some(Value::Bool(s == "true")),
             (Shape::Integer, Value::Number(n)) => match whole(&n) {
@@ -361,6 +361,17 @@ impl Checker<'_> {
 }
 
 const SEVERITY_WARNING: crate::engine::diagnostic::Severity = crate::engine::diagnostic::Severity::Warning;
+
+/// Resources as their ids.
+fn ids(value: Value) -> Value {
+    match value {
+        Value::Resource(handle) => handle.id,
+        Value::Secret(inner) => ids(*inner).secret(),
+        Value::List(items) => Value::List(items.into_iter().map(ids).collect()),
+        Value::Map(map) => Value::Map(map.into_iter().map(|(k, v)| (k, ids(v))).collect()),
+        other => other,
+    }
+}
 
 fn out_of_range(n: f64, bounds: &Bounds) -> Option<String> {
     let low = bounds.min.is_some_and(|min| n < min);

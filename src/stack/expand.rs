@@ -13,10 +13,10 @@ use crate::engine::program::Known;
 use crate::engine::resource::Scope;
 use crate::engine::urn::{Place, Urn};
 use crate::engine::value::Value;
-use crate::stack::body::{Block, Type};
+use crate::stack::body::{Block, Body, Type};
 use crate::stack::check;
 use crate::stack::eval::{NoAnswers, Run};
-use crate::stack::expr::{Accessor, Expr, Kind, Root};
+use crate::stack::expr::{Accessor, Expr, Kind, Part, Reference, Root};
 use crate::stack::functions::{noun, scalar_text};
 use crate::stack::instance::{Bound, Frame, Group, Instance, Member, Node, Parent, Target, World};
 use crate::stack::regions;
@@ -71,14 +71,44 @@ impl Expansion<'_> {
                 instances += 1;
             }
             if stuck && waiting.len() == before {
+                self.circle(&waiting);
                 for (instance, n) in waiting.drain(..) {
-                    let block = Arc::clone(&self.world.body(instance).resources[n]);
-                    let text = format!("`each`, `if` or `parent` of resource `{}` leads back to itself", block.key);
-                    self.problems.push(Diagnostic::error("cycle", text).at(block.at.clone()));
                     self.world.instances[instance].members[n] = Member::Poison;
                 }
             }
         }
+    }
+
+    /// Resources whose `each`, `if`, `parent`, `region` or `name` wait for each other: one circle of them.
+    fn circle(&mut self, waiting: &[(usize, usize)]) {
+        let Some(start) = waiting.first().copied() else { return };
+        let mut path = vec![start];
+        loop {
+            let (instance, n) = path[path.len() - 1];
+            let body = self.world.body(instance);
+            let block = &body.resources[n];
+            let (mut named, mut seen) = (Vec::new(), HashSet::new());
+            let deciding = [&block.each, &block.condition, &block.region, &block.name].into_iter().flatten();
+            let options = ["parent", "provider", "protect", "aliases"].into_iter().filter_map(|o| block.option(o));
+            deciding.chain(options).for_each(|expr| resources_in(expr, body, &mut named, &mut seen));
+            let pending = |n: &usize| matches!(self.world.instances[instance].members[*n], Member::Pending);
+            let Some(next) = named.into_iter().find(pending).map(|n| (instance, n)) else { break };
+            if let Some(first) = path.iter().position(|p| *p == next) {
+                path.drain(..first);
+                break;
+            }
+            path.push(next);
+        }
+        let names: Vec<String> = path
+            .iter()
+            .chain(path.first())
+            .map(|(i, n)| format!("`{}{}`", self.world.instances[*i].prefix, self.world.body(*i).resources[*n].key))
+            .collect();
+        let (instance, n) = path[0];
+        let at = self.world.body(instance).resources[n].at.clone();
+        let text = format!("circular dependency of what decides about resources: {}", names.join(" → "));
+        let problem = Diagnostic::error("cycle", text).at(at);
+        self.problems.push(problem.help("remove one of the references in `each`, `if`, `region`, `name` or `parent`"));
     }
 
     /// Takes back what a resource made before it turned out that it must wait.
@@ -118,7 +148,7 @@ impl Expansion<'_> {
         let block = Arc::clone(&self.world.body(instance).resources[n]);
         let outer = self.world.instances[instance].frame;
         let member = match &block.each {
-            None => match self.one(&block, instance, outer, None) {
+            None => match self.one(&block, (instance, n), outer, None) {
                 Ok(member) => member,
                 Err(step) => return step,
             },
@@ -135,7 +165,7 @@ impl Expansion<'_> {
                 let mut targets = IndexMap::new();
                 for (index, key) in items.keys.iter().enumerate() {
                     let frame = Frame { each: Some((n, index)), ..outer };
-                    match self.one(&block, instance, frame, Some(key)) {
+                    match self.one(&block, (instance, n), frame, Some(key)) {
                         Ok(Member::One(target)) => {
                             targets.insert(key.clone(), target);
                         }
@@ -197,7 +227,13 @@ impl Expansion<'_> {
     }
 
     /// One instance of a resource.
-    fn one(&mut self, block: &Arc<Block>, instance: usize, frame: Frame, key: Option<&str>) -> Result<Member, Step> {
+    fn one(
+        &mut self,
+        block: &Arc<Block>,
+        (instance, n): (usize, usize),
+        frame: Frame,
+        key: Option<&str>,
+    ) -> Result<Member, Step> {
         if let Some(condition) = &block.condition {
             match self.early(condition, frame) {
                 Early::Waits => return Err(Step::Waits),
@@ -273,9 +309,11 @@ impl Expansion<'_> {
             None => token,
         };
         let urn = Urn::new(self.stack, self.project, &types, &name);
+        let mut position = self.world.instances[instance].position.clone();
+        position.extend([n, frame.each.map_or(0, |(_, index)| index)]);
         if let Type::Component(component) = &block.ty {
             let parent = Parent { urn, types };
-            return self.component(block, component, instance, frame, parent, format!("{name}/"), provider);
+            return self.component(block, component, instance, frame, parent, (format!("{name}/"), position), provider);
         }
         if let Some(first) = self.world.by_urn.get(&urn) {
             let first = self.world.nodes[*first].block.at.clone();
@@ -304,6 +342,7 @@ impl Expansion<'_> {
             provider,
             protect,
             secret_outputs: Vec::new(),
+            position,
         });
         self.options(index);
         if block.default_provider {
@@ -422,7 +461,7 @@ impl Expansion<'_> {
         instance: usize,
         frame: Frame,
         parent: Parent,
-        prefix: String,
+        (prefix, position): (String, Vec<usize>),
         provider: Option<usize>,
     ) -> Result<Member, Step> {
         let outer = &self.world.instances[instance];
@@ -475,6 +514,7 @@ impl Expansion<'_> {
             depends_on,
             former,
             chain,
+            position,
         });
         Ok(Member::One(Target::Instance(index)))
     }
@@ -539,6 +579,28 @@ impl Expansion<'_> {
         let node = &mut self.world.nodes[index];
         node.protect = Some(protect);
         node.secret_outputs = secret;
+    }
+}
+
+/// Resources of the body that an expression names, through variables too.
+fn resources_in(expr: &Expr, body: &Body, found: &mut Vec<usize>, seen: &mut HashSet<usize>) {
+    let mut root = |reference: &Reference| match reference.root {
+        Root::Resource(n) => found.push(n),
+        Root::Variable(n) if seen.insert(n) => resources_in(&body.variables[n].value, body, found, seen),
+        _ => {}
+    };
+    match &expr.kind {
+        Kind::Reference(reference) => root(reference),
+        Kind::Text(parts) => parts.iter().for_each(|part| {
+            if let Part::Reference(reference) = part {
+                root(reference);
+            }
+        }),
+        Kind::List(items) => items.iter().for_each(|e| resources_in(e, body, found, seen)),
+        Kind::Map(entries) => entries.iter().for_each(|(_, _, e)| resources_in(e, body, found, seen)),
+        Kind::Call(_, argument) => resources_in(argument, body, found, seen),
+        Kind::Invoke(invoke) => resources_in(&invoke.arguments, body, found, seen),
+        Kind::Literal(_) | Kind::Poison => {}
     }
 }
 

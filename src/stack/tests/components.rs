@@ -63,13 +63,13 @@ fn both_regions_are_one_text() {
     assert_eq!(
         names(&loaded),
         [
-            "db",
             "primary/vpc",
             "primary/subnet[\"a\"]",
             "primary/subnet[\"b\"]",
             "secondary/vpc",
             "secondary/subnet[\"a\"]",
             "secondary/subnet[\"b\"]",
+            "db",
         ]
     );
     assert_eq!(inputs(&loaded, "secondary/vpc")["tags"], json!({"Name": "other-dev-secondary-x"}));

@@ -118,7 +118,7 @@ outputs:
 ",
     )
     .good();
-    let small: f64 = 4.9406564584124654e-324;
+    let small = f64::from_bits(1);
     assert_eq!(
         outputs(&loaded),
         json!({

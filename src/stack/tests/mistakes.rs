@@ -91,6 +91,10 @@ resources:
             "variables:\n  v: ${a.id}\nresources:\n  a: {type: aws:ec2:Vpc, properties: {tags: {T: \"${v}\"}}}\n",
         ),
         ("each", "resources:\n  a: {type: aws:ec2:Vpc, each: \"${b}\"}\n  b: {type: aws:ec2:Vpc, each: \"${a}\"}\n"),
+        (
+            "each through a variable",
+            "variables: {v: \"${a}\"}\nresources:\n  a: {type: aws:ec2:Vpc, each: [\"${b}\"]}\n  b: {type: aws:ec2:Vpc, each: \"${v}\"}\n"
+        ),
         ("component in itself", "components:\n  c: {resources: {inner: {type: c}}}\nresources:\n  a: {type: c}\n"),
         (
             "through a component",
@@ -141,6 +145,15 @@ fn resources() {
             "provider input",
             "resources:\n  p: {type: \"pulumi:providers:aws\", properties: {regoin: us-east-1, assumeRole: {}}}\n"
         ),
+        (
+            "dependsOn without a reference",
+            "resources:\n  a: {type: aws:ec2:Vpc}\n  b: {type: aws:ec2:Vpc, options: {dependsOn: [a]}}\n"
+        ),
+        (
+            "paths of no property",
+            "resources:\n  a: {type: aws:ec2:Vpc, options: {ignoreChanges: [tag, 'tags[\"x\"]', '*']}}\n"
+        ),
+        ("state of a read resource", "resources:\n  a: {type: aws:ec2:Vpc, get: {id: x, state: {a: b}}}\n"),
         ("misspelt section", "resource:\n  a: {type: aws:ec2:Vpc}\n"),
     ]));
 }
