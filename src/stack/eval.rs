@@ -539,6 +539,8 @@ impl<'a> Run<'a> {
                     (Kind::List(items), Some(n)) => items.get(n).map_or(&argument.at, |e| &e.at),
                     _ => &argument.at,
                 };
+                // What is wrong with a secret must not quote it.
+                let message = if secret { "the secret value is not accepted" } else { &message };
                 let text = format!("`fn::{}`: {message}", builtin.name);
                 self.fail(Diagnostic::error("function", text).at(at.clone()))
             }
@@ -623,6 +625,11 @@ impl<'a> Run<'a> {
     fn invoke(&mut self, invoke: &Invoke, at: &Location, frame: Frame) -> Option<Value> {
         let world = self.world;
         let schema = world.catalog.function(invoke.function)?;
+        if let Some(depends_on) = &invoke.depends_on
+            && self.eval(depends_on, frame)?.has_unknown()
+        {
+            return Some(Value::Unknown);
+        }
         let mut arguments = match self.eval(&invoke.arguments, frame)? {
             Value::Map(map) => map,
             Value::Unknown => return Some(Value::Unknown),

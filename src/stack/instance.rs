@@ -155,7 +155,7 @@ pub(crate) struct Node {
     pub(crate) parent: Option<Urn>,
     pub(crate) place: Place,
     pub(crate) provider: Option<usize>,
-    pub(crate) protect: Option<bool>,
+    pub(crate) protect: bool,
     /// Outputs that the program calls secret.
     pub(crate) secret_outputs: Vec<String>,
     /// Where it stands in the text: resource and item, from the outside in.

@@ -95,6 +95,8 @@ pub fn load_beside(
     stacks: Arc<dyn Stacks>,
 ) -> Result<Loaded, Vec<Diagnostic>> {
     let mut problems = Vec::new();
+    let cwd = std::path::absolute(&request.cwd).unwrap_or_else(|_| request.cwd.clone());
+    let request = &Request { cwd, ..request.clone() };
     let loaded = Loader::read(request, catalog, stacks, &mut problems);
     sort(&mut problems);
     match loaded {

@@ -16,7 +16,7 @@ pub(crate) fn read(world: &World, node: &Node, stack: &str, project: &str, probl
     let known = Known::new();
     let mut reader = Reader { run: Run::new(world, &known, &NoAnswers), node };
     let mut options = Options {
-        protect: node.protect.unwrap_or(false),
+        protect: node.protect,
         retain_on_delete: reader.flag("retainOnDelete").unwrap_or(false),
         ignore_changes: reader.texts("ignoreChanges"),
         replace_on_changes: reader.texts("replaceOnChanges"),

@@ -13,10 +13,10 @@ fn told(table: &[(&str, &str)]) -> String {
 
 #[test]
 fn yaml() {
-    insta::assert_snapshot!(told(&[
+    let told = told(&[
         (
             "unquoted interpolation in a list",
-            "resources:\n  a:\n    type: aws:ec2:Vpc\n    options: {dependsOn: [${b}]}\n"
+            "resources:\n  a:\n    type: aws:ec2:Vpc\n    options: {dependsOn: [${b}]}\n",
         ),
         ("unquoted interpolation in a block list item", "outputs:\n  ids: [${sg.id}, b]\n"),
         ("unquoted interpolation in a map", "outputs:\n  m: {a: ${b}}\n"),
@@ -31,12 +31,13 @@ fn yaml() {
         ("umlauts before the mistake", "# üü\noutputs:\n  ü: \"ü ${nichts}\"\n"),
         ("not a map", "- a\n"),
         ("a merge of a number", "outputs:\n  a: {<<: 5}\n"),
-    ]));
+    ]);
+    insta::assert_snapshot!(told);
 }
 
 #[test]
 fn interpolations() {
-    insta::assert_snapshot!(told(&[
+    let told = told(&[
         ("unterminated", "outputs:\n  a: \"x ${b\"\n"),
         ("missing quote", "outputs:\n  a: '${b[\"c]}'\n"),
         ("missing bracket", "outputs:\n  a: ${b[\"c\"}\n"),
@@ -58,23 +59,25 @@ fn interpolations() {
         ("pulumi property", "outputs:\n  a: ${pulumi.stak}\n"),
         ("in a folded text", "outputs:\n  a: >\n    one\n    two ${nothing}\n"),
         ("each outside", "outputs:\n  a: ${each.key}\n"),
-    ]));
+    ]);
+    insta::assert_snapshot!(told);
 }
 
 #[test]
 fn names() {
-    insta::assert_snapshot!(told(&[
+    let told = told(&[
         ("variable like a resource", "variables: {vpc: 1}\nresources:\n  vpc: {type: aws:ec2:Vpc}\n"),
         ("config like a variable", "config: {a: 1}\nvariables: {a: 2}\n"),
         ("reserved", "variables: {pulumi: 1}\n"),
         ("hides an extension", "variables: {region: x}\noutputs: {a: \"${region}\"}\n"),
         ("two of one name", "resources:\n  a: {type: aws:ec2:Vpc, name: n}\n  b: {type: aws:ec2:Vpc, name: n}\n"),
-    ]));
+    ]);
+    insta::assert_snapshot!(told);
 }
 
 #[test]
 fn circles() {
-    insta::assert_snapshot!(told(&[
+    let told = told(&[
         (
             "three resources",
             r#"
@@ -93,7 +96,7 @@ resources:
         ("each", "resources:\n  a: {type: aws:ec2:Vpc, each: \"${b}\"}\n  b: {type: aws:ec2:Vpc, each: \"${a}\"}\n"),
         (
             "each through a variable",
-            "variables: {v: \"${a}\"}\nresources:\n  a: {type: aws:ec2:Vpc, each: [\"${b}\"]}\n  b: {type: aws:ec2:Vpc, each: \"${v}\"}\n"
+            "variables: {v: \"${a}\"}\nresources:\n  a: {type: aws:ec2:Vpc, each: [\"${b}\"]}\n  b: {type: aws:ec2:Vpc, each: \"${v}\"}\n",
         ),
         ("component in itself", "components:\n  c: {resources: {inner: {type: c}}}\nresources:\n  a: {type: c}\n"),
         (
@@ -109,12 +112,13 @@ resources:
   two: {type: c, properties: {x: "${one.id}"}}
 "#,
         ),
-    ]));
+    ]);
+    insta::assert_snapshot!(told);
 }
 
 #[test]
 fn resources() {
-    insta::assert_snapshot!(told(&[
+    let told = told(&[
         ("unknown type", "resources:\n  a: {type: aws:ec2:Vcp}\n"),
         ("unknown type, nothing near", "resources:\n  a: {type: aws:ec2:Instance}\n"),
         ("unknown service", "resources:\n  a: {type: gcp:storage:Bucket}\n"),
@@ -129,38 +133,39 @@ fn resources() {
         ("get without id", "resources:\n  a: {type: aws:ec2:Vpc, get: {}}\n"),
         (
             "provider that is none",
-            "resources:\n  a: {type: aws:ec2:Vpc}\n  b: {type: aws:ec2:Vpc, options: {provider: \"${a}\"}}\n"
+            "resources:\n  a: {type: aws:ec2:Vpc}\n  b: {type: aws:ec2:Vpc, options: {provider: \"${a}\"}}\n",
         ),
         ("default provider on another type", "resources:\n  a: {type: aws:ec2:Vpc, defaultProvider: true}\n"),
         (
             "protect not known",
-            "resources:\n  a: {type: aws:ec2:Vpc}\n  b: {type: aws:ec2:Vpc, options: {protect: \"${a.id}\"}}\n"
+            "resources:\n  a: {type: aws:ec2:Vpc}\n  b: {type: aws:ec2:Vpc, options: {protect: \"${a.id}\"}}\n",
         ),
         (
             "timeout",
-            "resources:\n  a: {type: aws:ec2:Vpc, options: {customTimeouts: {create: 5 minutes, destroy: 1m}}}\n"
+            "resources:\n  a: {type: aws:ec2:Vpc, options: {customTimeouts: {create: 5 minutes, destroy: 1m}}}\n",
         ),
         ("alias", "resources:\n  a: {type: aws:ec2:Vpc, options: {aliases: [{nam: x}, nothing]}}\n"),
         (
             "provider input",
-            "resources:\n  p: {type: \"pulumi:providers:aws\", properties: {regoin: us-east-1, assumeRole: {}}}\n"
+            "resources:\n  p: {type: \"pulumi:providers:aws\", properties: {regoin: us-east-1, assumeRole: {}}}\n",
         ),
         (
             "dependsOn without a reference",
-            "resources:\n  a: {type: aws:ec2:Vpc}\n  b: {type: aws:ec2:Vpc, options: {dependsOn: [a]}}\n"
+            "resources:\n  a: {type: aws:ec2:Vpc}\n  b: {type: aws:ec2:Vpc, options: {dependsOn: [a]}}\n",
         ),
         (
             "paths of no property",
-            "resources:\n  a: {type: aws:ec2:Vpc, options: {ignoreChanges: [tag, 'tags[\"x\"]', '*']}}\n"
+            "resources:\n  a: {type: aws:ec2:Vpc, options: {ignoreChanges: [tag, 'tags[\"x\"]', '*']}}\n",
         ),
         ("state of a read resource", "resources:\n  a: {type: aws:ec2:Vpc, get: {id: x, state: {a: b}}}\n"),
         ("misspelt section", "resource:\n  a: {type: aws:ec2:Vpc}\n"),
-    ]));
+    ]);
+    insta::assert_snapshot!(told);
 }
 
 #[test]
 fn inputs() {
-    insta::assert_snapshot!(told(&[
+    let told = told(&[
         ("unknown input", "resources:\n  a:\n    type: aws:ec2:Vpc\n    properties:\n      cidrBlok: 10.0.0.0/16\n"),
         ("missing input", "resources:\n  a: {type: aws:ec2:Subnet, properties: {cidrBlock: 10.0.0.0/24}}\n"),
         (
@@ -186,77 +191,79 @@ resources:
         ("value that is not known", "resources:\n  a: {type: aws:ec2:Vpc, properties: {instanceTenancy: dedicatd}}\n"),
         (
             "exclusive",
-            "resources:\n  a: {type: aws:rds:Cluster, properties: {engineVersion: a, password: p, managePassword: true}}\n"
+            "resources:\n  a: {type: aws:rds:Cluster, properties: {engineVersion: a, password: p, managePassword: true}}\n",
         ),
         ("text for an archive", "resources:\n  a: {type: aws:lambda:Function, properties: {role: r, code: ./x}}\n"),
         ("map for a text", "resources:\n  a: {type: aws:ec2:Subnet, properties: {vpcId: {a: 1}, cidrBlock: c}}\n"),
         ("properties are a list", "resources:\n  a: {type: aws:ec2:Vpc, properties: [a]}\n"),
         (
             "missing archive",
-            "resources:\n  a: {type: aws:lambda:Function, properties: {role: r, code: {fn::fileArchive: ./nothing}}}\n"
+            "resources:\n  a: {type: aws:lambda:Function, properties: {role: r, code: {fn::fileArchive: ./nothing}}}\n",
         ),
         (
             "a mistake has no followers",
             "variables:\n  v: ${nothing.x}\nresources:\n  a: {type: aws:ec2:Subnet, properties: {vpcId: \"${v}\", cidrBlock: \"${v}\"}}\noutputs: {o: \"${v}\"}\n",
         ),
-    ]));
+    ]);
+    insta::assert_snapshot!(told);
 }
 
 #[test]
 fn references() {
-    insta::assert_snapshot!(told(&[
+    let told = told(&[
         ("property", "resources:\n  a: {type: aws:ec2:Vpc}\noutputs:\n  x: ${a.arnn}\n"),
         ("property, nothing near", "resources:\n  a: {type: aws:ec2:Vpc}\noutputs:\n  x: ${a.something}\n"),
         (
             "nested",
-            "resources:\n  a: {type: aws:rds:Cluster, properties: {engineVersion: x}}\noutputs:\n  x: ${a.master[0].secretArm}\n  y: ${a.master.secretArn}\n  z: ${a.endpoint.host}\n"
+            "resources:\n  a: {type: aws:rds:Cluster, properties: {engineVersion: x}}\noutputs:\n  x: ${a.master[0].secretArm}\n  y: ${a.master.secretArn}\n  z: ${a.endpoint.host}\n",
         ),
         ("index on a resource", "resources:\n  a: {type: aws:ec2:Vpc}\noutputs:\n  x: ${a[0].id}\n"),
         (
             "instance",
-            "resources:\n  a: {type: aws:ec2:Vpc, each: [x, y]}\noutputs:\n  x: ${a[\"z\"].id}\n  y: ${a.id}\n  i: ${a[2].id}\n"
+            "resources:\n  a: {type: aws:ec2:Vpc, each: [x, y]}\noutputs:\n  x: ${a[\"z\"].id}\n  y: ${a.id}\n  i: ${a[2].id}\n",
         ),
         (
             "output of a component",
-            "components:\n  c: {outputs: {ident: 1}}\nresources:\n  a: {type: c}\noutputs:\n  x: ${a.idnet}\n"
+            "components:\n  c: {outputs: {ident: 1}}\nresources:\n  a: {type: c}\noutputs:\n  x: ${a.idnet}\n",
         ),
         (
             "result of a data source",
-            "variables:\n  z: {fn::aws:getAvailabilityZones: {}}\noutputs:\n  x: ${z.name[0]}\n"
+            "variables:\n  z: {fn::aws:getAvailabilityZones: {}}\noutputs:\n  x: ${z.name[0]}\n",
         ),
         (
             "return of a data source",
-            "variables:\n  z:\n    fn::invoke: {function: aws:getAvailabilityZones, return: nams}\n"
+            "variables:\n  z:\n    fn::invoke: {function: aws:getAvailabilityZones, return: nams}\n",
         ),
         ("argument of a data source", "variables:\n  z: {fn::aws:getAvailabilityZones: {stat: available}}\n"),
         ("unknown data source", "variables:\n  z: {fn::aws:getAvailabilityZone: {}}\n"),
         (
             "a password that changes",
-            "resources:\n  a:\n    type: aws:rds:Cluster\n    properties:\n      engineVersion: x\n      password: ${p.randomPassword}\nvariables:\n  p: {fn::aws:secretsmanager:getRandomPassword: {passwordLength: 30}}\n"
+            "resources:\n  a:\n    type: aws:rds:Cluster\n    properties:\n      engineVersion: x\n      password: ${p.randomPassword}\nvariables:\n  p: {fn::aws:secretsmanager:getRandomPassword: {passwordLength: 30}}\n",
         ),
-    ]));
+    ]);
+    insta::assert_snapshot!(told);
 }
 
 #[test]
 fn functions() {
-    insta::assert_snapshot!(told(&[
+    let told = told(&[
         ("unknown", "outputs:\n  a: {fn::joinn: [a, b]}\n"),
         ("reserved prefix", "outputs:\n  a: {fn::somethingElse: [a, b]}\n"),
         (
             "operands",
-            "outputs:\n  a: {fn::join: [a]}\n  b: {fn::select: [5, [a]]}\n  c: {fn::select: [-1, [a]]}\n  d: {fn::split: [1, [a]]}\n"
+            "outputs:\n  a: {fn::join: [a]}\n  b: {fn::select: [5, [a]]}\n  c: {fn::select: [-1, [a]]}\n  d: {fn::split: [1, [a]]}\n",
         ),
         (
             "network",
-            "outputs:\n  a: {fn::cidrSubnet: [10.0.0.0, 8, 1]}\n  b: {fn::cidrSubnet: [10.0.0.0/16, 8, 256]}\n  c: {fn::cidrSubnet: [10.0.0.0/16, 17, 0]}\n  d: {fn::cidrHost: [10.0.0.0/30, 4]}\n"
+            "outputs:\n  a: {fn::cidrSubnet: [10.0.0.0, 8, 1]}\n  b: {fn::cidrSubnet: [10.0.0.0/16, 8, 256]}\n  c: {fn::cidrSubnet: [10.0.0.0/16, 17, 0]}\n  d: {fn::cidrHost: [10.0.0.0/30, 4]}\n",
         ),
         (
             "numbers",
-            "outputs:\n  a: {fn::div: [1, 0]}\n  b: {fn::add: [1, x]}\n  c: {fn::add: [9223372036854775807, 1]}\n  d: {fn::max: []}\n"
+            "outputs:\n  a: {fn::div: [1, 0]}\n  b: {fn::add: [1, x]}\n  c: {fn::add: [9223372036854775807, 1]}\n  d: {fn::max: []}\n",
         ),
         (
             "lists",
-            "outputs:\n  a: {fn::lookup: [{a: 1}, b]}\n  b: {fn::range: 1000000}\n  c: {fn::concat: [[a], b]}\n  d: {fn::singleOrNone: [a, b]}\n  e: {fn::sort: [a, [b]]}\n"
+            "outputs:\n  a: {fn::lookup: [{a: 1}, b]}\n  b: {fn::range: 1000000}\n  c: {fn::concat: [[a], b]}\n  d: {fn::singleOrNone: [a, b]}\n  e: {fn::sort: [a, [b]]}\n",
         ),
         ("encodings", "outputs:\n  a: {fn::fromBase64: '%'}\n  b: {fn::fromBase64: /w==}\n  c: {fn::fromJSON: '{'}\n"),
         ("decisions", "outputs:\n  a: {fn::if: [maybe, 1, 2]}\n  b: {fn::if: [true, 1]}\n  c: {fn::and: []}\n"),
@@ -264,23 +271,24 @@ fn functions() {
         ("file", "outputs:\n  a: {fn::readFile: nothing.txt}\n"),
         (
             "format",
-            "outputs:\n  a: {fn::format: [\"%d\", x]}\n  b: {fn::format: [\"%q\", x]}\n  c: {fn::format: [a, b]}\n"
+            "outputs:\n  a: {fn::format: [\"%d\", x]}\n  b: {fn::format: [\"%q\", x]}\n  c: {fn::format: [a, b]}\n",
         ),
-    ]));
+    ]);
+    insta::assert_snapshot!(told);
 }
 
 #[test]
 fn regions_and_config() {
-    insta::assert_snapshot!(told(&[
+    let told = told(&[
         (
             "unknown role",
-            "regions: {primary: us-east-1, secondary: eu-west-1}\nresources:\n  a: {type: aws:ec2:Vpc, region: secondry}\n"
+            "regions: {primary: us-east-1, secondary: eu-west-1}\nresources:\n  a: {type: aws:ec2:Vpc, region: secondry}\n",
         ),
         ("no region", "resources:\n  a: {type: aws:ec2:Vpc, region: Frankfurt}\n"),
         ("role that is none", "regions: {primary: us-east-1}\noutputs: {a: \"${regions.other}\"}\n"),
         (
             "region without a role",
-            "regions: {primary: us-east-1}\nresources:\n  a: {type: aws:ec2:Vpc, region: eu-west-1, properties: {tags: {R: \"${region.role}\"}}}\n"
+            "regions: {primary: us-east-1}\nresources:\n  a: {type: aws:ec2:Vpc, region: eu-west-1, properties: {tags: {R: \"${region.role}\"}}}\n",
         ),
         ("region property", "outputs: {a: \"${region.nam}\"}\n"),
         ("role names no region", "regions: {primary: us_east_1}\n"),
@@ -289,7 +297,7 @@ fn regions_and_config() {
         ("config without a type", "config:\n  name: {}\n  other:\n"),
         (
             "config of another type",
-            "config:\n  n: {type: integer, default: many}\n  l: {type: list<string>, default: 5}\n"
+            "config:\n  n: {type: integer, default: many}\n  l: {type: list<string>, default: 5}\n",
         ),
         ("config type", "config:\n  n: {type: strin, default: x}\n"),
         ("old spelling", "configuration:\n  n: 5\noutputs: {n: \"${n}\"}\n"),
@@ -299,18 +307,19 @@ fn regions_and_config() {
         ("if not known", "resources:\n  b: {type: aws:ec2:Vpc}\n  a: {type: aws:ec2:Vpc, if: \"${b.id}\"}\n"),
         (
             "each property",
-            "resources:\n  a: {type: aws:ec2:Vpc, each: [x], properties: {tags: {A: \"${each.name}\"}}}\n"
+            "resources:\n  a: {type: aws:ec2:Vpc, each: [x], properties: {tags: {A: \"${each.name}\"}}}\n",
         ),
         (
             "input of a component",
-            "components:\n  c: {inputs: {cidr: {type: string}, n: {type: integer, default: 1}}}\nresources:\n  a: {type: c, properties: {cird: x, n: many}}\n"
+            "components:\n  c: {inputs: {cidr: {type: string}, n: {type: integer, default: 1}}}\nresources:\n  a: {type: c, properties: {cird: x, n: many}}\n",
         ),
         ("section of a component", "components:\n  c: {resource: {}}\n"),
         ("component file", "components:\n  c: nothing.yaml\nresources:\n  a: {type: c}\n"),
         ("extends a file that is not there", "extends: nothing.yaml\n"),
         ("extends itself", "extends: test.yaml\n"),
         ("targets", "dr: {rto: soon, rpo: 60s}\n"),
-    ]));
+    ]);
+    insta::assert_snapshot!(told);
 }
 
 #[test]
