@@ -217,6 +217,10 @@ fn references() {
             "nested",
             "resources:\n  a: {type: aws:rds:Cluster, properties: {engineVersion: x}}\noutputs:\n  x: ${a.master[0].secretArm}\n  y: ${a.master.secretArn}\n  z: ${a.endpoint.host}\n",
         ),
+        (
+            "shapes that do not fit",
+            "resources:\n  v: {type: aws:ec2:Vpc}\n  s:\n    type: aws:ec2:Subnet\n    properties:\n      vpcId: ${v.tags}\n      cidrBlock: ${v.cidrBlock}\n      tags: ${v.arn}\n  d: {type: aws:rds:Cluster, properties: {engineVersion: x, subnetIds: \"${s.id}\", managePassword: \"${v.enableDnsHostnames}\"}}\n",
+        ),
         ("index on a resource", "resources:\n  a: {type: aws:ec2:Vpc}\noutputs:\n  x: ${a[0].id}\n"),
         (
             "instance",
@@ -274,6 +278,21 @@ fn functions() {
             "outputs:\n  a: {fn::format: [\"%d\", x]}\n  b: {fn::format: [\"%q\", x]}\n  c: {fn::format: [a, b]}\n",
         ),
     ]);
+    insta::assert_snapshot!(told);
+}
+
+#[test]
+fn secrets_are_never_quoted() {
+    let told = told(&[
+        ("in a function", "outputs:\n  a: {fn::cidrSubnet: [{fn::secret: hunter2}, 8, 1]}\n"),
+        (
+            "in an input",
+            "resources:\n  a: {type: aws:ec2:Vpc, properties: {cidrBlock: {fn::secret: hunter2}, retention: {fn::secret: 7131}, instanceTenancy: {fn::secret: hunter2}}}\n",
+        ),
+        ("as a name", "resources:\n  a: {type: aws:ec2:Vpc, name: {fn::secret: hunter2}}\n"),
+    ]);
+    let answers: String = told.lines().filter(|l| l.starts_with("stacks/") || l.starts_with("  help")).collect();
+    assert!(!answers.contains("hunter2") && !answers.contains("7131"), "{answers}");
     insta::assert_snapshot!(told);
 }
 

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::engine::program::Program;
 use crate::stack::Loaded;
-use crate::stack::testing::{Desk, inputs, outputs};
+use crate::stack::testing::{Desk, inputs, known, outputs, outputs_with};
 
 fn places(loaded: &Loaded) -> Vec<(String, String)> {
     loaded.program.declarations().iter().map(|d| (d.urn.name().to_owned(), d.place.to_string())).collect()
@@ -73,6 +73,28 @@ outputs:
     let child = loaded.program.declarations().iter().find(|d| d.urn.name() == "child").unwrap();
     assert_eq!(child.urn.as_str(), "urn:pulumi:test::test::aws:ec2/vpc:Vpc$aws:ec2/subnet:Subnet::child");
     assert_eq!(child.parent.as_ref().unwrap().name(), "provided");
+}
+
+#[test]
+fn a_data_source_waits_for_what_it_depends_on() {
+    let loaded = Desk::of(
+        r#"
+resources:
+  vpc: {type: aws:ec2:Vpc}
+variables:
+  zones:
+    fn::invoke:
+      function: aws:getAvailabilityZones
+      arguments: {state: available}
+      options: {dependsOn: ["${vpc}"], region: eu-west-1}
+      return: names
+outputs: {zones: "${zones}"}
+"#,
+    )
+    .good();
+    assert_eq!(outputs(&loaded), json!({"zones": "?"}));
+    let known = known(&loaded, &[("vpc", "vpc-1", json!({}))]);
+    assert_eq!(outputs_with(&loaded, &known), json!({"zones": ["eu-west-1a", "eu-west-1b"]}));
 }
 
 #[test]
