@@ -269,6 +269,12 @@ impl<'a> Run<'a> {
             }
             [(Accessor::Name(word), _), rest @ ..] if word == "value" => {
                 let known = &group.values[n];
+                // A resource is looked up alone: evaluating the whole `each` for every item is quadratic.
+                if let Value::Resource(handle) = known
+                    && let Some(index) = world.by_urn.get(&handle.urn)
+                {
+                    return self.resource(*index, rest, frame);
+                }
                 if !known.has_unknown() {
                     return self.navigate(known, rest, frame);
                 }

@@ -282,3 +282,30 @@ outputs:
     assert_eq!(outputs(&desk.good()), json!({"first": "us-east-1a"}));
     insta::assert_snapshot!(desk.wrong());
 }
+
+#[test]
+fn line_ends_of_other_systems_and_byte_order_marks_change_nothing() {
+    let loaded = Desk::of("\u{feff}outputs:\r\n  ä: \"x\"\r\n  b: ${pulumi.stack}\r\n").good();
+    assert_eq!(outputs(&loaded), json!({"ä": "x", "b": "test"}));
+    let wrong = Desk::of("\u{feff}outputs:\r\n  ä: ${nope}\r\n").wrong();
+    assert!(wrong.starts_with("stacks/test.yaml:2:8 error[unknown-name]"), "{wrong}");
+}
+
+#[test]
+fn json_is_a_program_too() {
+    let desk = Desk::files(&[
+        ("Pulumi.yaml", "name: proj\nruntime: yaml\n"),
+        ("Main.json", r#"{"outputs": {"a": {"fn::join": ["-", ["b", "${pulumi.stack}"]]}}}"#),
+    ])
+    .stack("dev");
+    assert_eq!(outputs(&desk.good()), json!({"a": "b-dev"}));
+}
+
+#[test]
+fn mistakes_in_a_base_are_shown_in_the_base() {
+    let desk = Desk::files(&[
+        ("stacks/base.yaml", "resources:\n  vpc:\n    type: aws:ec2:Vpc\n    properties:\n      cidr: 1\n"),
+        ("stacks/test.yaml", "extends: base.yaml\nresources:\n  vpc:\n    properties: {tag: {}}\n"),
+    ]);
+    insta::assert_snapshot!(desk.wrong());
+}
