@@ -1,3 +1,4 @@
 //! drctl.
 
 pub mod engine;
+pub mod render;
