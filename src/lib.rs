@@ -1,4 +1,5 @@
 //! drctl.
 
+pub mod cli;
 pub mod engine;
 pub mod render;
