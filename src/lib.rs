@@ -1,5 +1,24 @@
-//! drctl.
+//! Declarative disaster recovery for AWS: two regions, one YAML file, one plan.
+//!
+//! Everything points at [`engine`], which knows no cloud, no terminal and no file:
+//!
+//! ```text
+//! text ──stack──► declarations ─┐
+//! state ◄─state── journal ──────┼─► engine::planner ──► plan ──► render
+//! cloud ◄─aws / twin── reads ───┘        │ yes
+//!        journal ◄── engine::execute ◄───┘ ──► events ──► render
+//! ```
+//!
+//! - [`engine`]: the planner, the executor and the contracts of everything else.
+//! - [`stack`]: the language, Pulumi YAML and its extensions.
+//! - [`state`]: what is remembered, sealed and durable.
+//! - [`aws`]: every resource type, and how AWS is reached.
+//! - [`twin`]: an AWS in memory, for rehearsals and tests.
+//! - [`render`]: the only place that writes to a terminal.
+//! - [`cli`]: the commands.
 
 pub mod cli;
 pub mod engine;
 pub mod render;
+pub mod state;
+pub mod twin;

@@ -32,6 +32,13 @@ impl Clock {
         self.start.checked_add(passed).unwrap_or(Timestamp::MAX)
     }
 
+    /// The time until the next multiple of `every` since the clock was made; never zero.
+    pub fn until_next(&self, every: Duration) -> Duration {
+        let every = every.max(Duration::from_millis(1));
+        let passed = self.origin.elapsed().as_nanos() % every.as_nanos();
+        every - Duration::from_nanos(u64::try_from(passed).unwrap_or_default())
+    }
+
     pub async fn sleep(&self, duration: Duration) {
         tokio::time::sleep(duration).await;
     }

@@ -75,12 +75,13 @@ pub fn apply(state: &mut State, entry: Entry) -> Result<()> {
             _ => return Err(illegal(&row.key, "done")),
         },
         Entry::Gone { key } => {
-            state.rows.shift_remove(&key).ok_or_else(|| illegal(&key, "gone"))?;
+            // Constant time; the order is made again when the state is saved.
+            state.rows.swap_remove(&key).ok_or_else(|| illegal(&key, "gone"))?;
         }
         Entry::Failed { key, error, settled } => {
             let Some(row) = state.rows.get_mut(&key) else { return Err(illegal(&key, "failed")) };
             if settled && row.id.is_none() {
-                state.rows.shift_remove(&key);
+                state.rows.swap_remove(&key);
             } else {
                 row.failure = Some(error);
             }

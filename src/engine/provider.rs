@@ -100,6 +100,10 @@ pub enum Next {
 /// All types and functions of a cloud, looked up by any of their tokens.
 #[derive(Debug, Default)]
 pub struct Catalog {
+    /// Orders that no reference shows.
+    pub orders: Vec<crate::engine::order::Rule>,
+    /// Which region writes, as far as the rows tell.
+    pub active_region: Option<fn(&crate::engine::state::State) -> Option<String>>,
     types: Vec<TypeSchema>,
     functions: Vec<FunctionSchema>,
     tokens: std::collections::HashMap<String, usize>,
@@ -115,7 +119,17 @@ impl Catalog {
             }
         }
         let function_tokens = functions.iter().enumerate().map(|(i, f)| (canonical(f.token), i)).collect();
-        Self { types, functions, tokens, function_tokens }
+        Self { orders: Vec::new(), active_region: None, types, functions, tokens, function_tokens }
+    }
+
+    /// The same with rules about orders.
+    pub fn with_orders(self, orders: Vec<crate::engine::order::Rule>) -> Self {
+        Self { orders, ..self }
+    }
+
+    /// The same with a way to tell which region writes.
+    pub fn with_roles(self, active_region: fn(&crate::engine::state::State) -> Option<String>) -> Self {
+        Self { active_region: Some(active_region), ..self }
     }
 
     /// Finds a type by a canonical, short or older token, whatever its case.

@@ -37,6 +37,9 @@ pub trait Resource: Serialize + DeserializeOwned + JsonSchema + Clone + Send + S
 
     /// Makes the next call that turns `live` into `self`. The engine reads and calls again until
     /// nothing differs. Tags are not its business: see [`Resource::retag`].
+    ///
+    /// `live` holds the write-only inputs as they were applied last. They count as applied once a
+    /// call returns anything but [`Next::More`], so they belong into the last call.
     fn update(&self, id: &Id, live: &Live<Self>, cx: &Self::Cx) -> impl Future<Output = Result<Next<Self>>> + Send {
         let _ = (id, live, cx);
         async { Err(Error::bug("every input of this type replaces it")) }
@@ -201,6 +204,8 @@ pub struct Facts {
     pub delete_first: bool,
     /// `up` and `preview` read it even without `--refresh`, because the cloud changes it by itself.
     pub always_read: bool,
+    /// A deletion must see the resource first, because its state decides about the call.
+    pub look_before_delete: bool,
     /// IAM actions that each operation needs.
     pub permissions: Permissions,
     /// What the id looks like, for `import`: ``"id of the VPC, `vpc-0123456789abcdef0`"``.
@@ -305,6 +310,7 @@ impl Facts {
             aliases: &[],
             delete_first: false,
             always_read: false,
+            look_before_delete: false,
             permissions: Permissions { create: &[], read: &[], update: &[], delete: &[] },
             import: "",
         }

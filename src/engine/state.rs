@@ -182,6 +182,11 @@ impl Row {
         }
     }
 
+    /// Whether the endpoint cannot make it, so that the row stands for nothing in the cloud.
+    pub fn is_skipped(&self) -> bool {
+        self.id.is_none() && self.pending.is_none() && !self.skipped.is_empty()
+    }
+
     /// What programs see of the resource: its id, its inputs as applied and as seen, its outputs.
     pub fn handle(&self) -> Handle {
         let mut properties = Map::new();

@@ -1,0 +1,185 @@
+//! What all steps of a run share: the cloud and its limits, the clock, patience, and the way to stop.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+use crate::engine::clock::Clock;
+use crate::engine::error::{Error, Kind, Result};
+use crate::engine::event::{Event, Sink};
+use crate::engine::ledger::Ledger;
+use crate::engine::provider::{At, Provider};
+use crate::engine::stop::Stop;
+use crate::engine::urn::Place;
+
+/// Longest time that one call may take, with the retries that the provider makes by itself.
+const CALL_LIMIT: Duration = Duration::from_secs(300);
+/// First pause after a failure that may pass, doubled with each further one.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(20);
+/// How often an unreachable endpoint is tried.
+const OUTAGE_TRIES: u32 = 6;
+/// Calls in flight to a service that has no region: such services share small quotas, for example
+/// five requests a second for Route 53.
+const GLOBAL_CALLS: usize = 6;
+
+/// Shared by all steps of a run. Cheap to clone.
+#[derive(Clone)]
+pub struct Crew {
+    pub cloud: Arc<dyn Provider>,
+    pub ledger: Ledger,
+    pub sink: Sink,
+    pub clock: Clock,
+    pub stop: Stop,
+    pub skip_unsupported: bool,
+    parallel: usize,
+    gates: Arc<Mutex<HashMap<Place, Arc<Semaphore>>>>,
+    /// Steps that run, and those of them that wait for another resource to move.
+    running: Arc<AtomicUsize>,
+    waiting: Arc<AtomicUsize>,
+}
+
+impl Crew {
+    pub fn new(
+        cloud: Arc<dyn Provider>,
+        ledger: Ledger,
+        sink: Sink,
+        clock: Clock,
+        stop: Stop,
+        settings: &crate::engine::settings::Settings,
+    ) -> Self {
+        Self {
+            cloud,
+            ledger,
+            sink,
+            clock,
+            stop,
+            skip_unsupported: settings.skip_unsupported,
+            parallel: settings.parallel.max(1),
+            gates: Arc::default(),
+            running: Arc::default(),
+            waiting: Arc::default(),
+        }
+    }
+
+    /// Counts a step as running for as long as the guard lives.
+    pub fn join(&self) -> Member {
+        self.running.fetch_add(1, Ordering::SeqCst);
+        Member(Arc::clone(&self.running))
+    }
+
+    /// Makes one call, within the limits of its place and the longest time for a call.
+    ///
+    /// # Errors
+    /// Those of the call; a call that does not answer may have had its effect.
+    pub async fn call<T>(&self, place: &Place, call: impl Future<Output = Result<T>>) -> Result<T> {
+        let gate = self.gate(place);
+        let _permit = gate.acquire().await.map_err(|_| Error::bug("the limit of a region was closed"))?;
+        tokio::select! {
+            answer = tokio::time::timeout(CALL_LIMIT, call) => answer.unwrap_or_else(|_| Err(no_answer())),
+            () = self.stop.pressed_twice() => Err(Error { ambiguous: true, ..cancelled() }),
+        }
+    }
+
+    fn gate(&self, place: &Place) -> Arc<Semaphore> {
+        let permits = if place.is_global() { GLOBAL_CALLS.min(self.parallel) } else { self.parallel };
+        let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(gates.entry(place.clone()).or_insert_with(|| Arc::new(Semaphore::new(permits))))
+    }
+
+    /// Waits until the next poll is due. Polls of all steps fall on the same instants, so that reads
+    /// of many resources become one call.
+    ///
+    /// # Errors
+    /// If the deadline has passed, or the user wants to stop.
+    pub async fn wait(&self, at: &At, word: &str, every: Duration, since: Instant, deadline: Instant) -> Result<()> {
+        if self.clock.passed(deadline) {
+            let waited = deadline.saturating_duration_since(since).as_secs();
+            return Err(Error::new(Kind::Timeout, format!("still `{word}` after {waited} s"))
+                .hint("run again to go on waiting; `customTimeouts` sets another limit"));
+        }
+        let passed = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.sink.send(Event::Waiting { urn: at.urn.clone(), word: word.to_owned(), since: passed });
+        tokio::select! {
+            () = self.clock.sleep(self.clock.until_next(every)) => Ok(()),
+            () = self.stop.pressed() => Err(cancelled()),
+        }
+    }
+
+    /// Pauses after a failure that may pass.
+    ///
+    /// # Errors
+    /// The failure itself if it is not worth another try.
+    pub async fn pause(&self, at: &At, error: Error, tries: &mut u32, deadline: Instant) -> Result<()> {
+        *tries += 1;
+        let worth_it = match error.kind {
+            Kind::Throttled | Kind::Busy => true,
+            Kind::Outage | Kind::Timeout => *tries < OUTAGE_TRIES,
+            _ => false,
+        };
+        let pause = FIRST_PAUSE.saturating_mul(1 << (*tries).min(10)).min(LONGEST_PAUSE) / 2;
+        if !worth_it || self.clock.passed(deadline) {
+            return Err(error);
+        }
+        let wait = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+        self.sink.send(Event::Retrying { urn: at.urn.clone(), error: error.to_string(), attempt: *tries, wait });
+        tokio::select! {
+            () = self.clock.sleep(pause) => Ok(()),
+            () = self.stop.pressed() => Err(error),
+        }
+    }
+
+    /// Waits for another resource of the same run to move.
+    ///
+    /// # Errors
+    /// If every running step waits like this, so that nothing will move any more.
+    pub async fn wait_for_others(
+        &self,
+        at: &At,
+        word: &str,
+        every: Duration,
+        since: Instant,
+        deadline: Instant,
+    ) -> Result<()> {
+        let waiting = Member::enter(&self.waiting);
+        let rest = self.wait(at, word, every, since, deadline).await;
+        // Asked after the pause, so that a step that has just ended has had the time to be seen.
+        let stuck = self.waiting.load(Ordering::SeqCst) >= self.running.load(Ordering::SeqCst);
+        drop(waiting);
+        rest?;
+        if stuck {
+            return Err(Error::new(Kind::Busy, format!("waits for {word}, and nothing else is running")));
+        }
+        Ok(())
+    }
+}
+
+/// A step that is counted until this is dropped.
+pub struct Member(Arc<AtomicUsize>);
+
+impl Member {
+    fn enter(counter: &Arc<AtomicUsize>) -> Self {
+        counter.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(counter))
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+fn no_answer() -> Error {
+    let text = format!("no answer within {} s", CALL_LIMIT.as_secs());
+    Error { ambiguous: true, ..Error::new(Kind::Timeout, text) }
+}
+
+fn cancelled() -> Error {
+    Error::new(Kind::Cancelled, "stopped by the user").hint("run again: what was begun is taken up where it is")
+}

@@ -1,0 +1,173 @@
+//! What to do with one resource that exists: pure rules, no calls.
+
+use crate::engine::diff::{Difference, baseline, diff};
+use crate::engine::path::Path;
+use crate::engine::plan::{Change, Reason, SetBy};
+use crate::engine::program::Options;
+use crate::engine::provider::Live;
+use crate::engine::resource::IdForm;
+use crate::engine::schema::TypeSchema;
+use crate::engine::state::{Begun, Row};
+use crate::engine::value::{Shown, Value};
+
+/// What to do with a resource.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Decision {
+    Same,
+    Update { why: Vec<Reason>, changes: Vec<Change> },
+    Replace { why: Vec<Reason>, changes: Vec<Change>, order: Order },
+}
+
+/// Which half of a replacement goes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    CreateFirst,
+    DeleteFirst,
+}
+
+/// The facts about one resource that a decision rests on.
+#[derive(Debug)]
+pub struct Case<'a> {
+    pub schema: &'a TypeSchema,
+    pub row: &'a Row,
+    /// What the cloud shows, if it was asked.
+    pub live: Option<&'a Live>,
+    /// The program's inputs, without automatic names.
+    pub given: &'a Value,
+    /// The program's inputs, names kept from the row.
+    pub wanted: &'a Value,
+    pub options: &'a Options,
+    /// The program puts the resource somewhere else.
+    pub moved: bool,
+    /// Why it must be replaced whatever the inputs say.
+    pub asked: Vec<Reason>,
+}
+
+/// Old values for the paths that the program does not want to change.
+pub fn ignore_changes(options: &Options, row: &Row, wanted: Value) -> Value {
+    let mut wanted = wanted;
+    for path in options.ignore_changes.iter().filter_map(|text| Path::parse(text).ok()) {
+        path.transplant(&row.inputs, &mut wanted);
+    }
+    wanted
+}
+
+/// The inputs to compare a program with.
+pub fn base(schema: &TypeSchema, row: &Row, live: Option<&Live>) -> Value {
+    match live {
+        Some(live) => baseline(&schema.inputs, &live.inputs, &row.inputs, &row.not_kept),
+        None => row.inputs.clone(),
+    }
+}
+
+/// Decides.
+pub fn decide(case: &Case<'_>) -> Decision {
+    let base = base(case.schema, case.row, case.live);
+    let conditional = (case.schema.replaces)(&base, case.wanted);
+    let forced: Vec<Path> = case.options.replace_on_changes.iter().filter_map(|text| Path::parse(text).ok()).collect();
+    let mut asked = case.asked.clone();
+    let mut changes = Vec::new();
+    for difference in diff(&case.schema.inputs, &base, case.wanted) {
+        let by_option = forced.iter().any(|pattern| pattern.touches(&difference.path));
+        if by_option && !difference.replaces {
+            asked.push(Reason::Asked(format!("replaceOnChanges: {}", difference.path)));
+        }
+        let replaces =
+            difference.replaces || by_option || difference.path.root().is_some_and(|root| conditional.contains(&root));
+        changes.push(change(case, difference, replaces));
+    }
+    if case.moved {
+        changes.insert(0, moved(case.row));
+    }
+    if !asked.is_empty() || changes.iter().any(|c| c.replaces) {
+        let mut why = asked;
+        if !changes.is_empty() {
+            why.push(Reason::Changed);
+        }
+        return Decision::Replace { why, changes, order: order(case) };
+    }
+    let mut why = interrupted(case.row);
+    if !changes.is_empty() {
+        why.push(Reason::Changed);
+    }
+    if why.is_empty() { Decision::Same } else { Decision::Update { why, changes } }
+}
+
+/// An operation that did not end well is taken up again, even if nothing seems to differ.
+fn interrupted(row: &Row) -> Vec<Reason> {
+    match (&row.pending, &row.failure) {
+        (_, Some(failure)) => vec![Reason::Failed(failure.clone())],
+        (Some(pending), None) if pending.op != Begun::Delete => vec![Reason::Interrupted],
+        _ => Vec::new(),
+    }
+}
+
+fn change(case: &Case<'_>, difference: Difference, replaces: bool) -> Change {
+    let at = |value: &Value| {
+        let mut part = Value::Map(Default::default());
+        if let (Some(root), Value::Map(map)) = (difference.path.root(), &mut part) {
+            map.insert(root.to_owned(), value.get(root).cloned().unwrap_or_default());
+        }
+        part
+    };
+    let root = difference.path.root().and_then(|root| case.schema.inputs.get(root));
+    let drifted = case.live.is_some() && diff(&case.schema.inputs, &at(&case.row.inputs), &at(case.wanted)).is_empty();
+    let by_default = root
+        .is_some_and(|p| p.default.is_some() && case.wanted.get(&p.name).and_then(|v| v.to_json().ok()) == p.default);
+    let hidden =
+        case.options.hide_diffs.iter().filter_map(|t| Path::parse(t).ok()).any(|p| p.touches(&difference.path));
+    let shown = |value: &Value| match hidden {
+        true => Shown::of(&Value::Null.secret()),
+        false => Shown::of(value),
+    };
+    Change {
+        path: difference.path.to_string(),
+        before: shown(&difference.before),
+        after: shown(&difference.after),
+        replaces,
+        set_by: match (drifted, by_default) {
+            (true, _) => SetBy::Cloud,
+            (false, true) => SetBy::Default,
+            (false, false) => SetBy::Program,
+        },
+    }
+}
+
+fn moved(row: &Row) -> Change {
+    Change {
+        path: "region".into(),
+        before: Shown::of(&row.place.0.as_str().into()),
+        after: Shown::of(&Value::Unknown),
+        replaces: true,
+        set_by: SetBy::Program,
+    }
+}
+
+/// Two things cannot have the same name at once, so a named one is deleted first.
+fn order(case: &Case<'_>) -> Order {
+    let delete_first = case.options.delete_before_replace.unwrap_or_else(|| {
+        !case.moved && (case.schema.facts.delete_first || same_id(case) || keeps_explicit_name(case))
+    });
+    if delete_first { Order::DeleteFirst } else { Order::CreateFirst }
+}
+
+fn same_id(case: &Case<'_>) -> bool {
+    let named_by_inputs = match case.schema.facts.id {
+        IdForm::Input(name) => !is_automatic(case, name),
+        IdForm::Joined(names, _) => !names.iter().any(|n| is_automatic(case, n)),
+        IdForm::Random(..) | IdForm::Output(_) => false,
+    };
+    named_by_inputs && case.schema.predicted_id(case.given).is_some_and(|id| Some(id) == case.row.id)
+}
+
+fn keeps_explicit_name(case: &Case<'_>) -> bool {
+    case.schema.inputs.properties.iter().filter(|p| p.auto_name.is_some()).any(|p| {
+        let given = case.given.get(&p.name).filter(|v| !v.is_null());
+        given.is_some() && given == case.row.inputs.get(&p.name)
+    })
+}
+
+fn is_automatic(case: &Case<'_>, name: &str) -> bool {
+    let property = case.schema.inputs.get(name);
+    property.is_some_and(|p| p.auto_name.is_some()) && case.given.get(name).is_none_or(Value::is_null)
+}

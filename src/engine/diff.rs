@@ -1,0 +1,215 @@
+//! Compares inputs by the rules of a schema.
+
+use crate::engine::alike::Alike;
+use crate::engine::path::{Path, Segment};
+use crate::engine::schema::{Object, Property, Shape};
+use crate::engine::value::Value;
+
+/// One place where two sets of inputs differ.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Difference {
+    pub path: Path,
+    pub before: Value,
+    pub after: Value,
+    /// The schema says that a change here replaces the resource.
+    pub replaces: bool,
+}
+
+/// What to compare a program with: what the cloud shows, but the value applied last where the cloud
+/// never shows one, or where the endpoint is known not to keep it.
+pub fn baseline(schema: &Object, live: &Value, applied: &Value, not_kept: &[String]) -> Value {
+    let Value::Map(mut base) = live.bare().clone() else { return applied.clone() };
+    for property in &schema.properties {
+        if property.write_only || not_kept.contains(&property.name) {
+            match applied.get(&property.name) {
+                Some(value) => base.insert(property.name.clone(), value.clone()),
+                None => base.shift_remove(&property.name),
+            };
+        }
+    }
+    Value::Map(base).tainted_like(applied)
+}
+
+/// The differences that turn `base` into `wanted`.
+pub fn diff(schema: &Object, base: &Value, wanted: &Value) -> Vec<Difference> {
+    let mut found = Vec::new();
+    object(schema, &Path::default(), base, wanted, false, &mut found);
+    found
+}
+
+fn object(schema: &Object, path: &Path, base: &Value, wanted: &Value, replaces: bool, found: &mut Vec<Difference>) {
+    for property in &schema.properties {
+        if property.initial {
+            continue;
+        }
+        let at = path.key(&property.name);
+        let (b, w) = (part(base, property), part(wanted, property));
+        value(property, &at, &b, &w, replaces || property.replace, found);
+    }
+}
+
+/// A property's value, or what holds when it is not given.
+fn part(of: &Value, property: &Property) -> Value {
+    match of.get(&property.name) {
+        Some(v) if !v.is_null() => v.clone(),
+        _ => property.default.clone().map_or(Value::Null, Value::from_json),
+    }
+}
+
+fn value(property: &Property, path: &Path, base: &Value, wanted: &Value, replaces: bool, found: &mut Vec<Difference>) {
+    let (b, w) = (base.bare(), wanted.bare());
+    if (property.computed && matches!(w, Value::Null)) || empty(b) && empty(w) || b == w {
+        return;
+    }
+    match (&property.shape, b, w) {
+        (Shape::Object(schema), Value::Map(_), Value::Map(_)) => object(schema, path, b, w, replaces, found),
+        (Shape::Map(item), Value::Map(old), Value::Map(new)) => {
+            for key in old.keys().chain(new.keys().filter(|k| !old.contains_key(*k))) {
+                let (b, w) = (old.get(key).unwrap_or(&Value::Null), new.get(key).unwrap_or(&Value::Null));
+                value(item, &path.key(key), b, w, replaces, found);
+            }
+        }
+        (Shape::List { item, unordered: true }, Value::List(old), Value::List(new)) => {
+            if !same_set(item, old, new) {
+                push(property, path, base, wanted, replaces, found);
+            }
+        }
+        (Shape::List { item, .. }, Value::List(old), Value::List(new)) if old.len() == new.len() => {
+            for (i, (b, w)) in old.iter().zip(new).enumerate() {
+                value(item, &path.child(Segment::Index(i)), b, w, replaces, found);
+            }
+        }
+        _ if same_scalar(property, b, w) => {}
+        _ => push(property, path, base, wanted, replaces, found),
+    }
+}
+
+fn push(property: &Property, path: &Path, base: &Value, wanted: &Value, replaces: bool, found: &mut Vec<Difference>) {
+    let hide = |v: &Value| if property.secret && !v.is_null() { v.clone().secret() } else { v.clone() };
+    found.push(Difference { path: path.clone(), before: hide(base), after: hide(wanted), replaces });
+}
+
+/// No value, no items and no entries are the same nothing.
+fn empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::List(items) => items.is_empty(),
+        Value::Map(map) => map.values().all(|v| v.is_null()),
+        _ => false,
+    }
+}
+
+fn same_set(item: &Property, old: &[Value], new: &[Value]) -> bool {
+    if old.len() != new.len() {
+        return false;
+    }
+    let mut left: Vec<&Value> = old.iter().collect();
+    new.iter().all(|w| {
+        let position = left.iter().position(|b| {
+            let mut found = Vec::new();
+            value(item, &Path::default(), b, w, false, &mut found);
+            found.is_empty()
+        });
+        position.map(|i| left.swap_remove(i)).is_some()
+    })
+}
+
+fn same_scalar(property: &Property, base: &Value, wanted: &Value) -> bool {
+    match (base, wanted) {
+        (Value::Number(a), Value::Number(b)) => a == b || a.as_f64() == b.as_f64(),
+        (Value::String(a), Value::String(b)) => property.alike.is_some_and(|alike| alike.same(a, b)),
+        (Value::Unknown, _) | (_, Value::Unknown) => false,
+        _ if property.alike == Some(Alike::Json) => match (document(base), document(wanted)) {
+            (Some(a), Some(b)) => Alike::Json.same(&a, &b),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+fn document(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        other => other.to_json().ok().map(|json| json.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::rules::{alike, computed, replace, unordered, write_only};
+    use crate::engine::schema::{json_schema, object as read};
+    use schemars::JsonSchema;
+    use serde::{Deserialize, Serialize};
+    use serde_json::json;
+
+    #[derive(Serialize, Deserialize, JsonSchema)]
+    #[serde(rename_all = "camelCase")]
+    struct Inputs {
+        #[schemars(transform = replace)]
+        name: String,
+        #[schemars(transform = computed)]
+        zone: Option<String>,
+        #[schemars(transform = unordered)]
+        groups: Option<Vec<String>>,
+        #[schemars(transform = unordered)]
+        rules: Option<Vec<Rule>>,
+        #[serde(default)]
+        enabled: bool,
+        #[schemars(transform = write_only)]
+        password: Option<crate::engine::secret::Secret<String>>,
+        policy: Option<crate::engine::document::Document>,
+        #[schemars(transform = alike(Alike::Version))]
+        version: Option<String>,
+        tags: Option<std::collections::BTreeMap<String, String>>,
+    }
+    #[derive(Serialize, Deserialize, JsonSchema)]
+    #[serde(rename_all = "camelCase")]
+    struct Rule {
+        port: i32,
+        #[serde(default)]
+        note: String,
+    }
+
+    fn paths(base: serde_json::Value, wanted: serde_json::Value) -> Vec<(String, bool)> {
+        let schema = read(&json_schema::<Inputs>());
+        diff(&schema, &base.into(), &wanted.into()).into_iter().map(|d| (d.path.to_string(), d.replaces)).collect()
+    }
+
+    #[test]
+    fn what_means_the_same_is_no_difference() {
+        let base = json!({"name": "a", "zone": "z1", "groups": ["x", "y"], "enabled": false, "version": "16.6",
+            "rules": [{"port": 1, "note": ""}, {"port": 2}], "policy": "{\"a\": [1]}", "tags": {}});
+        let wanted = json!({"name": "a", "groups": ["y", "x"], "rules": [{"port": 2}, {"port": 1}],
+            "policy": {"a": 1}, "version": "16"});
+        assert_eq!(paths(base, wanted), []);
+    }
+
+    #[test]
+    fn a_difference_names_the_deepest_part_and_whether_it_replaces() {
+        let base = json!({"name": "a", "tags": {"k": "1", "old": "x"}});
+        let wanted = json!({"name": "b", "enabled": true, "tags": {"k": "2"}});
+        assert_eq!(
+            paths(base, wanted),
+            [("name".into(), true), ("enabled".into(), false), ("tags.k".into(), false), ("tags.old".into(), false)]
+        );
+    }
+
+    #[test]
+    fn a_write_only_input_is_compared_with_what_was_applied() {
+        let schema = read(&json_schema::<Inputs>());
+        let applied = Value::from(json!({"name": "a", "password": "old"}));
+        let base = baseline(&schema, &json!({"name": "a", "password": null}).into(), &applied, &[]);
+        assert!(diff(&schema, &base, &applied).is_empty());
+        let found = diff(&schema, &base, &json!({"name": "a", "password": "new"}).into());
+        assert_eq!(found.len(), 1);
+        assert!(!format!("{found:?}").contains("new"), "a secret shows: {found:?}");
+    }
+
+    #[test]
+    fn a_value_not_known_yet_is_a_difference() {
+        let schema = read(&json_schema::<Inputs>());
+        let wanted = Value::Map([("name".to_owned(), Value::Unknown)].into_iter().collect());
+        assert!(diff(&schema, &json!({"name": "a"}).into(), &wanted)[0].replaces);
+    }
+}

@@ -1,0 +1,720 @@
+//! Carries out a plan: every step starts when what it needs is done, within limits per region.
+//!
+//! One loop owns the graph, the counts and the set of what changed. A step runs as a task of its
+//! own: it evaluates the program's inputs with what is known by then, writes its intent, calls,
+//! writes the id before the first wait, and its result before it counts. A failed step holds back
+//! only those that depend on it. The first stop starts nothing new and ends the waits; whatever was
+//! begun is in the journal and is taken up by the next run.
+
+use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tokio::task::JoinSet;
+
+use crate::engine::clock::Clock;
+use crate::engine::converge::{Arrived, Journey};
+use crate::engine::crew::Crew;
+use crate::engine::decide::{Case, Decision, base, decide, ignore_changes};
+use crate::engine::diagnostic::Diagnostic;
+use crate::engine::error::{Error, Kind, Result};
+use crate::engine::event::{Ended, Event, Sink, Skipped};
+use crate::engine::graph;
+use crate::engine::journal::{Entry, Journal, apply};
+use crate::engine::ledger::Ledger;
+use crate::engine::names;
+use crate::engine::plan::{Op, Step, Summary};
+use crate::engine::planner::{Mode, Planned};
+use crate::engine::program::{Known, Options, Program, Timeouts};
+use crate::engine::provider::{At, KindAt, Live, Provider};
+use crate::engine::remove::Removal;
+use crate::engine::resource::{Limits, Seen, Want};
+use crate::engine::schema::TypeSchema;
+use crate::engine::settings::Settings;
+use crate::engine::state::{Begun, Key, Row, State};
+use crate::engine::stop::Stop;
+use crate::engine::task::Task;
+use crate::engine::urn::{Id, Urn};
+use crate::engine::value::{Map, Shown, Value};
+
+/// What a run needs beside its plan.
+#[derive(Clone)]
+pub struct Run {
+    pub program: Option<Arc<dyn Program>>,
+    pub cloud: Arc<dyn Provider>,
+    pub journal: Arc<dyn Journal>,
+    pub sink: Sink,
+    pub clock: Clock,
+    pub stop: Stop,
+    pub settings: Settings,
+    /// Config values that came from environment variables, for the state.
+    pub environment: std::collections::BTreeMap<String, String>,
+}
+
+/// How a run ended, and the state it left.
+#[derive(Debug)]
+pub struct Outcome {
+    pub ended: Ended,
+    pub state: State,
+    pub summary: Summary,
+    /// Skipped operations and values that an endpoint did not keep.
+    pub notes: Vec<String>,
+}
+
+/// Carries out a plan.
+///
+/// # Errors
+/// Only if the journal cannot be written before the first call. Everything else is an end.
+pub async fn execute(planned: Planned, run: Run) -> Result<Outcome> {
+    let started = run.clock.now();
+    let opened = Entry::Run {
+        account: planned.identity.account.clone(),
+        partition: planned.identity.partition.clone(),
+        environment: run.environment.clone(),
+    };
+    let mut state = planned.state;
+    apply(&mut state, opened.clone())?;
+    let worth_writing = !planned.prelude.is_empty();
+    let opening = std::iter::once(opened).chain(planned.prelude).collect();
+    let ledger = Ledger::new(Arc::clone(&run.journal), state, opening);
+    if worth_writing {
+        ledger.open().await?;
+    }
+    let crew =
+        Crew::new(Arc::clone(&run.cloud), ledger.clone(), run.sink.clone(), run.clock, run.stop.clone(), &run.settings);
+    let summary = planned.plan.summary();
+    let worker = Worker { crew, program: run.program.clone(), known: Arc::default() };
+    let mut schedule = Schedule::new(planned.plan.steps, planned.plan.edges, planned.tasks);
+    schedule.run(&worker, &run).await;
+    if planned.mode != Mode::Refresh {
+        write_outputs(&worker, &run, planned.mode).await?;
+    }
+    let mut state = ledger.state();
+    graph::sort(&mut state.rows);
+    let ended = schedule.ended(&run.stop, &state);
+    let notes = notes(&state);
+    let took = u64::try_from(run.clock.now().duration_since(started).as_millis()).unwrap_or_default();
+    run.sink.send(Event::RunEnded { ended: ended.clone(), summary, took, notes: notes.clone() });
+    Ok(Outcome { ended, state, summary, notes })
+}
+
+async fn write_outputs(worker: &Worker, run: &Run, mode: Mode) -> Result<()> {
+    let ledger = &worker.crew.ledger;
+    let outputs = match (mode, &run.program) {
+        (Mode::Up, Some(program)) => {
+            let known = worker.everything_known();
+            match program.outputs(&known, &*run.cloud).await {
+                Ok(outputs) => outputs.into_iter().filter(|(_, v)| !v.has_unknown()).collect(),
+                Err(problems) => {
+                    problems.iter().for_each(|p| run.sink.send(diagnostic(p)));
+                    return Ok(());
+                }
+            }
+        }
+        _ => Map::new(),
+    };
+    let state = ledger.state();
+    if mode == Mode::Destroy && !state.rows.is_empty() {
+        return Ok(());
+    }
+    run.sink.send(Event::Outputs { outputs: outputs.iter().map(|(k, v)| (k.clone(), Shown::of(v))).collect() });
+    if state.outputs != outputs {
+        ledger.record(vec![Entry::Outputs { outputs }]).await?;
+    }
+    Ok(())
+}
+
+fn diagnostic(problem: &Diagnostic) -> Event {
+    Event::Diagnostic {
+        severity: format!("{:?}", problem.severity).to_lowercase(),
+        message: problem.message.clone(),
+        urn: problem.urn.clone(),
+        at: problem.at.as_ref().map(ToString::to_string),
+        help: problem.help.clone(),
+    }
+}
+
+fn notes(state: &State) -> Vec<String> {
+    let mut notes = Vec::new();
+    for row in state.rows.values() {
+        let name = row.key.urn.name();
+        notes.extend(row.skipped.iter().map(|op| format!("skipped: {op} for `{name}` ({})", row.ty)));
+        notes.extend(row.not_kept.iter().map(|input| format!("not kept: `{input}` of `{name}` ({})", row.ty)));
+    }
+    notes.sort();
+    notes.dedup();
+    notes
+}
+
+/// How far the steps are.
+struct Schedule {
+    steps: Vec<Step>,
+    tasks: Vec<Option<Task>>,
+    after: Vec<Vec<usize>>,
+    open: Vec<usize>,
+    /// The longest way from the start of the step to the end of the run, in usual seconds.
+    weight: Vec<u64>,
+    done: Vec<bool>,
+    /// Resources whose outputs may differ from what the state said.
+    moved: HashSet<Urn>,
+    failed: Vec<usize>,
+    skipped: HashMap<usize, Skipped>,
+}
+
+/// What became of a step.
+enum Done {
+    /// Nothing that others can see has changed.
+    Unmoved,
+    Moved,
+    /// The endpoint lacks the operation.
+    Unsupported(String),
+}
+
+impl Schedule {
+    fn new(steps: Vec<Step>, edges: Vec<(usize, usize)>, tasks: Vec<Task>) -> Self {
+        let mut after = vec![Vec::new(); steps.len()];
+        let mut open = vec![0; steps.len()];
+        for (a, b) in edges {
+            after[a].push(b);
+            open[b] += 1;
+        }
+        let weight = weights(&steps, &after, &open);
+        Self {
+            done: vec![false; steps.len()],
+            tasks: tasks.into_iter().map(Some).collect(),
+            steps,
+            after,
+            open,
+            weight,
+            moved: HashSet::new(),
+            failed: Vec::new(),
+            skipped: HashMap::new(),
+        }
+    }
+
+    async fn run(&mut self, worker: &Worker, run: &Run) {
+        let mut ready: BinaryHeap<(u64, std::cmp::Reverse<usize>)> = BinaryHeap::new();
+        let enter = |heap: &mut BinaryHeap<_>, weight: &[u64], i: usize| heap.push((weight[i], std::cmp::Reverse(i)));
+        for i in (0..self.steps.len()).filter(|i| self.open[*i] == 0) {
+            enter(&mut ready, &self.weight, i);
+        }
+        let mut tasks: JoinSet<(usize, Result<Done>)> = JoinSet::new();
+        loop {
+            while let Some((_, std::cmp::Reverse(i))) = ready.pop() {
+                let stopped = run.stop.is_pressed() || run.settings.fail_fast && !self.failed.is_empty();
+                if stopped {
+                    self.skipped.entry(i).or_insert(Skipped::Cancelled);
+                    continue;
+                }
+                let Some(task) = self.tasks[i].take() else { continue };
+                let step = self.steps[i].clone();
+                let moved = self.has_moved_needs(&task);
+                if let (Task::Keep { row, .. }, false) = (&task, moved)
+                    && worker.is_as_written(row)
+                {
+                    self.finish(i, Ok(Done::Unmoved), run, &mut |s, n| enter(&mut ready, &s.weight, n));
+                    continue;
+                }
+                let worker = worker.clone();
+                tasks.spawn(async move { (i, worker.step(step, task, moved).await) });
+            }
+            let Some(ended) = tasks.join_next().await else { break };
+            match ended {
+                Ok((i, result)) => self.finish(i, result, run, &mut |s, n| enter(&mut ready, &s.weight, n)),
+                // A panic in a step is a bug of drctl; the others go on, and the row stays pending.
+                Err(panic) => run.sink.send(Event::Diagnostic {
+                    severity: "error".into(),
+                    message: format!("a step ended by a bug in drctl: {panic}"),
+                    urn: None,
+                    at: None,
+                    help: Some("run again: what was begun is taken up where it is".into()),
+                }),
+            }
+        }
+        self.report_skipped(run);
+    }
+
+    fn has_moved_needs(&self, task: &Task) -> bool {
+        match task {
+            Task::Keep { row, .. } => row.needs.iter().any(|urn| self.moved.contains(urn)),
+            _ => false,
+        }
+    }
+
+    fn finish(&mut self, i: usize, result: Result<Done>, run: &Run, start: &mut dyn FnMut(&Self, usize)) {
+        let (urn, place, op) = (&self.steps[i].key.urn, &self.steps[i].place, &self.steps[i].op);
+        match result {
+            Ok(Done::Unsupported(operation)) => {
+                let because = Skipped::Unsupported(operation);
+                run.sink.send(Event::StepSkipped { urn: urn.clone(), place: place.clone(), op: op.clone(), because });
+                self.done[i] = true;
+            }
+            Ok(done) => {
+                if matches!(done, Done::Moved) {
+                    self.moved.insert(urn.clone());
+                }
+                self.done[i] = true;
+            }
+            Err(error) => {
+                if error.kind == Kind::Cancelled {
+                    self.skipped.insert(i, Skipped::Cancelled);
+                } else {
+                    self.failed.push(i);
+                }
+                run.sink.send(Event::StepFailed { urn: urn.clone(), place: place.clone(), op: op.clone(), error });
+                return;
+            }
+        }
+        for n in self.after[i].clone() {
+            self.open[n] -= 1;
+            if self.open[n] == 0 {
+                start(self, n);
+            }
+        }
+    }
+
+    /// Everything that was not started, and because of whom.
+    fn report_skipped(&mut self, run: &Run) {
+        let mut blocked: Vec<(usize, usize)> =
+            self.failed.iter().flat_map(|i| self.after[*i].iter().map(|n| (*n, *i))).collect();
+        let cancelled: Vec<usize> = self.skipped.keys().copied().collect();
+        blocked.extend(cancelled.iter().flat_map(|i| self.after[*i].iter().map(|n| (*n, *i))));
+        let mut seen: HashSet<usize> = cancelled.into_iter().collect();
+        while let Some((i, cause)) = blocked.pop() {
+            if self.done[i] || self.failed.contains(&i) || !seen.insert(i) {
+                continue;
+            }
+            let because = match self.skipped.get(&cause) {
+                Some(Skipped::Cancelled) => Skipped::Cancelled,
+                _ => Skipped::Dependency(self.steps[cause].key.urn.clone()),
+            };
+            self.skipped.insert(i, because);
+            blocked.extend(self.after[i].iter().map(|n| (*n, cause)));
+        }
+        let mut skipped: Vec<_> = self.skipped.iter().collect();
+        skipped.sort_by_key(|(i, _)| **i);
+        for (i, because) in skipped.into_iter().filter(|(i, _)| self.steps[**i].op != Op::Same) {
+            let step = &self.steps[*i];
+            run.sink.send(Event::StepSkipped {
+                urn: step.key.urn.clone(),
+                place: step.place.clone(),
+                op: step.op.clone(),
+                because: because.clone(),
+            });
+        }
+    }
+
+    fn ended(&self, stop: &Stop, state: &State) -> Ended {
+        let urns = |steps: &mut dyn Iterator<Item = usize>| {
+            let mut urns: Vec<Urn> =
+                steps.filter(|i| self.steps[*i].op != Op::Same).map(|i| self.steps[i].key.urn.clone()).collect();
+            urns.sort();
+            urns.dedup();
+            urns
+        };
+        let left = urns(&mut self.skipped.keys().copied());
+        if stop.is_pressed() && (!left.is_empty() || !self.failed.is_empty()) {
+            return Ended::Cancelled { left };
+        }
+        if !self.failed.is_empty() || !left.is_empty() {
+            return Ended::Failed { failed: urns(&mut self.failed.iter().copied()), skipped: left };
+        }
+        match state.rows.values().filter_map(|row| row.delete_after).max() {
+            Some(until) => Ended::Pending { until },
+            None => Ended::Completed,
+        }
+    }
+}
+
+fn weights(steps: &[Step], after: &[Vec<usize>], open: &[usize]) -> Vec<u64> {
+    let mut open = open.to_vec();
+    let mut order: Vec<usize> = (0..steps.len()).filter(|i| open[*i] == 0).collect();
+    let mut next = 0;
+    while next < order.len() {
+        for n in &after[order[next]] {
+            open[*n] -= 1;
+            if open[*n] == 0 {
+                order.push(*n);
+            }
+        }
+        next += 1;
+    }
+    let mut weight = vec![0; steps.len()];
+    for i in order.into_iter().rev() {
+        let rest = after[i].iter().map(|n| weight[*n]).max().unwrap_or(0);
+        weight[i] = rest + u64::from(steps[i].typical) + 1;
+    }
+    weight
+}
+
+/// What every step works with. Cheap to clone.
+#[derive(Clone)]
+struct Worker {
+    crew: Crew,
+    program: Option<Arc<dyn Program>>,
+    known: Arc<RwLock<Known>>,
+}
+
+impl Worker {
+    /// Whether the state says already what a step without a call would write.
+    fn is_as_written(&self, row: &Row) -> bool {
+        let Some(old) = self.crew.ledger.row(&row.key) else { return true };
+        self.learn(&old);
+        old == *row
+    }
+
+    fn everything_known(&self) -> Known {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn learn(&self, row: &Row) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        known.insert(row.key.urn.clone(), row.handle());
+    }
+
+    async fn step(&self, step: Step, task: Task, needs_moved: bool) -> Result<Done> {
+        let _member = self.crew.join();
+        let quiet = matches!(task, Task::Keep { .. } | Task::Note);
+        let started = self.crew.clock.now();
+        if !quiet {
+            let (urn, place, op) = (step.key.urn.clone(), step.place.clone(), step.op.clone());
+            self.crew.sink.send(Event::StepStarted { urn, place, op });
+        }
+        let result = match task {
+            Task::Keep { row, options } => self.keep(&step, *row, &options, needs_moved).await,
+            Task::Make { row, attempt, set_aside } => self.make(&step, *row, attempt, set_aside).await,
+            Task::Change { row, options, live } => self.change(&step, *row, &options, live.map(|l| *l)).await,
+            Task::Act { key, patch } => self.act(&step, &key, &patch).await,
+            Task::Remove { key, applied } => self.remove(&step, &key, &applied).await,
+            Task::Drop { key } => self.crew.ledger.record(vec![Entry::Gone { key }]).await.map(|()| Done::Moved),
+            Task::Look { row } => self.look(&step, *row).await,
+            Task::Note => Ok(Done::Unmoved),
+        };
+        if let (Ok(Done::Moved | Done::Unmoved), false) = (&result, quiet) {
+            let took = self.crew.clock.now().duration_since(started).as_millis();
+            self.crew.sink.send(Event::StepDone {
+                urn: step.key.urn.clone(),
+                place: step.place.clone(),
+                op: step.op.clone(),
+                took: u64::try_from(took).unwrap_or_default(),
+            });
+        }
+        result
+    }
+
+    /// The inputs of a declaration, with what is known now.
+    async fn inputs(&self, row: &Row) -> Result<Value> {
+        let Some(program) = &self.program else { return Ok(row.inputs.clone()) };
+        let known: Known = {
+            let all = self.known.read().unwrap_or_else(PoisonError::into_inner);
+            let needed = row.needs.iter().filter_map(|urn| Some((urn.clone(), all.get(urn)?.clone())));
+            needed.collect()
+        };
+        let inputs = program.inputs(&row.key.urn, &known, &*self.crew.cloud).await;
+        inputs.map_err(|problems| {
+            for problem in &problems[1.min(problems.len())..] {
+                self.crew.sink.send(diagnostic(problem));
+            }
+            let first = problems.into_iter().next();
+            let Some(first) = first else { return Error::bug("an evaluation failed without saying why") };
+            let place = first.at.as_ref().map(|at| format!("{at}: ")).unwrap_or_default();
+            Error { hint: first.help, ..Error::invalid(format!("{place}{}", first.message)) }
+        })
+    }
+
+    fn schema(&self, ty: &str) -> Result<&TypeSchema> {
+        self.crew.cloud.catalog().find(ty).ok_or_else(|| Error::invalid(format!("no provider has the type `{ty}`")))
+    }
+
+    fn at(&self, row: &Row, attempt: String) -> At {
+        At {
+            urn: row.key.urn.clone(),
+            kind: KindAt { ty: row.ty.clone(), place: row.place.clone() },
+            attempt,
+            owner: names::owner(&self.crew.ledger.lineage(), &row.key),
+        }
+    }
+
+    /// Nothing was planned; but if something it refers to has moved, its inputs may have too.
+    async fn keep(&self, step: &Step, row: Row, options: &Options, needs_moved: bool) -> Result<Done> {
+        let Some(old) = self.crew.ledger.row(&row.key) else { return Ok(Done::Unmoved) };
+        if needs_moved && !old.is_skipped() {
+            let schema = self.schema(&row.ty)?;
+            let given = self.inputs(&row).await?;
+            let wanted = names::fill(schema, given.clone(), &self.crew.ledger.lineage(), &row.key, Some(&old));
+            let wanted = ignore_changes(options, &old, wanted);
+            if self.decide(schema, &old, None, &given, &wanted, options, step)? {
+                return self.bring(step, Row { inputs: wanted, ..row }, &old, None).await;
+            }
+        }
+        let kept = Row { seen: old.seen.clone(), outputs: old.outputs.clone(), ..row };
+        if kept != old {
+            self.crew.ledger.record(vec![Entry::Put { row: Box::new(kept.clone()) }]).await?;
+        }
+        self.learn(&kept);
+        Ok(Done::Unmoved)
+    }
+
+    async fn make(&self, step: &Step, row: Row, attempt: Option<String>, set_aside: Option<Key>) -> Result<Done> {
+        let schema = self.schema(&row.ty)?;
+        let given = match self.program {
+            Some(_) => self.inputs(&row).await?,
+            None => row.inputs.clone(),
+        };
+        let wanted = names::fill(schema, given, &self.crew.ledger.lineage(), &row.key, None);
+        if wanted.has_unknown() {
+            return self.without(&row, &wanted).await;
+        }
+        let json = wanted.to_json().map_err(|e| Error::bug(e.to_string()))?;
+        (schema.accepts)(&json).map_err(Error::invalid)?;
+        let attempt = attempt.unwrap_or_else(new_attempt);
+        let row = Row { inputs: wanted, created: Some(self.crew.clock.now()), ..row };
+        let mut entries = Vec::new();
+        if let Some(old) = set_aside.and_then(|key| self.crew.ledger.row(&key)) {
+            entries.push(Entry::Put { row: Box::new(Row { old: true, ..old }) });
+        }
+        entries.push(Entry::Begin { row: Box::new(row.clone()), op: Begun::Create, attempt: attempt.clone() });
+        self.crew.ledger.record(entries).await?;
+        let at = self.at(&row, attempt);
+        let journey = self.journey(&at, &row.key, schema, &row.timeouts, &row.inputs);
+        let made = match journey.create().await {
+            Ok(made) => made,
+            Err(error) if error.kind == Kind::Unsupported && self.crew.skip_unsupported => {
+                let failed = Entry::Failed { key: row.key.clone(), error: error.to_string(), settled: true };
+                self.crew.ledger.record(vec![failed]).await?;
+                let operation = error.operation.unwrap_or(error.message);
+                return self.skip(row, operation).await;
+            }
+            Err(error) => {
+                let settled = !error.ambiguous;
+                return Err(self.fail(&row.key, error, settled).await);
+            }
+        };
+        self.crew.ledger.record(vec![Entry::Made { key: row.key.clone(), id: made.id.clone() }]).await?;
+        self.crew.sink.send(Event::IdKnown { urn: row.key.urn.clone(), id: made.id.clone() });
+        match journey.converge(&made.id, made.seen, &row, true).await {
+            Ok(arrived) => self.arrive(step, row, made.id, arrived).await,
+            Err(error) => Err(self.fail(&row.key, error, false).await),
+        }
+    }
+
+    /// A resource whose inputs can never be known, because what they come from was skipped.
+    async fn without(&self, row: &Row, wanted: &Value) -> Result<Done> {
+        let absent = {
+            let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+            row.needs.iter().find(|urn| known.get(*urn).is_none_or(|h| h.id.has_unknown())).cloned()
+        };
+        match absent {
+            Some(urn) if self.crew.skip_unsupported => self.skip(row.clone(), format!("needs `{}`", urn.name())).await,
+            _ => Err(Error::bug(format!("an input is still unknown: {wanted:?}"))),
+        }
+    }
+
+    async fn skip(&self, row: Row, operation: String) -> Result<Done> {
+        let row = Row { id: None, skipped: vec![operation.clone()], ..row };
+        self.crew.ledger.record(vec![Entry::Put { row: Box::new(row) }]).await?;
+        Ok(Done::Unsupported(operation))
+    }
+
+    async fn change(&self, step: &Step, row: Row, options: &Options, live: Option<Live>) -> Result<Done> {
+        let schema = self.schema(&row.ty)?;
+        if step.op == Op::Import {
+            self.crew.ledger.record(vec![Entry::Put { row: Box::new(row.clone()) }]).await?;
+        }
+        let old = self.crew.ledger.row(&row.key).ok_or_else(|| Error::bug("the row to update is gone"))?;
+        let given = self.inputs(&row).await?;
+        let wanted = names::fill(schema, given.clone(), &self.crew.ledger.lineage(), &row.key, Some(&old));
+        let wanted = ignore_changes(options, &old, wanted);
+        if wanted.has_unknown() {
+            return self.without(&row, &wanted).await;
+        }
+        if !self.decide(schema, &old, live.as_ref(), &given, &wanted, options, step)? && old.pending.is_none() {
+            let kept =
+                Row { inputs: wanted, seen: old.seen.clone(), outputs: old.outputs.clone(), failure: None, ..row };
+            self.crew.ledger.record(vec![Entry::Put { row: Box::new(kept.clone()) }]).await?;
+            self.learn(&kept);
+            return Ok(Done::Moved);
+        }
+        self.bring(step, Row { inputs: wanted, ..row }, &old, live).await
+    }
+
+    /// Whether something is to be updated.
+    #[expect(clippy::too_many_arguments, reason = "the facts of one decision")]
+    fn decide(
+        &self,
+        schema: &TypeSchema,
+        old: &Row,
+        live: Option<&Live>,
+        given: &Value,
+        wanted: &Value,
+        options: &Options,
+        step: &Step,
+    ) -> Result<bool> {
+        // What interrupts or fails is taken up by the step itself and is no reason to replace.
+        let settled = Row { pending: None, failure: None, ..old.clone() };
+        let decision =
+            decide(&Case { schema, row: &settled, live, given, wanted, options, moved: false, asked: Vec::new() });
+        match decision {
+            Decision::Same => Ok(false),
+            Decision::Update { .. } => Ok(true),
+            Decision::Replace { changes, .. } => {
+                let paths = changes.iter().filter(|c| c.replaces).map(|c| format!("`{}`", c.path));
+                let paths = paths.collect::<Vec<_>>().join(", ");
+                let text = format!("the plan said {:?}, but {paths} turned out to need a replacement", step.op);
+                Err(Error::invalid(text.to_lowercase()).hint("run again: the next plan shows the replacement"))
+            }
+        }
+    }
+
+    async fn bring(&self, step: &Step, row: Row, old: &Row, live: Option<Live>) -> Result<Done> {
+        let schema = self.schema(&row.ty)?;
+        let id = old.id.clone().ok_or_else(|| Error::bug("a row without an id cannot be updated"))?;
+        let json = row.inputs.to_json().map_err(|e| Error::bug(e.to_string()))?;
+        (schema.accepts)(&json).map_err(Error::invalid)?;
+        let attempt = new_attempt();
+        let just_made = old.pending.as_ref().is_some_and(|p| p.op == Begun::Create);
+        if !just_made {
+            let begin = Entry::Begin { row: Box::new(row.clone()), op: Begun::Update, attempt: attempt.clone() };
+            self.crew.ledger.record(vec![begin]).await?;
+        }
+        let at = self.at(&row, attempt);
+        let journey = self.journey(&at, &row.key, schema, &row.timeouts, &row.inputs);
+        match journey.converge(&id, live.map(Seen::Ready), old, just_made).await {
+            Ok(arrived) => self.arrive(step, Row { id: Some(id.clone()), ..row }, id, arrived).await,
+            Err(error) => Err(self.fail(&row.key, error, false).await),
+        }
+    }
+
+    async fn arrive(&self, _: &Step, row: Row, id: Id, arrived: Arrived) -> Result<Done> {
+        let schema = self.schema(&row.ty)?;
+        let mut outputs = arrived.live.outputs.tainted_like(&row.outputs);
+        if let Value::Map(map) = &mut outputs {
+            for property in schema.outputs.properties.iter().filter(|p| p.secret) {
+                hide(map, &property.name);
+            }
+            for name in &row.additional_secret_outputs {
+                hide(map, name);
+            }
+        }
+        let row = Row {
+            id: Some(id),
+            seen: arrived.live.inputs.tainted_like(&row.inputs),
+            outputs,
+            not_kept: arrived.not_kept,
+            skipped: arrived.skipped,
+            failure: None,
+            pending: None,
+            tainted: false,
+            modified: Some(self.crew.clock.now()),
+            ..row
+        };
+        self.crew.ledger.record(vec![Entry::Done { row: Box::new(row.clone()) }]).await?;
+        self.learn(&row);
+        Ok(Done::Moved)
+    }
+
+    async fn act(&self, step: &Step, key: &Key, patch: &Value) -> Result<Done> {
+        let Some(old) = self.crew.ledger.row(key) else { return Ok(Done::Unmoved) };
+        let schema = self.schema(&old.ty)?;
+        let mut wanted = base(schema, &old, None);
+        if let (Value::Map(map), Some(patch)) = (&mut wanted, patch.as_map()) {
+            map.extend(patch.clone());
+        }
+        self.bring(step, Row { inputs: wanted, ..old.clone() }, &old, None).await
+    }
+
+    async fn remove(&self, step: &Step, key: &Key, applied: &Value) -> Result<Done> {
+        let Some(row) = self.crew.ledger.row(key) else { return Ok(Done::Moved) };
+        let Some(id) = row.id.clone() else {
+            let gone = Entry::Gone { key: key.clone() };
+            return self.crew.ledger.record(vec![gone]).await.map(|()| Done::Moved);
+        };
+        let schema = self.schema(&step.ty)?;
+        let attempt = new_attempt();
+        let begin = Entry::Begin { row: Box::new(row.clone()), op: Begun::Delete, attempt: attempt.clone() };
+        self.crew.ledger.record(vec![begin]).await?;
+        let at = self.at(&row, attempt);
+        let limits = limits(schema, &row.timeouts);
+        let removal = Removal { crew: &self.crew, at: &at, schema, limits, applied };
+        match removal.remove(&id).await {
+            Ok(()) => {
+                self.crew.ledger.record(vec![Entry::Gone { key: key.clone() }]).await?;
+                Ok(Done::Moved)
+            }
+            Err(error) => Err(self.fail(key, error, false).await),
+        }
+    }
+
+    /// Reads what the program does not manage; its id may have become known only now.
+    async fn look(&self, step: &Step, row: Row) -> Result<Done> {
+        let row = match row.id {
+            Some(_) => row,
+            None => {
+                let inputs = self.inputs(&row).await?;
+                let id = inputs.get("id").and_then(Value::as_str).map(|id| Id(id.to_owned()));
+                let id = id.ok_or_else(|| Error::invalid("the id to read is not known"))?;
+                let kind = KindAt { ty: row.ty.clone(), place: row.place.clone() };
+                let call = self.crew.cloud.read(&kind, std::slice::from_ref(&id), &Want::All);
+                match self.crew.call(&row.place, call).await?.pop() {
+                    Some(Seen::Ready(live)) => Row {
+                        id: Some(id),
+                        inputs: live.inputs.clone(),
+                        seen: live.inputs,
+                        outputs: live.outputs,
+                        ..row
+                    },
+                    _ => return Err(Error::new(Kind::NotFound, format!("`{id}` does not exist in {}", step.place))),
+                }
+            }
+        };
+        let row = Row { external: true, ..row };
+        if self.crew.ledger.row(&row.key).as_ref() != Some(&row) {
+            self.crew.ledger.record(vec![Entry::Put { row: Box::new(row.clone()) }]).await?;
+        }
+        self.learn(&row);
+        Ok(Done::Moved)
+    }
+
+    fn journey<'a>(
+        &'a self,
+        at: &'a At,
+        key: &'a Key,
+        schema: &'a TypeSchema,
+        timeouts: &Timeouts,
+        wanted: &'a Value,
+    ) -> Journey<'a> {
+        Journey { crew: &self.crew, at, key, schema, limits: limits(schema, timeouts), wanted }
+    }
+
+    /// Writes down that an operation failed; what could not be written is the worse news.
+    async fn fail(&self, key: &Key, error: Error, settled: bool) -> Error {
+        if error.kind == Kind::Cancelled {
+            return error;
+        }
+        let failed = Entry::Failed { key: key.clone(), error: error.to_string(), settled };
+        match self.crew.ledger.record(vec![failed]).await {
+            Ok(()) => error,
+            Err(worse) => worse,
+        }
+    }
+}
+
+fn hide(map: &mut Map, name: &str) {
+    if let Some(value) = map.get_mut(name) {
+        *value = std::mem::take(value).secret();
+    }
+}
+
+fn limits(schema: &TypeSchema, timeouts: &Timeouts) -> Limits {
+    let usual = schema.facts.limits;
+    Limits {
+        create: timeouts.create.unwrap_or(usual.create),
+        update: timeouts.update.unwrap_or(usual.update),
+        delete: timeouts.delete.unwrap_or(usual.delete),
+        ..usual
+    }
+}
+
+/// An id for an attempt: it sorts by time and is unique.
+fn new_attempt() -> String {
+    ulid::Ulid::generate().to_string()
+}

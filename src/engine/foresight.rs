@@ -1,0 +1,35 @@
+//! What can be said about a resource before the cloud has made it.
+
+use crate::engine::resource::Where;
+use crate::engine::schema::TypeSchema;
+use crate::engine::urn::{Id, Urn};
+use crate::engine::value::{Handle, Map, Value};
+
+/// What programs see of a resource that a plan will make: inputs, outputs that can be computed, and
+/// unknowns for the rest.
+pub fn of_new(schema: &TypeSchema, urn: &Urn, inputs: &Value, at: &Where) -> Handle {
+    let id = schema.predicted_id(inputs);
+    let mut properties = inputs.as_map().cloned().unwrap_or_default();
+    for property in schema.inputs.properties.iter().filter(|p| p.computed) {
+        if properties.get(&property.name).is_none_or(Value::is_null) {
+            properties.insert(property.name.clone(), Value::Unknown);
+        }
+    }
+    for property in &schema.outputs.properties {
+        properties.insert(property.name.clone(), Value::Unknown);
+    }
+    let known = (schema.foresee)(inputs, &Where { id: id.clone(), ..at.clone() });
+    for (name, value) in known {
+        properties.insert(name.to_owned(), value);
+    }
+    Handle { urn: urn.clone(), id: id_value(id), properties }
+}
+
+/// What programs see of a resource that is gone before its successor comes: nothing.
+pub fn of_gone(urn: &Urn) -> Handle {
+    Handle { urn: urn.clone(), id: Value::Unknown, properties: Map::new() }
+}
+
+fn id_value(id: Option<Id>) -> Value {
+    id.map_or(Value::Unknown, |id| Value::String(id.0))
+}

@@ -1,0 +1,114 @@
+//! Brings one resource to its end: delete, wait, delete again where the cloud wants several calls.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::engine::crew::Crew;
+use crate::engine::error::{Error, Kind, Result};
+use crate::engine::provider::{At, Live, Next};
+use crate::engine::resource::{Limits, Seen, Want};
+use crate::engine::schema::TypeSchema;
+use crate::engine::urn::Id;
+use crate::engine::value::Value;
+
+/// After that time a resource that still looks untouched is deleted once more.
+const UNTOUCHED: Duration = Duration::from_secs(60);
+
+/// One resource on its way out.
+pub struct Removal<'a> {
+    pub crew: &'a Crew,
+    pub at: &'a At,
+    pub schema: &'a TypeSchema,
+    pub limits: Limits,
+    /// The inputs applied last, which steer the deletion.
+    pub applied: &'a Value,
+}
+
+impl Removal<'_> {
+    /// Deletes it and waits until it is gone. One that is gone already is a success.
+    ///
+    /// # Errors
+    /// If the cloud refuses, or the deadline passes.
+    pub async fn remove(&self, id: &Id) -> Result<()> {
+        let clock = &self.crew.clock;
+        let (since, deadline) = (Instant::now(), clock.after(self.limits.delete));
+        let mut live = if self.schema.facts.look_before_delete {
+            match self.read(id, deadline).await? {
+                Seen::Gone => return Ok(()),
+                Seen::Ready(live) => Some(live),
+                Seen::Pending(_) | Seen::Failed(_) => None,
+            }
+        } else {
+            None
+        };
+        loop {
+            let word = match self.delete(id, live.as_ref(), deadline).await? {
+                Next::Gone => return Ok(()),
+                Next::Waits(word) => {
+                    self.crew.wait_for_others(self.at, &word, self.limits.poll, since, deadline).await?;
+                    match self.read(id, deadline).await? {
+                        Seen::Gone => return Ok(()),
+                        Seen::Ready(seen) => live = Some(seen),
+                        Seen::Pending(_) | Seen::Failed(_) => live = None,
+                    }
+                    continue;
+                }
+                Next::More(word) => Some(word),
+                Next::Started | Next::Saw(_) => None,
+            };
+            let call_again = clock.after(UNTOUCHED);
+            loop {
+                match self.read(id, deadline).await? {
+                    Seen::Gone => return Ok(()),
+                    Seen::Ready(seen) if word.is_some() || clock.passed(call_again) => {
+                        live = Some(seen);
+                        break;
+                    }
+                    Seen::Failed(_) if clock.passed(call_again) => {
+                        live = None;
+                        break;
+                    }
+                    Seen::Ready(_) => self.wait("deleting", since, deadline).await?,
+                    Seen::Pending(seen) => self.wait(word.as_deref().unwrap_or(&seen), since, deadline).await?,
+                    Seen::Failed(why) => self.wait(&why, since, deadline).await?,
+                }
+            }
+        }
+    }
+
+    async fn wait(&self, word: &str, since: Instant, deadline: Instant) -> Result<()> {
+        self.crew.wait(self.at, word, self.limits.poll, since, deadline).await
+    }
+
+    async fn delete(&self, id: &Id, live: Option<&Live>, deadline: Instant) -> Result<Next> {
+        let mut tries = 0;
+        loop {
+            let call = self.crew.cloud.delete(self.at, id, self.applied, live);
+            match self.crew.call(&self.at.kind.place, call).await {
+                Ok(next) => return Ok(next),
+                Err(error) if error.kind == Kind::NotFound => return Ok(Next::Gone),
+                Err(error) => self.crew.pause(self.at, error, &mut tries, deadline).await.map_err(still_used)?,
+            }
+        }
+    }
+
+    async fn read(&self, id: &Id, deadline: Instant) -> Result<Seen<Live>> {
+        let want = Want::Only(Default::default());
+        let mut tries = 0;
+        loop {
+            let call = self.crew.cloud.read(&self.at.kind, std::slice::from_ref(id), &want);
+            match self.crew.call(&self.at.kind.place, call).await {
+                Ok(mut seen) => return Ok(seen.pop().unwrap_or(Seen::Gone)),
+                Err(error) => self.crew.pause(self.at, error, &mut tries, deadline).await?,
+            }
+        }
+    }
+}
+
+fn still_used(error: Error) -> Error {
+    if error.kind == Kind::Busy && error.hint.is_none() {
+        return error.hint("something outside this stack still uses it: remove that, then run again");
+    }
+    error
+}

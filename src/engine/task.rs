@@ -1,0 +1,33 @@
+//! What the executor needs for a step beside what the plan shows: values in plain, rows, options.
+
+use crate::engine::program::Options;
+use crate::engine::provider::Live;
+use crate::engine::state::{Key, Row};
+use crate::engine::value::Value;
+
+/// The work behind one step.
+#[derive(Debug, Clone)]
+pub enum Task {
+    /// Nothing to call. The row is written if the program's options changed.
+    Keep { row: Box<Row>, options: Box<Options> },
+    /// Make it. `row` holds everything but inputs, id and outputs.
+    Make {
+        row: Box<Row>,
+        /// The attempt of an interrupted create without effect: its token is used again.
+        attempt: Option<String>,
+        /// The row of the old half, set aside before the new one is made.
+        set_aside: Option<Key>,
+    },
+    /// Bring it to the program's inputs.
+    Change { row: Box<Row>, options: Box<Options>, live: Option<Box<Live>> },
+    /// Set some inputs of it before something is deleted.
+    Act { key: Key, patch: Value },
+    /// Delete it. `applied` holds the inputs applied last, and what the override adds to them.
+    Remove { key: Key, applied: Value },
+    /// Drop the row without a call: the thing stays, or goes with another one.
+    Drop { key: Key },
+    /// Read what the program does not manage.
+    Look { row: Box<Row> },
+    /// Write the row as it was read.
+    Note,
+}

@@ -1,0 +1,172 @@
+//! What can go wrong with stored state, and what to do about it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::engine::error::{Error, Kind};
+use crate::engine::urn::Urn;
+use crate::state::lock::Owner;
+
+pub(super) type Result<T, E = StateError> = std::result::Result<T, E>;
+
+/// A state that cannot be read, written, opened or locked.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// The file system refused.
+    #[error("cannot {doing} `{}`: {source}", path.display())]
+    Io { doing: &'static str, path: PathBuf, source: io::Error },
+
+    /// A later version of drctl wrote the file.
+    #[error("`{}` has format {found}, and this drctl reads formats up to {reads}", path.display())]
+    Newer { path: PathBuf, found: u32, reads: u32 },
+
+    /// The file is not what drctl writes.
+    #[error("`{}` is damaged{}: {why}", path.display(), .line.map(|n| format!(" in line {n}")).unwrap_or_default())]
+    Damaged { path: PathBuf, line: Option<usize>, why: String },
+
+    /// The journal holds something that cannot have happened.
+    #[error("`{}` cannot be replayed: {source}", path.display())]
+    Replay { path: PathBuf, source: Box<Error> },
+
+    /// Another run works on the stack.
+    #[error("the stack is locked{}", .owner.as_ref().map(|o| format!(" by {o}")).unwrap_or_default())]
+    Locked { owner: Option<Box<Owner>> },
+
+    /// No wrapping of the data key opens with the passphrase that was given.
+    #[error("the passphrase does not open the secrets of this project")]
+    WrongPassphrase,
+
+    /// `DRCTL_PASSPHRASE` or the file that `DRCTL_PASSPHRASE_FILE` names holds nothing.
+    #[error("the passphrase in `{0}` is empty")]
+    EmptyPassphrase(&'static str),
+
+    /// The data key is wrapped by a passphrase only, and none was given.
+    #[error("the secrets of this project are sealed with a passphrase, and none was given")]
+    NoPassphrase,
+
+    /// The data key was wrapped by a key file that is not there or is another one.
+    #[error("the key file `{}` that the secrets of this project are sealed with is {}", path.display(), if *.exists { "another one" } else { "not there" })]
+    NoKeyFile { path: PathBuf, exists: bool },
+
+    /// A sealed value was changed, moved, or sealed with another key.
+    #[error(
+        "the sealed value at `{path}` of `{owner}` does not open: it was changed, moved, or sealed with another key"
+    )]
+    Sealed { owner: String, path: String },
+
+    /// A value that is not known yet was about to be stored.
+    #[error("`{path}` of `{owner}` is not known yet and cannot be stored")]
+    Unknown { owner: String, path: String },
+
+    /// The operating system has no random numbers to give.
+    #[error("the operating system gives no random bytes")]
+    NoRandom,
+
+    /// The program ends while it waits for a file.
+    #[error("drctl ends before the state is read or written")]
+    Stopped,
+
+    /// Argon2 could not be run.
+    #[error("no key can be derived from the passphrase: {0}")]
+    Derive(String),
+
+    /// A state of another lineage is in the way.
+    #[error("the state to import has lineage `{found}`, and the stack has `{here}`")]
+    Lineage { here: String, found: String },
+
+    /// The state to import is that of another stack or target.
+    #[error("the state to import is that of {found}, and this is {here}")]
+    OtherStack { here: String, found: String },
+
+    /// The state to import is older than the one it would replace.
+    #[error("the state to import has serial {found}, and the stack has {here}")]
+    Older { here: u64, found: u64 },
+
+    /// The state to import breaks rules that every state keeps.
+    #[error("the state to import is not sound: {0}")]
+    Unsound(String),
+
+    /// A stack of the new name is there already.
+    #[error("a stack `{0}` exists already")]
+    Exists(String),
+
+    /// An operation has begun and not ended, so the stack cannot change its name now.
+    #[error("an operation on `{0}` has begun and not ended")]
+    Unfinished(Urn),
+
+    /// The snapshot could not be written at the end of a run; the journal holds what happened.
+    #[error("the state could not be compacted, but nothing is lost: `{}` holds all of it: {source}", journal.display())]
+    NotCompacted { journal: PathBuf, source: Box<Self> },
+
+    /// Neither the snapshot nor the journal could be written.
+    #[error("the last entries could not be written to `{}`: {source}", journal.display())]
+    NotWritten { journal: PathBuf, source: Box<Self> },
+}
+
+impl StateError {
+    pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { doing, path: path.to_owned(), source }
+    }
+
+    pub(super) fn damaged(path: &Path, line: Option<usize>, why: impl Into<String>) -> Self {
+        Self::Damaged { path: path.to_owned(), line, why: why.into() }
+    }
+
+    /// Of a text that begins in the given line of a file, from 1.
+    pub(super) fn json(path: &Path, first: usize, error: &serde_json::Error) -> Self {
+        let text = error.to_string();
+        let place = format!(" at line {} column {}", error.line(), error.column());
+        let why = text.strip_suffix(&place).unwrap_or(&text);
+        Self::damaged(path, Some(first + error.line().saturating_sub(1)), why)
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+                "free some space on that disk and run the command again".to_owned()
+            }
+            Self::Io { .. } => "make the path readable and writable for you and run the command again".to_owned(),
+            Self::Newer { .. } => "update drctl".to_owned(),
+            Self::Sealed { .. } => "bring `keys.json` and `key` in `.drctl` back if they were lost or exchanged, else an \
+                 earlier state from `backups` with `drctl stack import`"
+                .to_owned(),
+            Self::Damaged { .. } | Self::Replay { .. } => {
+                "bring back an earlier state from the directory `backups` beside it with `drctl stack import`, then run \
+                 `drctl refresh`"
+                    .to_owned()
+            }
+            Self::Locked { .. } => "wait with `--lock-timeout 10m`, or end that process: its lock ends with it".to_owned(),
+            Self::WrongPassphrase => "check `DRCTL_PASSPHRASE` or `DRCTL_PASSPHRASE_FILE`".to_owned(),
+            Self::EmptyPassphrase(name) => format!("give `{name}` a passphrase, or unset it to use a key file"),
+            Self::NoPassphrase => "set `DRCTL_PASSPHRASE` or `DRCTL_PASSPHRASE_FILE`".to_owned(),
+            Self::NoKeyFile { .. } => "bring the key file back from where the project was first deployed".to_owned(),
+            Self::Unknown { .. } => "this is a bug of drctl: report it with the command that you ran".to_owned(),
+            Self::Stopped => "run the command again".to_owned(),
+            Self::Derive(_) => "free some memory: it takes 19 MiB".to_owned(),
+            Self::NoRandom => "run the command again once the system has started up".to_owned(),
+            Self::Lineage { .. } | Self::OtherStack { .. } | Self::Older { .. } | Self::Unsound(_) => {
+                "`--force` imports it all the same; the present state goes to `backups`".to_owned()
+            }
+            Self::Exists(_) => "choose another name, or remove that stack first".to_owned(),
+            Self::Unfinished(_) => "run `drctl up`, which settles it, and try again".to_owned(),
+            Self::NotCompacted { source, .. } => format!("{}; the next run compacts it", source.hint()),
+            Self::NotWritten { .. } => {
+                "free some space and run `drctl refresh`: it finds what the last calls made".to_owned()
+            }
+        }
+    }
+}
+
+impl From<StateError> for Error {
+    fn from(error: StateError) -> Self {
+        let kind = match &error {
+            StateError::Locked { .. } => Kind::Busy,
+            StateError::Unknown { .. } => Kind::Bug,
+            StateError::WrongPassphrase | StateError::NoPassphrase | StateError::NoKeyFile { .. } => Kind::Denied,
+            StateError::Exists(_) => Kind::Exists,
+            _ => Kind::Invalid,
+        };
+        Self::new(kind, error.to_string()).hint(error.hint())
+    }
+}

@@ -1,0 +1,260 @@
+//! A state as one text that can be carried elsewhere, secrets sealed, with the wrapped keys that open
+//! them for whoever has the passphrase or the key file.
+
+use std::fs;
+use std::path::Path;
+
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
+
+use crate::engine::state::State;
+use crate::state::error::{Result, StateError};
+use crate::state::keys::{Keys, Ring, Source};
+use crate::state::lint::lint;
+use crate::state::local::{Local, Lock, blocking};
+use crate::state::v1::{Snapshot, VERSION, gate, pretty};
+use crate::state::{backup, files, journal};
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Export {
+    version: u32,
+    keys: Ring,
+    state: Snapshot,
+}
+
+/// The state as JSON, secrets sealed.
+///
+/// # Errors
+/// If a value is not known yet: that is a bug.
+pub fn export(state: &State, keys: &Keys) -> Result<Vec<u8>> {
+    let snapshot = Snapshot::of(state, 0, &keys.seal(&state.lineage))?;
+    Ok(pretty(&Export { version: VERSION, keys: keys.ring().clone(), state: snapshot }))
+}
+
+/// The state in a text of [`export`], or in a `state.json` or a backup of it. `name` is what messages
+/// call the text; `keys` are those of the project, whose `.drctl` is `root`; `source` opens the keys
+/// that came with the text, if they are others.
+///
+/// # Errors
+/// If the text is no state, of a later format, or its secrets do not open.
+pub async fn read_export(name: &Path, text: Vec<u8>, root: &Path, keys: &Keys, source: Source) -> Result<State> {
+    let (name, root, keys) = (name.to_owned(), root.to_owned(), keys.clone());
+    blocking(move || {
+        gate(&name, &text, VERSION)?;
+        let Some(Export { keys: ring, state, .. }) = parse(&name, &text)? else {
+            return open(&name, Snapshot::parse(&name, &text)?, &keys);
+        };
+        match keys.with_foreign(&root, ring, &source) {
+            Ok(all) => open(&name, state, &all),
+            // Keys that were only wrapped anew since the export are ours already. If they are not,
+            // the useful word is why the foreign ones do not open.
+            Err(refused) => open(&name, state, &keys).map_err(|e| match e {
+                StateError::Sealed { .. } => refused,
+                other => other,
+            }),
+        }
+    })
+    .await
+}
+
+fn parse(name: &Path, text: &[u8]) -> Result<Option<Export>> {
+    #[derive(Deserialize)]
+    struct Form {
+        state: Option<IgnoredAny>,
+    }
+    let damaged = |e: serde_json::Error| StateError::json(name, 1, &e);
+    let form: Form = serde_json::from_slice(text).map_err(damaged)?;
+    form.state.map(|_| serde_json::from_slice(text).map_err(damaged)).transpose()
+}
+
+fn open(name: &Path, snapshot: Snapshot, keys: &Keys) -> Result<State> {
+    let lineage = snapshot.lineage.clone();
+    snapshot.into_state(name, &keys.seal(&lineage))
+}
+
+/// Whether a state may take the place of the present one without force: of the same stack, target
+/// and lineage, not older, and sound.
+///
+/// # Errors
+/// The first of these that does not hold.
+pub fn check_import(here: &Local, present: Option<&State>, import: &State) -> Result<()> {
+    if (import.stack.as_str(), import.target.as_str()) != (here.stack(), here.target()) {
+        let name = |stack: &str, target: &str| format!("{stack} on {target}");
+        return Err(StateError::OtherStack {
+            here: name(here.stack(), here.target()),
+            found: name(&import.stack, &import.target),
+        });
+    }
+    if let Some(present) = present {
+        if present.lineage != import.lineage {
+            return Err(StateError::Lineage { here: present.lineage.clone(), found: import.lineage.clone() });
+        }
+        if present.serial > import.serial {
+            return Err(StateError::Older { here: present.serial, found: import.serial });
+        }
+    }
+    match lint(import).first() {
+        Some(finding) => Err(StateError::Unsound(finding.to_string())),
+        None => Ok(()),
+    }
+}
+
+impl Lock {
+    /// Puts a state in the place of the present one, even of a damaged one. The present snapshot and
+    /// journal go to the backups.
+    ///
+    /// # Errors
+    /// If a file cannot be written; then the present state stays.
+    pub async fn import(&self, keys: &Keys, state: &State) -> Result<()> {
+        let (local, lineage) = (self.local.clone(), state.lineage.clone());
+        let (snapshot_path, journal_path) = (local.snapshot_path(), local.journal_path());
+        let present = read_through(&snapshot_path, &journal_path).await?;
+        // Should the program end before the journal is set aside, its entries count as known.
+        let snapshot = pretty(&Snapshot::of(state, present.through, &keys.seal(&lineage))?);
+        blocking(move || {
+            if present.exists {
+                backup::keep(&snapshot_path, present.serial, present.through)?;
+            }
+            files::replace(&snapshot_path, &snapshot)?;
+            if present.journal > 0 {
+                let aside = local.dir().join("backups").join(format!("{}.jsonl", ulid::Ulid::generate()));
+                files::make_dir(&local.dir().join("backups"))?;
+                fs::rename(&journal_path, &aside).map_err(StateError::io("move", &journal_path))?;
+            }
+            Ok(())
+        })
+        .await
+    }
+}
+
+/// What is there before an import, as far as it can be made out.
+struct Present {
+    exists: bool,
+    serial: u64,
+    through: u64,
+    journal: usize,
+}
+
+async fn read_through(snapshot: &Path, journal: &Path) -> Result<Present> {
+    let (snapshot_path, journal_path) = (snapshot.to_owned(), journal.to_owned());
+    blocking(move || {
+        let bytes = files::read(&snapshot_path)?;
+        let snapshot = bytes.as_deref().and_then(|b| Snapshot::parse(&snapshot_path, b).ok());
+        let (serial, through) = snapshot.map_or((0, 0), |s| (s.serial, s.through));
+        let lines = files::read(&journal_path)?.unwrap_or_default();
+        let last = journal::parse(&journal_path, &lines).ok().and_then(|found| found.lines.last().map(|(_, l)| l.n));
+        Ok(Present {
+            exists: bytes.is_some(),
+            serial,
+            through: through.max(last.unwrap_or_default()),
+            journal: lines.len(),
+        })
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::time::Duration;
+
+    use zeroize::Zeroizing;
+
+    use super::*;
+    use crate::engine::state::{Key, Row};
+    use crate::engine::urn::{Id, Place, Urn};
+    use crate::engine::value::Value;
+    use crate::state::lock::Owner;
+
+    fn state() -> State {
+        let key = Key { urn: Urn::new("prod", "dr", "t:i:T", "a"), generation: 0 };
+        let mut state = State::new("lineage", "prod", "dr", "twin");
+        state.serial = 3;
+        let row = Row {
+            id: Some(Id("x".into())),
+            inputs: Value::from("hunter2").secret(),
+            ..Row::new(key.clone(), "t:i:T", Place::global())
+        };
+        state.rows.insert(key, row);
+        state
+    }
+
+    fn passphrase(text: &str) -> Source {
+        Source::Passphrase(Zeroizing::new(text.to_owned()))
+    }
+
+    async fn project(source: Source) -> (tempfile::TempDir, Keys) {
+        let dir = tempfile::tempdir().unwrap();
+        let keys = Keys::open(dir.path(), source).await.unwrap().0;
+        (dir, keys)
+    }
+
+    async fn read(text: &[u8], dir: &Path, keys: &Keys, source: Source) -> Result<State> {
+        read_export(&PathBuf::from("export.json"), text.to_vec(), dir, keys, source).await
+    }
+
+    #[tokio::test]
+    async fn an_export_is_sealed_and_opens_elsewhere_with_its_passphrase() {
+        let (_there, theirs) = project(passphrase("theirs")).await;
+        let text = export(&state(), &theirs).unwrap();
+        assert!(!String::from_utf8_lossy(&text).contains("hunter2"));
+        let (here, ours) = project(Source::KeyFile).await;
+        assert_eq!(read(&text, here.path(), &ours, passphrase("theirs")).await.unwrap(), state());
+        let error = read(&text, here.path(), &ours, passphrase("wrong")).await.unwrap_err();
+        assert!(matches!(error, StateError::WrongPassphrase));
+    }
+
+    #[tokio::test]
+    async fn an_export_opens_at_home_after_the_keys_were_wrapped_anew() {
+        let (dir, keys) = project(passphrase("before")).await;
+        let text = export(&state(), &keys).unwrap();
+        let (keys, _) = keys.rewrap(dir.path(), passphrase("after")).await.unwrap();
+        assert_eq!(read(&text, dir.path(), &keys, passphrase("after")).await.unwrap(), state());
+    }
+
+    #[tokio::test]
+    async fn a_text_that_is_no_state_or_a_later_one_is_refused() {
+        let (dir, keys) = project(Source::KeyFile).await;
+        for text in ["", "{}", "[]", r#"{"version": 1}"#, r#"{"version": 1, "state": {}}"#] {
+            let error = read(text.as_bytes(), dir.path(), &keys, Source::KeyFile).await.unwrap_err();
+            assert!(matches!(error, StateError::Damaged { .. }), "{text}: {error}");
+        }
+        let error = read(br#"{"version": 2}"#, dir.path(), &keys, Source::KeyFile).await.unwrap_err();
+        assert!(matches!(error, StateError::Newer { found: 2, .. }));
+    }
+
+    #[test]
+    fn only_a_sound_state_of_the_same_stack_and_lineage_and_not_older_is_imported_without_force() {
+        let here = Local::at(PathBuf::new(), "twin", "prod");
+        let check = |import: &State| check_import(&here, Some(&state()), import);
+        check(&state()).unwrap();
+        let mut other = state();
+        other.lineage = "m".into();
+        assert!(matches!(check(&other), Err(StateError::Lineage { .. })));
+        check_import(&here, None, &other).unwrap();
+        assert!(matches!(check(&State { serial: 2, ..state() }), Err(StateError::Older { here: 3, found: 2 })));
+        assert!(matches!(check(&State { target: "aws".into(), ..state() }), Err(StateError::OtherStack { .. })));
+        let mut unsound = state();
+        unsound.rows[0].id = None;
+        let error = check(&unsound).unwrap_err();
+        insta::assert_snapshot!(error, @"the state to import is not sound: `urn:pulumi:prod::dr::t:i:T::a`: it has no id, and no create is under way");
+    }
+
+    #[tokio::test]
+    async fn an_import_takes_the_place_of_even_a_damaged_state_and_keeps_it() {
+        let (dir, keys) = project(Source::KeyFile).await;
+        let local = Local::at(dir.path().to_owned(), "twin", "prod");
+        let lock = local.lock(Owner::here("run", "stack import"), Duration::ZERO).await.unwrap();
+        lock.import(&keys, &state()).await.unwrap();
+        assert_eq!(local.load(&keys).await.unwrap().unwrap(), state());
+        fs::write(local.snapshot_path(), "{ damaged").unwrap();
+        fs::write(local.journal_path(), "damaged\n").unwrap();
+        assert!(local.load(&keys).await.is_err());
+        lock.import(&keys, &state()).await.unwrap();
+        assert_eq!(local.load(&keys).await.unwrap().unwrap(), state());
+        assert_eq!(fs::read_to_string(&local.backups().unwrap()[0]).unwrap(), "{ damaged");
+        let backup = fs::read(local.snapshot_path()).unwrap();
+        assert_eq!(read(&backup, dir.path(), &keys, Source::KeyFile).await.unwrap(), state());
+    }
+}

@@ -1,0 +1,134 @@
+//! Files and directories that only their owner may read, written so that a crash leaves the old or
+//! the new content and nothing between.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+use crate::state::error::{Result, StateError};
+
+/// Makes a directory and its parents, mode 0700 each, to outlast a power failure.
+pub(super) fn make_dir(path: &Path) -> Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    make_dir(dir_of(path))?;
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    match builder.create(path) {
+        Err(e) if e.kind() != io::ErrorKind::AlreadyExists => Err(StateError::io("make the directory", path)(e)),
+        _ => sync_dir_of(path),
+    }
+}
+
+/// Opens a file for reading and writing, and makes it with mode 0600 if it is not there.
+pub(super) fn open(path: &Path) -> Result<File> {
+    let is_new = !path.exists();
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path).map_err(StateError::io("open", path))?;
+    if is_new {
+        sync_dir_of(path)?;
+    }
+    Ok(file)
+}
+
+/// The bytes of a file; `None` if there is none.
+pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    match File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)) {
+        Ok(_) => Ok(Some(bytes)),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(StateError::io("read", path)(e)),
+    }
+}
+
+/// Puts a file in the place of another, or where there is none.
+pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    let temp = temp_beside(path, bytes)?;
+    temp.persist(path).map_err(|e| StateError::io("write", path)(e.error))?;
+    sync_dir_of(path)
+}
+
+/// Makes a file unless there is one; says whether it did.
+pub(super) fn make_new(path: &Path, bytes: &[u8]) -> Result<bool> {
+    let temp = temp_beside(path, bytes)?;
+    match temp.persist_noclobber(path) {
+        Ok(_) => sync_dir_of(path).map(|()| true),
+        Err(e) if e.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(e) => Err(StateError::io("write", path)(e.error)),
+    }
+}
+
+/// The prefix of files that a crash may leave behind and that mean nothing then.
+const TEMP: &str = ".writing-";
+
+fn temp_beside(path: &Path, bytes: &[u8]) -> Result<tempfile::NamedTempFile> {
+    let failed = || StateError::io("write", path);
+    let mut temp = tempfile::Builder::new().prefix(TEMP).tempfile_in(dir_of(path)).map_err(failed())?;
+    temp.write_all(bytes).map_err(failed())?;
+    temp.as_file().sync_data().map_err(failed())?;
+    Ok(temp)
+}
+
+/// Removes what a crash in the middle of a write left in a directory.
+pub(super) fn sweep(dir: &Path) {
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(TEMP) {
+            // What cannot be removed does no harm.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// Makes a name in a directory outlast a power failure.
+#[cfg(unix)]
+fn sync_dir_of(path: &Path) -> Result<()> {
+    let dir = dir_of(path);
+    File::open(dir).and_then(|d| d.sync_all()).map_err(StateError::io("sync the directory", dir))
+}
+
+/// Elsewhere a directory cannot be opened, and names are durable with the file.
+#[cfg(not(unix))]
+fn sync_dir_of(_: &Path) -> Result<()> {
+    Ok(())
+}
+
+fn dir_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(dir) if !dir.as_os_str().is_empty() => dir,
+        _ => Path::new("."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn only_the_owner_may_read_what_is_written() {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let root = tempfile::tempdir().unwrap();
+        let dir = root.path().join("a/b");
+        make_dir(&dir).unwrap();
+        replace(&dir.join("replaced"), b"1").unwrap();
+        make_new(&dir.join("new"), b"1").unwrap();
+        open(&dir.join("opened")).unwrap();
+        assert_eq!([mode(&root.path().join("a")), mode(&dir)], [0o700; 2]);
+        assert_eq!(["replaced", "new", "opened"].map(|f| mode(&dir.join(f))), [0o600; 3]);
+    }
+
+    #[test]
+    fn a_file_that_is_there_is_never_made_anew() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("key");
+        assert!(make_new(&path, b"first").unwrap());
+        assert!(!make_new(&path, b"second").unwrap());
+        assert_eq!(read(&path).unwrap().unwrap(), b"first");
+    }
+}

@@ -1,0 +1,148 @@
+//! Another name for a stack. Its name is part of every URN, and URNs seal secrets, so all rows are
+//! written anew.
+
+use std::fs;
+use std::time::Duration;
+
+use crate::engine::state::{Key, Row, State};
+use crate::engine::urn::Urn;
+use crate::state::error::{Result, StateError};
+use crate::state::files;
+use crate::state::keys::Keys;
+use crate::state::local::{Local, Lock, blocking};
+use crate::state::v1::{Snapshot, pretty};
+
+impl Lock {
+    /// Gives the stack another name, and gives back its new place. Physical resources keep the names
+    /// and tags they have.
+    ///
+    /// Should the program end halfway, both names are there, and renaming again goes on.
+    ///
+    /// # Errors
+    /// If the name is taken, an operation has begun and not ended, or a file cannot be written.
+    pub async fn rename(self, keys: &Keys, stack: &str) -> Result<Local> {
+        let new = self.local.beside(stack);
+        if new == self.local {
+            return Ok(new);
+        }
+        let new_lock = new.lock(self.owner.clone(), Duration::ZERO).await?;
+        let (keys, old, place) = (keys.clone(), self.local.clone(), new.clone());
+        blocking(move || {
+            let Some(loaded) = old.read(&keys)? else { return Ok(()) };
+            if let Some(row) = loaded.state.rows.values().find(|row| row.pending.is_some()) {
+                return Err(StateError::Unfinished(row.key.urn.clone()));
+            }
+            let state = renamed(loaded.state, place.stack());
+            if place.exists() && place.read(&keys)?.is_some_and(|there| there.state != state) {
+                return Err(StateError::Exists(place.stack().to_owned()));
+            }
+            let snapshot = pretty(&Snapshot::of(&state, loaded.n, &keys.seal(&state.lineage))?);
+            files::replace(&place.snapshot_path(), &snapshot)?;
+            for part in ["runs", "backups"] {
+                let (from, to) = (old.dir().join(part), place.dir().join(part));
+                if from.exists() && !to.exists() {
+                    fs::rename(&from, &to).map_err(StateError::io("move", &from))?;
+                }
+            }
+            Ok(())
+        })
+        .await?;
+        drop(new_lock);
+        self.remove().await?;
+        Ok(new)
+    }
+}
+
+fn renamed(mut state: State, stack: &str) -> State {
+    let old = std::mem::replace(&mut state.stack, stack.to_owned());
+    let prefix = format!("urn:pulumi:{old}::");
+    let rename = |urn: Urn| {
+        let rest = urn.as_str().strip_prefix(&prefix);
+        rest.and_then(|rest| Urn::parse(&format!("urn:pulumi:{stack}::{rest}"))).unwrap_or(urn)
+    };
+    let all = |urns: Vec<Urn>| urns.into_iter().map(rename).collect();
+    let row = |row: Row| Row {
+        key: Key { urn: rename(row.key.urn), generation: row.key.generation },
+        parent: row.parent.map(rename),
+        needs: all(row.needs),
+        refers: row.refers.into_iter().map(|(input, urns)| (input, all(urns))).collect(),
+        deleted_with: row.deleted_with.map(rename),
+        replace_with: all(row.replace_with),
+        ..row
+    };
+    state.rows = state.rows.into_values().map(row).map(|row| (row.key.clone(), row)).collect();
+    state
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::journal::{Entry, Journal};
+    use crate::engine::state::Begun;
+    use crate::engine::urn::{Id, Place};
+    use crate::engine::value::Value;
+    use crate::state::keys::Source;
+    use crate::state::lint::lint;
+    use crate::state::lock::Owner;
+    use crate::state::replay;
+
+    fn row(name: &str, needs: &[&str]) -> Row {
+        let urn = |name: &str| Urn::new("old", "dr", "t:i:T", name);
+        let key = Key { urn: urn(name), generation: 0 };
+        let needs: Vec<Urn> = needs.iter().map(|n| urn(n)).collect();
+        Row {
+            id: Some(Id("x".into())),
+            inputs: Value::from("hunter2").secret(),
+            refers: [("in".to_owned(), needs.clone())].into(),
+            needs,
+            ..Row::new(key, "t:i:T", Place::global())
+        }
+    }
+
+    async fn deployed(dir: &std::path::Path, keys: &Keys, entries: Vec<Entry>) -> State {
+        let local = Local::at(dir.to_owned(), "twin", "old");
+        let lock = local.lock(Owner::here("run", "up"), Duration::ZERO).await.unwrap();
+        let (state, session) = lock.session(keys.clone(), State::new("l", "old", "dr", "twin")).await.unwrap();
+        session.append(entries.clone()).await.unwrap();
+        replay(state, entries).unwrap()
+    }
+
+    async fn rename(dir: &std::path::Path, keys: &Keys) -> Result<Local> {
+        let local = Local::at(dir.to_owned(), "twin", "old");
+        let lock = local.lock(Owner::here("run", "stack rename"), Duration::ZERO).await.unwrap();
+        lock.rename(keys, "new").await
+    }
+
+    #[tokio::test]
+    async fn a_renamed_stack_has_all_its_rows_and_secrets_under_the_new_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let keys = Keys::open(dir.path(), Source::KeyFile).await.unwrap().0;
+        let rows = [row("a", &[]), row("b", &["a"])].map(|row| Entry::Put { row: Box::new(row) });
+        deployed(dir.path(), &keys, rows.into()).await;
+        let new = rename(dir.path(), &keys).await.unwrap();
+        let state = new.load(&keys).await.unwrap().unwrap();
+        assert_eq!((state.stack.as_str(), lint(&state)), ("new", vec![]));
+        assert_eq!(state.rows[1].key.urn, Urn::new("new", "dr", "t:i:T", "b"));
+        assert_eq!(state.rows[1].refers["in"], [Urn::new("new", "dr", "t:i:T", "a")]);
+        assert_eq!(state.rows[1].inputs, Value::from("hunter2").secret());
+        assert!(!Local::at(dir.path().to_owned(), "twin", "old").exists());
+    }
+
+    #[tokio::test]
+    async fn a_name_that_is_taken_or_an_operation_under_way_stops_a_rename() {
+        let dir = tempfile::tempdir().unwrap();
+        let keys = Keys::open(dir.path(), Source::KeyFile).await.unwrap().0;
+        let put = Entry::Put { row: Box::new(row("a", &[])) };
+        let begin = Entry::Begin { row: Box::new(row("a", &[])), op: Begun::Update, attempt: "1".into() };
+        let before = deployed(dir.path(), &keys, vec![put, begin]).await;
+        assert!(matches!(rename(dir.path(), &keys).await, Err(StateError::Unfinished(_))));
+        deployed(dir.path(), &keys, vec![Entry::Done { row: Box::new(row("a", &[])) }]).await;
+        let taken = Local::at(dir.path().to_owned(), "twin", "new");
+        let lock = taken.lock(Owner::here("run", "up"), Duration::ZERO).await.unwrap();
+        lock.import(&keys, &State::new("other", "new", "dr", "twin")).await.unwrap();
+        drop(lock);
+        assert!(matches!(rename(dir.path(), &keys).await, Err(StateError::Exists(_))));
+        let kept = Local::at(dir.path().to_owned(), "twin", "old").load(&keys).await.unwrap().unwrap();
+        assert_eq!(kept.rows.len(), before.rows.len());
+    }
+}

@@ -1,0 +1,299 @@
+//! Values as the files hold them: plain JSON in which every secret is sealed by itself.
+//!
+//! A secret is `{"$secret": "v1:<base64 of nonce and ciphertext>"}`, AES-256-GCM with a random
+//! nonce of 96 bits (NIST SP 800-38D 8.2.2). Lineage, owner and path of the property are associated
+//! data, so a ciphertext opens only where it was put. An asset is `{"$asset": …}`, and a map that
+//! would look like one of these is wrapped as `{"$map": …}`.
+
+use aes_gcm::aead::{Aead, KeyInit, Payload};
+use aes_gcm::{Aes256Gcm, Nonce};
+use base64::prelude::{BASE64_STANDARD_NO_PAD as BASE64, Engine};
+use serde_json::{Map as Object, Value as Json};
+use zeroize::Zeroizing;
+
+use crate::engine::asset::Asset;
+use crate::engine::value::{Map, Value};
+use crate::state::error::{Result, StateError};
+
+const SECRET: &str = "$secret";
+const ASSET: &str = "$asset";
+const MAP: &str = "$map";
+const V1: &str = "v1:";
+const NONCE: usize = 12;
+
+/// A key for sealing, ready for use.
+#[derive(Clone)]
+pub(super) struct Cipher(Aes256Gcm);
+
+impl Cipher {
+    pub(super) fn new(key: &[u8; 32]) -> Self {
+        Self(Aes256Gcm::new(key.into()))
+    }
+
+    /// Nonce and ciphertext.
+    pub(super) fn seal(&self, plain: &[u8], about: &[u8]) -> Result<Vec<u8>> {
+        let mut nonce = [0; NONCE];
+        getrandom::fill(&mut nonce).map_err(|_| StateError::NoRandom)?;
+        let sealed = self.0.encrypt(&Nonce::from(nonce), Payload { msg: plain, aad: about });
+        let sealed = sealed.expect("AES-GCM takes 64 GiB, more than a value in memory has");
+        Ok([nonce.as_slice(), &sealed].concat())
+    }
+
+    /// The plain bytes; `None` if this is not the key, not the place, or not what was written.
+    pub(super) fn open(&self, sealed: &[u8], about: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        let (nonce, sealed) = sealed.split_first_chunk::<NONCE>()?;
+        self.0.decrypt(&Nonce::from(*nonce), Payload { msg: sealed, aad: about }).ok().map(Zeroizing::new)
+    }
+}
+
+/// Seals and opens the values of one state.
+pub(super) struct Seal<'a> {
+    /// The first one seals, any may open.
+    pub(super) ciphers: &'a [Cipher],
+    pub(super) lineage: &'a str,
+}
+
+impl Seal<'_> {
+    /// The value of a property of `owner` as a file may hold it.
+    ///
+    /// # Errors
+    /// If a part is not known yet: that is a bug.
+    pub(super) fn seal(&self, owner: &str, property: &str, value: &Value) -> Result<Json> {
+        self.sealed(&mut Path::new(owner, property), value)
+    }
+
+    /// The value that [`Seal::seal`] was given, if owner and property are the same.
+    ///
+    /// # Errors
+    /// If a secret does not open, or the JSON is nothing that [`Seal::seal`] makes.
+    pub(super) fn open(&self, owner: &str, property: &str, json: Json) -> Result<Value> {
+        self.opened(&mut Path::new(owner, property), json)
+    }
+
+    fn sealed(&self, at: &mut Path<'_>, value: &Value) -> Result<Json> {
+        Ok(match value {
+            Value::Null => Json::Null,
+            Value::Bool(b) => Json::Bool(*b),
+            Value::Number(n) => Json::Number(n.clone()),
+            Value::String(s) => Json::String(s.clone()),
+            Value::List(items) => Json::Array(
+                items
+                    .iter()
+                    .enumerate()
+                    .map(|(i, item)| at.below(&i.to_string(), |at| self.sealed(at, item)))
+                    .collect::<Result<_>>()?,
+            ),
+            Value::Map(map) => {
+                let object: Object<String, Json> = map
+                    .iter()
+                    .map(|(name, item)| Ok((name.clone(), at.below(name, |at| self.sealed(at, item))?)))
+                    .collect::<Result<_>>()?;
+                if looks_special(&object) { only(MAP, Json::Object(object)) } else { Json::Object(object) }
+            }
+            Value::Secret(inner) => {
+                let plain = Zeroizing::new(self.sealed(at, inner)?.to_string().into_bytes());
+                let Some(cipher) = self.ciphers.first() else { return Err(StateError::NoPassphrase) };
+                let sealed = cipher.seal(&plain, &at.about(self.lineage))?;
+                only(SECRET, Json::String(format!("{V1}{}", BASE64.encode(sealed))))
+            }
+            Value::Unknown => return Err(at.unknown()),
+            Value::Asset(asset) => asset.to_json(),
+            Value::Resource(handle) => self.sealed(at, &handle.id)?,
+        })
+    }
+
+    fn opened(&self, at: &mut Path<'_>, json: Json) -> Result<Value> {
+        Ok(match json {
+            Json::Null => Value::Null,
+            Json::Bool(b) => Value::Bool(b),
+            Json::Number(n) => Value::Number(n),
+            Json::String(s) => Value::String(s),
+            Json::Array(items) => Value::List(
+                items
+                    .into_iter()
+                    .enumerate()
+                    .map(|(i, item)| at.below(&i.to_string(), |at| self.opened(at, item)))
+                    .collect::<Result<_>>()?,
+            ),
+            Json::Object(object) if looks_special(&object) => self.opened_special(at, object)?,
+            Json::Object(object) => Value::Map(self.opened_map(at, object)?),
+        })
+    }
+
+    fn opened_special(&self, at: &mut Path<'_>, mut object: Object<String, Json>) -> Result<Value> {
+        if let Some(asset) = Asset::from_json(&object) {
+            return Ok(Value::Asset(asset));
+        }
+        match (object.remove(MAP), object.remove(SECRET)) {
+            (Some(Json::Object(map)), _) => Ok(Value::Map(self.opened_map(at, map)?)),
+            (_, Some(Json::String(text))) => {
+                let plain = self.opened_bytes(at, &text).ok_or_else(|| at.wrong())?;
+                let json = serde_json::from_slice(&plain).map_err(|_| at.wrong())?;
+                Ok(Value::Secret(Box::new(self.opened(at, json)?)))
+            }
+            _ => Err(at.wrong()),
+        }
+    }
+
+    fn opened_bytes(&self, at: &Path<'_>, text: &str) -> Option<Zeroizing<Vec<u8>>> {
+        let sealed = BASE64.decode(text.strip_prefix(V1)?).ok()?;
+        let about = at.about(self.lineage);
+        self.ciphers.iter().find_map(|cipher| cipher.open(&sealed, &about))
+    }
+
+    fn opened_map(&self, at: &mut Path<'_>, object: Object<String, Json>) -> Result<Map> {
+        object
+            .into_iter()
+            .map(|(name, item)| {
+                let value = at.below(&name, |at| self.opened(at, item))?;
+                Ok((name, value))
+            })
+            .collect()
+    }
+}
+
+fn only(name: &str, json: Json) -> Json {
+    Json::Object(Object::from_iter([(name.to_owned(), json)]))
+}
+
+fn looks_special(object: &Object<String, Json>) -> bool {
+    object.len() == 1 && object.keys().any(|name| [SECRET, ASSET, MAP].contains(&name.as_str()))
+}
+
+/// Whose property a walk is at, as a JSON pointer (RFC 6901), which no two places share.
+struct Path<'a> {
+    owner: &'a str,
+    pointer: String,
+}
+
+impl<'a> Path<'a> {
+    fn new(owner: &'a str, property: &str) -> Self {
+        Self { owner, pointer: property.to_owned() }
+    }
+
+    fn below<T>(&mut self, name: &str, walk: impl FnOnce(&mut Self) -> T) -> T {
+        let length = self.pointer.len();
+        self.pointer.push('/');
+        for c in name.chars() {
+            match c {
+                '~' => self.pointer.push_str("~0"),
+                '/' => self.pointer.push_str("~1"),
+                c => self.pointer.push(c),
+            }
+        }
+        let result = walk(self);
+        self.pointer.truncate(length);
+        result
+    }
+
+    /// The associated data: each part after its length, so that no two places give the same bytes.
+    fn about(&self, lineage: &str) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for part in [lineage, self.owner, &self.pointer] {
+            bytes.extend((part.len() as u64).to_be_bytes());
+            bytes.extend(part.as_bytes());
+        }
+        bytes
+    }
+
+    fn wrong(&self) -> StateError {
+        StateError::Sealed { owner: self.owner.to_owned(), path: self.pointer.clone() }
+    }
+
+    fn unknown(&self) -> StateError {
+        StateError::Unknown { owner: self.owner.to_owned(), path: self.pointer.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::engine::asset::Source;
+    use crate::engine::urn::Urn;
+    use crate::engine::value::Handle;
+
+    fn ciphers() -> [Cipher; 1] {
+        [Cipher::new(&[7; 32])]
+    }
+
+    fn map(entries: &[(&str, Value)]) -> Value {
+        Value::Map(entries.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect())
+    }
+
+    #[test]
+    fn every_value_comes_back_as_it_was() {
+        let ciphers = ciphers();
+        let seal = Seal { ciphers: &ciphers, lineage: "l" };
+        let asset = Value::Asset(Asset { source: Source::File("a.zip".into()), sha256: "ab".into() });
+        let value = map(&[
+            ("plain", Value::List(vec![Value::Null, true.into(), 5.into(), Value::from("text"), asset.clone()])),
+            ("password", Value::from("hunter2").secret()),
+            ("secret map", map(&[("inner", Value::from("x").secret()), ("n", 1.into())]).secret()),
+            ("secret null", Value::Null.secret()),
+            ("secret asset", asset.secret()),
+            ("like a secret", map(&[("$secret", Value::from("v1:AAAA"))])),
+            ("like an asset", map(&[("$asset", 3.into())])),
+            ("like a map", map(&[("$map", map(&[("$map", Value::Null)]))])),
+            ("a/b~c", map(&[("$secret", Value::from("x").secret()), ("more", Value::Null)])),
+        ]);
+        let json = seal.seal("urn", "inputs", &value).unwrap();
+        assert!(!json.to_string().contains("hunter2"));
+        assert_eq!(seal.open("urn", "inputs", json).unwrap(), value);
+    }
+
+    #[test]
+    fn a_ciphertext_opens_only_where_it_was_put() {
+        let ciphers = ciphers();
+        let seal = Seal { ciphers: &ciphers, lineage: "l" };
+        let json = seal.seal("urn", "inputs", &map(&[("a", Value::from("x").secret())])).unwrap();
+        let moved = json!({ "b": json["a"] });
+        assert!(
+            matches!(seal.open("urn", "inputs", moved), Err(StateError::Sealed { path, .. }) if path == "inputs/b")
+        );
+        assert!(seal.open("urn", "outputs", json.clone()).is_err());
+        assert!(seal.open("other", "inputs", json.clone()).is_err());
+        assert!(Seal { ciphers: &ciphers, lineage: "m" }.open("urn", "inputs", json.clone()).is_err());
+        let other_key = [Cipher::new(&[8; 32])];
+        assert!(Seal { ciphers: &other_key, lineage: "l" }.open("urn", "inputs", json).is_err());
+    }
+
+    #[test]
+    fn a_changed_or_cut_ciphertext_is_refused() {
+        let ciphers = ciphers();
+        let seal = Seal { ciphers: &ciphers, lineage: "l" };
+        let json = seal.seal("urn", "inputs", &Value::from("x").secret()).unwrap();
+        let text = json[SECRET].as_str().unwrap();
+        let flipped = text.replacen(|c: char| c.is_ascii_digit() && c != '1', "A", 1);
+        for bad in [&text[..text.len() - 4], "v1:", "v1:?", "v2:AAAA", flipped.as_str()] {
+            if bad != text {
+                assert!(seal.open("urn", "inputs", json!({ SECRET: bad })).is_err(), "{bad}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_same_secret_never_looks_the_same_twice() {
+        let ciphers = ciphers();
+        let seal = Seal { ciphers: &ciphers, lineage: "l" };
+        let secret = Value::from("x").secret();
+        assert_ne!(seal.seal("urn", "inputs", &secret).unwrap(), seal.seal("urn", "inputs", &secret).unwrap());
+    }
+
+    #[test]
+    fn a_value_that_is_not_known_is_never_stored() {
+        let ciphers = ciphers();
+        let seal = Seal { ciphers: &ciphers, lineage: "l" };
+        let value = map(&[("a", Value::List(vec![Value::Unknown.secret()]))]);
+        let error = seal.seal("urn", "inputs", &value).unwrap_err();
+        assert_eq!(error.to_string(), "`inputs/a/0` of `urn` is not known yet and cannot be stored");
+    }
+
+    #[test]
+    fn a_resource_is_stored_as_its_id() {
+        let seal = Seal { ciphers: &[], lineage: "l" };
+        let handle = Handle { urn: Urn::new("s", "p", "t", "n"), id: Value::from("vpc-1"), properties: Map::new() };
+        assert_eq!(seal.seal("urn", "inputs", &Value::Resource(Box::new(handle))).unwrap(), json!("vpc-1"));
+    }
+}

@@ -1,0 +1,411 @@
+//! What calls do: rows are made, seen, changed and removed, or the call is refused.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::engine::error::{Error, Kind, Result};
+use crate::engine::provider::{At, Catalog, KindAt, Live, Made, Next};
+use crate::engine::resource::{FoundBy, IdForm, Seen};
+use crate::engine::schema::{Property, Shape, TypeSchema};
+use crate::engine::urn::{Id, Place};
+use crate::engine::value::{Map, Value};
+use crate::twin::outputs::{Newborn, foreseen};
+use crate::twin::quirks::{self, Draft, End, Ending};
+use crate::twin::refer::{From, References};
+use crate::twin::refusal::{Operation, Refusal};
+use crate::twin::row::{Phase, Row, Serial};
+use crate::twin::world::World;
+use crate::twin::{accept, naming, tags};
+
+/// The rows and all that is needed to judge a call.
+#[derive(Debug)]
+pub(super) struct Cloud {
+    pub(super) catalog: Arc<Catalog>,
+    pub(super) references: References,
+    pub(super) world: World,
+}
+
+impl Cloud {
+    pub(super) fn new(catalog: Arc<Catalog>) -> Self {
+        Self { references: References::new(&catalog), catalog, world: World::default() }
+    }
+
+    /// Lets happen what was to happen until now.
+    pub(super) fn settle(&mut self, now: Timestamp) {
+        while let Some(serial) = self.world.due(now) {
+            match self.world.row(serial).map(|r| &r.phase) {
+                Some(Phase::Changing { .. }) => self.world.enter(serial, Phase::Ready),
+                _ => self.remove(serial),
+            }
+        }
+    }
+
+    pub(super) fn remove(&mut self, serial: Serial) {
+        let references = &self.references;
+        self.world.remove(serial, |row| references.names(row));
+    }
+
+    pub(super) fn create(&mut self, at: &At, inputs: &Value, now: Timestamp) -> Result<Made> {
+        let catalog = Arc::clone(&self.catalog);
+        let schema = schema(&catalog, &at.kind)?;
+        let no = Refusal { schema, operation: Operation::Create };
+        if schema.facts.found_by == FoundBy::Token
+            && let Some(serial) = self.attempted(schema, at).next()
+        {
+            return Ok(self.made(schema, serial));
+        }
+        let mut inputs = accept::inputs(no, inputs)?;
+        tags::check(no, &inputs)?;
+        let place = &at.kind.place;
+        let refers = self.resolve(&catalog, no, place, None, &inputs)?;
+        let birth = quirks::of(schema.token).admit(&Draft {
+            world: &self.world,
+            no,
+            place,
+            inputs: &inputs,
+            refers: &refers,
+        })?;
+        let serial = self.world.next();
+        let id = naming::id(schema, serial, place, &inputs);
+        if let Some(other) = self.world.taken(schema.token, place, &id.0) {
+            return Err(match self.world.row(other).map(|r| &r.phase) {
+                Some(Phase::Deleting { .. }) => no.busy("OperationAborted", format!("`{id}` is still being deleted")),
+                _ => no.exists(&id.0),
+            });
+        }
+        let newborn = Newborn { schema, serial, place, id: &id, now };
+        newborn.fill(&mut inputs);
+        let outputs = newborn.outputs(&inputs);
+        let phase = match birth.failed {
+            Some(why) => Phase::Failed(why),
+            None => lasting("creating", schema.facts.takes.create, now),
+        };
+        let row = Row {
+            token: schema.token,
+            place: place.clone(),
+            id,
+            urn: at.urn.clone(),
+            owner: at.owner.clone(),
+            attempt: at.attempt.clone(),
+            inputs,
+            outputs,
+            refers,
+            phase,
+            contents: 0,
+            member: birth.member,
+            created: now,
+        };
+        let names = self.references.names(&row);
+        self.world.insert(row, &names);
+        Ok(self.made(schema, serial))
+    }
+
+    fn made(&self, schema: &TypeSchema, serial: Serial) -> Made {
+        let row = self.world.row(serial);
+        let seen = row.filter(|row| row.phase == Phase::Ready).map(|_| self.seen(schema, serial));
+        Made { id: row.map_or_else(|| Id(String::new()), |row| row.id.clone()), seen }
+    }
+
+    pub(super) fn read(&self, kind: &KindAt, ids: &[Id]) -> Result<Vec<Seen<Live>>> {
+        let schema = schema(&self.catalog, kind)?;
+        let one = |id| self.world.find(schema.token, &kind.place, id).map_or(Seen::Gone, |s| self.seen(schema, s));
+        Ok(ids.iter().map(one).collect())
+    }
+
+    fn seen(&self, schema: &TypeSchema, serial: Serial) -> Seen<Live> {
+        match self.world.row(serial).map(|row| &row.phase) {
+            None | Some(Phase::Kept { .. }) => Seen::Gone,
+            Some(Phase::Failed(why)) => Seen::Failed(why.clone()),
+            Some(phase @ (Phase::Changing { .. } | Phase::Deleting { .. })) => Seen::Pending(phase.word().to_owned()),
+            Some(Phase::Ready) => self.live(schema, serial).map_or(Seen::Gone, Seen::Ready),
+        }
+    }
+
+    /// What the cloud shows of a row: everything but write-only inputs.
+    pub(super) fn live(&self, schema: &TypeSchema, serial: Serial) -> Option<Live> {
+        let row = self.world.row(serial)?;
+        let (mut inputs, mut outputs) = (visible(&schema.inputs.properties, &row.inputs), row.outputs.clone());
+        quirks::of(schema.token).show(&self.world, serial, &mut inputs, &mut outputs);
+        outputs.retain(|name, _| schema.outputs.get(name).is_some());
+        Some(Live { inputs: Value::Map(inputs), outputs: Value::Map(outputs) })
+    }
+
+    pub(super) fn update(&mut self, at: &At, id: &Id, inputs: &Value, now: Timestamp) -> Result<Next> {
+        let catalog = Arc::clone(&self.catalog);
+        let schema = schema(&catalog, &at.kind)?;
+        let no = Refusal { schema, operation: Operation::Update };
+        let place = &at.kind.place;
+        let serial = self.world.find(schema.token, place, id).ok_or_else(|| no.gone(&id.0))?;
+        let row = self.world.row(serial).ok_or_else(|| no.gone(&id.0))?;
+        still(no, row)?;
+        let mut wanted = accept::inputs(no, inputs)?;
+        tags::check(no, &wanted)?;
+        replaced(no, &row.inputs, &wanted)?;
+        let refers = self.resolve(&catalog, no, place, Some(serial), &wanted)?;
+        quirks::of(schema.token)
+            .amend(serial, &Draft { world: &self.world, no, place, inputs: &wanted, refers: &refers })?;
+        for property in &schema.inputs.properties {
+            if (property.computed || property.write_only || property.initial)
+                && !wanted.contains_key(&property.name)
+                && let Some(old) = row.inputs.get(&property.name)
+            {
+                wanted.insert(property.name.clone(), old.clone());
+            }
+        }
+        let mut outputs = row.outputs.clone();
+        outputs.extend(foreseen(schema, place, id, &wanted));
+        if outputs.contains_key("tagsAll") {
+            outputs.insert("tagsAll".to_owned(), wanted.get("tags").cloned().unwrap_or_else(|| Value::Map(Map::new())));
+        }
+        let phase = lasting("modifying", schema.facts.takes.update, now);
+        let refers: BTreeSet<Serial> = refers;
+        let references = &self.references;
+        self.world.change(
+            serial,
+            |row| references.names(row),
+            |row| {
+                row.inputs = wanted;
+                row.outputs = outputs;
+                row.refers = refers;
+                row.phase = phase;
+            },
+        );
+        Ok(match self.seen(schema, serial) {
+            Seen::Ready(live) => Next::Saw(Box::new(live)),
+            _ => Next::Started,
+        })
+    }
+
+    pub(super) fn delete(&mut self, at: &At, id: &Id, applied: &Value, now: Timestamp) -> Result<Next> {
+        let catalog = Arc::clone(&self.catalog);
+        let schema = schema(&catalog, &at.kind)?;
+        let no = Refusal { schema, operation: Operation::Delete };
+        let Some(serial) = self.world.find(schema.token, &at.kind.place, id) else { return Ok(Next::Gone) };
+        let row = self.world.row(serial).ok_or_else(|| no.gone(&id.0))?;
+        if matches!(row.phase, Phase::Deleting { .. }) {
+            return Ok(Next::Started);
+        }
+        still(no, row)?;
+        let told = |test: fn(&Property) -> bool| {
+            let mut named = schema.inputs.properties.iter().filter(|p| test(p));
+            named.find(|p| {
+                applied.get(&p.name).or_else(|| row.inputs.get(&p.name)).and_then(Value::as_bool) == Some(true)
+            })
+        };
+        let protected = schema.inputs.properties.iter().filter(|p| p.protection);
+        for property in protected {
+            if row.inputs.get(&property.name).and_then(Value::as_bool) == Some(true) {
+                return Err(no
+                    .invalid(format!("`{id}` is protected: its `{}` is true", property.name))
+                    .hint(format!("set `{}` to false first", property.name)));
+            }
+        }
+        let forced = told(|p| p.forced).is_some();
+        if row.contents > 0 && !forced {
+            return Err(no.never(
+                if schema.service() == "s3" { "BucketNotEmpty" } else { "InvalidRequestException" },
+                format!("`{id}` is not empty"),
+            ));
+        }
+        let ending = Ending { world: &self.world, no, serial, row, applied, now };
+        let (keep, step) = match quirks::of(schema.token).end(&ending)? {
+            End::Now => (None, None),
+            End::Kept(word, long) => (Some((word, long)), None),
+            End::Step(step) => (None, Some(step)),
+        };
+        if let Some(step) = step {
+            return Ok(quirks::take(&mut self.world, serial, step, now));
+        }
+        let parts = self.free(no, serial)?;
+        for part in parts {
+            self.remove(part);
+        }
+        if let Some((word, long)) = keep {
+            self.world.enter(serial, Phase::Kept { word, until: later(now, long) });
+            return Ok(Next::Gone);
+        }
+        match schema.facts.takes.delete {
+            0 => {
+                self.remove(serial);
+                Ok(Next::Gone)
+            }
+            seconds => {
+                let until = later(now, Duration::from_secs(seconds.into()));
+                self.world.enter(serial, Phase::Deleting { until });
+                Ok(Next::Started)
+            }
+        }
+    }
+
+    /// Whether nothing is in the way of a deletion. Returns the parts that end with the whole.
+    fn free(&self, no: Refusal<'_>, serial: Serial) -> Result<Vec<Serial>> {
+        let tolerated = quirks::may_be_orphaned(no.schema.token);
+        let mut parts = Vec::new();
+        for (from, row) in self.world.referrers(serial).filter(|(from, row)| *from != serial && row.is_there()) {
+            if !tolerated {
+                let id = self.world.row(serial).map_or("", |row| &row.id.0);
+                return Err(no.in_use(id, &format!("{} `{}`", short(row.token), row.id)));
+            }
+            if self.is_part(row, serial) {
+                parts.push(from);
+            }
+        }
+        Ok(parts)
+    }
+
+    /// Whether the id of a row is made of a reference to another one, as a bucket's policy has the
+    /// bucket's name for an id.
+    fn is_part(&self, row: &Row, of: Serial) -> bool {
+        let Some(schema) = self.catalog.find(row.token) else { return false };
+        let inputs: &[&str] = match &schema.facts.id {
+            IdForm::Input(name) => &[name],
+            IdForm::Joined(names, _) => names,
+            IdForm::Random(..) | IdForm::Output(_) => &[],
+        };
+        inputs
+            .iter()
+            .filter_map(|name| row.inputs.get(*name).and_then(Value::as_str))
+            .any(|text| self.world.named(text).any(|(serial, _)| serial == of))
+    }
+
+    pub(super) fn find(&self, at: &At, inputs: &Value) -> Result<Vec<Id>> {
+        let schema = schema(&self.catalog, &at.kind)?;
+        if schema.facts.found_by != FoundBy::Name {
+            let found = self.attempted(schema, at).filter_map(|serial| self.world.row(serial));
+            return Ok(found.map(|row| row.id.clone()).collect());
+        }
+        let no = Refusal { schema, operation: Operation::Find };
+        let inputs = accept::inputs(no, inputs)?;
+        let id = naming::id(schema, self.world.next(), &at.kind.place, &inputs);
+        if self.world.find(schema.token, &at.kind.place, &id).is_some() {
+            return Ok(vec![id]);
+        }
+        let named = schema.inputs.properties.iter().find(|p| p.auto_name.is_some() || p.name == "name");
+        let Some((property, name)) = named.and_then(|p| Some((p, inputs.get(&p.name)?))) else {
+            return Ok(Vec::new());
+        };
+        let Some(text) = name.as_str() else { return Ok(Vec::new()) };
+        let mine = |row: &Row| {
+            row.token == schema.token
+                && row.place == at.kind.place
+                && row.is_there()
+                && row.inputs.get(&property.name) == Some(name)
+        };
+        Ok(self.world.named(text).filter(|(_, row)| mine(row)).map(|(_, row)| row.id.clone()).collect())
+    }
+
+    fn attempted<'a>(&'a self, schema: &'a TypeSchema, at: &'a At) -> impl Iterator<Item = Serial> + 'a {
+        self.world
+            .attempted(&at.attempt)
+            .filter(|(_, row)| {
+                row.token == schema.token && row.place == at.kind.place && row.owner == at.owner && row.is_there()
+            })
+            .map(|(serial, _)| serial)
+    }
+
+    fn resolve(
+        &self,
+        catalog: &Catalog,
+        no: Refusal<'_>,
+        place: &Place,
+        own: Option<Serial>,
+        inputs: &Map,
+    ) -> Result<BTreeSet<Serial>> {
+        self.references.resolve(&From { catalog, world: &self.world, no, place, own }, inputs)
+    }
+
+    /// The row of an id, for what is done to the twin from outside.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub(super) fn serial(&self, kind: &KindAt, id: &Id) -> Result<Serial> {
+        let schema = schema(&self.catalog, kind)?;
+        let no = Refusal { schema, operation: Operation::Read };
+        self.world.find(schema.token, &kind.place, id).ok_or_else(|| no.gone(&id.0))
+    }
+}
+
+pub(super) fn schema<'a>(catalog: &'a Catalog, kind: &KindAt) -> Result<&'a TypeSchema> {
+    let unknown = || Error::new(Kind::Unsupported, format!("the twin knows no type `{}`", kind.ty));
+    catalog.find(&kind.ty).ok_or_else(unknown)
+}
+
+/// The last part of a token.
+pub(super) fn short(token: &str) -> &str {
+    token.rsplit(':').next().unwrap_or(token)
+}
+
+pub(super) fn later(now: Timestamp, long: Duration) -> Timestamp {
+    let long = SignedDuration::try_from(long).unwrap_or(SignedDuration::MAX);
+    now.checked_add(long).unwrap_or(Timestamp::MAX)
+}
+
+pub(super) fn lasting(word: &'static str, seconds: u32, now: Timestamp) -> Phase {
+    match seconds {
+        0 => Phase::Ready,
+        _ => Phase::Changing { word, until: later(now, Duration::from_secs(seconds.into())) },
+    }
+}
+
+/// Refuses a call to a resource that is changing.
+fn still(no: Refusal<'_>, row: &Row) -> Result<()> {
+    match &row.phase {
+        Phase::Changing { word, .. } => Err(no.busy("InvalidState", format!("`{}` is {word}", row.id))),
+        Phase::Deleting { .. } => Err(no.busy("InvalidState", format!("`{}` is being deleted", row.id))),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a change of inputs that only a new resource can have.
+fn replaced(no: Refusal<'_>, live: &Map, wanted: &Map) -> Result<()> {
+    let fixed = |name: &str| no.invalid(format!("`{name}` cannot be changed")).hint("replace the resource instead");
+    for property in no.schema.inputs.properties.iter().filter(|p| p.replace) {
+        let same = match (live.get(&property.name), wanted.get(&property.name)) {
+            (None, None) => true,
+            (Some(_), None) => property.computed || property.write_only || property.initial,
+            (None, Some(_)) => property.write_only,
+            (Some(old), Some(new)) => {
+                alike(property, old.bare(), new.bare())
+                    || property.initial
+                    || crate::twin::persist::is_print_of(old, new)
+            }
+        };
+        if !same {
+            return Err(fixed(&property.name));
+        }
+    }
+    let conditional = (no.schema.replaces)(&Value::Map(live.clone()), &Value::Map(wanted.clone()));
+    conditional.first().map_or(Ok(()), |name| Err(fixed(name)))
+}
+
+fn alike(property: &Property, old: &Value, new: &Value) -> bool {
+    match (old, new, property.alike) {
+        (Value::String(old), Value::String(new), Some(how)) => how.same(old, new),
+        _ => old == new,
+    }
+}
+
+fn visible(properties: &[Property], map: &Map) -> Map {
+    let mut out = Map::new();
+    for property in properties.iter().filter(|p| !p.write_only) {
+        if let Some(value) = map.get(&property.name) {
+            out.insert(property.name.clone(), shown(property, value));
+        }
+    }
+    out
+}
+
+fn shown(property: &Property, value: &Value) -> Value {
+    match (&property.shape, value) {
+        (_, Value::Secret(inner)) => shown(property, inner).secret(),
+        (Shape::Object(object), Value::Map(map)) => Value::Map(visible(&object.properties, map)),
+        (Shape::List { item, .. }, Value::List(items)) => Value::List(items.iter().map(|v| shown(item, v)).collect()),
+        (Shape::Map(item), Value::Map(map)) => {
+            Value::Map(map.iter().map(|(k, v)| (k.clone(), shown(item, v))).collect())
+        }
+        (_, other) => other.clone(),
+    }
+}

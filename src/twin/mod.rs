@@ -1,0 +1,235 @@
+//! An AWS in memory, at the boundary where the engine meets a cloud.
+//!
+//! `drctl up --local`, rehearsals, drills and the tests of the engine use it in the place of AWS. One
+//! generic implementation serves every type: it checks inputs, references, names and tags by the
+//! schemas of the [`Catalog`], makes up identifiers in AWS's form, and lets changes take the time that
+//! [`Facts::takes`](crate::engine::resource::Facts) says, on a clock that may be virtual. What
+//! schemas cannot say stands in `quirks`, a file for each rule of AWS.
+
+mod accept;
+mod cloud;
+mod faults;
+mod functions;
+mod inspect;
+mod naming;
+mod outputs;
+mod persist;
+mod quirks;
+mod refer;
+mod refusal;
+mod row;
+mod tags;
+pub mod testing;
+#[cfg(test)]
+mod tests;
+mod world;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures::future::BoxFuture;
+use jiff::Timestamp;
+
+use crate::engine::clock::Clock;
+use crate::engine::error::Result;
+use crate::engine::provider::{At, Catalog, Identity, KindAt, Live, Made, Next, Provider};
+use crate::engine::resource::{Seen, Want};
+use crate::engine::urn::{Id, Place};
+use crate::engine::value::Value;
+use crate::twin::cloud::Cloud;
+
+pub use crate::twin::faults::{Call, Calls, Fault, Faults};
+pub use crate::twin::inspect::Entry;
+pub use crate::twin::refusal::Operation;
+
+/// The account of the twin. AWS never issues it.
+pub const ACCOUNT: &str = "000000000000";
+/// The partition of the twin.
+pub const PARTITION: &str = "aws";
+
+/// An AWS in memory.
+#[derive(Debug)]
+pub struct Twin {
+    catalog: Arc<Catalog>,
+    cloud: Mutex<Cloud>,
+    faults: Faults,
+    clock: Clock,
+    path: Option<PathBuf>,
+}
+
+impl Twin {
+    /// An empty one that is kept nowhere.
+    pub fn new(catalog: Arc<Catalog>, clock: Clock) -> Self {
+        let cloud = Mutex::new(Cloud::new(Arc::clone(&catalog)));
+        Self { catalog, cloud, faults: Faults::default(), clock, path: None }
+    }
+
+    /// The one that a file keeps, or an empty one if there is no file yet.
+    ///
+    /// Its clock goes on where it stopped, or at `start` if that is later. The time returned is what
+    /// it shows now: start the clock of the run with it, or take [`Twin::clock`].
+    ///
+    /// # Errors
+    /// If the file cannot be read, is damaged, or holds a type that the catalog does not have.
+    pub fn open(path: &Path, catalog: Arc<Catalog>, start: Timestamp) -> Result<(Self, Timestamp)> {
+        let mut cloud = Cloud::new(Arc::clone(&catalog));
+        let kept = persist::load(&mut cloud, path)?;
+        let now = kept.map_or(start, |kept| kept.max(start));
+        let (clock, path) = (Clock::starting(now), Some(path.to_owned()));
+        Ok((Self { catalog, cloud: Mutex::new(cloud), faults: Faults::default(), clock, path }, now))
+    }
+
+    /// Writes everything into the file that it was opened from; without one, nothing is to be done.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn save(&self) -> Result<()> {
+        match &self.path {
+            Some(path) => persist::save(&self.cloud(), self.now(), path),
+            None => Ok(()),
+        }
+    }
+
+    /// Removes every resource. Faults, the log of calls and the clock stay.
+    pub fn reset(&self) {
+        *self.cloud() = Cloud::new(Arc::clone(&self.catalog));
+    }
+
+    /// Gives a resource its secrets back, of which the file holds no more than hashes. `inputs` are
+    /// those that a state remembers; values that do not fit their hashes are left alone.
+    ///
+    /// # Errors
+    /// If there is no such resource.
+    pub fn remind(&self, kind: &KindAt, id: &Id, inputs: &Value) -> Result<()> {
+        self.cloud().remind(kind, id, inputs)
+    }
+
+    /// The clock by which it lives.
+    pub fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// What its clock shows.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// What is to go wrong.
+    pub fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    /// All calls so far as text, such as `create aws:ec2/vpc:Vpc main`.
+    pub fn calls(&self) -> Vec<String> {
+        self.faults.log().iter().map(ToString::to_string).collect()
+    }
+
+    /// All calls so far as data.
+    pub fn log(&self) -> Vec<Call> {
+        self.faults.log()
+    }
+
+    /// How many calls there were of one operation.
+    pub fn count(&self, operation: Operation) -> usize {
+        self.faults.count(operation)
+    }
+
+    /// Starts the log and the counts of calls anew.
+    pub fn forget_calls(&self) {
+        self.faults.forget_log();
+    }
+
+    fn cloud(&self) -> MutexGuard<'_, Cloud> {
+        self.cloud.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The cloud after all that was to happen until now.
+    fn settled(&self) -> (MutexGuard<'_, Cloud>, Timestamp) {
+        let (mut cloud, now) = (self.cloud(), self.now());
+        cloud.settle(now);
+        (cloud, now)
+    }
+
+    async fn call<T>(&self, call: Call, effect: impl FnOnce(&mut Cloud, Timestamp) -> Result<T>) -> Result<T> {
+        let happens = || {
+            let (mut cloud, now) = self.settled();
+            effect(&mut cloud, now)
+        };
+        match self.faults.meet(call) {
+            None => happens(),
+            Some(Fault::Fails(kind)) => Err(faults::error(kind)),
+            Some(Fault::AnswerLost(kind)) => {
+                happens()?;
+                Err(crate::engine::error::Error { ambiguous: true, ..faults::error(kind) })
+            }
+            Some(Fault::Hangs) => std::future::pending().await,
+            Some(Fault::HangsAfterwards) => {
+                happens()?;
+                std::future::pending().await
+            }
+        }
+    }
+
+    fn seen_call(&self, operation: Operation, kind: &KindAt, subject: String) -> Call {
+        let token = self.catalog.find(&kind.ty).map_or(kind.ty.as_str(), |schema| schema.token).to_owned();
+        Call { operation, token, place: kind.place.0.clone(), subject }
+    }
+}
+
+impl Provider for Twin {
+    fn catalog(&self) -> &Arc<Catalog> {
+        &self.catalog
+    }
+
+    fn identity(&self) -> BoxFuture<'_, Result<Identity>> {
+        let call = Call {
+            operation: Operation::Identity,
+            token: String::new(),
+            place: Place::GLOBAL.to_owned(),
+            subject: String::new(),
+        };
+        Box::pin(self.call(call, |_, _| Ok(Identity { account: ACCOUNT.to_owned(), partition: PARTITION.to_owned() })))
+    }
+
+    fn create<'a>(&'a self, at: &'a At, inputs: &'a Value) -> BoxFuture<'a, Result<Made>> {
+        let call = self.seen_call(Operation::Create, &at.kind, at.urn.to_string());
+        Box::pin(self.call(call, move |cloud, now| cloud.create(at, inputs, now)))
+    }
+
+    fn read<'a>(&'a self, kind: &'a KindAt, ids: &'a [Id], _: &'a Want) -> BoxFuture<'a, Result<Vec<Seen<Live>>>> {
+        let subject = ids.iter().map(|id| id.0.as_str()).collect::<Vec<_>>().join(",");
+        let call = self.seen_call(Operation::Read, kind, subject);
+        Box::pin(self.call(call, move |cloud, _| cloud.read(kind, ids)))
+    }
+
+    fn update<'a>(&'a self, at: &'a At, id: &'a Id, inputs: &'a Value, _: &'a Live) -> BoxFuture<'a, Result<Next>> {
+        let call = self.seen_call(Operation::Update, &at.kind, at.urn.to_string());
+        Box::pin(self.call(call, move |cloud, now| cloud.update(at, id, inputs, now)))
+    }
+
+    fn delete<'a>(
+        &'a self,
+        at: &'a At,
+        id: &'a Id,
+        applied: &'a Value,
+        _: Option<&'a Live>,
+    ) -> BoxFuture<'a, Result<Next>> {
+        let call = self.seen_call(Operation::Delete, &at.kind, at.urn.to_string());
+        Box::pin(self.call(call, move |cloud, now| cloud.delete(at, id, applied, now)))
+    }
+
+    fn find<'a>(&'a self, at: &'a At, inputs: &'a Value) -> BoxFuture<'a, Result<Vec<Id>>> {
+        let call = self.seen_call(Operation::Find, &at.kind, at.urn.to_string());
+        Box::pin(self.call(call, move |cloud, _| cloud.find(at, inputs)))
+    }
+
+    fn invoke<'a>(&'a self, function: &'a str, place: &'a Place, arguments: &'a Value) -> BoxFuture<'a, Result<Value>> {
+        let call = Call {
+            operation: Operation::Invoke,
+            token: function.to_owned(),
+            place: place.0.clone(),
+            subject: String::new(),
+        };
+        Box::pin(self.call(call, move |cloud, _| functions::invoke(cloud, function, place, arguments)))
+    }
+}

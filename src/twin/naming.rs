@@ -1,0 +1,74 @@
+//! Identifiers in AWS's forms. They follow from the number of the row, so a run that is repeated
+//! from the same start gets the same ones.
+
+use sha2::{Digest, Sha256};
+
+use crate::engine::resource::{IdForm, Where};
+use crate::engine::schema::TypeSchema;
+use crate::engine::urn::{Id, Place};
+use crate::engine::value::{Map, Value};
+use crate::twin::row::Serial;
+use crate::twin::{ACCOUNT, PARTITION};
+
+/// So many hex digits that belong to one row and one purpose.
+pub(super) fn hex(serial: Serial, purpose: &str, digits: usize) -> String {
+    let mut text = String::with_capacity(digits + 64);
+    for round in 0_u32.. {
+        text.push_str(&hex::encode(Sha256::digest(format!("{serial}/{purpose}/{round}"))));
+        if text.len() >= digits {
+            break;
+        }
+    }
+    text.truncate(digits);
+    text
+}
+
+/// A UUID that belongs to one row and one purpose.
+pub(super) fn uuid(serial: Serial, purpose: &str) -> String {
+    let h = hex(serial, purpose, 32);
+    format!("{}-{}-4{}-a{}-{}", &h[..8], &h[8..12], &h[13..16], &h[17..20], &h[20..])
+}
+
+pub(super) fn at(place: &Place, id: Option<Id>) -> Where {
+    Where { partition: PARTITION.to_owned(), account: ACCOUNT.to_owned(), region: place.clone(), id }
+}
+
+/// The id of a new row.
+pub(super) fn id(schema: &TypeSchema, serial: Serial, place: &Place, inputs: &Map) -> Id {
+    let whole = Value::Map(inputs.clone());
+    if let Some(id) = schema.predicted_id(&whole) {
+        return id;
+    }
+    Id(match schema.facts.id {
+        IdForm::Random("", 32 | 36) => uuid(serial, "id"),
+        IdForm::Random(prefix, digits) => {
+            let digits = hex(serial, "id", digits);
+            let upper = !prefix.is_empty() && prefix.chars().all(|c| c.is_ascii_uppercase());
+            format!("{prefix}{}", if upper { digits.to_ascii_uppercase() } else { digits })
+        }
+        IdForm::Output(name) => {
+            let foreseen = (schema.foresee)(&whole, &at(place, None)).into_iter().find(|(n, _)| *n == name);
+            match foreseen.as_ref().and_then(|(_, v)| v.as_str()) {
+                Some(text) => text.to_owned(),
+                None if name.to_ascii_lowercase().ends_with("arn") => arn(schema, serial, place, inputs),
+                None => format!("{}-{}", kind(schema), hex(serial, "id", 17)),
+            }
+        }
+        IdForm::Input(_) | IdForm::Joined(..) => format!("{}-{}", kind(schema), hex(serial, "id", 17)),
+    })
+}
+
+/// An ARN by the form that most services share.
+pub(super) fn arn(schema: &TypeSchema, serial: Serial, place: &Place, inputs: &Map) -> String {
+    let name = match inputs.get("name").and_then(Value::as_str) {
+        Some(name) => name.to_owned(),
+        None => hex(serial, "arn", 17),
+    };
+    let region = if place.is_global() { "" } else { &place.0 };
+    format!("arn:{PARTITION}:{}:{region}:{ACCOUNT}:{}/{name}", schema.service(), kind(schema))
+}
+
+/// The short name of a type as it stands in identifiers: `vpc`.
+pub(super) fn kind(schema: &TypeSchema) -> String {
+    schema.short_name().to_ascii_lowercase()
+}

@@ -1,0 +1,275 @@
+//! The twin between two commands: one JSON file, written as a whole, that only its owner can read.
+//!
+//! The file holds no secret. A secret value is kept as a salted hash, which is enough to tell
+//! whether a value is the same; [`crate::twin::Twin::remind`] brings the value itself back.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::path::Path;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+use sha2::{Digest, Sha256};
+
+use crate::engine::error::{Error, Kind, Result};
+use crate::engine::urn::{Id, Place, Urn};
+use crate::engine::value::{Map, Value};
+use crate::twin::cloud::Cloud;
+use crate::twin::row::{Member, Phase, Row, Serial};
+
+const VERSION: u32 = 1;
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    version: u32,
+    /// What the clock showed.
+    now: Timestamp,
+    /// The number of the next row, so that no identifier is ever given twice.
+    next: Serial,
+    rows: Vec<Record>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Record {
+    serial: Serial,
+    #[serde(rename = "type")]
+    token: String,
+    place: Place,
+    id: Id,
+    urn: Urn,
+    owner: String,
+    attempt: String,
+    inputs: Json,
+    outputs: Json,
+    refers: BTreeSet<Serial>,
+    phase: PhaseRecord,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    contents: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    member: Option<MemberRecord>,
+    created: Timestamp,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "is")]
+enum PhaseRecord {
+    Ready,
+    Changing { word: String, until: Timestamp },
+    Deleting { until: Timestamp },
+    Kept { word: String, until: Timestamp },
+    Failed { why: String },
+}
+
+#[derive(Serialize, Deserialize)]
+struct MemberRecord {
+    of: String,
+    writes: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
+fn is_zero(n: &u64) -> bool {
+    *n == 0
+}
+
+/// Words of phases, which live as long as the program.
+const WORDS: [&str; 9] = [
+    "creating",
+    "modifying",
+    "PendingDeletion",
+    "scheduled for deletion",
+    "removing the replicas",
+    "removing-from-global-cluster",
+    "switching-over",
+    "failing-over",
+    "pending-acceptance",
+];
+
+fn word(text: &str) -> &'static str {
+    WORDS.into_iter().find(|w| *w == text).unwrap_or("modifying")
+}
+
+/// Writes everything into the file, in the place of what it held.
+///
+/// # Errors
+/// If the file cannot be written.
+pub(super) fn save(cloud: &Cloud, now: Timestamp, path: &Path) -> Result<()> {
+    let rows = cloud.world.rows().map(|(serial, row)| record(serial, row)).collect::<Result<_>>()?;
+    let file = File { version: VERSION, now, next: cloud.world.next(), rows };
+    write(&file, path)
+        .map_err(|e| Error::new(Kind::Invalid, format!("cannot write the simulated AWS to `{}`: {e}", path.display())))
+}
+
+fn write(file: &File, path: &Path) -> std::io::Result<()> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder)?;
+    // Temporary files of this kind belong to their owner alone, and keep that when they are renamed.
+    let mut temporary = tempfile::NamedTempFile::new_in(folder)?;
+    serde_json::to_writer(&mut temporary, file)?;
+    temporary.write_all(b"\n")?;
+    temporary.as_file().sync_all()?;
+    temporary.persist(path)?;
+    Ok(())
+}
+
+/// Reads the file into an empty cloud. Returns what the clock showed, or nothing if there is no file.
+///
+/// # Errors
+/// If the file cannot be read, is damaged, or holds a type that the catalog does not have.
+pub(super) fn load(cloud: &mut Cloud, path: &Path) -> Result<Option<Timestamp>> {
+    let text = match std::fs::read(path) {
+        Ok(text) => text,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(damaged(path, &e.to_string())),
+    };
+    let file: File = serde_json::from_slice(&text).map_err(|e| damaged(path, &e.to_string()))?;
+    if file.version != VERSION {
+        return Err(damaged(path, &format!("version {} is not known", file.version)));
+    }
+    for record in file.rows {
+        let Some(schema) = cloud.catalog.find(&record.token) else {
+            return Err(damaged(path, &format!("type `{}` is not known", record.token)));
+        };
+        let (serial, row) = (record.serial, row(record, schema.token));
+        let names = cloud.references.names(&row);
+        cloud.world.restore(serial, row, &names);
+    }
+    cloud.world.skip_to(file.next);
+    Ok(Some(file.now))
+}
+
+fn damaged(path: &Path, why: &str) -> Error {
+    Error::new(Kind::Invalid, format!("cannot read the simulated AWS from `{}`: {why}", path.display()))
+        .hint("`drctl local reset` starts over with an empty one")
+}
+
+fn record(serial: Serial, row: &Row) -> Result<Record> {
+    Ok(Record {
+        serial,
+        token: row.token.to_owned(),
+        place: row.place.clone(),
+        id: row.id.clone(),
+        urn: row.urn.clone(),
+        owner: row.owner.clone(),
+        attempt: row.attempt.clone(),
+        inputs: sealed_map(&row.inputs)?,
+        outputs: sealed_map(&row.outputs)?,
+        refers: row.refers.clone(),
+        phase: match &row.phase {
+            Phase::Ready => PhaseRecord::Ready,
+            Phase::Changing { word, until } => PhaseRecord::Changing { word: (*word).to_owned(), until: *until },
+            Phase::Deleting { until } => PhaseRecord::Deleting { until: *until },
+            Phase::Kept { word, until } => PhaseRecord::Kept { word: (*word).to_owned(), until: *until },
+            Phase::Failed(why) => PhaseRecord::Failed { why: why.clone() },
+        },
+        contents: row.contents,
+        member: row.member.as_ref().map(|m| MemberRecord { of: m.of.clone(), writes: m.writes }),
+        created: row.created,
+    })
+}
+
+fn row(record: Record, token: &'static str) -> Row {
+    Row {
+        token,
+        place: record.place,
+        id: record.id,
+        urn: record.urn,
+        owner: record.owner,
+        attempt: record.attempt,
+        inputs: opened_map(record.inputs),
+        outputs: opened_map(record.outputs),
+        refers: record.refers,
+        phase: match record.phase {
+            PhaseRecord::Ready => Phase::Ready,
+            PhaseRecord::Changing { word: text, until } => Phase::Changing { word: word(&text), until },
+            PhaseRecord::Deleting { until } => Phase::Deleting { until },
+            PhaseRecord::Kept { word: text, until } => Phase::Kept { word: word(&text), until },
+            PhaseRecord::Failed { why } => Phase::Failed(why),
+        },
+        contents: record.contents,
+        member: record.member.map(|m| Member { of: m.of, writes: m.writes }),
+        created: record.created,
+    }
+}
+
+const PRINT: &str = "$sha256";
+
+fn sealed_map(map: &Map) -> Result<Json> {
+    map.iter().map(|(k, v)| Ok((k.clone(), sealed(v)?))).collect::<Result<_>>().map(Json::Object)
+}
+
+/// JSON in which a salted hash stands for every secret.
+fn sealed(value: &Value) -> Result<Json> {
+    Ok(match value {
+        Value::Secret(inner) if print(inner).is_some() => sealed_print(inner),
+        Value::Secret(inner) => {
+            let mut salt = [0; 16];
+            getrandom::fill(&mut salt).map_err(|e| Error::bug(format!("no random numbers: {e}")))?;
+            let salt = hex::encode(salt);
+            serde_json::json!({ PRINT: format!("{salt}:{}", hash(&salt, inner)?) })
+        }
+        Value::List(items) => Json::Array(items.iter().map(sealed).collect::<Result<_>>()?),
+        Value::Map(map) => sealed_map(map)?,
+        other => other.to_json().map_err(|e| Error::bug(e.to_string()))?,
+    })
+}
+
+fn sealed_print(value: &Value) -> Json {
+    value.to_json().unwrap_or_default()
+}
+
+fn hash(salt: &str, value: &Value) -> Result<String> {
+    let text = value.to_json().map_err(|e| Error::bug(e.to_string()))?.to_string();
+    Ok(hex::encode(Sha256::digest(format!("{salt}{text}"))))
+}
+
+fn opened_map(json: Json) -> Map {
+    match opened(Value::from_json(json)) {
+        Value::Map(map) => map,
+        _ => Map::new(),
+    }
+}
+
+fn opened(value: Value) -> Value {
+    if print(&value).is_some() {
+        return value.secret();
+    }
+    match value {
+        Value::List(items) => Value::List(items.into_iter().map(opened).collect()),
+        Value::Map(map) => Value::Map(map.into_iter().map(|(k, v)| (k, opened(v))).collect()),
+        other => other,
+    }
+}
+
+/// The hash that stands for a secret, if the value is one.
+fn print(value: &Value) -> Option<(&str, &str)> {
+    let map = value.as_map().filter(|map| map.len() == 1)?;
+    map.get(PRINT)?.as_str()?.split_once(':')
+}
+
+/// Whether `old` is the hash of `new`.
+pub(super) fn is_print_of(old: &Value, new: &Value) -> bool {
+    let same = |(salt, known): (&str, &str)| hash(salt, new.bare()).is_ok_and(|found| found == known);
+    print(old.bare()).is_some_and(same)
+}
+
+/// Puts the values that a caller still knows into the place of their hashes.
+pub(super) fn reminded(stored: Value, known: &Value) -> Value {
+    match (stored, known.bare()) {
+        (stored @ Value::Secret(_), known) if is_print_of(&stored, known) => known.clone().secret(),
+        (Value::Map(map), Value::Map(known)) => Value::Map(
+            map.into_iter()
+                .map(|(k, v)| match known.get(&k) {
+                    Some(known) => (k, reminded(v, known)),
+                    None => (k, v),
+                })
+                .collect(),
+        ),
+        (Value::List(items), Value::List(known)) if items.len() == known.len() => {
+            Value::List(items.into_iter().zip(known).map(|(v, known)| reminded(v, known)).collect())
+        }
+        (stored, _) => stored,
+    }
+}

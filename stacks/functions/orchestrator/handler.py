@@ -1,0 +1,446 @@
+"""Moves the writer of an Aurora global database into this function's region, after checks.
+
+Runs in the surviving region, outside any VPC. The probe calls it with its evidence; an alarm calls
+it through EventBridge; an operator calls it for a planned switchover. It acts only when every
+check holds, and otherwise says why not:
+
+- no other run holds the lock, and no failover is in progress;
+- the target is an available secondary of the global cluster, with the writer's engine version;
+- before the outage the target was no further behind than the limit.
+
+A refusal is an answer, a failure is an exception: Lambda tries an asynchronous call again, and
+its error metric tells somebody.
+"""
+
+import functools
+import json
+import os
+import time
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+AWS_ERRORS = (BotoCoreError, ClientError)
+# Kept back before the function's timeout for the record, the metric and the notice.
+RESERVE_SECONDS = 15
+HEALTH_WINDOW = timedelta(minutes=5)
+REPEAT_REFUSAL_SECONDS = 900
+
+
+@dataclass(frozen=True)
+class Settings:
+    global_cluster: str
+    target_arn: str
+    failover_role_arn: str
+    topic_arn: str
+    suffix: str
+    role: str
+    namespace: str
+    max_lag_ms: float
+    unknown_lag_allowed: bool
+    lag_window: timedelta
+    wait_seconds: float
+    poll_seconds: float
+    lock_seconds: float
+
+    @classmethod
+    def from_environment(cls, env=os.environ):
+        return cls(
+            global_cluster=env["GLOBAL_CLUSTER_IDENTIFIER"],
+            target_arn=env["TARGET_CLUSTER_ARN"],
+            failover_role_arn=env["FAILOVER_ROLE_ARN"],
+            topic_arn=env["TOPIC_ARN"],
+            suffix=env["SUFFIX"],
+            role=env.get("ROLE", "secondary"),
+            namespace=env["METRIC_NAMESPACE"],
+            max_lag_ms=float(env.get("MAX_LAG_MS", "5000")),
+            unknown_lag_allowed=env.get("MAX_LAG_UNKNOWN", "refuse") == "allow",
+            lag_window=timedelta(minutes=float(env.get("LAG_WINDOW_MINUTES", "5"))),
+            wait_seconds=float(env.get("WAIT_SECONDS", "600")),
+            poll_seconds=float(env.get("POLL_SECONDS", "5")),
+            lock_seconds=float(env.get("LOCK_SECONDS", "900")),
+        )
+
+    @property
+    def target_identifier(self):
+        return self.target_arn.rpartition(":")[2]
+
+    @property
+    def record_name(self):
+        return f"/drctl/{self.suffix}/failover"
+
+    @property
+    def lock_name(self):
+        return f"/drctl/{self.suffix}/failover-lock"
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """What asked for the move. `outage_at` is when the trouble began, as far as it is known."""
+
+    mode: str
+    source: str
+    outage_at: datetime
+    evidence: dict
+
+    @property
+    def planned(self):
+        return self.mode == "switchover"
+
+
+class Refused(Exception):
+    """A check did not hold; `reason` is a fixed word, the text explains it."""
+
+    def __init__(self, reason, explanation):
+        super().__init__(explanation)
+        self.reason = reason
+
+
+def handler(event, context):
+    return run(Settings.from_environment(), event, context.get_remaining_time_in_millis)
+
+
+def run(settings, event, remaining_millis, clock=time):
+    """Checks, moves the writer, waits for it and reports. Returns the structured result."""
+    try:
+        trigger = read_trigger(event, clock)
+        lock = Lock(settings, clock)
+        lock.acquire()
+        try:
+            return move_writer(settings, trigger, remaining_millis, clock)
+        finally:
+            lock.release()
+    except Refused as refusal:
+        return refuse(settings, refusal, clock)
+    except Exception as error:
+        log("failed", error=str(error))
+        notify(settings, "failed", {"result": "failed", "error": str(error)})
+        raise
+
+
+# The trigger
+
+
+def read_trigger(event, clock):
+    now = datetime.fromtimestamp(clock.time(), timezone.utc)
+    if event.get("detail-type") == "CloudWatch Alarm State Change":
+        return read_alarm(event["detail"])
+    mode, evidence = event.get("mode"), event.get("evidence") or {}
+    if mode == "switchover":
+        return Trigger(mode, event.get("source", "operator"), now, evidence)
+    # Evidence is asked for so that a console's sample event can never move a database.
+    if mode == "failover" and evidence:
+        since = evidence.get("firstFailureAt")
+        outage_at = datetime.fromtimestamp(since, timezone.utc) if since else now
+        return Trigger(mode, event.get("source", "operator"), outage_at, evidence)
+    raise Refused("event-not-understood", "the event asks for no failover with evidence")
+
+
+def read_alarm(detail):
+    state = detail["state"]
+    if state["value"] != "ALARM":
+        raise Refused("alarm-not-raised", f"the alarm went to {state['value']}")
+    # The alarm is raised minutes after the first bad data point, whose time is in its reason data.
+    reason = json.loads(state.get("reasonData") or "{}")
+    outage_at = datetime.fromisoformat(reason.get("startDate") or state["timestamp"])
+    evidence = {"alarm": detail["alarmName"], "reason": state.get("reason", "")}
+    return Trigger("failover", "alarm", outage_at, evidence)
+
+
+# The move
+
+
+def move_writer(settings, trigger, remaining_millis, clock):
+    started = clock.monotonic()
+    rds = rds_as_failover_role(settings)
+    database = describe(rds, settings)
+    source_arn = check_roles(rds, settings, database)
+    lag_ms = check_lag(settings, trigger)
+    if trigger.planned:
+        check_primary_health(settings, clock)
+
+    record = {
+        "epoch": last_epoch(settings) + 1,
+        "time": datetime.fromtimestamp(clock.time(), timezone.utc).isoformat(),
+        "mode": trigger.mode,
+        "source": trigger.source,
+        "from": source_arn,
+        "to": settings.target_arn,
+        "lagMs": lag_ms,
+        "evidence": trigger.evidence,
+    }
+    write_record(settings, {**record, "result": "started"})
+    try:
+        request_move(rds, settings, trigger)
+    except AWS_ERRORS as error:
+        write_record(settings, {**record, "result": "failed", "error": str(error)})
+        raise
+    put_event_metric(settings, "FailoverEvent")
+
+    budget = min(settings.wait_seconds, remaining_millis() / 1000 - RESERVE_SECONDS)
+    moved = wait_for_writer(rds, settings, started + budget, clock)
+    record["result"] = "succeeded" if moved else "pending"
+    record["seconds"] = round(clock.monotonic() - started, 1)
+    write_record(settings, record)
+    log("moved", **record)
+    notify(settings, record["result"], record)
+    return record
+
+
+def request_move(rds, settings, trigger):
+    move = {
+        "GlobalClusterIdentifier": settings.global_cluster,
+        "TargetDbClusterIdentifier": settings.target_arn,
+    }
+    if trigger.planned:
+        rds.switchover_global_cluster(**move)
+    else:
+        rds.failover_global_cluster(**move, AllowDataLoss=True)
+
+
+def wait_for_writer(rds, settings, deadline, clock):
+    """Returns whether the target took over before the deadline."""
+    while True:
+        try:
+            database = describe(rds, settings)
+            if writer_of(database) == settings.target_arn and not state_of(database):
+                return True
+        except AWS_ERRORS as error:
+            # The move is on its way; one bad answer must not be taken for its failure.
+            log("describe_failed", error=str(error))
+        if clock.monotonic() + settings.poll_seconds > deadline:
+            return False
+        clock.sleep(settings.poll_seconds)
+
+
+# The checks
+
+
+def check_roles(rds, settings, database):
+    """Checks the state and the membership and returns the ARN of the present writer."""
+    state, target = state_of(database), settings.target_arn
+    if state:
+        raise Refused("in-progress", f"a failover of the global cluster is in progress: {state}")
+    writer = writer_of(database)
+    if writer == target:
+        raise Refused("already-writer", f"{target} is the writer already")
+    if target not in [member["DBClusterArn"] for member in database["GlobalClusterMembers"]]:
+        raise Refused("not-a-member", f"{target} is not in {settings.global_cluster}")
+
+    found = rds.describe_db_clusters(DBClusterIdentifier=settings.target_identifier)
+    cluster = found["DBClusters"][0]
+    if cluster["Status"] != "available":
+        raise Refused("not-available", f"{target} is {cluster['Status']}")
+    if cluster["EngineVersion"] != database["EngineVersion"]:
+        versions = f"{cluster['EngineVersion']}, the global cluster {database['EngineVersion']}"
+        raise Refused("version-differs", f"the target runs {versions}")
+    return writer
+
+
+def check_lag(settings, trigger):
+    """Returns the largest lag before the outage in milliseconds, or None where policy allows it."""
+    lags = measured(
+        "AWS/RDS",
+        "AuroraGlobalDBReplicationLag",
+        {"DBClusterIdentifier": settings.target_identifier},
+        "Maximum",
+        trigger.outage_at - settings.lag_window,
+        trigger.outage_at,
+    )
+    if not lags:
+        if settings.unknown_lag_allowed:
+            return None
+        raise Refused("lag-unknown", "no replication lag was measured before the outage")
+    lag_ms = max(lags)
+    if lag_ms > settings.max_lag_ms:
+        limit = f"{settings.max_lag_ms:.0f} ms are allowed"
+        raise Refused("lag-too-high", f"the target was {lag_ms:.0f} ms behind, {limit}")
+    return lag_ms
+
+
+def check_primary_health(settings, clock):
+    """A switchover loses nothing only when the primary takes part."""
+    now = datetime.fromtimestamp(clock.time(), timezone.utc)
+    connectivity = measured(
+        settings.namespace,
+        "DatabaseConnectivity",
+        {"Role": settings.role, "Target": "remote", "Suffix": settings.suffix},
+        "Minimum",
+        now - HEALTH_WINDOW,
+        now,
+    )
+    if not connectivity:
+        raise Refused("primary-unknown", "the probe measured no connection to the primary")
+    if min(connectivity) < 1:
+        raise Refused("primary-unhealthy", "the probe could not reach the primary")
+
+
+def measured(namespace, metric, dimensions, statistic, start, end):
+    """Returns the statistic of each minute from `start` to `end` that has one."""
+    answer = client("cloudwatch").get_metric_statistics(
+        Namespace=namespace,
+        MetricName=metric,
+        Dimensions=[{"Name": name, "Value": value} for name, value in dimensions.items()],
+        StartTime=start,
+        EndTime=end,
+        Period=60,
+        Statistics=[statistic],
+    )
+    return [point[statistic] for point in answer["Datapoints"]]
+
+
+# The global database
+
+
+def rds_as_failover_role(settings):
+    session = client("sts").assume_role(
+        RoleArn=settings.failover_role_arn,
+        RoleSessionName=f"failover-{settings.suffix}"[:64],
+        DurationSeconds=900,
+    )
+    keys = session["Credentials"]
+    return boto3.client(
+        "rds",
+        aws_access_key_id=keys["AccessKeyId"],
+        aws_secret_access_key=keys["SecretAccessKey"],
+        aws_session_token=keys["SessionToken"],
+        config=LIMITS,
+    )
+
+
+def describe(rds, settings):
+    answer = rds.describe_global_clusters(GlobalClusterIdentifier=settings.global_cluster)
+    return answer["GlobalClusters"][0]
+
+
+def writer_of(database):
+    members = database["GlobalClusterMembers"]
+    return next((member["DBClusterArn"] for member in members if member["IsWriter"]), None)
+
+
+def state_of(database):
+    return database.get("FailoverState", {}).get("Status", "")
+
+
+# The lock and the record
+
+
+class Lock:
+    """Admits one run at a time, by a parameter that outlives a run that died until it expires.
+
+    Parameter Store has no compare-and-swap, but every write is answered with a version that only
+    one writer can get. Who takes over a free lock of version n and is answered n + 1 has it;
+    anybody else came second.
+    """
+
+    def __init__(self, settings, clock):
+        self.name = settings.lock_name
+        self.seconds = settings.lock_seconds
+        self.clock = clock
+        self.owner = uuid.uuid4().hex
+
+    def acquire(self):
+        try:
+            self._write(self.seconds, overwrite=False)
+            return
+        except client("ssm").exceptions.ParameterAlreadyExists:
+            parameter = client("ssm").get_parameter(Name=self.name)["Parameter"]
+        if json.loads(parameter["Value"])["expires"] > self.clock.time():
+            raise Refused("locked", "another run is moving the writer")
+        if self._write(self.seconds, overwrite=True) != parameter["Version"] + 1:
+            raise Refused("locked", "another run took the lock at the same time")
+
+    def release(self):
+        try:
+            self._write(0, overwrite=True)
+        except AWS_ERRORS as error:
+            log("lock_not_released", error=str(error))
+
+    def _write(self, seconds, overwrite):
+        expires = self.clock.time() + seconds if seconds else 0
+        value = json.dumps({"owner": self.owner, "expires": expires})
+        answer = client("ssm").put_parameter(
+            Name=self.name, Value=value, Type="String", Overwrite=overwrite
+        )
+        return answer["Version"]
+
+
+def last_epoch(settings):
+    try:
+        text = client("ssm").get_parameter(Name=settings.record_name)["Parameter"]["Value"]
+    except client("ssm").exceptions.ParameterNotFound:
+        return 0
+    return json.loads(text)["epoch"]
+
+
+def write_record(settings, record):
+    # 4096 characters is the limit of a standard parameter; the evidence is in the log in full.
+    text = json.dumps(record)
+    if len(text) > 4096:
+        text = json.dumps({**record, "evidence": {}, "error": record.get("error", "")[:500]})
+    try:
+        client("ssm").put_parameter(
+            Name=settings.record_name, Value=text, Type="String", Overwrite=True
+        )
+    except AWS_ERRORS as error:
+        log("record_not_written", error=str(error))
+
+
+# The reports: none of them may undo or hide what was done
+
+
+last_refusal = {"reason": "", "time": 0.0}
+
+
+def refuse(settings, refusal, clock):
+    answer = {"result": "refused", "reason": refusal.reason, "explanation": str(refusal)}
+    log("refused", **answer)
+    put_event_metric(settings, "FailoverRefused")
+    # During an outage the probe asks every minute: one notice tells as much as a hundred.
+    age = clock.time() - last_refusal["time"]
+    if refusal.reason != last_refusal["reason"] or age >= REPEAT_REFUSAL_SECONDS:
+        notify(settings, "refused", answer)
+        last_refusal.update(reason=refusal.reason, time=clock.time())
+    return answer
+
+
+def notify(settings, result, body):
+    subject = f"Failover {result}: {settings.global_cluster}"[:100]
+    try:
+        client("sns").publish(
+            TopicArn=settings.topic_arn, Subject=subject, Message=json.dumps(body, indent=2)
+        )
+    except AWS_ERRORS as error:
+        log("notice_not_sent", error=str(error))
+
+
+def put_event_metric(settings, name):
+    point = {
+        "MetricName": name,
+        "Value": 1.0,
+        "Dimensions": [{"Name": "Suffix", "Value": settings.suffix}],
+    }
+    try:
+        client("cloudwatch").put_metric_data(Namespace=settings.namespace, MetricData=[point])
+    except AWS_ERRORS as error:
+        log("metric_not_published", error=str(error))
+
+
+# A region that is down may swallow packets: every call has a short limit.
+LIMITS = Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 3})
+
+# The global STS endpoint is in the region that may be the lost one.
+os.environ.setdefault("AWS_STS_REGIONAL_ENDPOINTS", "regional")
+
+
+@functools.cache
+def client(service):
+    return boto3.client(service, config=LIMITS)
+
+
+def log(message, **fields):
+    print(json.dumps({"message": message, **fields}, default=str))

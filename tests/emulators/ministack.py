@@ -1,0 +1,67 @@
+"""Starts MiniStack on the loopback address, with two defects of its Route 53 corrected.
+
+Usage: ministack.py PORT   (or GATEWAY_PORT=PORT ministack.py)
+Prints `ready` when it answers, ends when its standard input closes.
+A 12-digit access key id is the account that a caller works in.
+
+The corrections are made in memory, never in the installed package:
+- health checks answered booleans as `True`; strict parsers accept only `true` and `false`;
+- the ids inside ChildHealthChecks and the names inside Regions were lost.
+"""
+
+import os
+import sys
+
+import lifetime
+
+SETTINGS = {
+    "BIND_HOST": lifetime.LOOPBACK,
+    "SFTP_ENABLED": "0",
+    "IOT_MTLS_ENABLED": "0",
+    "PERSIST_STATE": "0",
+}
+
+
+def correct_health_checks(route53):
+    build = route53._build_health_check_el
+    parse = route53._parse_health_check_config
+
+    def build_with_xml_booleans(parent, health_check):
+        config = {
+            name: str(value).lower() if isinstance(value, bool) else value
+            for name, value in health_check.get("config", {}).items()
+        }
+        return build(parent, {**health_check, "config": config})
+
+    def parse_with_element_texts(element):
+        config = parse(element)
+        for name in ("ChildHealthChecks", "Regions"):
+            if name in config:
+                config[name] = [item.text for item in route53._find(element, name)]
+        return config
+
+    route53._build_health_check_el = build_with_xml_booleans
+    route53._parse_health_check_config = parse_with_element_texts
+
+
+def main():
+    port = lifetime.port_from(sys.argv, "GATEWAY_PORT")
+    lifetime.begin()
+    os.environ.update(SETTINGS, GATEWAY_PORT=str(port))
+    os.environ.setdefault("MINISTACK_ACCOUNT_ID", "123456789012")
+    os.environ.setdefault("LOG_LEVEL", "WARNING")
+    # This file would shadow the package of the same name.
+    sys.path.remove(os.path.dirname(os.path.abspath(__file__)))
+    sys.modules.pop("ministack", None)
+
+    from ministack import app
+    from ministack.services import route53
+
+    correct_health_checks(route53)
+    lifetime.live_until_stdin_closes(port, "/_ministack/ready")
+    sys.argv = sys.argv[:1]
+    app.main()
+
+
+if __name__ == "__main__":
+    main()

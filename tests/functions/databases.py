@@ -1,0 +1,125 @@
+"""Loopback servers that speak the start of the PostgreSQL protocol, or fail to."""
+
+import contextlib
+import ipaddress
+import socketserver
+import ssl
+import struct
+import threading
+from datetime import datetime, timedelta, timezone
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+SSL_REQUEST = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"
+
+
+def self_signed_certificate(directory):
+    """Writes a certificate of 127.0.0.1 and its key into one file and returns its path."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "database")])
+    now = datetime.now(timezone.utc)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False
+        )
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), True)
+        .sign(key, hashes.SHA256())
+    )
+    path = directory / "database.pem"
+    path.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        + certificate.public_bytes(serialization.Encoding.PEM)
+    )
+    return path
+
+
+def message(kind, body=b""):
+    return kind + struct.pack("!i", len(body) + 4) + body
+
+
+READY_FOR_QUERY = message(b"Z", b"I")
+LOGIN_ACCEPTED = message(b"R", struct.pack("!i", 0)) + READY_FOR_QUERY
+LOGIN_REFUSED = message(b"E", b"SFATAL\0C28P01\0Mwrong password\0\0")
+SHUTTING_DOWN = message(b"E", b"SFATAL\0C57P03\0Mthe system is shutting down\0\0")
+ONE_ROW = (
+    message(b"T", struct.pack("!h", 1) + b"?column?\0" + struct.pack("!ihihih", 0, 0, 23, 4, -1, 0))
+    + message(b"D", struct.pack("!hi", 1, 1) + b"1")
+    + message(b"C", b"SELECT 1\0")
+    + READY_FOR_QUERY
+)
+
+
+class Server(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+    # A connection that hangs by design must not hold up the end of its test.
+    block_on_close = False
+
+    def handle_error(self, request, client_address):
+        pass
+
+
+@contextlib.contextmanager
+def serving(converse):
+    """Serves each connection with `converse(socket)`; yields `host:port`."""
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self):
+            converse(self.request)
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        yield "127.0.0.1:%d" % server.server_address[1]
+        server.shutdown()
+
+
+def accepting_tls(certificate, login_answer=LOGIN_ACCEPTED, queries=None):
+    """A database that does TLS, answers a login as told and each query with one row."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+
+    def converse(connection):
+        assert connection.recv(8) == SSL_REQUEST
+        connection.sendall(b"S")
+        with context.wrap_socket(connection, server_side=True) as secure:
+            if not secure.recv(4096):
+                return
+            secure.sendall(login_answer)
+            while request := secure.recv(4096):
+                if request[:1] != b"Q":
+                    return
+                if queries is not None:
+                    queries.append(request[5:].rstrip(b"\0").decode())
+                secure.sendall(ONE_ROW)
+
+    return converse
+
+
+def refusing_tls(connection):
+    connection.recv(8)
+    connection.sendall(b"N")
+
+
+def breaking_the_handshake(connection):
+    connection.recv(8)
+    connection.sendall(b"S")
+    connection.recv(4096)
+    connection.sendall(b"this is not TLS")
+
+
+def never_answering(connection):
+    connection.recv(8)
+    connection.recv(1)

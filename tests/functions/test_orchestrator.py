@@ -1,0 +1,400 @@
+import json
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta, timezone
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from conftest import NAMESPACE, PRIMARY, SUFFIX, Clock
+
+RECORD = f"/drctl/{SUFFIX}/failover"
+
+
+@pytest.fixture
+def orchestrator(account, load):
+    return load("orchestrator")
+
+
+@pytest.fixture
+def call(orchestrator, orchestrator_env, clock):
+    """Runs the orchestrator with the probe's evidence, or with the event given."""
+
+    def call(event=None, remaining=300, **env):
+        settings = orchestrator.Settings.from_environment({**orchestrator_env, **env})
+        event = event or {
+            "mode": "failover",
+            "source": "probe",
+            "evidence": {"failures": 3, "firstFailureAt": clock.time()},
+        }
+        return orchestrator.run(settings, event, clock.remaining(remaining), clock)
+
+    return call
+
+
+@pytest.fixture
+def small_lag(database, clock):
+    database.put_lag(120, at=clock.started - 90)
+
+
+@pytest.fixture
+def change_answer(session):
+    """Lets a test change the parsed answer of an operation: `change_answer("Name", function)`."""
+
+    def change(operation, edit):
+        session.events.register(f"after-call.rds.{operation}", lambda parsed, **_: edit(parsed))
+
+    return change
+
+
+def record():
+    return json.loads(boto3.client("ssm").get_parameter(Name=RECORD)["Parameter"]["Value"])
+
+
+def no_record():
+    with pytest.raises(ClientError, match="ParameterNotFound"):
+        record()
+    return True
+
+
+def test_evidence_of_an_outage_promotes_the_standby(call, database, small_lag, notices, metrics):
+    answer = call()
+
+    assert database.writer == database.standby_arn
+    assert answer["result"] == "succeeded"
+    assert (answer["from"], answer["to"]) == (database.home_arn, database.standby_arn)
+    assert (answer["epoch"], answer["lagMs"], answer["source"]) == (1, 120, "probe")
+    assert record() == answer
+    assert notices() == [answer]
+    assert metrics("FailoverEvent", "Sum", Suffix=SUFFIX) == [1]
+
+
+def test_a_failover_names_the_target_by_arn_and_accepts_data_loss(
+    call, database, small_lag, session
+):
+    requests = []
+    session.events.register(
+        "before-call.rds.FailoverGlobalCluster", lambda params, **_: requests.append(params["body"])
+    )
+    call()
+    [request] = requests
+    assert request["TargetDbClusterIdentifier"] == database.standby_arn
+    assert request["AllowDataLoss"] == "true"
+
+
+def test_each_move_has_the_next_epoch(call, database, small_lag):
+    assert call()["epoch"] == 1
+    boto3.client("rds", region_name=PRIMARY).switchover_global_cluster(
+        GlobalClusterIdentifier=database.identifier, TargetDbClusterIdentifier=database.home_arn
+    )
+    assert call()["epoch"] == 2
+
+
+def refused(answer, reason):
+    assert (answer["result"], answer["reason"]) == ("refused", reason)
+    return True
+
+
+def test_a_target_that_is_the_writer_is_refused(call, database, small_lag, notices, metrics):
+    database.rds.failover_global_cluster(
+        GlobalClusterIdentifier=database.identifier,
+        TargetDbClusterIdentifier=database.standby_arn,
+        AllowDataLoss=True,
+    )
+    answer = call()
+    assert refused(answer, "already-writer")
+    assert notices() == [answer]
+    assert no_record()
+    assert metrics("FailoverRefused", "Sum", Suffix=SUFFIX) == [1]
+    assert metrics("FailoverEvent", "Sum", Suffix=SUFFIX) == []
+
+
+def test_a_repeated_refusal_is_told_once_in_a_quarter_of_an_hour(call, clock, notices):
+    assert refused(call(), "lag-unknown")
+    assert refused(call(), "lag-unknown")
+    assert len(notices()) == 1
+    clock.sleep(901)
+    assert refused(call(), "lag-unknown")
+    assert len(notices()) == 1
+
+
+def test_a_failover_in_progress_is_refused(call, database, small_lag, change_answer):
+    def fail_over(answer):
+        answer["GlobalClusters"][0]["FailoverState"] = {"Status": "failing-over"}
+
+    change_answer("DescribeGlobalClusters", fail_over)
+    assert refused(call(), "in-progress")
+    assert database.writer == database.home_arn
+
+
+def test_a_target_outside_the_global_cluster_is_refused(call, database, small_lag):
+    stranger = database.rds.create_db_cluster(
+        DBClusterIdentifier="stranger",
+        Engine="aurora-postgresql",
+        MasterUsername="dbadmin",
+        MasterUserPassword="only-for-this-test",
+    )["DBCluster"]["DBClusterArn"]
+    assert refused(call(TARGET_CLUSTER_ARN=stranger), "not-a-member")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "reason"),
+    [("Status", "modifying", "not-available"), ("EngineVersion", "14.3", "version-differs")],
+)
+def test_a_target_that_cannot_take_over_is_refused(
+    call, database, small_lag, change_answer, field, value, reason
+):
+    def put_value(answer):
+        answer["DBClusters"][0][field] = value
+
+    change_answer("DescribeDBClusters", put_value)
+    assert refused(call(), reason)
+    assert database.writer == database.home_arn
+
+
+def test_a_target_too_far_behind_is_refused(call, database, small_lag, clock):
+    database.put_lag(7000, at=clock.started - 200)
+    assert refused(call(), "lag-too-high")
+    assert database.writer == database.home_arn
+    assert call(MAX_LAG_MS="7000")["lagMs"] == 7000
+
+
+def test_lag_that_rose_in_the_outage_does_not_count(call, database, small_lag, clock):
+    database.put_lag(90_000, at=clock.started)
+    event = {
+        "mode": "failover",
+        "evidence": {"failures": 3, "firstFailureAt": clock.started - 60},
+    }
+    assert call(event)["lagMs"] == 120
+
+
+def test_unknown_lag_is_refused_unless_the_policy_allows_it(call, database):
+    assert refused(call(), "lag-unknown")
+    assert database.writer == database.home_arn
+    answer = call(MAX_LAG_UNKNOWN="allow")
+    assert (answer["result"], answer["lagMs"]) == ("succeeded", None)
+
+
+def as_cloudwatch(at):
+    return at.strftime("%Y-%m-%dT%H:%M:%S.000+0000")
+
+
+def alarm(value, at, **state):
+    return {
+        "source": "aws.cloudwatch",
+        "detail-type": "CloudWatch Alarm State Change",
+        "detail": {
+            "alarmName": "db-connectivity-remote",
+            "state": {"value": value, "timestamp": as_cloudwatch(at), **state},
+        },
+    }
+
+
+def test_an_alarm_counts_the_lag_from_its_first_bad_datapoint(call, database, small_lag, clock):
+    now = datetime.fromtimestamp(clock.started, timezone.utc)
+    began = as_cloudwatch(now - timedelta(seconds=60))
+    database.put_lag(90_000, at=clock.started - 20)
+    answer = call(alarm("ALARM", now, reasonData=json.dumps({"startDate": began})))
+    assert (answer["source"], answer["lagMs"]) == ("alarm", 120)
+    assert database.writer == database.standby_arn
+
+
+def test_an_alarm_without_reason_data_counts_the_lag_from_its_change(call, small_lag, clock):
+    now = datetime.fromtimestamp(clock.started, timezone.utc)
+    assert call(alarm("ALARM", now))["lagMs"] == 120
+
+
+def test_an_alarm_that_calms_down_moves_nothing(call, database, small_lag, clock):
+    now = datetime.fromtimestamp(clock.started, timezone.utc)
+    assert refused(call(alarm("OK", now)), "alarm-not-raised")
+    assert database.writer == database.home_arn
+
+
+@pytest.mark.parametrize(
+    "event", [{"key1": "value1"}, {"mode": "failover"}, {"mode": "failover", "evidence": {}}]
+)
+def test_an_event_without_evidence_moves_nothing(call, database, small_lag, event):
+    assert refused(call(event), "event-not-understood")
+    assert database.writer == database.home_arn
+
+
+def put_connectivity(value, at):
+    dimensions = {"Role": "secondary", "Target": "remote", "Suffix": SUFFIX}
+    point = {
+        "MetricName": "DatabaseConnectivity",
+        "Value": value,
+        "Timestamp": datetime.fromtimestamp(at, timezone.utc),
+        "Dimensions": [{"Name": key, "Value": text} for key, text in dimensions.items()],
+    }
+    boto3.client("cloudwatch").put_metric_data(Namespace=NAMESPACE, MetricData=[point])
+
+
+def test_a_planned_switchover_needs_a_primary_that_is_seen_healthy(
+    call, database, small_lag, clock, session
+):
+    operations = []
+    session.events.register("before-call.rds", lambda model, **_: operations.append(model.name))
+    planned = {"mode": "switchover"}
+    assert refused(call(planned), "primary-unknown")
+    put_connectivity(0.0, clock.started - 190)
+    put_connectivity(1.0, clock.started - 70)
+    assert refused(call(planned), "primary-unhealthy")
+    clock.sleep(300)
+    put_connectivity(1.0, clock.time() - 70)
+    database.put_lag(80, at=clock.time() - 70)
+    answer = call(planned)
+    assert (answer["mode"], answer["result"]) == ("switchover", "succeeded")
+    assert database.writer == database.standby_arn
+    assert "SwitchoverGlobalCluster" in operations
+    assert "FailoverGlobalCluster" not in operations
+
+
+def test_the_database_is_only_touched_as_the_failover_role(call, account, small_lag, session):
+    signatures = []
+    session.events.register(
+        "before-send.rds",
+        lambda request, **_: signatures.append(str(request.headers["Authorization"])),
+    )
+    call()
+    assert signatures
+    assert all("Credential=ASIA" in signature for signature in signatures)
+
+
+def test_a_role_that_may_not_be_assumed_is_a_told_failure(call, database, small_lag, notices):
+    missing = "arn:aws:iam::000000000000:user/not-a-role"
+    with pytest.raises(ClientError):
+        call(FAILOVER_ROLE_ARN=missing)
+    assert [notice["result"] for notice in notices()] == ["failed"]
+    assert database.writer == database.home_arn
+    assert no_record()
+    # The lock is free again, so that Lambda's second attempt can act.
+    assert call()["result"] == "succeeded"
+
+
+def test_a_move_that_aws_refuses_is_recorded_as_failed(call, database, small_lag, session, notices):
+    def send_elsewhere(params, **_):
+        params["body"]["GlobalClusterIdentifier"] = "no-such-global-cluster"
+
+    session.events.register("before-call.rds.FailoverGlobalCluster", send_elsewhere)
+    with pytest.raises(ClientError, match="GlobalClusterNotFound"):
+        call()
+    assert (record()["epoch"], record()["result"]) == (1, "failed")
+    assert [notice["result"] for notice in notices()] == ["failed"]
+
+
+def test_a_move_that_outlasts_the_time_is_pending(call, database, small_lag, clock, change_answer):
+    answers = []
+
+    def keep_failing_over(answer):
+        answers.append(answer)
+        if len(answers) > 1:
+            answer["GlobalClusters"][0]["FailoverState"] = {"Status": "failing-over"}
+
+    change_answer("DescribeGlobalClusters", keep_failing_over)
+    assert call(remaining=60)["result"] == "pending"
+    assert record()["result"] == "pending"
+    assert 30 < clock.elapsed <= 45
+
+
+def test_waiting_ends_when_the_operation_ends(call, small_lag, clock, change_answer):
+    answers = []
+
+    def fail_over_for_a_while(answer):
+        answers.append(answer)
+        if 1 < len(answers) < 5:
+            answer["GlobalClusters"][0]["FailoverState"] = {"Status": "failing-over"}
+
+    change_answer("DescribeGlobalClusters", fail_over_for_a_while)
+    assert call()["result"] == "succeeded"
+    assert clock.elapsed == 15
+
+
+def test_a_lost_notice_hides_no_success(call, database, small_lag):
+    missing = "arn:aws:sns:eu-west-1:100000000000:missing"
+    assert call(TOPIC_ARN=missing)["result"] == "succeeded"
+    assert database.writer == database.standby_arn
+
+
+def test_a_lost_record_hides_no_success(call, database, small_lag, session, notices):
+    def lose_the_record(params, **_):
+        if json.loads(params["body"])["Name"] == RECORD:
+            raise EndpointConnectionError(endpoint_url="https://ssm.eu-west-1.amazonaws.com")
+
+    session.events.register("before-call.ssm.PutParameter", lose_the_record)
+    answer = call()
+    assert answer["result"] == "succeeded"
+    assert notices() == [answer]
+    assert no_record()
+
+
+def test_triggers_at_the_same_time_move_the_writer_once(
+    orchestrator, orchestrator_env, database, small_lag, session
+):
+    moves = []
+    session.events.register("before-call.rds.FailoverGlobalCluster", lambda **_: moves.append(1))
+    settings = orchestrator.Settings.from_environment(orchestrator_env)
+    # Clients are made once, before threads share them.
+    for service in ("ssm", "sts", "sns", "cloudwatch"):
+        orchestrator.client(service)
+
+    def trigger(_):
+        clock = Clock()
+        event = {"mode": "failover", "evidence": {"firstFailureAt": clock.time()}}
+        return orchestrator.run(settings, event, clock.remaining(300), clock)
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(trigger, range(4)))
+    results = sorted(answer["result"] for answer in answers)
+    assert results == ["refused", "refused", "refused", "succeeded"]
+    reasons = {answer["reason"] for answer in answers if answer["result"] == "refused"}
+    assert reasons <= {"locked", "already-writer"}
+    assert len(moves) == 1
+
+
+def lock(orchestrator, orchestrator_env, clock):
+    settings = orchestrator.Settings.from_environment(orchestrator_env)
+    return orchestrator.Lock(settings, clock)
+
+
+def test_a_lock_keeps_others_out_until_it_is_released(orchestrator, orchestrator_env, clock):
+    first, second = (lock(orchestrator, orchestrator_env, clock) for _ in range(2))
+    first.acquire()
+    with pytest.raises(orchestrator.Refused, match="another run"):
+        second.acquire()
+    first.release()
+    second.acquire()
+
+
+def test_the_lock_of_a_run_that_died_expires(orchestrator, orchestrator_env, clock):
+    dead, heir = (lock(orchestrator, orchestrator_env, clock) for _ in range(2))
+    dead.acquire()
+    clock.sleep(901)
+    heir.acquire()
+
+
+def test_of_two_heirs_of_an_expired_lock_one_wins(orchestrator, orchestrator_env, clock):
+    dead, first, second = (lock(orchestrator, orchestrator_env, clock) for _ in range(3))
+    dead.acquire()
+    clock.sleep(901)
+    reads = []
+
+    def let_the_other_in(**_):
+        reads.append(1)
+        if len(reads) == 1:
+            first.acquire()
+
+    orchestrator.client("ssm").meta.events.register("after-call.ssm.GetParameter", let_the_other_in)
+    with pytest.raises(orchestrator.Refused, match="at the same time"):
+        second.acquire()
+    with pytest.raises(orchestrator.Refused):
+        lock(orchestrator, orchestrator_env, clock).acquire()
+
+
+def test_the_handler_reads_its_environment(
+    orchestrator, orchestrator_env, database, small_lag, context, monkeypatch, clock
+):
+    for name, value in orchestrator_env.items():
+        monkeypatch.setenv(name, value)
+    event = {"mode": "failover", "evidence": {"firstFailureAt": clock.time()}}
+    assert orchestrator.handler(event, context)["result"] == "succeeded"
+    assert database.writer == database.standby_arn

@@ -1,0 +1,13 @@
+//! The rules of the engine, each as a scenario on the twin: a program, a run, what came of it.
+//!
+//! Time is virtual: hours pass in milliseconds, in the order in which they would pass on AWS.
+
+mod crash;
+mod failures;
+mod options;
+mod protection;
+mod replacement;
+mod secrets;
+mod selection;
+mod theatre;
+mod up;

@@ -1,0 +1,89 @@
+//! What a failure does, and what it leaves alone.
+
+use drctl::engine::error::Kind;
+use drctl::engine::event::{Ended, Event};
+use drctl::twin::{Calls, Fault, Operation};
+
+use super::theatre::Theatre;
+
+const TREE: &str = "
+a: {type: test:Thing, properties: {name: a}}
+b: {type: test:Child, properties: {thingId: '${a.id}'}}
+c: {type: test:Named, properties: {name: c}}
+";
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_step_skips_only_its_dependents() {
+    let mut t = Theatre::new();
+    t.twin.faults().strike(Calls::to(Operation::Create).of("test:index:Thing"), 1, Fault::Fails(Kind::Invalid));
+    let report = t.try_up(TREE).await;
+    let Ended::Failed { failed, skipped } = &report.outcome.ended else { panic!("{:?}", report.outcome.ended) };
+    assert_eq!(failed.iter().map(|u| u.name()).collect::<Vec<_>>(), ["a"]);
+    assert_eq!(skipped.iter().map(|u| u.name()).collect::<Vec<_>>(), ["b"]);
+    assert!(t.stage.state.rows.keys().any(|k| k.urn.name() == "c"));
+    t.up(TREE).await;
+    assert!(t.preview(TREE).await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_create_whose_answer_is_lost_makes_no_second_resource() {
+    for token in ["test:index:Thing", "test:index:Child", "test:index:Named"] {
+        let mut t = Theatre::new();
+        t.twin.faults().strike(Calls::to(Operation::Create).of(token), 1, Fault::AnswerLost(Kind::Outage));
+        t.up(TREE).await;
+        assert_eq!(t.twin.inspect().len(), 3, "{token}: {:?}", t.twin.inspect());
+        assert!(t.preview(TREE).await.is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn throttling_is_waited_out() {
+    let mut t = Theatre::new();
+    t.twin.faults().throttle(Calls::to(Operation::Create), 5);
+    t.up(TREE).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_never_answers_ends_by_its_deadline() {
+    let mut t = Theatre::new();
+    t.twin.faults().strike(Calls::to(Operation::Delete), 1, Fault::Hangs);
+    t.up("a: {type: test:Named, properties: {name: a}}").await;
+    t.destroy().await;
+    assert!(t.twin.inspect().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_region_that_is_cut_off_does_not_hold_back_the_other() {
+    let mut t = Theatre::new();
+    t.twin.faults().cut("eu-central-1");
+    let program = "
+a: {type: test:Thing, properties: {name: a}}
+b: {type: test:Thing, region: secondary, properties: {name: b}}
+";
+    let report = t.try_up(program).await;
+    assert!(matches!(report.outcome.ended, Ended::Failed { .. }));
+    assert!(t.stage.state.rows.values().any(|r| r.key.urn.name() == "a" && r.id.is_some()));
+    t.twin.faults().heal("eu-central-1");
+    t.up(program).await;
+    assert_eq!(t.twin.inspect().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deletion_waits_while_something_still_uses_the_resource() {
+    let mut t = Theatre::new();
+    t.up("a: {type: test:Named, properties: {name: a}}").await;
+    t.twin.faults().strike(Calls::to(Operation::Delete), 1, Fault::Fails(Kind::Busy));
+    let report = t.destroy().await;
+    assert!(report.events.iter().any(|e| matches!(e, Event::Retrying { .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stopped_run_starts_nothing_new_and_the_next_one_goes_on() {
+    let mut t = Theatre::new();
+    t.stage.stop.press();
+    let report = t.try_up(TREE).await;
+    assert!(matches!(report.outcome.ended, Ended::Cancelled { .. }), "{:?}", report.outcome.ended);
+    assert!(t.changes().is_empty());
+    t.stage.stop = Default::default();
+    t.up(TREE).await;
+}

@@ -1,0 +1,91 @@
+//! The options of a resource.
+
+use super::theatre::Theatre;
+use crate::support::stage::steps;
+
+#[tokio::test(start_paused = true)]
+async fn ignored_changes_keep_the_old_value() {
+    let mut t = Theatre::new();
+    let program = |size: u32| {
+        format!("a: {{type: test:Thing, options: {{ignoreChanges: [size]}}, properties: {{size: {size}}}}}")
+    };
+    t.up(&program(1)).await;
+    assert!(t.preview(&program(2)).await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_alias_renames_without_a_call() {
+    let mut t = Theatre::new();
+    t.up("a: {type: test:Thing, properties: {name: x}}").await;
+    t.changes();
+    t.up("b: {type: test:Thing, properties: {name: x}, options: {aliases: [{name: a}]}}").await;
+    assert!(t.changes().is_empty());
+    assert_eq!(t.stage.state.rows.keys().map(|k| k.urn.name()).collect::<Vec<_>>(), ["b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_goes_with_another_resource_is_not_deleted_by_a_call() {
+    let mut t = Theatre::new();
+    t.up("
+a: {type: test:Thing}
+b: {type: test:Loose, options: {deletedWith: '${a}'}}
+")
+        .await;
+    t.changes();
+    t.destroy().await;
+    let calls = t.changes();
+    assert!(calls.iter().all(|c| c.contains("Thing")), "{calls:?}");
+    assert!(t.stage.state.rows.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn depends_on_orders_without_a_reference() {
+    let mut t = Theatre::new();
+    t.up("
+b: {type: test:Named, properties: {name: b}, options: {dependsOn: ['${a}']}}
+a: {type: test:Slow, properties: {name: a}}
+")
+        .await;
+    let calls = t.changes();
+    assert!(calls[0].contains("Slow") && calls[1].contains("Named"), "{calls:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_import_adopts_what_exists_and_makes_nothing() {
+    let mut t = Theatre::new();
+    t.up("a: {type: test:Named, properties: {name: mine, note: x}}").await;
+    t.stage.state.rows.clear();
+    t.changes();
+    let report = t.up("a: {type: test:Named, properties: {name: mine, note: x}, options: {import: mine}}").await;
+    assert_eq!(steps(&report.plan), ["import a"]);
+    assert!(t.changes().is_empty());
+    assert!(t.preview("a: {type: test:Named, properties: {name: mine, note: x}}").await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_custom_timeout_ends_the_wait_and_says_what_it_waited_for() {
+    let mut t = Theatre::new();
+    let report = t.try_up("a: {type: test:Slow, properties: {name: a}, options: {customTimeouts: {create: 1m}}}").await;
+    let failures = report.failures();
+    assert!(failures[0].contains("still `creating`"), "{failures:?}");
+    // The next run goes on waiting for the same resource.
+    t.changes();
+    t.up("a: {type: test:Slow, properties: {name: a}}").await;
+    assert!(!t.changes().iter().any(|c| c.starts_with("create")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resource_is_replaced_with_another_one() {
+    let mut t = Theatre::new();
+    let program = |size: u32| {
+        format!(
+            "
+a: {{type: test:Thing, options: {{replaceOnChanges: [size]}}, properties: {{size: {size}}}}}
+b: {{type: test:Thing, options: {{replaceWith: ['${{a}}']}}}}
+"
+        )
+    };
+    t.up(&program(1)).await;
+    let report = t.up(&program(2)).await;
+    assert_eq!(report.plan.summary().replace, 2);
+}

@@ -1,0 +1,112 @@
+//! Replacement: which half goes first, and whom it takes along.
+
+use super::theatre::Theatre;
+use crate::support::stage::steps;
+
+#[tokio::test(start_paused = true)]
+async fn an_automatic_name_lets_the_new_half_come_first() {
+    let mut t = Theatre::new();
+    let program = |zone: &str| {
+        format!(
+            "
+a: {{type: test:Thing, options: {{replaceOnChanges: [size]}}, properties: {{size: {zone}}}}}
+b: {{type: test:Child, properties: {{thingId: '${{a.id}}'}}}}
+"
+        )
+    };
+    t.up(&program("1")).await;
+    t.changes();
+    let report = t.up(&program("2")).await;
+    assert_eq!(report.plan.summary().replace, 2, "{:?}", steps(&report.plan));
+    let calls = t.changes();
+    let kinds: Vec<&str> = calls.iter().map(|c| c.split(' ').next().unwrap()).collect();
+    assert_eq!(kinds[..2], ["create", "create"], "{calls:?}");
+    assert!(calls.last().unwrap().contains("Thing"), "the old thing goes last: {calls:?}");
+    assert!(t.preview(&program("2")).await.is_empty());
+    assert_eq!(t.stage.state.rows.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_explicit_name_makes_room_first() {
+    let mut t = Theatre::new();
+    let program = |region: &str, note: &str| {
+        format!("
+a: {{type: test:Slow, region: {region}, options: {{replaceOnChanges: [size]}}, properties: {{name: fixed, size: {note}}}}}
+")
+    };
+    t.up(&program("primary", "1")).await;
+    t.changes();
+    t.up(&program("primary", "2")).await;
+    let calls = t.changes();
+    assert!(calls[0].starts_with("delete") && calls.last().unwrap().starts_with("create"), "{calls:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dependent_that_cannot_outlive_a_delete_first_replacement_goes_before_it() {
+    let mut t = Theatre::new();
+    let program = |size: u32| {
+        format!(
+            "
+a: {{type: test:Thing, options: {{deleteBeforeReplace: true, replaceOnChanges: [size]}}, properties: {{size: {size}}}}}
+b: {{type: test:Child, properties: {{thingId: '${{a.id}}'}}}}
+"
+        )
+    };
+    t.up(&program(1)).await;
+    t.changes();
+    t.up(&program(2)).await;
+    let calls = t.changes();
+    let what: Vec<String> = calls
+        .iter()
+        .map(|c| format!("{} {}", c.split(' ').next().unwrap(), if c.contains("Thing") { "a" } else { "b" }))
+        .collect();
+    assert_eq!(what, ["delete b", "delete a", "create a", "create b"], "{calls:?}");
+    assert!(t.preview(&program(2)).await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_user_that_can_be_updated_moves_to_the_new_half_before_the_old_one_goes() {
+    let mut t = Theatre::new();
+    let program = |size: u32| {
+        format!(
+            "
+a: {{type: test:Thing, options: {{replaceOnChanges: [size]}}, properties: {{size: {size}}}}}
+b: {{type: test:Loose, properties: {{thingId: '${{a.id}}'}}}}
+"
+        )
+    };
+    t.up(&program(1)).await;
+    t.changes();
+    t.up(&program(2)).await;
+    let calls = t.changes();
+    let kinds: Vec<&str> = calls.iter().map(|c| c.split(' ').next().unwrap()).collect();
+    assert_eq!(kinds, ["create", "update", "delete"], "{calls:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_of_region_is_a_replacement_that_shows_it() {
+    let mut t = Theatre::new();
+    t.up("a: {type: test:Thing, region: primary}").await;
+    let report = t.up("a: {type: test:Thing, region: secondary}").await;
+    assert_eq!(steps(&report.plan), ["create a", "delete a"]);
+    assert!(report.plan.steps.iter().flat_map(|s| &s.changes).any(|c| c.path == "region"));
+    assert_eq!(t.stage.state.rows.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_old_half_whose_deletion_failed_is_deleted_by_the_next_up() {
+    use drctl::engine::error::Kind;
+    use drctl::twin::{Calls, Fault, Operation};
+    let mut t = Theatre::new();
+    let program = |size: u32| {
+        format!("a: {{type: test:Thing, options: {{replaceOnChanges: [size]}}, properties: {{size: {size}}}}}")
+    };
+    t.up(&program(1)).await;
+    t.twin.faults().strike(Calls::to(Operation::Delete), 1, Fault::Fails(Kind::Invalid));
+    t.try_up(&program(2)).await;
+    assert_eq!(t.stage.state.rows.len(), 2);
+    assert_eq!(t.preview(&program(2)).await, ["delete a"]);
+    t.up(&program(2)).await;
+    assert_eq!(t.stage.state.rows.len(), 1);
+    assert_eq!(t.twin.inspect().len(), 1);
+}

@@ -1,0 +1,116 @@
+//! Create, keep, update, delete.
+
+use super::theatre::Theatre;
+use crate::support::stage::steps;
+
+const TWO: &str = "
+a: {type: test:Thing, properties: {size: 1}}
+b: {type: test:Child, properties: {thingId: '${a.id}'}}
+";
+
+#[tokio::test(start_paused = true)]
+async fn after_up_a_preview_shows_nothing_and_up_does_nothing() {
+    let mut t = Theatre::new();
+    t.up(TWO).await;
+    assert!(t.preview(TWO).await.is_empty());
+    t.changes();
+    t.up(TWO).await;
+    assert!(t.changes().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_referred_to_exists_first_and_goes_last() {
+    let mut t = Theatre::new();
+    t.up(TWO).await;
+    let made = t.changes();
+    assert!(made[0].contains("Thing") && made[1].contains("Child"), "{made:?}");
+    t.destroy().await;
+    let gone = t.changes();
+    assert!(gone[0].contains("Child") && gone.last().unwrap().contains("Thing"), "{gone:?}");
+    assert!(t.stage.state.rows.is_empty());
+    assert!(t.twin.leftovers().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_changed_input_is_updated_in_place() {
+    let mut t = Theatre::new();
+    t.up(TWO).await;
+    let report = t.up(&TWO.replace("size: 1", "size: 2")).await;
+    assert_eq!(steps(&report.plan), ["update a"]);
+    assert_eq!(
+        report.plan.steps.iter().flat_map(|s| &s.changes).map(|c| c.path.as_str()).collect::<Vec<_>>(),
+        ["size"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resource_that_leaves_the_program_is_deleted() {
+    let mut t = Theatre::new();
+    t.up(TWO).await;
+    let report = t.up("a: {type: test:Thing, properties: {size: 1}}").await;
+    assert_eq!(steps(&report.plan), ["delete b"]);
+    assert_eq!(t.stage.state.rows.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resource_that_vanished_is_made_again_after_a_refresh() {
+    let mut t = Theatre::new();
+    t.up(TWO).await;
+    let row = t.stage.state.rows.values().find(|r| r.key.urn.name() == "b").unwrap().clone();
+    let kind = drctl::engine::provider::KindAt { ty: row.ty.clone(), place: row.place.clone() };
+    t.twin.vanish(&kind, row.id.as_ref().unwrap()).unwrap();
+    assert!(t.preview(TWO).await.is_empty(), "without a refresh nothing is asked");
+    t.stage.settings.refresh = true;
+    assert_eq!(t.preview(TWO).await, ["create b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn drift_is_undone_and_named_as_the_clouds() {
+    let mut t = Theatre::new();
+    t.up(TWO).await;
+    let row = t.stage.state.rows.values().find(|r| r.key.urn.name() == "a").unwrap().clone();
+    let kind = drctl::engine::provider::KindAt { ty: row.ty.clone(), place: row.place.clone() };
+    t.twin.drift(&kind, row.id.as_ref().unwrap(), "size", 7.into()).unwrap();
+    t.stage.settings.refresh = true;
+    let report = t.up(TWO).await;
+    let change = &report.plan.steps.iter().find(|s| !s.changes.is_empty()).unwrap().changes[0];
+    assert_eq!((change.path.as_str(), change.set_by), ("size", drctl::engine::plan::SetBy::Cloud));
+    assert!(t.preview(TWO).await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn both_regions_come_up_at_once() {
+    let mut t = Theatre::new();
+    let before = t.twin.now();
+    t.up("
+a: {type: test:Slow, properties: {name: a}}
+b: {type: test:Slow, region: secondary, properties: {name: b}}
+")
+        .await;
+    let minutes = t.twin.now().duration_since(before).as_secs() / 60;
+    assert!((10..12).contains(&minutes), "{minutes} minutes for two that take ten each");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_output_is_filled_in_while_the_run_goes_on() {
+    let mut t = Theatre::new();
+    t.up("
+a: {type: test:Thing}
+b: {type: test:Loose, properties: {note: 'at ${a.endpoint}'}}
+")
+        .await;
+    let note = t.stage.state.rows.values().find(|r| r.key.urn.name() == "b").unwrap().inputs.get("note").cloned();
+    assert!(note.unwrap().as_str().unwrap().starts_with("at "));
+}
+
+#[tokio::test(start_paused = true)]
+async fn reads_of_one_type_and_region_are_one_call() {
+    let mut t = Theatre::new();
+    let many: String = (0..50).map(|i| format!("t{i}: {{type: test:Thing, properties: {{size: {i}}}}}\n")).collect();
+    t.up(&many).await;
+    t.twin.forget_calls();
+    t.stage.settings.refresh = true;
+    assert!(t.preview(&many).await.is_empty());
+    let reads = t.twin.calls().iter().filter(|c| c.starts_with("read")).count();
+    assert_eq!(reads, 1);
+}

@@ -1,0 +1,4 @@
+//! What the tests stand on: emulators, accounts, and a stage on which programs run.
+
+pub mod emulator;
+pub mod stage;
