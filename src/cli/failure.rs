@@ -17,6 +17,8 @@ pub(super) enum Failure {
     Program(Vec<Diagnostic>),
     /// Anything else, with the exit code that tells it apart.
     Error(Exit, Box<Error>),
+    /// All has been told already.
+    Shown(Exit),
 }
 
 impl Failure {
@@ -36,6 +38,7 @@ impl Failure {
                 render::say(Shown(error));
                 *exit
             }
+            Self::Shown(exit) => *exit,
         }
     }
 }

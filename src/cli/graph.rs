@@ -6,9 +6,14 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use crate::cli::Global;
+use crate::cli::exit::Exit;
+use crate::cli::failure::{Result, io};
 use crate::cli::graph_svg::Svg;
-use crate::engine::program::Declaration;
+use crate::cli::session::load;
+use crate::engine::program::{Declaration, Program};
 use crate::engine::urn::Place;
+use crate::render;
 use crate::render::regions::Regions;
 use crate::render::words::type_name;
 
@@ -16,21 +21,31 @@ use crate::render::words::type_name;
 pub(super) struct Arguments {
     /// Form of the drawing
     #[arg(long, value_enum, default_value_t = Form::Svg)]
-    pub(super) format: Form,
+    format: Form,
 
     /// File to write instead of standard output
     #[arg(short, long, value_name = "FILE")]
-    pub(super) output: Option<PathBuf>,
+    output: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Form {
+enum Form {
     /// A picture for browsers
     Svg,
     /// Input of Graphviz
     Dot,
     /// A diagram that code hosts draw inside Markdown
     Mermaid,
+}
+
+pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
+    let loaded = load(global)?;
+    let drawing = Graph::of(loaded.program.declarations(), &Regions::new(loaded.regions)).draw(arguments.format);
+    match &arguments.output {
+        Some(path) => std::fs::write(path, drawing).map_err(io("write", path))?,
+        None => render::data(drawing),
+    }
+    Ok(Exit::Ok)
 }
 
 /// Resources and the order between them.
@@ -52,7 +67,7 @@ pub(super) struct Node {
 
 impl Graph {
     /// Of what a program declares. Needs that are not declared are left out.
-    pub(super) fn of(declarations: &[Declaration], regions: &Regions) -> Self {
+    fn of(declarations: &[Declaration], regions: &Regions) -> Self {
         let index: HashMap<_, _> = declarations.iter().enumerate().map(|(i, d)| (&d.urn, i)).collect();
         let nodes = declarations.iter().map(|d| Node {
             ty: type_name(&d.ty),
@@ -74,7 +89,7 @@ impl Graph {
         }
     }
 
-    pub(super) fn draw(&self, form: Form) -> String {
+    fn draw(&self, form: Form) -> String {
         match form {
             Form::Svg => Svg(self).to_string(),
             Form::Dot => Dot(self).to_string(),

@@ -3,17 +3,35 @@
 //! One file a command. The doc comments of arguments are the help text.
 
 mod completions;
+mod config;
 mod confirm;
+mod destroy;
+mod doctor;
+mod edit;
 mod exit;
 mod explain;
 mod failure;
 mod graph;
 mod graph_svg;
+mod history;
+mod import;
+mod interrupt;
+mod local;
 mod man;
+mod outputs;
 mod permissions;
+mod preview;
+mod refresh;
+mod run;
 mod schema;
+mod session;
+mod stack;
+mod state;
 #[cfg(test)]
 mod testing;
+mod unlock;
+mod up;
+mod validate;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -73,6 +91,33 @@ fn key_value(text: &str) -> std::result::Result<(String, String), String> {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Bring the cloud to what the stack says
+    Up(up::Arguments),
+    /// Show what `up` would do, and do nothing
+    Preview(preview::Arguments),
+    /// Delete everything that the state knows of
+    Destroy(destroy::Arguments),
+    /// Bring the state to what the cloud shows
+    Refresh(refresh::Arguments),
+    /// Check a stack without a cloud
+    Validate,
+    /// Write what a stack gives to others
+    Outputs(outputs::Arguments),
+    /// Look after stacks: list, remove, rename, export, import
+    #[command(subcommand)]
+    Stack(stack::Command),
+    /// Look at what is remembered of resources, and correct it
+    #[command(subcommand)]
+    State(state::Command),
+    /// Tell who holds a stack, or take it from them
+    Unlock(unlock::Arguments),
+    /// Take resources that exist into the state, and write their YAML
+    Import(import::Arguments),
+    /// Look at and change the config of a stack
+    #[command(subcommand)]
+    Config(config::Command),
+    /// List the runs of a stack, or tell one again
+    History(history::Arguments),
     /// Explain a resource type, a function, or one property of it
     Explain(explain::Arguments),
     /// Draw the resources of a stack and what they depend on
@@ -81,6 +126,11 @@ enum Command {
     Permissions(permissions::Arguments),
     /// Write the JSON Schema of stack files, for editors
     Schema,
+    /// Check credentials, account, regions, state and endpoint
+    Doctor(doctor::Arguments),
+    /// Look into the twin, or empty it
+    #[command(subcommand)]
+    Local(local::Command),
     /// Write a completion script for a shell
     Completions(completions::Arguments),
     /// Write the manual pages
@@ -134,11 +184,32 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode 
 }
 
 fn dispatch(cli: &Cli) -> Result {
+    let global = &cli.global;
     match &cli.command {
+        Command::Up(arguments) => up::run(arguments, global),
+        Command::Preview(arguments) => preview::run(arguments, global),
+        Command::Destroy(arguments) => destroy::run(arguments, global),
+        Command::Refresh(arguments) => refresh::run(arguments, global),
+        Command::Validate => validate::run(global),
+        Command::Outputs(arguments) => outputs::run(arguments, global),
+        Command::Stack(command) => stack::run(command, global),
+        Command::State(command) => state::run(command, global),
+        Command::Unlock(arguments) => unlock::run(arguments, global),
+        Command::Import(arguments) => import::run(arguments, global),
+        Command::Config(command) => config::run(command, global),
+        Command::History(arguments) => history::run(arguments, global),
+        Command::Explain(arguments) => explain::run(arguments, session::catalog(), global.json),
+        Command::Graph(arguments) => graph::run(arguments, global),
+        Command::Permissions(arguments) => permissions::run(arguments, global),
+        Command::Schema => {
+            render::data(format_args!("{:#}\n", schema::stack_files(session::catalog())));
+            Ok(Exit::Ok)
+        }
+        Command::Doctor(arguments) => doctor::run(arguments, global),
+        Command::Local(command) => local::run(command, global),
         Command::Completions(arguments) => completions::run(arguments, Cli::command()),
         Command::Man(arguments) => man::run(arguments, Cli::command()),
         Command::Later(later) => Err(later.refusal()),
-        Command::Explain(_) | Command::Schema | Command::Graph(_) | Command::Permissions(_) => Ok(Exit::Ok),
     }
 }
 
@@ -157,5 +228,48 @@ impl Later {
             format!("`drctl {name}` comes with a later release"),
             "`drctl help` lists what this one does",
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exit(line: &str) -> ExitCode {
+        run(line.split(' ').map(Into::into))
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn names_of_later_releases_are_refused_and_no_arguments_confuse_them() {
+        for name in ["assess", "status", "drill", "failover", "switchover", "failback"] {
+            assert_eq!(exit(&format!("drctl {name} --to us-east-1 now")), Exit::Configuration.into());
+        }
+    }
+
+    #[test]
+    fn a_mistake_in_the_command_line_is_a_configuration_error_and_help_is_none() {
+        assert_eq!(exit("drctl upp"), Exit::Configuration.into());
+        assert_eq!(exit("drctl up --config novalue"), Exit::Configuration.into());
+        assert_eq!(exit("drctl --version"), Exit::Ok.into());
+        assert_eq!(exit("drctl help up"), Exit::Ok.into());
+    }
+
+    #[test]
+    fn global_flags_may_stand_before_and_after_the_command() {
+        for line in ["drctl --stack a --local up --yes", "drctl up -s a --local -y -c k=v"] {
+            let cli = Cli::try_parse_from(line.split(' ')).unwrap();
+            assert_eq!(cli.global.stack.as_deref(), Some("a"));
+            assert!(cli.global.local && cli.global.yes);
+        }
+    }
+
+    #[test]
+    fn the_help_lists_every_command() {
+        insta::assert_snapshot!(Cli::command().render_help());
     }
 }

@@ -5,13 +5,30 @@ use std::collections::{BTreeMap, BTreeSet};
 use clap::Args;
 use serde_json::{Value as Json, json};
 
+use crate::cli::Global;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Result;
+use crate::cli::session::{catalog, load};
+use crate::engine::program::Program;
 use crate::engine::provider::Catalog;
+use crate::render;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// Only what `preview` and `refresh` need: nothing that changes anything
     #[arg(long)]
-    pub(super) read_only: bool,
+    read_only: bool,
+}
+
+pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
+    let loaded = load(global)?;
+    let types = loaded.program.declarations().iter().map(|d| d.ty.as_str());
+    let policy = policy(catalog(), types, arguments.read_only);
+    render::data(format_args!("{policy:#}\n"));
+    if let Some(warning) = too_long(&policy) {
+        render::warn(warning);
+    }
+    Ok(Exit::Ok)
 }
 
 /// Needed by every run, whatever the stack holds.
@@ -22,7 +39,7 @@ const ALWAYS: [&str; 1] = ["sts:GetCallerIdentity"];
 const POLICY_LIMIT: usize = 6_144;
 
 /// The policy for types, given by their tokens. Unknown tokens need nothing of AWS.
-pub(super) fn policy<'a>(catalog: &Catalog, types: impl IntoIterator<Item = &'a str>, read_only: bool) -> Json {
+fn policy<'a>(catalog: &Catalog, types: impl IntoIterator<Item = &'a str>, read_only: bool) -> Json {
     let mut services: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let mut add = |actions: &[&'static str]| {
         for action in actions {
@@ -49,7 +66,7 @@ pub(super) fn policy<'a>(catalog: &Catalog, types: impl IntoIterator<Item = &'a 
 }
 
 /// What the user should know of a policy that IAM would not take as it is.
-pub(super) fn too_long(policy: &Json) -> Option<String> {
+fn too_long(policy: &Json) -> Option<String> {
     let length = policy.to_string().len();
     (length > POLICY_LIMIT).then(|| {
         format!("the policy has {length} characters, and a managed policy may have {POLICY_LIMIT}: attach its statements as several policies")

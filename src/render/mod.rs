@@ -7,7 +7,7 @@
 mod board;
 pub mod diagnostics;
 #[cfg(test)]
-mod examples;
+pub(crate) mod examples;
 pub mod failure;
 mod json;
 mod live;
@@ -49,6 +49,15 @@ pub enum Style {
     Live,
     Plain,
     Json,
+    /// Only the record shows it.
+    Silent,
+}
+
+/// Shows nothing.
+struct Silent;
+
+impl Renderer for Silent {
+    fn event(&mut self, _: &Envelope) {}
 }
 
 impl Style {
@@ -67,6 +76,7 @@ impl Style {
             Self::Live => Box::new(live::Live::new(detail, clock)),
             Self::Plain => Box::new(plain::Plain::new(anstream::stderr(), detail)),
             Self::Json => Box::new(json::Json(anstream::stdout())),
+            Self::Silent => Box::new(Silent),
         }
     }
 }

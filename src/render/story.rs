@@ -1,6 +1,6 @@
 //! A run told in lines that stay on the screen. The plain and the live renderer share it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
 use super::failure::StepFailure;
@@ -32,6 +32,10 @@ pub(super) struct Story {
     ended: usize,
     ids: HashMap<Urn, Id>,
     places: HashMap<Urn, String>,
+    /// Resources whose create and delete are the halves of one replacement.
+    replaced: HashSet<Urn>,
+    /// What is done so far.
+    done: Summary,
 }
 
 impl Story {
@@ -44,6 +48,8 @@ impl Story {
             ended: 0,
             ids: HashMap::new(),
             places: HashMap::new(),
+            replaced: HashSet::new(),
+            done: Summary::default(),
         }
     }
 
@@ -63,6 +69,7 @@ impl Story {
             }
             Event::StepDone { op: Op::Same, .. } => String::new(),
             Event::StepDone { urn, place, op, took } => {
+                self.count(urn, op);
                 let what = self.step(urn, place, op, Sign::of(op).done);
                 let id = match (op, self.ids.get(urn)) {
                     (Op::Create | Op::Import, Some(id)) => format!("  {id}"),
@@ -100,7 +107,7 @@ impl Story {
             }
             Event::Outputs { outputs } if outputs.is_empty() => String::new(),
             Event::Outputs { outputs } => format!("\n{}", Outputs(outputs)),
-            Event::RunEnded { ended, summary, took, notes } => self.end(ended, summary, *took, notes),
+            Event::RunEnded { ended, took, notes, .. } => self.end(ended, *took, notes),
             Event::StepStarted { .. } | Event::Waiting { .. } | Event::Retrying { .. } | Event::Call { .. } => {
                 String::new()
             }
@@ -111,6 +118,8 @@ impl Story {
         self.total = plan.steps.iter().filter(|s| s.op != Op::Same).count();
         let places = plan.steps.iter().filter_map(|s| Some((s.key.urn.clone(), s.at.clone()?)));
         self.places = places.collect();
+        let replaced = plan.steps.iter().filter(|s| s.replacement.is_some());
+        self.replaced = replaced.map(|s| s.key.urn.clone()).collect();
         let Detail { regions, unchanged, eta } = &self.detail;
         PlanView { plan, regions, unchanged: *unchanged, eta: *eta }.to_string()
     }
@@ -125,7 +134,21 @@ impl Story {
         format!("{number} {place}  {} {} {}{act}", sign.painted(), sign.label.paint(verb), resource(urn))
     }
 
-    fn end(&self, ended: &Ended, summary: &Summary, took: u64, notes: &[String]) -> String {
+    /// Counts what is done in the terms of the plan's summary.
+    fn count(&mut self, urn: &Urn, op: &Op) {
+        let count = match op {
+            Op::Create if self.replaced.contains(urn) => &mut self.done.replace,
+            Op::Delete if self.replaced.contains(urn) => return,
+            Op::Create => &mut self.done.create,
+            Op::Update => &mut self.done.update,
+            Op::Delete => &mut self.done.delete,
+            Op::Same => &mut self.done.same,
+            Op::Read | Op::Import | Op::Forget | Op::Act(_) | Op::Refresh => &mut self.done.other,
+        };
+        *count += 1;
+    }
+
+    fn end(&self, ended: &Ended, took: u64, notes: &[String]) -> String {
         let mut text = String::new();
         for note in notes {
             let _ = writeln!(text, "  * {note}");
@@ -133,7 +156,7 @@ impl Story {
         if self.command == "preview" && *ended == Ended::Completed {
             return text;
         }
-        let done = done(summary);
+        let done = done(&self.done);
         let took = if self.simulated { format!("{} on AWS, simulated", duration(took)) } else { duration(took) };
         let again = format!("what was done is in the state: `drctl {}` again goes on from here", self.command);
         let _ = match ended {
@@ -165,7 +188,7 @@ impl Story {
     }
 }
 
-/// `3 created, 1 updated`, or `nothing to do`.
+/// `3 created, 1 updated`, or `nothing changed`.
 fn done(summary: &Summary) -> String {
     let Summary { create, update, replace, delete, other, same: _ } = *summary;
     let parts =
