@@ -17,8 +17,10 @@
 //! - [`render`]: the only place that writes to a terminal.
 //! - [`cli`]: the commands.
 
+pub mod aws;
 pub mod cli;
 pub mod engine;
 pub mod render;
+pub mod stack;
 pub mod state;
 pub mod twin;

@@ -3,6 +3,8 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
+use crate::engine::alike::Alike;
+
 /// A JSON document. A program may write it as text or as a map; the cloud gets compact text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Document(String);
@@ -15,6 +17,11 @@ impl Document {
 
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether both mean the same, whatever their key order and white space.
+    pub fn same(&self, other: &Self) -> bool {
+        Alike::Json.same(&self.0, &other.0)
     }
 }
 

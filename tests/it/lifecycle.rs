@@ -9,5 +9,5 @@ mod protection;
 mod replacement;
 mod secrets;
 mod selection;
-mod theatre;
+pub mod theatre;
 mod up;

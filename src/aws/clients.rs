@@ -1,0 +1,72 @@
+//! The service clients of one region.
+
+use std::sync::OnceLock;
+
+use aws_config::SdkConfig;
+
+use super::config::has_endpoint;
+use super::repeat::Unambiguous;
+
+macro_rules! clients {
+    ($($name:ident: $sdk:ident $(($endpoint_setting:ident))?),* $(,)?) => {
+        /// Service clients of one region, each made when it is first asked for.
+        ///
+        /// All clients of a service and region share one rate limiter, which slows down when AWS
+        /// throttles.
+        pub struct Clients {
+            config: SdkConfig,
+            unambiguous: bool,
+            $($name: OnceLock<$sdk::Client>,)*
+        }
+
+        impl Clients {
+            fn with(config: SdkConfig, unambiguous: bool) -> Self {
+                Self { config, unambiguous, $($name: OnceLock::new(),)* }
+            }
+
+            $(
+                #[doc = concat!("The client of `", stringify!($sdk), "`.")]
+                pub fn $name(&self) -> &$sdk::Client {
+                    self.$name.get_or_init(|| {
+                        let conf = $sdk::config::Builder::from(&self.config);
+                        $(let conf = conf.$endpoint_setting(has_endpoint(&self.config, stringify!($name)));)?
+                        let conf = if self.unambiguous { conf.retry_classifier(Unambiguous) } else { conf };
+                        $sdk::Client::from_conf(conf.build())
+                    })
+                }
+            )*
+        }
+    };
+}
+
+// One line a service. A setting in parentheses is true for endpoints other than AWS's own.
+clients! {
+    backup: aws_sdk_backup,
+    cloudwatch: aws_sdk_cloudwatch,
+    ec2: aws_sdk_ec2,
+    eventbridge: aws_sdk_eventbridge,
+    iam: aws_sdk_iam,
+    kms: aws_sdk_kms,
+    lambda: aws_sdk_lambda,
+    logs: aws_sdk_cloudwatchlogs,
+    rds: aws_sdk_rds,
+    route53: aws_sdk_route53,
+    s3: aws_sdk_s3 (force_path_style),
+    secretsmanager: aws_sdk_secretsmanager,
+    sns: aws_sdk_sns,
+    ssm: aws_sdk_ssm,
+    sts: aws_sdk_sts,
+}
+
+impl Clients {
+    /// Clients that repeat whatever failed in a passing way. For calls that may arrive twice.
+    pub fn repeating(config: SdkConfig) -> Self {
+        Self::with(config, false)
+    }
+
+    /// Clients that repeat a call only if it surely had no effect. For creates without a client
+    /// token: a repeated one whose first answer was lost would make a second resource.
+    pub fn unambiguous(config: SdkConfig) -> Self {
+        Self::with(config, true)
+    }
+}

@@ -1,0 +1,118 @@
+//! How AWS is reached: credentials, endpoints, time limits and retries, from the environment that
+//! every AWS tool reads.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::service_config::ServiceConfigKey;
+
+use crate::engine::asset::Asset;
+use crate::engine::error::{Error, Result};
+
+/// Gives the bytes of a file or an archive, as the cloud should get them.
+pub type ReadAsset = Arc<dyn Fn(&Asset) -> Result<Vec<u8>> + Send + Sync>;
+
+/// What may be chosen about the way to AWS. The default takes everything from the environment.
+#[derive(Clone)]
+pub struct Settings {
+    /// Profile of the AWS configuration files.
+    pub profile: Option<String>,
+    /// Region of the calls that belong to no region of the program, such as `sts:GetCallerIdentity`.
+    /// Without it and without a configured one the metadata service of EC2 is asked, which takes a
+    /// second anywhere else.
+    pub region: Option<String>,
+    /// Endpoint of all services.
+    pub endpoint_url: Option<String>,
+    /// The accounts that may be changed. Empty allows all.
+    pub allowed_account_ids: Vec<String>,
+    /// Takes the place of the credentials that the environment names.
+    pub credentials: Option<SharedCredentialsProvider>,
+    /// Takes the place of the real HTTP client, in tests.
+    pub http_client: Option<SharedHttpClient>,
+    /// Where the bytes of files and archives come from.
+    pub read_asset: ReadAsset,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            profile: None,
+            region: None,
+            endpoint_url: None,
+            allowed_account_ids: Vec::new(),
+            credentials: None,
+            http_client: None,
+            read_asset: Arc::new(|asset| Err(Error::bug(format!("nobody can read the {asset}")))),
+        }
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { profile, region, endpoint_url, allowed_account_ids, .. } = self;
+        f.debug_struct("Settings")
+            .field("profile", profile)
+            .field("region", region)
+            .field("endpoint_url", endpoint_url)
+            .field("allowed_account_ids", allowed_account_ids)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The region of the first calls where neither settings nor environment name one.
+const FIRST_REGION: &str = "us-east-1";
+
+/// Attempts at one call. With the backoff of the SDK the last one starts about a minute after the
+/// first. `AWS_MAX_ATTEMPTS` overrides it.
+const ATTEMPTS: u32 = 8;
+
+const CONNECT: Duration = Duration::from_secs(5);
+const ATTEMPT: Duration = Duration::from_secs(60);
+
+/// Reads the environment once. Other regions are copies with another name.
+pub(super) async fn load(settings: &Settings) -> SdkConfig {
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .app_name(AppName::new("drctl").expect("letters are a valid name"))
+        .timeout_config(
+            TimeoutConfig::builder()
+                .connect_timeout(CONNECT)
+                .read_timeout(ATTEMPT)
+                .operation_attempt_timeout(ATTEMPT)
+                .build(),
+        );
+    if let Some(region) = &settings.region {
+        loader = loader.region(Region::new(region.clone()));
+    }
+    if let Some(profile) = &settings.profile {
+        loader = loader.profile_name(profile);
+    }
+    if let Some(url) = &settings.endpoint_url {
+        loader = loader.endpoint_url(url);
+    }
+    if let Some(credentials) = &settings.credentials {
+        loader = loader.credentials_provider(credentials.clone());
+    }
+    if let Some(client) = &settings.http_client {
+        loader = loader.http_client(client.clone());
+    }
+    let config = loader.load().await;
+    let retry = match std::env::var_os("AWS_MAX_ATTEMPTS").and(config.retry_config()) {
+        Some(chosen) => RetryConfig::adaptive().with_max_attempts(chosen.max_attempts()),
+        None => RetryConfig::adaptive().with_max_attempts(ATTEMPTS),
+    };
+    let region = config.region().cloned().unwrap_or_else(|| Region::from_static(FIRST_REGION));
+    config.into_builder().retry_config(retry).region(region).build()
+}
+
+/// Whether a service is reached at an endpoint other than AWS's own.
+pub(super) fn has_endpoint(config: &SdkConfig, service: &str) -> bool {
+    let key = ServiceConfigKey::builder().service_id(service).env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
+    let named = key.ok().and_then(|key| config.service_config()?.load_config(key));
+    config.endpoint_url().is_some() || named.is_some()
+}

@@ -1,0 +1,81 @@
+//! What the methods of a type get: clients of the region, tags, the token of the attempt.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use super::clients::Clients;
+use super::config::ReadAsset;
+use super::tags::{self, Tags};
+use crate::engine::asset::Asset;
+use crate::engine::error::{Error, Result};
+use crate::engine::provider::{At, Identity};
+
+/// The surroundings of a call. Its clients are methods: `cx.ec2()`.
+pub struct Cx {
+    pub(super) clients: Arc<Clients>,
+    pub(super) identity: Identity,
+    pub(super) region: String,
+    pub(super) at: Option<At>,
+    pub(super) read_asset: ReadAsset,
+}
+
+impl Deref for Cx {
+    type Target = Clients;
+
+    fn deref(&self) -> &Clients {
+        &self.clients
+    }
+}
+
+impl Cx {
+    /// `eu-west-1`. Global types see the region that their service is reached in.
+    pub fn region(&self) -> &str {
+        &self.region
+    }
+
+    /// Twelve digits.
+    pub fn account(&self) -> &str {
+        &self.identity.account
+    }
+
+    /// `aws`, `aws-cn`, `aws-us-gov`.
+    pub fn partition(&self) -> &str {
+        &self.identity.partition
+    }
+
+    /// An ARN of this account and region.
+    pub fn arn(&self, service: &str, resource: &str) -> String {
+        format!("arn:{}:{service}:{}:{}:{resource}", self.partition(), self.region, self.account())
+    }
+
+    /// The id of the attempt, for client tokens and marker fields. Empty in reads.
+    pub fn token(&self) -> &str {
+        self.at.as_ref().map_or("", |at| &at.attempt)
+    }
+
+    /// The value of the ownership tag. Empty in reads.
+    pub fn owner(&self) -> &str {
+        self.at.as_ref().map_or("", |at| &at.owner)
+    }
+
+    /// The tags that a create sends: those of the program, and those by which it is found again.
+    pub fn tags(&self, program: &Tags) -> Tags {
+        let mut tags = program.clone();
+        if let Some(at) = &self.at {
+            tags.insert(tags::OWNER.into(), at.owner.clone());
+            tags.insert(tags::ATTEMPT.into(), at.attempt.clone());
+            tags.insert(tags::URN.into(), tags::legal(&at.urn));
+        }
+        tags
+    }
+
+    /// The bytes of a file or an archive.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub async fn bytes(&self, asset: &Asset) -> Result<Vec<u8>> {
+        let (read, asset) = (Arc::clone(&self.read_asset), asset.clone());
+        let bytes = tokio::task::spawn_blocking(move || read(&asset)).await;
+        bytes.map_err(|e| Error::bug(format!("reading a file ended early: {e}")))?
+    }
+}

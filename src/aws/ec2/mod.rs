@@ -1,0 +1,63 @@
+//! Networks: EC2.
+
+mod subnet;
+mod vpc;
+
+pub use subnet::Subnet;
+pub use vpc::Vpc;
+
+use aws_sdk_ec2::types::{AttributeBooleanValue, Filter, ResourceType, Tag, TagSpecification};
+
+use super::{Cx, Tags, tags};
+use crate::engine::error::Result;
+use crate::engine::resource::{Retag, Where};
+use crate::engine::urn::Id;
+use crate::engine::value::Value;
+
+/// A filter by ids. Unlike a list of ids it does not fail when one of them is gone.
+fn any_of(name: &str, ids: &[Id]) -> Filter {
+    filter(name, ids.iter().map(|id| id.0.clone()))
+}
+
+pub(super) fn filter(name: &str, values: impl IntoIterator<Item = String>) -> Filter {
+    Filter::builder().name(name).set_values(Some(values.into_iter().collect())).build()
+}
+
+/// A filter for what this attempt has made.
+fn mine(cx: &Cx) -> Filter {
+    filter(&format!("tag:{}", tags::ATTEMPT), [cx.token().to_owned()])
+}
+
+fn flag(value: bool) -> AttributeBooleanValue {
+    AttributeBooleanValue::builder().value(value).build()
+}
+
+fn tagged(kind: ResourceType, tags: &Tags) -> TagSpecification {
+    let tags = tags.iter().map(|(k, v)| Tag::builder().key(k).value(v).build());
+    TagSpecification::builder().resource_type(kind).set_tags(Some(tags.collect())).build()
+}
+
+pub(super) fn tags_from(tags: Option<Vec<Tag>>) -> Tags {
+    tags.into_iter().flatten().filter_map(|t| Some((t.key?, t.value.unwrap_or_default()))).collect()
+}
+
+/// Sets and removes tags of anything in EC2.
+async fn retag(id: &Id, tags: &Retag, cx: &Cx) -> Result<()> {
+    if !tags.unset.is_empty() {
+        let gone = tags.unset.iter().map(|k| Tag::builder().key(k).build()).collect();
+        cx.ec2().delete_tags().resources(&id.0).set_tags(Some(gone)).send().await?;
+    }
+    if !tags.set.is_empty() {
+        let set = tags.set.iter().map(|(k, v)| Tag::builder().key(k).value(v).build()).collect();
+        cx.ec2().create_tags().resources(&id.0).set_tags(Some(set)).send().await?;
+    }
+    Ok(())
+}
+
+/// The ARN of anything whose ARN ends in its id: `arn:aws:ec2:eu-west-1:123456789012:vpc/vpc-1`.
+fn arn(at: &Where, kind: &str) -> Value {
+    match &at.id {
+        Some(id) => at.arn("ec2", &format!("{kind}/{id}")),
+        None => Value::Unknown,
+    }
+}

@@ -1,0 +1,30 @@
+//! Inputs that pulumi-aws has and drctl refuses by name, each with its reason.
+
+/// Token of the type (`*` for all), input, reason.
+pub const LEFT_OUT: &[(&str, &str, &str)] = &[
+    ("*", "region", "the language handles it: `region` is an option of every resource"),
+    ("*", "bucketPrefix", "give `bucket`, or leave it out for an automatic name"),
+    ("*", "namePrefix", "give `name`, or leave it out for an automatic name"),
+    ("aws:s3/bucket:Bucket", "accelerationStatus", "use `aws:s3:BucketAccelerateConfiguration`"),
+    ("aws:s3/bucket:Bucket", "acl", "use `aws:s3:BucketAcl`"),
+    ("aws:s3/bucket:Bucket", "corsRules", "use `aws:s3:BucketCorsConfiguration`"),
+    ("aws:s3/bucket:Bucket", "grants", "use `aws:s3:BucketAcl`"),
+    ("aws:s3/bucket:Bucket", "lifecycleRules", "use `aws:s3:BucketLifecycleConfiguration`"),
+    ("aws:s3/bucket:Bucket", "logging", "use `aws:s3:BucketLogging`"),
+    ("aws:s3/bucket:Bucket", "objectLockConfiguration", "use `aws:s3:BucketObjectLockConfiguration`"),
+    ("aws:s3/bucket:Bucket", "policy", "use `aws:s3:BucketPolicy`"),
+    ("aws:s3/bucket:Bucket", "replicationConfiguration", "use `aws:s3:BucketReplicationConfig`"),
+    ("aws:s3/bucket:Bucket", "requestPayer", "use `aws:s3:BucketRequestPaymentConfiguration`"),
+    (
+        "aws:s3/bucket:Bucket",
+        "serverSideEncryptionConfiguration",
+        "use `aws:s3:BucketServerSideEncryptionConfiguration`",
+    ),
+    ("aws:s3/bucket:Bucket", "versioning", "use `aws:s3:BucketVersioning`"),
+    ("aws:s3/bucket:Bucket", "website", "use `aws:s3:BucketWebsiteConfiguration`"),
+];
+
+/// Why an input is refused although pulumi-aws has it.
+pub fn why(token: &str, input: &str) -> Option<&'static str> {
+    LEFT_OUT.iter().find(|(ty, name, _)| (*ty == token || *ty == "*") && *name == input).map(|(.., reason)| *reason)
+}

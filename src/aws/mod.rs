@@ -1,0 +1,111 @@
+//! AWS: every resource type, and how it is reached.
+//!
+//! # How to add a type
+//!
+//! 1. Write `<service>/<type>.rs`; `ec2/subnet.rs` is the model. A struct of inputs, a struct of
+//!    outputs, an `impl Resource`. Fields in the order of their names, builder calls and reads in
+//!    the order of the fields, so that a missing line shows. `prelude` holds what all of them use.
+//! 2. Add `mod <type>; pub use <type>::<Type>;` to the service's `mod.rs`, and `<service>::<Type>,`
+//!    to `registry!` below. A new service also adds its line to `clients!` in `clients.rs`.
+//! 3. Inputs that are left out on purpose get a line in `left_out.rs`.
+//! 4. End the file with the test that `wire::reads_back` every input from a canned answer.
+//!
+//! # Rules
+//!
+//! - `read` is one Describe for all ids: EC2 with filters, never with ids that fail wholesale;
+//!   others with `each`. A call that only one input needs is made only if `want.has(input)`.
+//! - `need("VpcId", x)?` for what AWS always gives; a default would hide drift. `.or_none()?` only
+//!   where "not found" is an answer, as in reads and deletions.
+//! - `create` makes one call and sends `cx.tags(&self.tags)`. If the answer shows the resource it
+//!   returns `Made::seen`. Settings that need a call of their own are left to `update`.
+//! - `update` makes the calls that `live` asks for, as far as they need no wait in between, and
+//!   returns `Started`; `More` if another round must follow. `delete` likewise. They never wait or
+//!   poll, and tags are `retag`'s business.
+//! - `find` looks by what `FACTS.found_by` says. With anything but `FoundBy::Token` the clients of
+//!   `create` do not repeat a call that may have had an effect.
+//! - Errors need no text: `?` names operation, code and request. A new code goes to `error.rs`, a
+//!   refusal that passes by itself to `settle.rs`.
+
+mod batch;
+mod clients;
+mod config;
+mod cx;
+mod delta;
+mod erase;
+pub mod error;
+mod invoke;
+mod lane;
+mod left_out;
+mod prelude;
+mod provider;
+mod repeat;
+mod settle;
+pub mod tags;
+
+pub mod ec2;
+pub mod iam;
+pub mod s3;
+pub mod sns;
+
+use std::sync::{Arc, OnceLock};
+
+pub use batch::{each, in_order};
+pub use clients::Clients;
+pub use config::{ReadAsset, Settings};
+pub use cx::Cx;
+pub use erase::AnyResource;
+pub use left_out::{LEFT_OUT, why as why_left_out};
+pub use provider::Aws;
+pub use tags::Tags;
+
+use crate::engine::provider::Catalog;
+use invoke::{AnyFunction, FUNCTIONS};
+
+macro_rules! registry {
+    ($($ty:path),* $(,)?) => {
+        /// Every resource type.
+        pub static TYPES: &[&dyn AnyResource] = &[$(&erase::Erased::<$ty>::NEW),*];
+    };
+}
+
+registry! {
+    ec2::Subnet,
+    ec2::Vpc,
+
+    iam::Role,
+
+    s3::Bucket,
+
+    sns::Topic,
+}
+
+/// All types and functions, made once.
+pub fn catalog() -> &'static Arc<Catalog> {
+    static CATALOG: OnceLock<Arc<Catalog>> = OnceLock::new();
+    CATALOG.get_or_init(|| {
+        let types = TYPES.iter().map(|ty| ty.schema()).collect();
+        let functions = FUNCTIONS.iter().map(|f| f.schema()).collect();
+        Arc::new(Catalog::new(types, functions))
+    })
+}
+
+/// The end of the partition's host names.
+fn dns_suffix(partition: &str) -> &'static str {
+    match partition {
+        "aws-cn" => "amazonaws.com.cn",
+        _ => "amazonaws.com",
+    }
+}
+
+fn resource(token: &str) -> Option<&'static dyn AnyResource> {
+    TYPES.iter().find(|ty| ty.token() == token).copied()
+}
+
+fn function(token: &str) -> Option<&'static dyn AnyFunction> {
+    FUNCTIONS.iter().find(|f| f.token() == token).copied()
+}
+
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod wire;

@@ -1,0 +1,17 @@
+//! What the file of every type needs.
+
+pub(super) use schemars::JsonSchema;
+pub(super) use serde::{Deserialize, Serialize};
+
+pub(super) use super::batch::{each, in_order};
+pub(super) use super::cx::Cx;
+pub(super) use super::delta::{changed, only_in};
+pub(super) use super::error::OrNone;
+pub(super) use super::tags::{self, Tags};
+pub(super) use crate::engine::document::Document;
+pub(super) use crate::engine::error::{Error, Result, need};
+pub(super) use crate::engine::resource::{
+    Facts, FoundBy, IdForm, Limits, Live, Made, Next, Permissions, Resource, Retag, Scope, Seen, Takes, Want, Where,
+};
+pub(super) use crate::engine::urn::Id;
+pub(super) use crate::engine::value::Value;

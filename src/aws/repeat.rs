@@ -1,0 +1,42 @@
+//! Which failed calls the SDK may repeat by itself.
+
+use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
+use aws_smithy_runtime_api::client::retries::classifiers::{
+    ClassifyRetry, RetryAction, RetryClassifierPriority, RetryReason,
+};
+use aws_smithy_types::retry::ErrorKind;
+
+use super::error::never_sent;
+
+/// Allows repeating only what surely had no effect: throttling, and failures before the request was
+/// sent. Timeouts, resets and answers of 500 and above go up to the engine, which looks for what
+/// the call may have made before it tries again.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Unambiguous;
+
+impl ClassifyRetry for Unambiguous {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        self.classify_retry_v2(context, &RetryAction::NoActionIndicated)
+    }
+
+    fn classify_retry_v2(&self, context: &InterceptorContext, previous: &RetryAction) -> RetryAction {
+        let throttled = matches!(
+            previous,
+            RetryAction::RetryIndicated(RetryReason::RetryableError { kind: ErrorKind::ThrottlingError, .. })
+        );
+        let unsent = || match context.output_or_error() {
+            Some(Err(e)) => e.as_connector_error().is_some_and(|e| never_sent(e)),
+            _ => false,
+        };
+        if throttled || unsent() { RetryAction::NoActionIndicated } else { RetryAction::RetryForbidden }
+    }
+
+    fn name(&self) -> &'static str {
+        "unambiguous failures only"
+    }
+
+    /// Runs last, so that it sees what the others decided.
+    fn priority(&self) -> RetryClassifierPriority {
+        RetryClassifierPriority::run_after(RetryClassifierPriority::transient_error_classifier())
+    }
+}

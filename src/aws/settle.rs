@@ -1,0 +1,103 @@
+//! Patience with what AWS has accepted but not yet spread everywhere.
+
+use std::future::Future;
+use std::time::Duration;
+
+use crate::engine::error::{Error, Result};
+
+/// Refusals that pass by themselves within seconds: operation, code, words of the message.
+const PASSING: &[(&str, &str, &str)] = &[
+    // A role that was made a moment ago.
+    ("lambda:CreateFunction", "InvalidParameterValueException", "cannot be assumed by Lambda"),
+    ("lambda:UpdateFunctionConfiguration", "InvalidParameterValueException", "cannot be assumed by Lambda"),
+    ("lambda:CreateEventSourceMapping", "InvalidParameterValueException", "execution role"),
+    ("backup:CreateBackupSelection", "InvalidParameterValueException", "cannot be assumed"),
+    ("events:PutTargets", "ValidationException", "assume"),
+    ("ec2:CreateFlowLogs", "InvalidParameter", "role"),
+    ("rds:CreateDBCluster", "InvalidParameterValue", "IAM role"),
+    ("rds:CreateDBInstance", "InvalidParameterValue", "IAM role"),
+    ("rds:AddRoleToDBCluster", "InvalidParameterValue", "IAM role"),
+    ("s3:PutBucketReplication", "InvalidRequest", "role"),
+    // A principal that a policy names.
+    ("iam:CreateRole", "MalformedPolicyDocument", "Invalid principal"),
+    ("iam:UpdateAssumeRolePolicy", "MalformedPolicyDocument", "Invalid principal"),
+    ("kms:CreateKey", "MalformedPolicyDocumentException", "principal"),
+    ("kms:PutKeyPolicy", "MalformedPolicyDocumentException", "principal"),
+    ("s3:PutBucketPolicy", "MalformedPolicy", "Invalid principal"),
+    ("sns:SetTopicAttributes", "InvalidParameter", "principal"),
+    ("sns:CreateTopic", "InvalidParameter", "principal"),
+    // Another change of the same bucket.
+    ("s3:", "OperationAborted", ""),
+    ("s3:PutBucket", "NoSuchBucket", ""),
+];
+
+/// Waits between attempts, together about a minute: IAM usually takes ten seconds.
+const WAITS: [Duration; 6] = [
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+    Duration::from_secs(6),
+    Duration::from_secs(10),
+    Duration::from_secs(15),
+    Duration::from_secs(20),
+];
+
+/// Makes a call, and makes it again while AWS refuses it for a reason that passes by itself.
+pub(super) async fn patiently<T, F>(call: impl Fn() -> F) -> Result<T>
+where
+    F: Future<Output = Result<T>>,
+{
+    for wait in WAITS {
+        match call().await {
+            Err(e) if passes(&e) => tracing::debug!(error = %e, "waiting for an earlier change to spread"),
+            done => return done,
+        }
+        tokio::time::sleep(wait).await;
+    }
+    call().await
+}
+
+fn passes(error: &Error) -> bool {
+    let (Some(operation), Some(code)) = (&error.operation, &error.code) else {
+        return false;
+    };
+    PASSING.iter().any(|(op, c, words)| operation.starts_with(op) && code == c && error.message.contains(words))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    fn refused(message: &str) -> Error {
+        Error {
+            operation: Some("lambda:CreateFunction".into()),
+            code: Some("InvalidParameterValueException".into()),
+            ..Error::invalid(message)
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_role_just_made_is_waited_for() {
+        let calls = Cell::new(0);
+        let done = patiently(|| async {
+            calls.set(calls.get() + 1);
+            if calls.get() < 3 { Err(refused("The role … cannot be assumed by Lambda.")) } else { Ok(()) }
+        });
+        assert!(done.await.is_ok());
+        assert_eq!(calls.get(), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn other_refusals_are_final_and_patience_ends() {
+        let calls = Cell::new(0);
+        let count = |e: Error| {
+            calls.set(calls.get() + 1);
+            async { Err::<(), _>(e) }
+        };
+        assert!(patiently(|| count(refused("no such handler"))).await.is_err());
+        assert_eq!(calls.replace(0), 1);
+        assert!(patiently(|| count(refused("cannot be assumed by Lambda"))).await.is_err());
+        assert_eq!(calls.get(), WAITS.len() + 1);
+    }
+}

@@ -1,0 +1,735 @@
+//! Expressions to values. Unknown stays unknown, secret stays secret.
+//!
+//! Evaluation never waits: calls of data sources that have no answer yet are noted in
+//! [`Run::asks`] and count as unknown; the caller gets the answers and evaluates again.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::engine::diagnostic::{Diagnostic, Location};
+use crate::engine::program::Known;
+use crate::engine::urn::Place;
+use crate::engine::value::{Handle, Map, Value};
+use crate::stack::body::Type;
+use crate::stack::check;
+use crate::stack::expr::{Accessor, Expr, Invoke, Kind, Part, Reference, Root};
+use crate::stack::functions::{self, Builtin, Fault, How, Lazy, Site, noun, scalar_text};
+use crate::stack::instance::{Bound, Frame, Member, Slot, Target, World};
+use crate::stack::regions::{self, is_region};
+
+/// A call of a data source. Equal calls are made once.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Ask {
+    pub(crate) function: &'static str,
+    pub(crate) place: Place,
+    /// Arguments as JSON text.
+    pub(crate) arguments: String,
+}
+
+/// Answers of data sources so far.
+pub(crate) trait Answers {
+    fn get(&self, ask: &Ask) -> Option<Arc<Value>>;
+}
+
+/// Before any cloud is there.
+pub(crate) struct NoAnswers;
+
+impl Answers for NoAnswers {
+    fn get(&self, _: &Ask) -> Option<Arc<Value>> {
+        None
+    }
+}
+
+/// One evaluation. `None` means that a part is wrong and has been reported.
+pub(crate) struct Run<'a> {
+    world: &'a World,
+    known: &'a Known,
+    answers: &'a dyn Answers,
+    memo: HashMap<Slot, Option<Arc<Value>>>,
+    groups: HashMap<(usize, usize), Option<Arc<Value>>>,
+    pub(crate) problems: Vec<Diagnostic>,
+    pub(crate) asks: Vec<(Ask, Value, Location)>,
+    /// A resource was met that is not expanded yet.
+    pub(crate) pending: bool,
+}
+
+impl<'a> Run<'a> {
+    pub(crate) fn new(world: &'a World, known: &'a Known, answers: &'a dyn Answers) -> Self {
+        Self {
+            world,
+            known,
+            answers,
+            memo: HashMap::new(),
+            groups: HashMap::new(),
+            problems: Vec::new(),
+            asks: Vec::new(),
+            pending: false,
+        }
+    }
+
+    fn fail<T>(&mut self, problem: Diagnostic) -> Option<T> {
+        self.problems.push(problem);
+        None
+    }
+
+    pub(crate) fn eval(&mut self, expr: &Expr, frame: Frame) -> Option<Value> {
+        match &expr.kind {
+            Kind::Literal(value) => Some(value.clone()),
+            Kind::List(items) => {
+                // Every item is looked at, so that all mistakes are reported.
+                let values: Vec<_> = items.iter().map(|item| self.eval(item, frame)).collect();
+                values.into_iter().collect::<Option<_>>().map(Value::List)
+            }
+            Kind::Map(entries) => {
+                let values: Vec<_> = entries.iter().map(|(k, _, e)| (k, self.eval(e, frame))).collect();
+                let mut map = Map::with_capacity(values.len());
+                for (key, value) in values {
+                    let value = value?;
+                    if !matches!(value, Value::Null) {
+                        map.insert(key.clone(), value);
+                    }
+                }
+                Some(Value::Map(map))
+            }
+            Kind::Text(parts) => self.text(parts, frame),
+            Kind::Reference(reference) => self.reference(reference, frame),
+            Kind::Call(builtin, argument) => self.call(builtin, argument, expr, frame),
+            Kind::Invoke(invoke) => self.invoke(invoke, &expr.at, frame),
+            Kind::Poison => None,
+        }
+    }
+
+    fn text(&mut self, parts: &[Part], frame: Frame) -> Option<Value> {
+        let (mut text, mut secret, mut unknown, mut failed) = (String::new(), false, false, false);
+        for part in parts {
+            let reference = match part {
+                Part::Literal(literal) => {
+                    text.push_str(literal);
+                    continue;
+                }
+                Part::Reference(reference) => reference,
+            };
+            let Some(value) = self.reference(reference, frame) else {
+                failed = true;
+                continue;
+            };
+            secret |= value.has_secret();
+            if value.has_unknown() {
+                unknown = true;
+            } else if let Some(shown) = scalar_text(&value) {
+                text.push_str(&shown);
+            } else {
+                failed = true;
+                self.problems.push(no_text(&value, reference));
+            }
+        }
+        if failed {
+            return None;
+        }
+        let value = if unknown { Value::Unknown } else { Value::String(text) };
+        Some(if secret { value.secret() } else { value })
+    }
+
+    /// The value of a variable, input or output, evaluated once.
+    pub(crate) fn slot(&mut self, slot: Slot) -> Option<Arc<Value>> {
+        let world = self.world;
+        if let Some(value) = world.constants.get(&slot) {
+            return Some(Arc::clone(value));
+        }
+        if let Some(value) = self.memo.get(&slot) {
+            return value.clone();
+        }
+        // Whoever asks for it again while it is evaluated stands in a circle, which is reported elsewhere.
+        self.memo.insert(slot, None);
+        let value = match slot {
+            Slot::Variable(instance, n) => {
+                self.eval(&world.body(instance).variables[n].value, world.instances[instance].frame)
+            }
+            Slot::Output(instance, n) => {
+                self.eval(&world.body(instance).outputs[n].value, world.instances[instance].frame)
+            }
+            Slot::Input(instance, n) => self.input(instance, n),
+        };
+        let value = value.map(Arc::new);
+        self.memo.insert(slot, value.clone());
+        value
+    }
+
+    fn input(&mut self, instance: usize, n: usize) -> Option<Value> {
+        let world = self.world;
+        let declared = &world.body(instance).inputs[n];
+        let (value, at) = match &world.instances[instance].inputs[n] {
+            Bound::Value(value) => return Some(Value::clone(value)),
+            Bound::Poison => return None,
+            Bound::Given(expr, frame) => (self.eval(expr, *frame)?, &expr.at),
+            Bound::Default => match &declared.default {
+                Some(default) => (self.eval(default, world.instances[instance].frame)?, &default.at),
+                None => return Some(Value::Null),
+            },
+        };
+        let value = match &declared.ty {
+            Some(ty) if !value.is_null() => {
+                let given = noun(&value);
+                match ty.convert(value) {
+                    Some(value) => value,
+                    None => {
+                        let text = format!("input `{}` must be of type {}, not {given}", declared.name, ty.name());
+                        return self.fail(Diagnostic::error("wrong-type", text).at(at.clone()));
+                    }
+                }
+            }
+            _ => value,
+        };
+        Some(if declared.secret { value.secret() } else { value })
+    }
+
+    fn reference(&mut self, reference: &Reference, frame: Frame) -> Option<Value> {
+        let world = self.world;
+        let path = reference.path.as_slice();
+        match reference.root {
+            Root::Variable(n) => {
+                let value = self.slot(Slot::Variable(frame.instance, n))?;
+                self.navigate(&value, path, frame)
+            }
+            Root::Input(n) => {
+                let value = self.slot(Slot::Input(frame.instance, n))?;
+                self.navigate(&value, path, frame)
+            }
+            Root::Resource(n) => self.member(frame.instance, n, path, frame),
+            Root::Pulumi => {
+                if let [(Accessor::Name(name) | Accessor::Key(name), at), ..] = path
+                    && world.pulumi.get(name).is_none()
+                {
+                    let known: Vec<&str> =
+                        world.pulumi.as_map().into_iter().flatten().map(|(k, _)| k.as_str()).collect();
+                    return self.fail(check::no_such("`pulumi` has no property", name, &known).at(at.clone()));
+                }
+                self.navigate(&world.pulumi, path, frame)
+            }
+            Root::Regions => {
+                if let [(Accessor::Name(role) | Accessor::Key(role), at), ..] = path
+                    && !world.roles.contains_key(role)
+                {
+                    let known: Vec<&str> = world.roles.keys().map(String::as_str).collect();
+                    return self.fail(check::no_such("`regions` has no role", role, &known).at(at.clone()));
+                }
+                let roles = world.roles.iter().map(|(k, v)| (k.clone(), Value::from(v.as_str())));
+                self.navigate(&Value::Map(roles.collect()), path, frame)
+            }
+            Root::Region => self.region(reference, frame),
+            Root::Each => self.each(reference, frame),
+        }
+    }
+
+    fn region(&mut self, reference: &Reference, frame: Frame) -> Option<Value> {
+        let Some(region) = self.world.region(frame) else {
+            let problem = Diagnostic::error("no-region", "no region is given here").at(reference.at.clone());
+            return self.fail(problem.help("declare `regions` at the top, or set `aws:region`"));
+        };
+        let name = Value::from(region.name.as_str());
+        match reference.path.as_slice() {
+            [] => Some(name),
+            [(Accessor::Name(word) | Accessor::Key(word), _)] if word == "name" => Some(name),
+            [(Accessor::Name(word) | Accessor::Key(word), at)] if word == "role" => match &region.role {
+                Some(role) => Some(Value::from(role.as_str())),
+                None => {
+                    let text = format!("no role of `regions` stands for `{}`", region.name);
+                    let problem = Diagnostic::error("no-role", text).at(at.clone());
+                    self.fail(problem.help("declare it at the top, for example `regions: {primary: …}`"))
+                }
+            },
+            [(Accessor::Name(word) | Accessor::Key(word), at), ..] => {
+                self.fail(check::no_such("`region` has no property", word, &["name", "role"]).at(at.clone()))
+            }
+            [(_, at), ..] => self.fail(Diagnostic::error("access", "`region` is no list").at(at.clone())),
+        }
+    }
+
+    fn each(&mut self, reference: &Reference, frame: Frame) -> Option<Value> {
+        let Some((resource, n)) = frame.each else {
+            let problem = Diagnostic::error("no-each", "`each` stands only inside a resource that has `each`");
+            return self.fail(problem.at(reference.at.clone()));
+        };
+        let world = self.world;
+        let group = Arc::clone(world.instances[frame.instance].groups.get(&resource)?);
+        match reference.path.as_slice() {
+            [(Accessor::Name(word), _), rest @ ..] if word == "key" => {
+                self.navigate(&Value::from(group.keys[n].as_str()), rest, frame)
+            }
+            [(Accessor::Name(word), _), rest @ ..] if word == "index" => {
+                self.navigate(&functions::number(n), rest, frame)
+            }
+            [(Accessor::Name(word), _), rest @ ..] if word == "value" => {
+                let known = &group.values[n];
+                if !known.has_unknown() {
+                    return self.navigate(known, rest, frame);
+                }
+                let all = self.group(frame.instance, resource)?;
+                let item = match all.bare() {
+                    Value::List(items) => items.get(n),
+                    Value::Map(map) => map.get(&group.keys[n]),
+                    _ => None,
+                };
+                let item = item.cloned().unwrap_or(Value::Unknown);
+                self.navigate(&item, rest, frame)
+            }
+            [(Accessor::Name(word), at), ..] => {
+                self.fail(check::no_such("`each` has no property", word, &["key", "value", "index"]).at(at.clone()))
+            }
+            _ => {
+                let problem = Diagnostic::error("access", "`each` is used as `each.key`, `each.value` or `each.index`");
+                self.fail(problem.at(reference.at.clone()))
+            }
+        }
+    }
+
+    /// The value of an `each` as far as it is known now, evaluated once.
+    fn group(&mut self, instance: usize, resource: usize) -> Option<Arc<Value>> {
+        if let Some(value) = self.groups.get(&(instance, resource)) {
+            return value.clone();
+        }
+        let world = self.world;
+        let expr = world.body(instance).resources[resource].each.as_ref()?;
+        let value = self.eval(expr, world.instances[instance].frame).map(Arc::new);
+        self.groups.insert((instance, resource), value.clone());
+        value
+    }
+
+    /// A resource of the body, or a part of it.
+    fn member(&mut self, instance: usize, n: usize, path: &[(Accessor, Location)], frame: Frame) -> Option<Value> {
+        let world = self.world;
+        match &world.instances[instance].members[n] {
+            Member::Pending => {
+                self.pending = true;
+                Some(Value::Unknown)
+            }
+            Member::Poison => None,
+            Member::Absent => Some(Value::Null),
+            Member::One(target) => self.target(*target, path, frame),
+            Member::Each(targets) => {
+                let name = &world.body(instance).resources[n].key;
+                match path {
+                    [] => {
+                        let items = targets.iter().map(|(k, t)| Some((k.clone(), self.target(*t, &[], frame)?)));
+                        items.collect::<Option<Map>>().map(Value::Map)
+                    }
+                    [(Accessor::All, _), rest @ ..] => {
+                        let items = targets.values().map(|t| self.target(*t, rest, frame));
+                        items.collect::<Option<Vec<_>>>().map(Value::List)
+                    }
+                    [(accessor, at), rest @ ..] => {
+                        let found = match accessor {
+                            Accessor::Index(index) => targets.get_index(*index).map(|(_, t)| *t),
+                            Accessor::Key(key) | Accessor::Name(key) => targets.get(key).copied(),
+                            Accessor::Of(inner) => {
+                                let key = self.reference(inner, frame)?;
+                                if key.has_unknown() {
+                                    return Some(Value::Unknown);
+                                }
+                                scalar_text(&key).and_then(|key| targets.get(&key).copied())
+                            }
+                            Accessor::All => None,
+                        };
+                        match found {
+                            Some(target) => self.target(target, rest, frame),
+                            None => {
+                                let keys: Vec<&str> = targets.keys().map(String::as_str).collect();
+                                let problem = check::no_instance(name, accessor, &keys).at(at.clone());
+                                self.fail(problem)
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    pub(crate) fn target(&mut self, target: Target, path: &[(Accessor, Location)], frame: Frame) -> Option<Value> {
+        let world = self.world;
+        match target {
+            Target::Instance(instance) => {
+                let outputs = &world.body(instance).outputs;
+                match path {
+                    [] => {
+                        let mut map = Map::new();
+                        for (n, output) in outputs.iter().enumerate() {
+                            map.insert(output.name.clone(), Value::clone(&*self.slot(Slot::Output(instance, n))?));
+                        }
+                        Some(Value::Map(map))
+                    }
+                    [(Accessor::Name(name) | Accessor::Key(name), _), rest @ ..] => {
+                        // A name that is no output has been reported when the program was read.
+                        let n = outputs.iter().position(|o| o.name == *name)?;
+                        let value = self.slot(Slot::Output(instance, n))?;
+                        self.navigate(&value, rest, frame)
+                    }
+                    [(_, at), ..] => {
+                        let problem = Diagnostic::error("access", "a component is no list").at(at.clone());
+                        self.fail(problem.help("write the name of one of its outputs"))
+                    }
+                }
+            }
+            Target::Node(index) => {
+                let node = &world.nodes[index];
+                match &node.block.ty {
+                    Type::StackReference => {
+                        let outputs = self.other_stack(index)?;
+                        self.navigate(&outputs, path, frame)
+                    }
+                    Type::Provider => {
+                        let value = self.eval(&node.block.properties, node.frame)?;
+                        self.navigate(&value, path, frame)
+                    }
+                    _ => self.resource(index, path, frame),
+                }
+            }
+        }
+    }
+
+    /// The outputs of the stack that a reference names.
+    fn other_stack(&mut self, index: usize) -> Option<Value> {
+        let node = &self.world.nodes[index];
+        let properties = self.eval(&node.block.properties, node.frame)?;
+        let name = match properties.get("name") {
+            Some(name) => scalar_text(name)?,
+            None => node.block.key.clone(),
+        };
+        self.stack_outputs(&name, &node.block.at).map(|outputs| {
+            let parts = [("name".to_owned(), Value::from(name.as_str())), ("outputs".to_owned(), outputs)];
+            Value::Map(Map::from(parts))
+        })
+    }
+
+    fn stack_outputs(&mut self, name: &str, at: &Location) -> Option<Value> {
+        match self.world.stacks.outputs(name) {
+            Ok(Some(outputs)) => Some(Value::Map(outputs)),
+            Ok(None) => {
+                let problem = Diagnostic::error("unknown-stack", format!("no state of a stack `{name}` was found"));
+                self.fail(problem.at(at.clone()).help("run `drctl up` for that stack first, or correct the name"))
+            }
+            Err(why) => {
+                let text = format!("the outputs of the stack `{name}` cannot be read: {why}");
+                self.fail(Diagnostic::error("unreadable-stack", text).at(at.clone()))
+            }
+        }
+    }
+
+    fn resource(&mut self, index: usize, path: &[(Accessor, Location)], frame: Frame) -> Option<Value> {
+        let node = &self.world.nodes[index];
+        let handle = self.known.get(&node.urn);
+        let Some(((accessor, at), rest)) = path.split_first() else {
+            let unknown = || Handle { urn: node.urn.clone(), id: Value::Unknown, properties: Map::new() };
+            return Some(Value::Resource(Box::new(handle.cloned().unwrap_or_else(unknown))));
+        };
+        let (Accessor::Name(name) | Accessor::Key(name)) = accessor else {
+            let text = "a resource is no list; `[*]` and `[key]` need `each` on the resource";
+            return self.fail(Diagnostic::error("access", text).at(at.clone()));
+        };
+        if name == "urn" {
+            return self.navigate(&Value::from(node.urn.as_str()), rest, frame);
+        }
+        let hidden = node.secret_outputs.contains(name)
+            || self.world.schema(node).is_some_and(|schema| {
+                [&schema.inputs, &schema.outputs].into_iter().any(|o| o.get(name).is_some_and(|p| p.secret))
+            });
+        let value = match handle {
+            None => Some(Value::Unknown),
+            Some(handle) => match handle.properties.get(name) {
+                Some(value) => self.navigate(value, rest, frame),
+                None if name == "id" => self.navigate(&handle.id, rest, frame),
+                None if handle.id.has_unknown() => Some(Value::Unknown),
+                None => Some(Value::Null),
+            },
+        }?;
+        Some(if hidden && !value.is_null() { value.secret() } else { value })
+    }
+
+    /// Follows the rest of a path into a value.
+    fn navigate(&mut self, value: &Value, path: &[(Accessor, Location)], frame: Frame) -> Option<Value> {
+        let Some(((accessor, at), rest)) = path.split_first() else { return Some(value.clone()) };
+        match value {
+            Value::Secret(inner) => return self.navigate(inner, path, frame).map(Value::secret),
+            Value::Unknown => return Some(Value::Unknown),
+            Value::Null => return Some(Value::Null),
+            Value::Resource(handle) => {
+                return match self.world.by_urn.get(&handle.urn) {
+                    Some(index) => self.resource(*index, path, frame),
+                    None => Some(Value::Unknown),
+                };
+            }
+            _ => {}
+        }
+        let by_name = |name: &str| value.as_map().map(|map| map.get(name).unwrap_or(&Value::Null));
+        let found = match accessor {
+            Accessor::Name(name) | Accessor::Key(name) => by_name(name).ok_or_else(|| no_property(value)),
+            Accessor::Index(index) => at_index(value, *index),
+            Accessor::All => {
+                let items: Vec<&Value> = match value {
+                    Value::List(items) => items.iter().collect(),
+                    Value::Map(map) => map.values().collect(),
+                    _ => {
+                        let text = format!("`[*]` needs a list or a map, not {}", noun(value));
+                        return self.fail(Diagnostic::error("access", text).at(at.clone()));
+                    }
+                };
+                let items: Vec<_> = items.into_iter().map(|item| self.navigate(item, rest, frame)).collect();
+                return items.into_iter().collect::<Option<_>>().map(Value::List);
+            }
+            Accessor::Of(inner) => {
+                let key = self.reference(inner, frame)?;
+                if key.has_unknown() {
+                    return Some(Value::Unknown);
+                }
+                let index = match key.bare() {
+                    Value::Number(n) => functions::whole(n).and_then(|n| usize::try_from(n).ok()),
+                    _ => None,
+                };
+                match (index, scalar_text(&key)) {
+                    (Some(index), _) if value.as_list().is_some() => at_index(value, index),
+                    (_, Some(name)) => by_name(&name).ok_or_else(|| no_property(value)),
+                    _ => Err(format!("{} is no key", noun(&key))),
+                }
+            }
+        };
+        match found {
+            Ok(found) => self.navigate(found, rest, frame),
+            Err(text) => self.fail(Diagnostic::error("access", text).at(at.clone())),
+        }
+    }
+
+    fn call(&mut self, builtin: &'static Builtin, argument: &Expr, call: &Expr, frame: Frame) -> Option<Value> {
+        let (run, value, secret) = match builtin.how {
+            How::Lazy(lazy) => return self.lazy(lazy, builtin, argument, frame),
+            How::Raw(run) => (run, self.eval(argument, frame)?, false),
+            How::Shallow(run) => {
+                let value = self.eval(argument, frame)?;
+                let operand = |v: &Value| v.as_list().is_some_and(|l| l.iter().any(|v| matches!(v, Value::Secret(_))));
+                let secret = matches!(value, Value::Secret(_)) || operand(&value);
+                (run, value, secret)
+            }
+            How::Deep(run) => {
+                let value = self.eval(argument, frame)?;
+                let secret = value.has_secret();
+                if value.has_unknown() {
+                    return Some(if secret { Value::Unknown.secret() } else { Value::Unknown });
+                }
+                (run, plain(value), secret)
+            }
+        };
+        let world = self.world;
+        let site = Site {
+            here: world.dir(&call.at),
+            program: &world.program_dir,
+            environment: &world.environment,
+            hashes: &world.hashes,
+        };
+        match run(&value, &site) {
+            Ok(value) => Some(if secret { value.secret() } else { value }),
+            Err(Fault::Unknown) => Some(if secret { Value::Unknown.secret() } else { Value::Unknown }),
+            Err(Fault::Wrong(message, operand)) => {
+                let at = match (&argument.kind, operand) {
+                    (Kind::List(items), Some(n)) => items.get(n).map_or(&argument.at, |e| &e.at),
+                    _ => &argument.at,
+                };
+                let text = format!("`fn::{}`: {message}", builtin.name);
+                self.fail(Diagnostic::error("function", text).at(at.clone()))
+            }
+        }
+    }
+
+    fn lazy(&mut self, lazy: Lazy, builtin: &Builtin, argument: &Expr, frame: Frame) -> Option<Value> {
+        let wrong = |run: &mut Self, text: &str| {
+            let problem = Diagnostic::error("function", format!("`fn::{}`: {text}", builtin.name));
+            run.fail(problem.at(argument.at.clone()))
+        };
+        let operands: &[Expr] = match &argument.kind {
+            Kind::List(items) => items,
+            Kind::Poison => return None,
+            _ => &[],
+        };
+        match lazy {
+            Lazy::If => {
+                let [condition, yes, no] = operands else {
+                    return wrong(self, "expected 3 operands, `[condition, then, else]`");
+                };
+                let decided = self.condition(condition, builtin, frame)?;
+                let value = match decided.as_bool() {
+                    Some(true) => self.eval(yes, frame)?,
+                    Some(false) => self.eval(no, frame)?,
+                    None => Value::Unknown,
+                };
+                Some(if decided.has_secret() { value.secret() } else { value })
+            }
+            Lazy::And | Lazy::Or => {
+                if operands.is_empty() {
+                    return wrong(self, "expected a list of conditions");
+                }
+                let decisive = lazy == Lazy::Or;
+                let (mut unknown, mut secret) = (false, false);
+                for operand in operands {
+                    let value = self.condition(operand, builtin, frame)?;
+                    secret |= value.has_secret();
+                    match value.as_bool() {
+                        Some(b) if b == decisive => {
+                            let value = Value::Bool(decisive);
+                            return Some(if secret { value.secret() } else { value });
+                        }
+                        Some(_) => {}
+                        None => unknown = true,
+                    }
+                }
+                let value = if unknown { Value::Unknown } else { Value::Bool(!decisive) };
+                Some(if secret { value.secret() } else { value })
+            }
+            Lazy::StackReference => {
+                let [stack, output] = operands else { return wrong(self, "expected `[stack, output]`") };
+                let (stack, output) = (self.eval(stack, frame)?, self.eval(output, frame)?);
+                let (Some(stack), Some(output)) = (scalar_text(&stack), scalar_text(&output)) else {
+                    return wrong(self, "expected two strings");
+                };
+                let outputs = self.stack_outputs(&stack, &argument.at)?;
+                Some(outputs.get(&output).cloned().unwrap_or_default())
+            }
+            Lazy::Name | Lazy::Type => match self.eval(argument, frame)? {
+                Value::Resource(handle) if lazy == Lazy::Name => Some(handle.urn.name().into()),
+                Value::Resource(handle) => Some(handle.urn.ty().into()),
+                Value::Unknown => Some(Value::Unknown),
+                other => wrong(self, &format!("expected a resource, got {}", noun(&other))),
+            },
+        }
+    }
+
+    /// A boolean or unknown, possibly secret.
+    fn condition(&mut self, expr: &Expr, builtin: &Builtin, frame: Frame) -> Option<Value> {
+        let value = self.eval(expr, frame)?;
+        match value.bare() {
+            Value::Bool(_) | Value::Unknown => Some(value),
+            Value::String(s) if s == "true" || s == "false" => Some(Value::Bool(s == "true")),
+            other => {
+                let text = format!("`fn::{}`: expected a boolean, got {}", builtin.name, noun(other));
+                self.fail(Diagnostic::error("function", text).at(expr.at.clone()))
+            }
+        }
+    }
+
+    fn invoke(&mut self, invoke: &Invoke, at: &Location, frame: Frame) -> Option<Value> {
+        let world = self.world;
+        let schema = world.catalog.function(invoke.function)?;
+        let mut arguments = match self.eval(&invoke.arguments, frame)? {
+            Value::Map(map) => map,
+            Value::Unknown => return Some(Value::Unknown),
+            other => {
+                let text = format!("the arguments must be a map, not {}", noun(&other));
+                return self.fail(Diagnostic::error("wrong-type", text).at(invoke.arguments.at.clone()));
+            }
+        };
+        let own = if schema.arguments.get("region").is_none() { arguments.shift_remove("region") } else { None };
+        let before = self.problems.len();
+        let subject = format!("`{}`", crate::stack::body::short(schema.token));
+        let arguments = check::object(
+            &schema.arguments,
+            arguments,
+            (&invoke.arguments, at),
+            &subject,
+            "argument",
+            &mut self.problems,
+        );
+        if self.problems[before..].iter().any(|p| p.severity == crate::engine::diagnostic::Severity::Error) {
+            return None;
+        }
+        let place = if schema.region_aware { self.place(invoke, own, at, frame)? } else { Place::global() };
+        let arguments = Value::Map(arguments);
+        let secret = arguments.has_secret();
+        let value = match arguments.to_json() {
+            Err(_) => Value::Unknown,
+            Ok(json) => {
+                let ask = Ask { function: schema.token, place, arguments: json.to_string() };
+                match self.answers.get(&ask) {
+                    Some(answer) => match &invoke.result {
+                        None => Value::clone(&answer),
+                        Some((name, _)) => answer.get(name).cloned().unwrap_or_default(),
+                    },
+                    None => {
+                        self.asks.push((ask, arguments, at.clone()));
+                        Value::Unknown
+                    }
+                }
+            }
+        };
+        Some(if secret { value.secret() } else { value })
+    }
+
+    /// The region that a data source is asked in.
+    fn place(&mut self, invoke: &Invoke, own: Option<Value>, at: &Location, frame: Frame) -> Option<Place> {
+        let world = self.world;
+        let given = match (own, &invoke.region) {
+            (Some(value), _) => Some(value),
+            (None, Some(expr)) => Some(self.eval(expr, frame)?),
+            (None, None) => None,
+        };
+        if let Some(given) = given {
+            let Some(text) = scalar_text(&given) else {
+                let problem = Diagnostic::error("unknown-region", "the region must be known before anything exists");
+                return self.fail(problem.at(at.clone()));
+            };
+            let name = world.roles.get(&text).cloned().unwrap_or(text);
+            if !is_region(&name) {
+                let roles: Vec<&str> = world.roles.keys().map(String::as_str).collect();
+                return self.fail(regions::unknown(&name, &roles).at(at.clone()));
+            }
+            return Some(Place(name));
+        }
+        if let Some(provider) = &invoke.provider
+            && let Kind::Reference(reference) = &provider.kind
+            && let Root::Resource(n) = reference.root
+            && let Member::One(Target::Node(index)) = &world.instances[frame.instance].members[n]
+        {
+            let node = &world.nodes[*index];
+            return Some(node.place.clone());
+        }
+        match world.region(frame) {
+            Some(region) => Some(Place(region.name.clone())),
+            None => self.fail(regions::missing().at(at.clone())),
+        }
+    }
+}
+
+fn at_index(value: &Value, index: usize) -> Result<&Value, String> {
+    match value {
+        Value::List(items) => {
+            let length = items.len();
+            items.get(index).ok_or_else(|| format!("list index {index} is out of bounds for a list of length {length}"))
+        }
+        Value::Map(_) => Err("a map has names, no list index".into()),
+        other => Err(format!("{} has no list index", noun(other))),
+    }
+}
+
+fn no_property(value: &Value) -> String {
+    match value {
+        Value::List(_) => "a list has indexes, no property name".into(),
+        other => format!("{} has no properties", noun(other)),
+    }
+}
+
+fn no_text(value: &Value, reference: &Reference) -> Diagnostic {
+    let text = format!("{} cannot be part of a text", noun(value));
+    let problem = Diagnostic::error("no-text", text).at(reference.at.clone());
+    match value.bare() {
+        Value::List(_) => problem.help("join it with `fn::join`, or write it with `fn::toJSON`"),
+        Value::Map(_) => problem.help("take one of its properties, or write it with `fn::toJSON`"),
+        Value::Null => problem.help("give a default, for example with `fn::coalesce`"),
+        _ => problem,
+    }
+}
+
+/// Secrets revealed, resources as their ids: what functions work on.
+fn plain(value: Value) -> Value {
+    match value {
+        Value::Secret(inner) => plain(*inner),
+        Value::Resource(handle) => plain(handle.id),
+        Value::List(items) => Value::List(items.into_iter().map(plain).collect()),
+        Value::Map(map) => Value::Map(map.into_iter().map(|(k, v)| (k, plain(v))).collect()),
+        other => other,
+    }
+}

@@ -1,0 +1,191 @@
+//! What bodies become: instances of components, and resources with their place and name.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+
+use crate::engine::diagnostic::{Diagnostic, Location};
+use crate::engine::provider::Catalog;
+use crate::engine::schema::TypeSchema;
+use crate::engine::urn::{Place, Urn};
+use crate::engine::value::{Map, Value};
+use crate::stack::assets::Hashes;
+use crate::stack::body::{Block, Body, Type};
+use crate::stack::expr::Expr;
+use crate::stack::regions::{Region, is_region, unknown};
+
+/// Outputs of other stacks, for stack references.
+pub trait Stacks: Send + Sync {
+    /// The outputs of a stack, `None` if there is no such stack.
+    ///
+    /// # Errors
+    /// If its state cannot be read; the text says why.
+    fn outputs(&self, stack: &str) -> Result<Option<Map>, String>;
+}
+
+/// Everything that expressions may refer to.
+pub(crate) struct World {
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) bodies: Vec<Body>,
+    pub(crate) instances: Vec<Instance>,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) by_urn: HashMap<Urn, usize>,
+    pub(crate) pulumi: Value,
+    /// Role → region, as declared.
+    pub(crate) roles: IndexMap<String, String>,
+    pub(crate) regions: Vec<Region>,
+    /// Directory of each source file, by the name of the source.
+    pub(crate) dirs: HashMap<String, PathBuf>,
+    pub(crate) program_dir: PathBuf,
+    pub(crate) environment: BTreeMap<String, String>,
+    pub(crate) hashes: Hashes,
+    pub(crate) stacks: Arc<dyn Stacks>,
+    /// Values that no cloud can change.
+    pub(crate) constants: HashMap<Slot, Arc<Value>>,
+    /// Default tags of the config and of the stack.
+    pub(crate) default_tags: Map,
+}
+
+/// The program (instance 0), or one instance of a component.
+pub(crate) struct Instance {
+    pub(crate) body: usize,
+    /// What names inside begin with: empty, or `primary/`.
+    pub(crate) prefix: String,
+    pub(crate) parent: Option<Parent>,
+    /// The frame that its own text is evaluated in.
+    pub(crate) frame: Frame,
+    pub(crate) inputs: Vec<Bound>,
+    pub(crate) members: Vec<Member>,
+    /// Keys and values of resources with `each`, by resource.
+    pub(crate) groups: HashMap<usize, Arc<Group>>,
+    /// Tags that its resources get.
+    pub(crate) tags: Vec<(Expr, Frame)>,
+    pub(crate) protect: bool,
+    pub(crate) provider: Option<usize>,
+    /// What all of it depends on.
+    pub(crate) depends_on: Vec<(Expr, Frame)>,
+    /// Earlier names of the instance.
+    pub(crate) former: Vec<String>,
+    /// Bodies around it, to refuse a component inside itself.
+    pub(crate) chain: Vec<usize>,
+}
+
+/// A URN and the chain of types that leads to it.
+#[derive(Debug, Clone)]
+pub(crate) struct Parent {
+    pub(crate) urn: Urn,
+    pub(crate) types: String,
+}
+
+/// A value given to an input of a component, or to a config entry.
+pub(crate) enum Bound {
+    Value(Arc<Value>),
+    /// An expression of the text that uses the component.
+    Given(Expr, Frame),
+    /// The default of the declaration.
+    Default,
+    /// Reported already.
+    Poison,
+}
+
+/// Where an expression is evaluated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Frame {
+    pub(crate) instance: usize,
+    /// Resource with `each`, and which of its items.
+    pub(crate) each: Option<(usize, usize)>,
+    /// Index into the regions.
+    pub(crate) region: Option<usize>,
+}
+
+/// What a resource of a body has become.
+pub(crate) enum Member {
+    /// Not looked at yet.
+    Pending,
+    One(Target),
+    Each(IndexMap<String, Target>),
+    /// Its `if` is false.
+    Absent,
+    /// Reported already.
+    Poison,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Target {
+    Node(usize),
+    /// An instance of a component.
+    Instance(usize),
+}
+
+/// The items of an `each`.
+pub(crate) struct Group {
+    pub(crate) keys: Vec<String>,
+    /// As far as they were known when the program was loaded.
+    pub(crate) values: Vec<Value>,
+}
+
+/// A resource of the program: managed by the engine, or a provider, or a stack reference.
+pub(crate) struct Node {
+    pub(crate) block: Arc<Block>,
+    /// The frame of its own expressions.
+    pub(crate) frame: Frame,
+    pub(crate) urn: Urn,
+    pub(crate) types: String,
+    pub(crate) parent: Option<Urn>,
+    pub(crate) place: Place,
+    pub(crate) provider: Option<usize>,
+    pub(crate) protect: Option<bool>,
+    /// Outputs that the program calls secret.
+    pub(crate) secret_outputs: Vec<String>,
+}
+
+/// A named value of an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Slot {
+    Variable(usize, usize),
+    Input(usize, usize),
+    Output(usize, usize),
+}
+
+impl World {
+    pub(crate) fn body(&self, instance: usize) -> &Body {
+        &self.bodies[self.instances[instance].body]
+    }
+
+    pub(crate) fn schema(&self, node: &Node) -> Option<&TypeSchema> {
+        match node.block.ty {
+            Type::Managed(index) => self.catalog.types().get(index),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn region(&self, frame: Frame) -> Option<&Region> {
+        frame.region.map(|index| &self.regions[index])
+    }
+
+    /// The region of a role or of that name.
+    pub(crate) fn find_region(&mut self, given: &str) -> Result<usize, Diagnostic> {
+        let region = match self.roles.get(given) {
+            Some(name) => Region { name: name.clone(), role: Some(given.to_owned()) },
+            None if is_region(given) => {
+                let role = self.roles.iter().find(|(_, name)| *name == given).map(|(role, _)| role.clone());
+                Region { name: given.to_owned(), role }
+            }
+            None => {
+                let roles: Vec<&str> = self.roles.keys().map(String::as_str).collect();
+                return Err(unknown(given, &roles));
+            }
+        };
+        Ok(self.regions.iter().position(|r| *r == region).unwrap_or_else(|| {
+            self.regions.push(region);
+            self.regions.len() - 1
+        }))
+    }
+
+    /// Directory of the file that an expression is written in.
+    pub(crate) fn dir(&self, at: &Location) -> &std::path::Path {
+        self.dirs.get(&at.source.name).unwrap_or(&self.program_dir)
+    }
+}

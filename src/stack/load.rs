@@ -1,0 +1,611 @@
+//! From a stack's name to a checked program: the one entry of the language.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+
+use crate::engine::diagnostic::{Diagnostic, nearest};
+use crate::engine::program::Known;
+use crate::engine::provider::Catalog;
+use crate::engine::value::{Map, Value};
+use crate::stack::assets::Hashes;
+use crate::stack::body::{self, Context, Sections, section};
+use crate::stack::components::Library;
+use crate::stack::config;
+use crate::stack::dr::{self, Dr};
+use crate::stack::eval::{NoAnswers, Run};
+use crate::stack::expand::{Expansion, failed};
+use crate::stack::expr::{Expr, Kind as ExprKind, Part, Reader, Root, Scope, listed, wrong};
+use crate::stack::files::Files;
+use crate::stack::functions::scalar_text;
+use crate::stack::instance::{Bound, Frame, Instance, Member, Slot, Stacks, World};
+use crate::stack::paths;
+use crate::stack::program::StackProgram;
+use crate::stack::project::{self, Project};
+use crate::stack::pulumi_secrets::Opener;
+use crate::stack::yaml::{Entry, Node};
+
+/// What to load.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// `prod`, `trading-database@b`, or a path of a file or of a directory with `Pulumi.yaml`.
+    pub stack: String,
+    /// Directory that the search starts in.
+    pub cwd: PathBuf,
+    /// Config of the command line, `key=value` split.
+    pub config: Vec<(String, String)>,
+    /// The environment of the process.
+    pub environment: BTreeMap<String, String>,
+}
+
+/// A program that passed every check that needs no cloud.
+pub struct Loaded {
+    pub program: StackProgram,
+    pub warnings: Vec<Diagnostic>,
+    pub project: String,
+    /// Name of the stack, with `@` and the instance if there is one.
+    pub stack: String,
+    /// Directory that the state lies in.
+    pub directory: PathBuf,
+    /// Directory that paths of assets start in.
+    pub program_directory: PathBuf,
+    /// Values of config entries that the environment may give, by variable, for the state.
+    /// Secret ones are left out.
+    pub environment: BTreeMap<String, String>,
+    /// Role → region; the first is the default.
+    pub regions: IndexMap<String, String>,
+    pub dr: Option<Dr>,
+    pub allowed_account_ids: Vec<String>,
+    /// Profile of the AWS configuration that `aws:profile` names.
+    pub profile: Option<String>,
+    /// The file that holds the program.
+    pub file: PathBuf,
+    /// The file that `config set` writes to; it may not exist yet.
+    pub config_file: PathBuf,
+    /// State location that the project asks for, such as `file://…` or `s3://…`.
+    pub backend: Option<String>,
+}
+
+/// No other stack is known.
+struct NoStacks;
+
+impl Stacks for NoStacks {
+    fn outputs(&self, _: &str) -> Result<Option<Map>, String> {
+        Ok(None)
+    }
+}
+
+/// Loads a program that refers to no other stack.
+///
+/// # Errors
+/// Everything that is wrong, sorted by file and place.
+pub fn load(request: &Request, catalog: &Arc<Catalog>) -> Result<Loaded, Vec<Diagnostic>> {
+    load_beside(request, catalog, Arc::new(NoStacks))
+}
+
+/// Loads a program that may refer to outputs of other stacks.
+///
+/// # Errors
+/// Everything that is wrong, sorted by file and place.
+pub fn load_beside(
+    request: &Request,
+    catalog: &Arc<Catalog>,
+    stacks: Arc<dyn Stacks>,
+) -> Result<Loaded, Vec<Diagnostic>> {
+    let mut problems = Vec::new();
+    let loaded = Loader::read(request, catalog, stacks, &mut problems);
+    sort(&mut problems);
+    match loaded {
+        Some(mut loaded) if !failed(&problems) => {
+            loaded.warnings = problems;
+            Ok(loaded)
+        }
+        _ => Err(problems),
+    }
+}
+
+/// By file and place, each mistake once.
+fn sort(problems: &mut Vec<Diagnostic>) {
+    let key = |p: &Diagnostic| {
+        let at = p.at.as_ref().map(|at| (at.source.name.clone(), at.start));
+        (at.is_none(), at, p.code, p.message.clone())
+    };
+    problems.sort_by_cached_key(key);
+    problems.dedup_by(|a, b| a.at == b.at && a.code == b.code && a.message == b.message);
+    // Instances of one text make one mistake.
+    problems.dedup_by(|a, b| a.at.is_some() && a.at == b.at && a.code == b.code && a.code == "function");
+}
+
+struct Loader<'a> {
+    request: &'a Request,
+    project: Project,
+    problems: &'a mut Vec<Diagnostic>,
+    /// Values that the stack file gives, by full key.
+    given: IndexMap<String, Value>,
+}
+
+/// Sections of a program, for the warning about misspelt ones.
+const SECTIONS: [&str; 24] = [
+    "name",
+    "description",
+    "version",
+    "namespace",
+    "pulumi",
+    "config",
+    "configuration",
+    "variables",
+    "resources",
+    "outputs",
+    "components",
+    "packages",
+    "runtime",
+    "main",
+    "author",
+    "website",
+    "license",
+    "backend",
+    "options",
+    "template",
+    "plugins",
+    "regions",
+    "tags",
+    "dr",
+];
+
+impl<'a> Loader<'a> {
+    fn read(
+        request: &'a Request,
+        catalog: &Arc<Catalog>,
+        stacks: Arc<dyn Stacks>,
+        problems: &'a mut Vec<Diagnostic>,
+    ) -> Option<Loaded> {
+        let mut files = Files::new(&request.cwd);
+        let project = match project::find(request, &mut files) {
+            Ok(project) => project,
+            Err(found) => {
+                problems.extend(found);
+                return None;
+            }
+        };
+        problems.extend(project.warnings.iter().cloned());
+        let mut loader = Self { request, project, problems, given: IndexMap::new() };
+        loader.stack_config();
+        loader.program(files, catalog, stacks)
+    }
+
+    /// The values of `Pulumi.<stack>.yaml`.
+    fn stack_config(&mut self) {
+        let Some(node) = self.project.stack_file.take() else { return };
+        let text = |key: &str| node.get(key).and_then(|e| e.value.as_text()).map(str::to_owned);
+        let mut opener = Opener::new(text("encryptionsalt"), text("secretsprovider"), &self.request.environment);
+        if let Some(entry) = node.get("environment") {
+            let problem = Diagnostic::error("environment", "environments of Pulumi ESC are not supported");
+            self.problems.push(problem.at(entry.at.clone()).help("write the values under `config`"));
+        }
+        let Some(config) = node.get("config").map(|e| &e.value).filter(|v| !v.is_null()) else { return };
+        let Some(entries) = config.as_map() else {
+            self.problems.push(wrong("`config`", "a map", config));
+            return;
+        };
+        for entry in entries {
+            match config::value(&entry.value, &mut |sealed| opener.open(sealed)) {
+                Ok(value) => {
+                    self.given.insert(self.full_key(&entry.key), value);
+                }
+                Err(problem) => self.problems.push(problem),
+            }
+        }
+    }
+
+    /// Keys without a colon belong to the project.
+    fn full_key(&self, key: &str) -> String {
+        if key.contains(':') { key.to_owned() } else { format!("{}:{key}", self.project.name) }
+    }
+
+    fn program(mut self, mut files: Files, catalog: &Arc<Catalog>, stacks: Arc<dyn Stacks>) -> Option<Loaded> {
+        let node = self.project.program.clone();
+        if node.as_map().is_none() && !node.is_null() {
+            self.problems.push(wrong("a program", "a map", &node));
+            return None;
+        }
+        self.misspelt_sections(&node);
+        let mut part = |word: &str| section(&node, word, self.problems).map(|e| &e.value);
+        let (variables, resources, outputs) = (part("variables"), part("resources"), part("outputs"));
+        let (tags, regions, dr, components) = (part("tags"), part("regions"), part("dr"), part("components"));
+        let config_entries = self.config_entries(&node);
+        let cx = Context { catalog, project: &self.project.name, components: &[] };
+        let mut library = Library::new(&mut files, cx, self.problems);
+        let own = library.components(components, &[]);
+        let names: Vec<String> = own.keys().cloned().collect();
+        let cx = Context { catalog, project: &self.project.name, components: &names };
+        let sections = Sections { inputs: config_entries.iter().collect(), variables, resources, outputs, tags };
+        let program = body::read(&sections, own.clone(), &cx, library.problems);
+        library.bodies[0] = Some(program);
+        let bodies: Vec<_> = library.bodies.into_iter().flatten().collect();
+        self.problems.extend(paths::check(&bodies, &own, catalog));
+        let mut world = World {
+            catalog: Arc::clone(catalog),
+            bodies,
+            instances: Vec::new(),
+            nodes: Vec::new(),
+            by_urn: HashMap::new(),
+            pulumi: self.pulumi(),
+            roles: IndexMap::new(),
+            regions: Vec::new(),
+            dirs: files.dirs,
+            program_dir: self.project.program_dir.clone(),
+            environment: self.request.environment.clone(),
+            hashes: Hashes::default(),
+            stacks,
+            constants: HashMap::new(),
+            default_tags: Map::new(),
+        };
+        let environment = self.root(&mut world);
+        self.regions(&mut world, regions);
+        self.provider_config(&mut world);
+        Expansion {
+            world: &mut world,
+            project: &self.project.name,
+            stack: &self.project.stack,
+            components: &own,
+            problems: self.problems,
+        }
+        .run();
+        let dr = dr.and_then(|node| {
+            let value = self.early(&world, node)?;
+            dr::read(&value, &node.at, self.problems)
+        });
+        let regions = world.roles.clone();
+        let allowed_account_ids = self.allowed_accounts(&world);
+        let profile = self.given.get("aws:profile").and_then(scalar_text);
+        let program = StackProgram::new(self.project.stack.clone(), self.project.name.clone(), world, self.problems);
+        Some(Loaded {
+            program,
+            warnings: Vec::new(),
+            project: self.project.name,
+            stack: self.project.stack,
+            directory: self.project.directory,
+            program_directory: self.project.program_dir,
+            environment,
+            regions,
+            dr,
+            allowed_account_ids,
+            profile,
+            file: self.project.file,
+            config_file: self.project.config_file,
+            backend: self.project.backend,
+        })
+    }
+
+    /// Other keys are legal and mean nothing; one that looks like a section is a slip.
+    fn misspelt_sections(&mut self, node: &Node) {
+        for entry in node.as_map().unwrap_or_default() {
+            if SECTIONS.iter().any(|s| entry.key.eq_ignore_ascii_case(s)) {
+                continue;
+            }
+            if let Some(near) = nearest(&entry.key, SECTIONS) {
+                let problem = Diagnostic::warning("unknown-section", format!("`{}` has no meaning here", entry.key));
+                self.problems.push(problem.at(entry.at.clone()).help(format!("did you mean `{near}`?")));
+            }
+        }
+    }
+
+    /// Entries of `config` and of its old spelling; those of the project file come first.
+    fn config_entries(&mut self, program: &Node) -> Vec<Entry> {
+        let mut entries: Vec<Entry> = Vec::new();
+        let project = self.project.project_config.take();
+        let old = section(program, "configuration", self.problems).cloned();
+        if let Some(old) = &old {
+            let problem = Diagnostic::warning("old-spelling", "`configuration` is the old spelling of `config`");
+            self.problems.push(problem.at(old.at.clone()).help("write `config`"));
+        }
+        let new = section(program, "config", self.problems).map(|e| e.value.clone());
+        for node in [new, old.map(|e| e.value), project].into_iter().flatten() {
+            if node.is_null() {
+                continue;
+            }
+            let Some(more) = node.as_map() else {
+                self.problems.push(wrong("`config`", "a map", &node));
+                continue;
+            };
+            for entry in more {
+                if !entries.iter().any(|e| e.key == entry.key) {
+                    entries.push(entry.clone());
+                }
+            }
+        }
+        entries
+    }
+
+    fn pulumi(&self) -> Value {
+        let text = |path: &Path| Value::from(path.to_string_lossy().into_owned());
+        let project = &self.project;
+        Value::Map(Map::from([
+            ("cwd".to_owned(), text(&project.program_dir)),
+            ("stack".to_owned(), Value::from(project.stack.as_str())),
+            ("project".to_owned(), Value::from(project.name.as_str())),
+            ("organization".to_owned(), Value::from("organization")),
+            ("rootDirectory".to_owned(), text(&project.root)),
+        ]))
+    }
+
+    /// Makes the program's own instance, with the config in it. Gives what the environment may set.
+    fn root(&mut self, world: &mut World) -> BTreeMap<String, String> {
+        let frame = Frame { instance: 0, each: None, region: None };
+        let body = &world.bodies[0];
+        let members = body.resources.iter().map(|_| Member::Pending).collect();
+        let tags = body.tags.clone().map(|expr| (expr, frame)).into_iter().collect();
+        let inputs = body.inputs.iter().map(|_| Bound::Default).collect();
+        world.instances.push(Instance {
+            body: 0,
+            prefix: String::new(),
+            parent: None,
+            frame,
+            inputs,
+            members,
+            groups: HashMap::new(),
+            tags,
+            protect: false,
+            provider: None,
+            depends_on: Vec::new(),
+            former: Vec::new(),
+            chain: vec![0],
+        });
+        let mut environment = BTreeMap::new();
+        for n in 0..world.bodies[0].inputs.len() {
+            let input = &world.bodies[0].inputs[n];
+            let bound = self.config_value(world, n);
+            if let (Bound::Value(value), Some(variable)) = (&bound, &input.env)
+                && !value.has_secret()
+            {
+                let shown = scalar_text(value).or_else(|| value.to_json().ok().map(|json| json.to_string()));
+                environment.extend(shown.map(|text| (variable.clone(), text)));
+            }
+            if let Bound::Value(value) = &bound {
+                self.given.entry(self.full_key(&input.name)).or_insert_with(|| Value::clone(value));
+                world.constants.insert(Slot::Input(0, n), Arc::clone(value));
+            }
+            world.instances[0].inputs[n] = bound;
+        }
+        self.unknown_config(world);
+        environment
+    }
+
+    /// Command line, environment, instance, stack file, default: the first that gives a value.
+    fn config_value(&mut self, world: &World, n: usize) -> Bound {
+        let input = &world.bodies[0].inputs[n];
+        let key = self.full_key(input.key.as_ref().unwrap_or(&input.name));
+        let command = self.request.config.iter().rev().find(|(k, _)| self.full_key(k) == key);
+        let variable = input.env.as_ref();
+        let instance = self.project.instance.as_ref().filter(|_| variable.is_some_and(|v| names_environment(v)));
+        let (value, from) = if let Some((_, value)) = command {
+            (Value::from(value.as_str()), "the command line".to_owned())
+        } else if let Some(value) = variable.and_then(|v| self.request.environment.get(v)) {
+            (Value::from(value.as_str()), format!("the environment variable {}", variable.map_or("", |v| v)))
+        } else if let Some(instance) = instance {
+            (Value::from(instance.as_str()), "the name of the stack".to_owned())
+        } else if let Some(value) = self.given.get(&key) {
+            (value.clone(), self.project.config_file.display().to_string())
+        } else if let Some(default) = &input.default {
+            let known = Known::new();
+            let mut run = Run::new(world, &known, &NoAnswers);
+            let value = run.eval(default, world.instances[0].frame);
+            self.problems.extend(run.problems);
+            match value {
+                None => return Bound::Poison,
+                Some(value) if value.has_unknown() || run.pending => {
+                    let text = format!("the default of config value `{}` must be known at once", input.name);
+                    self.problems.push(Diagnostic::error("config", text).at(default.at.clone()));
+                    return Bound::Poison;
+                }
+                Some(value) => (value, "its default".to_owned()),
+            }
+        } else {
+            let text = format!("config value `{}` is not given", input.name);
+            let problem = Diagnostic::error("missing-config", text).at(input.at.clone());
+            let env = variable.map(|v| format!(", or set {v}")).unwrap_or_default();
+            let short = key.strip_prefix(&format!("{}:", self.project.name)).unwrap_or(&key).to_owned();
+            self.problems
+                .push(problem.help(format!("run `drctl config set {short} …`, pass `--config {short}=…`{env}")));
+            return Bound::Poison;
+        };
+        let converted = match &input.ty {
+            Some(ty) if !value.is_null() => ty.convert(value),
+            // What stands without a type has that of its default.
+            None => match &input.default {
+                Some(Expr { kind: ExprKind::Literal(default), .. }) => like(default, value),
+                _ => Some(value),
+            },
+            _ => Some(value),
+        };
+        match converted {
+            Some(value) => Bound::Value(Arc::new(if input.secret { value.secret() } else { value })),
+            None => {
+                let wanted = input
+                    .ty
+                    .as_ref()
+                    .map_or_else(|| "the type of its default".to_owned(), |t| format!("of type {}", t.name()));
+                let text = format!("config value `{}` must be {wanted}, and {from} gives another", input.name);
+                self.problems.push(Diagnostic::error("wrong-type", text).at(input.at.clone()));
+                Bound::Poison
+            }
+        }
+    }
+
+    /// A key on the command line that nothing reads is a slip.
+    fn unknown_config(&mut self, world: &World) {
+        let inputs = &world.bodies[0].inputs;
+        let known: Vec<String> = inputs.iter().map(|i| self.full_key(i.key.as_ref().unwrap_or(&i.name))).collect();
+        let prefix = format!("{}:", self.project.name);
+        for (key, _) in &self.request.config {
+            let full = self.full_key(key);
+            if known.contains(&full) || !full.starts_with(&prefix) {
+                continue;
+            }
+            let short: Vec<&str> = known.iter().map(|k| k.strip_prefix(&prefix).unwrap_or(k)).collect();
+            let problem = Diagnostic::error("unknown-config", format!("the program has no config value `{key}`"));
+            self.problems.push(match nearest(key, short.iter().copied()) {
+                Some(near) => problem.help(format!("did you mean `{near}`?")),
+                None if short.is_empty() => problem.help("it declares none under `config`"),
+                None => problem.help(format!("it has {}", listed(&short, 8))),
+            });
+        }
+    }
+
+    /// The roles of the stack, and the region of everything that says nothing else.
+    fn regions(&mut self, world: &mut World, node: Option<&Node>) {
+        if let Some(node) = node.filter(|n| !n.is_null())
+            && let Some(value) = self.early(world, node)
+        {
+            match value.as_map() {
+                Some(map) => {
+                    for (role, region) in map {
+                        let at = node.get(role).map_or(&node.at, |e| &e.value.at);
+                        match scalar_text(region).filter(|text| crate::stack::regions::is_region(text)) {
+                            Some(name) => {
+                                world.roles.insert(role.clone(), name);
+                            }
+                            None => {
+                                let text = format!("role `{role}` does not name an AWS region");
+                                let problem = Diagnostic::error("unknown-region", text).at(at.clone());
+                                self.problems.push(problem.help("AWS regions look like `eu-west-1`"));
+                            }
+                        }
+                    }
+                }
+                None => self.problems.push(wrong("`regions`", "a map from roles to AWS regions", node)),
+            }
+        }
+        let environment = |name: &str| self.request.environment.get(name).filter(|v| !v.is_empty()).cloned();
+        let default = world
+            .roles
+            .keys()
+            .next()
+            .cloned()
+            .or_else(|| self.given_text("aws:region"))
+            .or_else(|| environment("AWS_REGION"))
+            .or_else(|| environment("AWS_DEFAULT_REGION"));
+        if let Some(default) = default {
+            match world.find_region(&default) {
+                Ok(region) => world.instances[0].frame.region = Some(region),
+                Err(problem) => self.problems.push(problem),
+            }
+        }
+        let root = world.instances[0].frame;
+        world.instances[0].tags.iter_mut().for_each(|(_, frame)| *frame = root);
+    }
+
+    fn given_text(&self, key: &str) -> Option<String> {
+        let command = self.request.config.iter().rev().find(|(k, _)| k == key).map(|(_, v)| v.clone());
+        command.or_else(|| self.given.get(key).and_then(scalar_text))
+    }
+
+    /// `aws:*` values steer the default provider.
+    fn provider_config(&self, world: &mut World) {
+        if let Some(tags) = self.given.get("aws:defaultTags").and_then(|t| t.get("tags")).and_then(Value::as_map) {
+            world.default_tags = tags.clone();
+        }
+    }
+
+    fn allowed_accounts(&self, world: &World) -> Vec<String> {
+        let known = Known::new();
+        let mut run = Run::new(world, &known, &NoAnswers);
+        let mut ids: Vec<String> = Vec::new();
+        let mut add = |value: &Value| match value.bare() {
+            Value::List(items) => ids.extend(items.iter().filter_map(scalar_text)),
+            Value::String(text) => {
+                let list = serde_json::from_str::<Vec<String>>(text).unwrap_or_else(|_| vec![text.clone()]);
+                ids.extend(list);
+            }
+            _ => {}
+        };
+        self.given.get("aws:allowedAccountIds").into_iter().for_each(&mut add);
+        for node in &world.nodes {
+            if let (crate::stack::body::Type::Provider, ExprKind::Map(entries)) =
+                (&node.block.ty, &node.block.properties.kind)
+                && let Some((_, _, expr)) = entries.iter().find(|(k, _, _)| k == "allowedAccountIds")
+                && let Some(value) = run.eval(expr, node.frame)
+            {
+                add(&value);
+            }
+        }
+        ids.sort();
+        ids.dedup();
+        ids
+    }
+
+    /// The value of a top-level section, from config and what else is known at once.
+    fn early(&mut self, world: &World, node: &Node) -> Option<Value> {
+        let scope = BodyScope { world };
+        let before = self.problems.len();
+        let expr = Reader { scope: &scope, problems: self.problems }.expr(node);
+        if failed(&self.problems[before..]) {
+            return None;
+        }
+        let known = Known::new();
+        let mut run = Run::new(world, &known, &NoAnswers);
+        let value = run.eval(&expr, world.instances[0].frame);
+        let pending = run.pending;
+        self.problems.extend(run.problems);
+        let value = value?;
+        if pending || value.has_unknown() {
+            let at = first_reference(&expr).unwrap_or(&expr.at).clone();
+            let problem = Diagnostic::error("early", "this must be known before anything exists").at(at);
+            self.problems.push(problem.help("take it from the config or write it here"));
+            return None;
+        }
+        Some(value)
+    }
+}
+
+/// Whether a variable chooses the environment, so that the instance of a stack stands in for it.
+fn names_environment(variable: &str) -> bool {
+    variable.split('_').any(|word| matches!(word, "ENV" | "ENVIRONMENT"))
+}
+
+/// A text of the command line or the environment as the kind of the default.
+fn like(default: &Value, given: Value) -> Option<Value> {
+    match default.bare() {
+        Value::Number(_) => config::Ty::Number.convert(given),
+        Value::Bool(_) => config::Ty::Boolean.convert(given),
+        Value::String(_) => config::Ty::Text.convert(given),
+        _ => Some(given),
+    }
+}
+
+fn first_reference(expr: &Expr) -> Option<&crate::engine::diagnostic::Location> {
+    match &expr.kind {
+        ExprKind::Reference(reference) if matches!(reference.root, Root::Resource(_)) => Some(&reference.at),
+        ExprKind::Text(parts) => parts.iter().find_map(|part| match part {
+            Part::Reference(reference) if matches!(reference.root, Root::Resource(_)) => Some(&reference.at),
+            _ => None,
+        }),
+        ExprKind::List(items) => items.iter().find_map(first_reference),
+        ExprKind::Map(entries) => entries.iter().find_map(|(_, _, e)| first_reference(e)),
+        _ => None,
+    }
+}
+
+/// The names of the program, for sections that are read after it.
+struct BodyScope<'a> {
+    world: &'a World,
+}
+
+impl Scope for BodyScope<'_> {
+    fn resolve(&self, name: &str) -> Option<Root> {
+        self.world.bodies[0].names.get(name).copied()
+    }
+
+    fn names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.world.bodies[0].names.keys().map(String::as_str).collect();
+        names.sort_unstable();
+        names
+    }
+
+    fn function(&self, token: &str) -> Result<&'static str, Diagnostic> {
+        let found = self.world.catalog.function(token).map(|f| f.token);
+        found.ok_or_else(|| Diagnostic::error("unknown-function", format!("there is no data source `{token}`")))
+    }
+}

@@ -1,0 +1,239 @@
+//! Options of a resource, from text to what the engine takes.
+
+use std::time::Duration;
+
+use crate::engine::diagnostic::{Diagnostic, Location};
+use crate::engine::program::{Known, Options, Timeouts};
+use crate::engine::urn::{Id, Urn};
+use crate::engine::value::Value;
+use crate::stack::eval::{NoAnswers, Run};
+use crate::stack::expr::Expr;
+use crate::stack::functions::{noun, scalar_text};
+use crate::stack::instance::{Node, World};
+
+/// Reads the options of a resource. Whatever is wrong is reported and left out.
+pub(crate) fn read(world: &World, node: &Node, stack: &str, project: &str, problems: &mut Vec<Diagnostic>) -> Options {
+    let known = Known::new();
+    let mut reader = Reader { run: Run::new(world, &known, &NoAnswers), node };
+    let mut options = Options {
+        protect: node.protect.unwrap_or(false),
+        retain_on_delete: reader.flag("retainOnDelete").unwrap_or(false),
+        ignore_changes: reader.texts("ignoreChanges"),
+        replace_on_changes: reader.texts("replaceOnChanges"),
+        delete_before_replace: reader.flag("deleteBeforeReplace"),
+        aliases: Vec::new(),
+        timeouts: reader.timeouts(),
+        deleted_with: reader.urns("deletedWith").into_iter().next(),
+        replace_with: reader.urns("replaceWith"),
+        replacement_trigger: reader.value("replacementTrigger").map(|(value, _)| value),
+        additional_secret_outputs: reader.texts("additionalSecretOutputs"),
+        import: reader.text("import").map(Id),
+        hide_diffs: reader.texts("hideDiffs"),
+    };
+    options.aliases = reader.aliases(world, stack, project);
+    reader.version();
+    problems.extend(reader.run.problems);
+    options
+}
+
+struct Reader<'a> {
+    run: Run<'a>,
+    node: &'a Node,
+}
+
+impl<'a> Reader<'a> {
+    fn value(&mut self, word: &str) -> Option<(Value, &'a Expr)> {
+        let expr = self.node.block.option(word)?;
+        let value = self.run.eval(expr, self.node.frame).filter(|v| !v.is_null())?;
+        Some((value, expr))
+    }
+
+    fn wrong<T>(&mut self, word: &str, wanted: &str, value: &Value, at: &Location) -> Option<T> {
+        let given = match value.bare() {
+            Value::Unknown => "a value that is not known at once",
+            value => noun(value),
+        };
+        let text = format!("option `{word}` must be {wanted}, not {given}");
+        self.run.problems.push(Diagnostic::error("wrong-type", text).at(at.clone()).of(&self.node.urn));
+        None
+    }
+
+    fn flag(&mut self, word: &str) -> Option<bool> {
+        let (value, expr) = self.value(word)?;
+        match value.bare() {
+            Value::Bool(b) => Some(*b),
+            Value::String(s) if s == "true" || s == "false" => Some(s == "true"),
+            _ => self.wrong(word, "a boolean", &value, &expr.at),
+        }
+    }
+
+    fn text(&mut self, word: &str) -> Option<String> {
+        let (value, expr) = self.value(word)?;
+        scalar_text(&value).or_else(|| self.wrong(word, "a string", &value, &expr.at))
+    }
+
+    fn texts(&mut self, word: &str) -> Vec<String> {
+        let Some((value, expr)) = self.value(word) else { return Vec::new() };
+        let texts = value.as_list().and_then(|items| items.iter().map(scalar_text).collect());
+        texts.or_else(|| self.wrong(word, "a list of strings", &value, &expr.at)).unwrap_or_default()
+    }
+
+    /// One resource or a list of them.
+    fn urns(&mut self, word: &str) -> Vec<Urn> {
+        let Some((value, expr)) = self.value(word) else { return Vec::new() };
+        let items = match value.bare() {
+            Value::List(items) => items.clone(),
+            other => vec![other.clone()],
+        };
+        let urns = items.iter().map(|item| match item.bare() {
+            Value::Resource(handle) => Some(handle.urn.clone()),
+            _ => None,
+        });
+        urns.collect::<Option<_>>().or_else(|| self.wrong(word, "a resource", &value, &expr.at)).unwrap_or_default()
+    }
+
+    fn timeouts(&mut self) -> Timeouts {
+        let mut timeouts = Timeouts::default();
+        let Some((value, expr)) = self.value("customTimeouts") else { return timeouts };
+        let Some(map) = value.as_map() else {
+            self.wrong::<()>("customTimeouts", "a map", &value, &expr.at);
+            return timeouts;
+        };
+        for (name, value) in map {
+            let slot = match name.as_str() {
+                "create" => &mut timeouts.create,
+                "update" => &mut timeouts.update,
+                "delete" => &mut timeouts.delete,
+                "read" => &mut timeouts.read,
+                _ => {
+                    let known = ["create", "update", "delete", "read"];
+                    let problem = crate::stack::check::no_such("`customTimeouts` has no key", name, &known);
+                    self.run.problems.push(problem.at(expr.at.clone()).of(&self.node.urn));
+                    continue;
+                }
+            };
+            *slot = scalar_text(value).as_deref().and_then(duration);
+            if slot.is_none() {
+                let text = format!("`{name}` of `customTimeouts` is no duration");
+                let problem = Diagnostic::error("wrong-type", text).at(expr.at.clone()).of(&self.node.urn);
+                self.run.problems.push(problem.help("write for example `30m` or `1h30m`"));
+            }
+        }
+        timeouts
+    }
+
+    fn aliases(&mut self, world: &World, stack: &str, project: &str) -> Vec<Urn> {
+        let mut urns = self.inherited(world);
+        let Some((value, expr)) = self.value("aliases") else { return urns };
+        let Some(items) = value.as_list() else {
+            self.wrong::<()>("aliases", "a list", &value, &expr.at);
+            return urns;
+        };
+        for item in items {
+            let urn = match item.bare() {
+                Value::String(text) => Urn::parse(text),
+                Value::Map(map) => self.alias(map, stack, project),
+                _ => None,
+            };
+            match urn {
+                Some(urn) => urns.push(urn),
+                None => {
+                    let problem = Diagnostic::error("alias", "this is no alias").at(expr.at.clone());
+                    let help =
+                        "write a URN, or a map of `name`, `type`, `parent`, `noParent`, `stack`, `project`, `urn`";
+                    self.run.problems.push(problem.of(&self.node.urn).help(help));
+                }
+            }
+        }
+        urns
+    }
+
+    /// What is not given is as it is now.
+    fn alias(&self, map: &crate::engine::value::Map, stack: &str, project: &str) -> Option<Urn> {
+        const KEYS: [&str; 7] = ["name", "type", "parent", "noParent", "stack", "project", "urn"];
+        if map.keys().any(|k| !KEYS.contains(&k.as_str())) {
+            return None;
+        }
+        if let Some(urn) = map.get("urn") {
+            return Urn::parse(&scalar_text(urn)?);
+        }
+        let own = &self.node.urn;
+        let text = |key: &str, default: &str| map.get(key).and_then(scalar_text).unwrap_or_else(|| default.to_owned());
+        let ty = text("type", own.ty());
+        let chain = self.node.types.strip_suffix(own.ty()).unwrap_or_default();
+        let types = match map.get("parent").map(Value::bare) {
+            _ if map.get("noParent").and_then(Value::as_bool) == Some(true) => ty,
+            Some(Value::Resource(handle)) => format!("{}${ty}", chain_of(&handle.urn)),
+            Some(Value::String(urn)) => format!("{}${ty}", chain_of(&Urn::parse(urn)?)),
+            Some(_) => return None,
+            None => format!("{chain}{ty}"),
+        };
+        Some(Urn::new(&text("stack", stack), &text("project", project), &types, &text("name", own.name())))
+    }
+
+    /// A component that had another name had children of other names.
+    fn inherited(&self, world: &World) -> Vec<Urn> {
+        let instance = &world.instances[self.node.frame.instance];
+        let own = &self.node.urn;
+        let Some(rest) = own.name().strip_prefix(&instance.prefix) else { return Vec::new() };
+        let former = instance.former.iter();
+        former.map(|name| Urn::new(own.stack(), own.project(), &self.node.types, &format!("{name}/{rest}"))).collect()
+    }
+
+    fn version(&mut self) {
+        let Some((value, expr)) = self.value("version") else { return };
+        let major =
+            scalar_text(&value).map(|v| v.trim_start_matches('v').split('.').next().unwrap_or_default().to_owned());
+        if !matches!(major.as_deref(), Some("6" | "7")) {
+            let text = "the types are those of version 7 of the AWS provider; this version has no effect";
+            self.run.problems.push(Diagnostic::warning("version", text).at(expr.at.clone()).of(&self.node.urn));
+        }
+    }
+}
+
+fn chain_of(urn: &Urn) -> String {
+    urn.as_str().splitn(4, "::").nth(2).unwrap_or_default().to_owned()
+}
+
+/// A duration as Go writes it: `90s`, `1h30m`, `1.5h`.
+pub(crate) fn duration(text: &str) -> Option<Duration> {
+    if text == "0" {
+        return Some(Duration::ZERO);
+    }
+    let mut rest = text;
+    let mut total = Duration::ZERO;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+        let (number, tail) = rest.split_at(digits);
+        let unit = tail.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(tail.len());
+        let (unit, tail) = tail.split_at(unit);
+        let seconds = match unit {
+            "h" => 3600.0,
+            "m" => 60.0,
+            "s" => 1.0,
+            "ms" => 1e-3,
+            "us" | "µs" => 1e-6,
+            "ns" => 1e-9,
+            _ => return None,
+        };
+        total = total.checked_add(Duration::try_from_secs_f64(number.parse::<f64>().ok()? * seconds).ok()?)?;
+        rest = tail;
+    }
+    (!text.is_empty()).then_some(total)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_those_of_go() {
+        let seconds = |text| duration(text).map(|d| d.as_secs_f64());
+        assert_eq!(seconds("1h30m"), Some(5400.0));
+        assert_eq!(seconds("1.5s"), Some(1.5));
+        assert_eq!(seconds("250ms"), Some(0.25));
+        for wrong in ["", "5", "m", "5x", "-5m", "1h-5m"] {
+            assert_eq!(seconds(wrong), None, "{wrong}");
+        }
+    }
+}

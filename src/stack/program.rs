@@ -1,0 +1,431 @@
+//! A loaded program as the engine sees it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::future::{BoxFuture, join_all};
+use tokio::sync::OnceCell;
+
+use crate::engine::diagnostic::{Diagnostic, Location, Severity};
+use crate::engine::error::Error;
+use crate::engine::program::{Declaration, External, Known, Program};
+use crate::engine::provider::Provider;
+use crate::engine::schema::{Shape, TypeSchema};
+use crate::engine::urn::Urn;
+use crate::engine::value::{Map, Value};
+use crate::stack::body::{Type, short};
+use crate::stack::check;
+use crate::stack::eval::{Answers, Ask, NoAnswers, Run};
+use crate::stack::expand::failed;
+use crate::stack::expr::{Expr, Kind};
+use crate::stack::instance::{Frame, Slot, World};
+use crate::stack::options;
+use crate::stack::order::{Order, Reach, Refs};
+
+/// A program in drctl's language.
+pub struct StackProgram {
+    stack: String,
+    project: String,
+    world: World,
+    declarations: Vec<Declaration>,
+    asked: Asked,
+}
+
+/// Answers of data sources. Each question is asked once, however many expressions hold it.
+#[derive(Default)]
+struct Asked(Mutex<HashMap<Ask, Arc<OnceCell<Arc<Value>>>>>);
+
+impl Answers for Asked {
+    fn get(&self, ask: &Ask) -> Option<Arc<Value>> {
+        let cells = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        cells.get(ask).and_then(|cell| cell.get().cloned())
+    }
+}
+
+impl Asked {
+    fn cell(&self, ask: &Ask) -> Arc<OnceCell<Arc<Value>>> {
+        let mut cells = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(cells.entry(ask.clone()).or_default())
+    }
+}
+
+impl StackProgram {
+    /// Orders, checks and declares everything that the world holds.
+    pub(crate) fn new(stack: String, project: String, mut world: World, problems: &mut Vec<Diagnostic>) -> Self {
+        world.constants.extend(constants(&world, problems));
+        let order = Order::of(&world, problems);
+        let mut declarations = Vec::new();
+        for (index, node) in world.nodes.iter().enumerate() {
+            if let Some(schema) = world.schema(node) {
+                declarations.push(declaration(&world, &order, index, schema, (&stack, &project), problems));
+            } else {
+                unmanaged(&world, index, problems);
+            }
+        }
+        let outputs = &world.body(0).outputs;
+        let known = Known::new();
+        let mut run = Run::new(&world, &known, &NoAnswers);
+        for n in 0..outputs.len() {
+            run.slot(Slot::Output(0, n));
+        }
+        problems.extend(run.problems);
+        Self { stack, project, world, declarations, asked: Asked::default() }
+    }
+
+    /// Evaluates, gets the answers that were missing, and evaluates again until none is.
+    async fn settle<T>(
+        &self,
+        known: &Known,
+        cloud: &dyn Provider,
+        evaluate: impl Fn(&mut Run) -> Option<T>,
+    ) -> Result<T, Vec<Diagnostic>> {
+        loop {
+            let asks = {
+                let mut run = Run::new(&self.world, known, &self.asked);
+                let value = evaluate(&mut run);
+                let errors: Vec<Diagnostic> =
+                    run.problems.into_iter().filter(|p| p.severity == Severity::Error).collect();
+                match value {
+                    _ if !errors.is_empty() => return Err(errors),
+                    Some(value) if run.asks.is_empty() => return Ok(value),
+                    None if run.asks.is_empty() => {
+                        return Err(vec![Diagnostic::error("circle", "the value depends on itself")]);
+                    }
+                    _ => run.asks,
+                }
+            };
+            let answers = asks.into_iter().map(|(ask, arguments, at)| async move {
+                let cell = self.asked.cell(&ask);
+                let answer = cell.get_or_try_init(|| async {
+                    let answer = cloud.invoke(ask.function, &ask.place, &arguments).await?;
+                    Ok(Arc::new(self.marked(&ask, answer)))
+                });
+                answer.await.map(drop).map_err(|error| unanswered(&ask, &error, at))
+            });
+            let failures: Vec<Diagnostic> = join_all(answers).await.into_iter().filter_map(Result::err).collect();
+            if !failures.is_empty() {
+                return Err(failures);
+            }
+        }
+    }
+
+    /// The answer with what its schema calls secret marked.
+    fn marked(&self, ask: &Ask, answer: Value) -> Value {
+        match (self.world.catalog.function(ask.function), answer) {
+            (Some(schema), Value::Map(map)) => {
+                let hidden = |name: &str| schema.result.get(name).is_some_and(|p| p.secret);
+                Value::Map(map.into_iter().map(|(k, v)| if hidden(&k) { (k, v.secret()) } else { (k, v) }).collect())
+            }
+            (_, answer) => answer,
+        }
+    }
+}
+
+impl Program for StackProgram {
+    fn stack(&self) -> &str {
+        &self.stack
+    }
+
+    fn project(&self) -> &str {
+        &self.project
+    }
+
+    fn declarations(&self) -> &[Declaration] {
+        &self.declarations
+    }
+
+    fn inputs<'a>(
+        &'a self,
+        urn: &'a Urn,
+        known: &'a Known,
+        cloud: &'a dyn Provider,
+    ) -> BoxFuture<'a, Result<Value, Vec<Diagnostic>>> {
+        Box::pin(async move {
+            let Some(index) = self.world.by_urn.get(urn).copied() else {
+                let text = format!("the program holds no resource `{}`", urn.name());
+                return Err(vec![Diagnostic::error("unknown-resource", text).of(urn)]);
+            };
+            let inputs = self.settle(known, cloud, |run| inputs(&self.world, index, run)).await;
+            inputs.map(Value::Map).map_err(|problems| problems.into_iter().map(|p| p.of(urn)).collect())
+        })
+    }
+
+    fn outputs<'a>(&'a self, known: &'a Known, cloud: &'a dyn Provider) -> BoxFuture<'a, Result<Map, Vec<Diagnostic>>> {
+        let evaluate = |run: &mut Run| {
+            let mut map = Map::new();
+            let mut complete = true;
+            for (n, output) in self.world.body(0).outputs.iter().enumerate() {
+                match run.slot(Slot::Output(0, n)) {
+                    Some(value) if value.is_null() => {}
+                    Some(value) => {
+                        map.insert(output.name.clone(), Value::clone(&value));
+                    }
+                    None => complete = false,
+                }
+            }
+            complete.then_some(map)
+        };
+        Box::pin(self.settle(known, cloud, evaluate))
+    }
+}
+
+fn unanswered(ask: &Ask, error: &Error, at: Location) -> Diagnostic {
+    let code = error.code.as_ref().map(|code| format!(" ({code})")).unwrap_or_default();
+    let text = format!("`{}` in {} failed: {}{code}", short(ask.function), ask.place, error.message);
+    let problem = Diagnostic::error("data-source", text).at(at);
+    match &error.hint {
+        Some(hint) => problem.help(hint.clone()),
+        None => problem,
+    }
+}
+
+/// Values of names that no resource and no data source can change.
+fn constants(world: &World, problems: &mut Vec<Diagnostic>) -> HashMap<Slot, Arc<Value>> {
+    let known = Known::new();
+    let mut run = Run::new(world, &known, &NoAnswers);
+    let mut constants = HashMap::new();
+    for instance in 0..world.instances.len() {
+        let body = world.body(instance);
+        let inputs = (0..body.inputs.len()).map(|n| Slot::Input(instance, n));
+        for slot in inputs.chain((0..body.variables.len()).map(|n| Slot::Variable(instance, n))) {
+            if let Some(value) = run.slot(slot)
+                && !value.has_unknown()
+                && !has_resource(&value)
+            {
+                constants.insert(slot, value);
+            }
+        }
+    }
+    problems.extend(run.problems);
+    constants
+}
+
+fn has_resource(value: &Value) -> bool {
+    match value {
+        Value::Resource(_) => true,
+        Value::Secret(inner) => has_resource(inner),
+        Value::List(items) => items.iter().any(has_resource),
+        Value::Map(map) => map.values().any(has_resource),
+        _ => false,
+    }
+}
+
+/// The inputs of a resource as far as they are known: tags merged, checked, converted.
+fn inputs(world: &World, index: usize, run: &mut Run) -> Option<Map> {
+    let node = &world.nodes[index];
+    let schema = world.schema(node)?;
+    let block = &node.block;
+    if block.get.is_some() {
+        return Some(Map::new());
+    }
+    let given = properties(run, &block.properties, node.frame)?;
+    let mut given = match given {
+        Value::Map(map) => map,
+        Value::Unknown => {
+            let text = format!("the properties of resource `{}` must be known as a map", block.key);
+            run.problems.push(Diagnostic::error("wrong-type", text).at(block.properties.at.clone()));
+            return None;
+        }
+        other => {
+            let text = format!("`properties` must be a map, not {}", crate::stack::functions::noun(&other));
+            run.problems.push(Diagnostic::error("wrong-type", text).at(block.properties.at.clone()));
+            return None;
+        }
+    };
+    if matches!(block.properties.kind, Kind::Map(_)) && schema.inputs.get("region").is_none() {
+        given.shift_remove("region");
+    }
+    if let Some(Shape::Map(_)) = schema.inputs.get("tags").map(|p| &p.shape) {
+        merge_tags(&mut given, default_tags(world, index, run)?);
+    }
+    let before = run.problems.len();
+    let subject = format!("`{}`", short(schema.token));
+    // Mistakes of the whole are shown at the name of the resource, not at its first property.
+    let place = (&block.properties, &block.at);
+    let map = check::object(&schema.inputs, given, place, &subject, "input", &mut run.problems);
+    if failed(&run.problems[before..]) {
+        return None;
+    }
+    if let Some(problem) = refused(schema, &map, &block.at) {
+        run.problems.push(problem);
+        return None;
+    }
+    Some(map)
+}
+
+/// The properties, every one of them evaluated even after a mistake in another.
+fn properties(run: &mut Run, expr: &Expr, frame: Frame) -> Option<Value> {
+    run.eval(expr, frame).map(|value| match value {
+        Value::Secret(inner) => match *inner {
+            Value::Map(map) => Value::Map(map.into_iter().map(|(k, v)| (k, v.secret())).collect()),
+            other => other,
+        },
+        other => other,
+    })
+}
+
+/// What the typed form of complete inputs says. It never quotes a secret.
+fn refused(schema: &TypeSchema, map: &Map, at: &Location) -> Option<Diagnostic> {
+    let mut complete = map.clone();
+    for property in schema.inputs.properties.iter().filter(|p| p.auto_name.is_some()) {
+        complete.entry(property.name.clone()).or_insert_with(|| Value::from("name"));
+    }
+    let value = Value::Map(complete);
+    let secret = value.has_secret();
+    let why = (schema.accepts)(&value.to_json().ok()?).err()?;
+    let text = match secret {
+        true => format!("the inputs of `{}` are not accepted", short(schema.token)),
+        false => format!("the inputs of `{}` are not accepted: {why}", short(schema.token)),
+    };
+    Some(Diagnostic::error("refused", text).at(at.clone()))
+}
+
+/// Tags from the config, the provider, the stack and the components around a resource.
+fn default_tags(world: &World, index: usize, run: &mut Run) -> Option<Map> {
+    let node = &world.nodes[index];
+    let mut tags = world.default_tags.clone();
+    if let Some(provider) = node.provider {
+        let provider = &world.nodes[provider];
+        if let Kind::Map(entries) = &provider.block.properties.kind
+            && let Some((_, _, expr)) = entries.iter().find(|(k, _, _)| k == "defaultTags")
+        {
+            let value = run.eval(expr, provider.frame)?;
+            tags.extend(value.get("tags").and_then(Value::as_map).cloned().unwrap_or_default());
+        }
+    }
+    for (expr, frame) in &world.instances[node.frame.instance].tags {
+        let value = run.eval(expr, Frame { region: node.frame.region, ..*frame })?;
+        match value.bare() {
+            Value::Map(map) => tags.extend(map.clone()),
+            Value::Unknown | Value::Null => {}
+            other => {
+                let text = format!("`tags` must be a map, not {}", crate::stack::functions::noun(other));
+                run.problems.push(Diagnostic::error("wrong-type", text).at(expr.at.clone()));
+                return None;
+            }
+        }
+    }
+    Some(tags)
+}
+
+fn merge_tags(given: &mut Map, mut tags: Map) {
+    if tags.is_empty() {
+        return;
+    }
+    let merged = match given.shift_remove("tags") {
+        Some(Value::Map(own)) => {
+            tags.extend(own);
+            Value::Map(tags)
+        }
+        Some(Value::Secret(own)) => match *own {
+            Value::Map(own) => {
+                tags.extend(own);
+                Value::Map(tags).secret()
+            }
+            other => other.secret(),
+        },
+        None | Some(Value::Null) => Value::Map(tags),
+        Some(other) => other,
+    };
+    given.insert("tags".into(), merged);
+}
+
+fn declaration(
+    world: &World,
+    order: &Order,
+    index: usize,
+    schema: &TypeSchema,
+    (stack, project): (&str, &str),
+    problems: &mut Vec<Diagnostic>,
+) -> Declaration {
+    let node = &world.nodes[index];
+    let block = &node.block;
+    let known = Known::new();
+    let mut run = Run::new(world, &known, &NoAnswers);
+    inputs(world, index, &mut run);
+    problems.extend(run.problems.into_iter().map(|p| p.of(&node.urn)));
+    let urns = |reach: &Reach| {
+        let nodes = reach.nodes.iter().filter(|n| **n != index);
+        nodes.map(|n| world.nodes[*n].urn.clone()).collect::<Vec<_>>()
+    };
+    let mut refers = BTreeMap::new();
+    let mut note = |name: &str, expr: &Expr, frame: Frame| {
+        let reach = order.behind(&order.refs(expr, frame));
+        if let Some(at) = &reach.volatile {
+            problems.push(volatile(name, block, at, &node.urn));
+        }
+        let urns = urns(&reach);
+        if !urns.is_empty() {
+            refers.insert(name.to_owned(), urns);
+        }
+    };
+    match &block.properties.kind {
+        Kind::Map(entries) => entries.iter().for_each(|(name, _, expr)| note(name, expr, node.frame)),
+        _ => schema.inputs.properties.iter().for_each(|p| note(&p.name, &block.properties, node.frame)),
+    }
+    let needs = order.behind(&Refs { items: order.node_refs(index), volatile: Vec::new() });
+    let external = block.get.as_ref().and_then(|expr| external(world, index, expr, problems));
+    Declaration {
+        urn: node.urn.clone(),
+        ty: schema.token.to_owned(),
+        place: node.place.clone(),
+        parent: node.parent.clone(),
+        needs: urns(&needs),
+        refers,
+        options: options::read(world, node, stack, project, problems),
+        external,
+        at: block.at.clone(),
+    }
+}
+
+fn external(world: &World, index: usize, expr: &Expr, problems: &mut Vec<Diagnostic>) -> Option<External> {
+    let node = &world.nodes[index];
+    let known = Known::new();
+    let mut run = Run::new(world, &known, &NoAnswers);
+    let id = run.eval(expr, node.frame);
+    problems.append(&mut run.problems);
+    let id = id?;
+    if id.has_unknown() {
+        let text = format!("the id under `get` of resource `{}` must be known before anything exists", node.block.key);
+        problems.push(Diagnostic::error("get", text).at(expr.at.clone()).of(&node.urn));
+    }
+    Some(External { id })
+}
+
+fn volatile(input: &str, block: &crate::stack::body::Block, at: &Location, urn: &Urn) -> Diagnostic {
+    let text = format!("`{input}` of resource `{}` gets another value with every run", block.key);
+    Diagnostic::warning("volatile", text)
+        .at(at.clone())
+        .of(urn)
+        .help("use a resource that keeps its value, such as `random:RandomPassword`")
+}
+
+/// Settings of providers that have a meaning here, and those that steer only the other tool.
+const PROVIDER: [&str; 4] = ["region", "defaultTags", "profile", "allowedAccountIds"];
+const IGNORED: &str = "skip";
+
+fn unmanaged(world: &World, index: usize, problems: &mut Vec<Diagnostic>) {
+    let node = &world.nodes[index];
+    let known = Known::new();
+    let mut run = Run::new(world, &known, &NoAnswers);
+    match (&node.block.ty, &node.block.properties.kind) {
+        (Type::StackReference, _) => {
+            let reference = crate::stack::instance::Target::Node(index);
+            run.target(reference, &[], node.frame);
+        }
+        (Type::Provider, Kind::Map(entries)) => {
+            run.eval(&node.block.properties, node.frame);
+            for (name, at, _) in entries.iter().filter(|(name, _, _)| !name.starts_with(IGNORED)) {
+                if name == "profile" {
+                    let text = "`profile` of a provider has no effect: a run uses one set of credentials";
+                    problems.push(Diagnostic::warning("provider", text).at(at.clone()).help("set AWS_PROFILE"));
+                } else if !PROVIDER.contains(&name.as_str()) {
+                    let problem = check::no_such("`pulumi:providers:aws` has no supported input", name, &PROVIDER);
+                    problems.push(problem.at(at.clone()));
+                }
+            }
+        }
+        _ => {}
+    }
+    problems.extend(run.problems);
+}

@@ -1,0 +1,3 @@
+//! The language as its users meet it: good programs with their values, wrong ones with what they are told.
+
+mod values;
