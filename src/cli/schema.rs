@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::engine::provider::Catalog;
 use crate::engine::resource::Scope;
-use crate::engine::schema::{FunctionSchema, Object, Property, Shape, TypeSchema};
+use crate::engine::schema::{Object, Property, Shape, TypeSchema};
 
 /// The schema of stack files whose resources are those of the catalog.
 pub(super) fn stack_files(catalog: &Catalog) -> Json {
@@ -317,12 +317,6 @@ fn shape(property: &Property) -> Json {
     schema
 }
 
-/// Whether a function's arguments are known here, for tests of completeness.
-#[cfg(test)]
-fn knows(schema: &Json, function: &FunctionSchema) -> bool {
-    schema["definitions"].get(name(function.token)).is_some()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -341,6 +335,6 @@ mod tests {
         for name in references.filter_map(|rest| rest.split('"').next()) {
             assert!(schema["definitions"].get(name).is_some(), "{name}");
         }
-        assert!(catalog().functions().iter().all(|f| knows(&schema, f)));
+        assert!(catalog().functions().iter().all(|f| schema["definitions"].get(super::name(f.token)).is_some()));
     }
 }

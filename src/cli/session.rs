@@ -12,7 +12,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result, io};
 use crate::engine::clock::Clock;
 use crate::engine::error::Error;
-use crate::engine::provider::{Catalog, KindAt, Provider};
+use crate::engine::provider::{Catalog, Provider};
 use crate::engine::state::State;
 use crate::engine::value::Map;
 use crate::render;
@@ -380,13 +380,8 @@ impl Cloud {
 
     /// Gives the twin the secrets back that its file does not hold.
     pub(super) fn remind(&self, state: &State) {
-        let Self::Twin(twin) = self else { return };
-        for row in state.rows.values().filter(|r| r.inputs.has_secret()) {
-            if let Some(id) = &row.id {
-                let kind = KindAt { ty: row.ty.clone(), place: row.place.clone() };
-                // A resource that has gone needs no secrets; the plan will find that out.
-                let _ = twin.remind(&kind, id, &row.inputs);
-            }
+        if let Self::Twin(twin) = self {
+            twin.remind(state);
         }
     }
 
