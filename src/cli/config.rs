@@ -143,7 +143,9 @@ impl File {
         let indent = |line: &str| line.len() - line.trim_start().len();
         let head = lines.iter().position(|l| l.trim_end() == "config:")?;
         let names = [key.to_owned(), format!("\"{key}\""), format!("'{key}'")];
-        let is_key = |line: &&str| names.iter().any(|n| line.trim_start().strip_prefix(n.as_str()).is_some_and(|r| r.starts_with(':')));
+        let is_key = |line: &&str| {
+            names.iter().any(|n| line.trim_start().strip_prefix(n.as_str()).is_some_and(|r| r.starts_with(':')))
+        };
         let below = lines[head + 1..].iter().take_while(|l| l.trim().is_empty() || indent(l) > 0);
         let start = head + 1 + below.collect::<Vec<_>>().iter().position(|l| is_key(l))?;
         let more = lines[start + 1..].iter().take_while(|l| !l.trim().is_empty() && indent(l) > indent(lines[start]));

@@ -118,9 +118,9 @@ mod tests {
         let mut cut = log::Log::create(dir.path(), "01B");
         run.iter().take(3).for_each(|e| cut.event(e));
         insta::assert_snapshot!(list(&log::list(dir.path()).unwrap()), @r"
-        RUN  AT                    COMMAND  TOOK         RESULT
-        01B  2026-01-01 00:00:00Z  up       -            did not end
-        01A  2026-01-01 00:00:00Z  up       1 min 21 s   1 failed, 1 done
+        RUN  AT                    COMMAND  TOOK        RESULT
+        01B  2026-01-01 00:00:00Z  up       -           did not end
+        01A  2026-01-01 00:00:00Z  up       1 min 21 s  1 failed, 1 done
         ");
     }
 

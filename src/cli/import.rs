@@ -108,11 +108,19 @@ fn wishes(arguments: &Arguments) -> Result<Vec<Wish>> {
         let text = std::fs::read_to_string(path).map_err(io("read", path))?;
         return serde_yaml::from_str(&text).map_err(|error| {
             let message = format!("{}: {error}", path.display());
-            Failure::new(Exit::Configuration, message, "write a list of maps with `type`, `name`, `id` and perhaps `region`")
+            Failure::new(
+                Exit::Configuration,
+                message,
+                "write a list of maps with `type`, `name`, `id` and perhaps `region`",
+            )
         });
     }
     let (Some(ty), Some(name), Some(id)) = (&arguments.ty, &arguments.name, &arguments.id) else {
-        return Err(Failure::new(Exit::Configuration, "a type, a name and an id are needed", "`drctl import TYPE NAME ID`"));
+        return Err(Failure::new(
+            Exit::Configuration,
+            "a type, a name and an id are needed",
+            "`drctl import TYPE NAME ID`",
+        ));
     };
     Ok(vec![Wish { ty: ty.clone(), name: name.clone(), id: id.clone(), region: arguments.region.clone() }])
 }
@@ -176,9 +184,10 @@ async fn read(one: &Wanted<'_>, provider: &dyn Provider) -> Result<Row> {
 
 fn add(state: &mut State, rows: Vec<Row>) -> Result<()> {
     for row in rows {
-        let taken = state.rows.values().find(|r| {
-            r.key.urn == row.key.urn || (r.id == row.id && r.ty == row.ty && r.place == row.place)
-        });
+        let taken = state
+            .rows
+            .values()
+            .find(|r| r.key.urn == row.key.urn || (r.id == row.id && r.ty == row.ty && r.place == row.place));
         if let Some(taken) = taken {
             let message = format!("the state has {} already, as {}", taken.key.urn.name(), taken.key.urn);
             return Err(Failure::new(Exit::Configuration, message, "choose another name, or leave it out"));

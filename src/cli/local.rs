@@ -35,7 +35,11 @@ pub(super) fn run(command: &Command, global: &Global) -> Result {
             Command::Inspect if global.json => render::data(format_args!("{:#}\n", serde_json::json!(entries))),
             Command::Inspect => {
                 render::data(listed(&entries));
-                render::say(format_args!("{}, simulated; its clock shows {}\n", count(entries.len(), "resource"), twin.now()));
+                render::say(format_args!(
+                    "{}, simulated; its clock shows {}\n",
+                    count(entries.len(), "resource"),
+                    twin.now()
+                ));
             }
             Command::Reset => {
                 let answers = Answers::here(global.yes);

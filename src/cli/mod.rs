@@ -58,7 +58,7 @@ pub struct Cli {
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
     /// Stack: a name in `stacks/`, a path, or `name@instance` for another instance of the same file
-    #[arg(short, long, global = true, env = "DRCTL_STACK", value_name = "NAME")]
+    #[arg(short, long, global = true, env = "DRCTL_STACK", hide_env_values = true, value_name = "NAME")]
     pub(crate) stack: Option<String>,
 
     /// Config value for this run; may be given more than once
@@ -70,7 +70,7 @@ pub(crate) struct Global {
     pub(crate) cwd: Option<PathBuf>,
 
     /// Work on the twin, a simulated AWS inside drctl, instead of AWS
-    #[arg(long, global = true, env = "DRCTL_LOCAL", value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, global = true, env = "DRCTL_LOCAL", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) local: bool,
 
     /// Write JSON for programs to standard output

@@ -190,8 +190,13 @@ impl Job<'_> {
         let program = self.program(&mut site);
         let mut stage = Stage::new(self, &site, &cloud, &run, self.style());
         stage.show(self.started(&site, &run));
-        let request =
-            Request { program: program.as_deref(), state: &state, cloud: &*cloud.provider(), mode: self.mode, settings: &settings };
+        let request = Request {
+            program: program.as_deref(),
+            state: &state,
+            cloud: &*cloud.provider(),
+            mode: self.mode,
+            settings: &settings,
+        };
         let planned = match plan(request).await {
             Ok(planned) => planned,
             Err(problems) => return Err(stage.refuse(problems)),
@@ -230,8 +235,13 @@ impl Job<'_> {
         let mut stage = Stage::new(self, &site, &cloud, &run, style);
         let started = cloud.clock().now();
         stage.show(self.started(&site, &run));
-        let request =
-            Request { program: program.as_deref(), state: &state, cloud: &*cloud.provider(), mode: self.mode, settings: &settings };
+        let request = Request {
+            program: program.as_deref(),
+            state: &state,
+            cloud: &*cloud.provider(),
+            mode: self.mode,
+            settings: &settings,
+        };
         let planned = match plan(request).await {
             Ok(planned) => planned,
             Err(problems) => return Err(stage.refuse(problems)),

@@ -406,7 +406,11 @@ pub(super) fn runtime(simulated: bool) -> Result<tokio::runtime::Runtime> {
         builder.start_paused(true);
     }
     builder.build().map_err(|error| {
-        Failure::new(Exit::Internal, format!("no runtime could be started: {error}"), "look at the limits of this process")
+        Failure::new(
+            Exit::Internal,
+            format!("no runtime could be started: {error}"),
+            "look at the limits of this process",
+        )
     })
 }
 

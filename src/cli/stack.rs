@@ -177,7 +177,10 @@ fn import(arguments: &Import, global: &Global) -> Result {
             return Ok(declined());
         }
         lock(&site, "stack import").await?.import(&keys, &state).await.map_err(failed)?;
-        render::say(format_args!("`{}` has {resources} now. `drctl refresh` compares them with the cloud.\n", site.stack));
+        render::say(format_args!(
+            "`{}` has {resources} now. `drctl refresh` compares them with the cloud.\n",
+            site.stack
+        ));
         Ok(Exit::Ok)
     })
 }

@@ -257,7 +257,8 @@ impl fmt::Display for SummaryLine {
         if parts.is_empty() {
             return write!(f, "{} {} unchanged.", Label::Heading.paint("No changes:"), count(same, "resource"));
         }
-        write!(f, "{} {}, {same} unchanged.", Label::Heading.paint("Plan:"), parts.join(", "))
+        let unchanged = if same > 0 { format!(", {same} unchanged") } else { String::new() };
+        write!(f, "{} {}{unchanged}.", Label::Heading.paint("Plan:"), parts.join(", "))
     }
 }
 

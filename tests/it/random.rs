@@ -22,16 +22,15 @@ struct Shape {
 }
 
 fn shape() -> impl Strategy<Value = Shape> {
-    (0u8..5, proptest::option::of(1usize..4), 0u8..3, any::<bool>(), any::<bool>(), prop::bool::weighted(0.85)).prop_map(
-        |(kind, refers, size, secondary, replace_on_change, present)| Shape {
+    (0u8..5, proptest::option::of(1usize..4), 0u8..3, any::<bool>(), any::<bool>(), prop::bool::weighted(0.85))
+        .prop_map(|(kind, refers, size, secondary, replace_on_change, present)| Shape {
             kind,
             refers,
             size,
             secondary,
             replace_on_change,
             present,
-        },
-    )
+        })
 }
 
 #[derive(Debug, Clone)]
@@ -42,7 +41,8 @@ struct Trouble {
 }
 
 fn trouble() -> impl Strategy<Value = Trouble> {
-    let operation = prop::sample::select(vec![Operation::Create, Operation::Update, Operation::Delete, Operation::Read]);
+    let operation =
+        prop::sample::select(vec![Operation::Create, Operation::Update, Operation::Delete, Operation::Read]);
     let kind = prop::sample::select(vec![Kind::Outage, Kind::Throttled, Kind::Invalid, Kind::Busy]);
     (operation, 1usize..6, kind, any::<bool>()).prop_map(|(operation, nth, kind, lost)| Trouble {
         operation,
@@ -62,22 +62,28 @@ fn text(shapes: &[Shape]) -> String {
             near.get(near.len().checked_sub(back)?).map(|(i, _)| *i)
         });
         let refer = |name: &str| thing.map(|t| format!("{name}: '${{t{t}.id}}'")).unwrap_or_default();
-        let options =
-            if s.replace_on_change { "options: {replaceOnChanges: ['*']}, " } else { "" };
+        let options = if s.replace_on_change { "options: {replaceOnChanges: ['*']}, " } else { "" };
         let line = match (s.kind, thing) {
             (0 | 1, _) => {
                 things.push((i, s.secondary));
                 format!("t{i}: {{type: test:Thing, region: {region}, {options}properties: {{size: {}}}}}", s.size)
             }
             (2, Some(_)) => {
-                format!("c{i}: {{type: test:Child, region: {region}, properties: {{{}, size: {}}}}}", refer("thingId"), s.size)
+                format!(
+                    "c{i}: {{type: test:Child, region: {region}, properties: {{{}, size: {}}}}}",
+                    refer("thingId"),
+                    s.size
+                )
             }
             (3, _) => {
                 let refer = refer("thingId");
                 let comma = if refer.is_empty() { "" } else { ", " };
                 format!("l{i}: {{type: test:Loose, region: {region}, properties: {{{refer}{comma}note: n{}}}}}", s.size)
             }
-            _ => format!("n{i}: {{type: test:Named, region: {region}, {options}properties: {{name: name{i}, note: n{}}}}}", s.size),
+            _ => format!(
+                "n{i}: {{type: test:Named, region: {region}, {options}properties: {{name: name{i}, note: n{}}}}}",
+                s.size
+            ),
         };
         lines.push_str(&line);
         lines.push('\n');
