@@ -16,6 +16,8 @@ mod graph_svg;
 mod history;
 mod import;
 mod interrupt;
+#[cfg(test)]
+mod journeys;
 mod local;
 mod man;
 mod outputs;
@@ -40,6 +42,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result};
+use crate::engine::error::Error;
 use crate::render;
 
 /// Declarative disaster recovery for AWS: two regions, one YAML file, one plan.
@@ -180,7 +183,13 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode 
             return exit.into();
         }
     };
-    dispatch(&cli).unwrap_or_else(|failure| failure.show()).into()
+    // The panic has printed its message; what is left to do is to end with the code that scripts know.
+    let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| dispatch(&cli)));
+    let exit = match ended {
+        Ok(result) => result.unwrap_or_else(|failure| failure.show()),
+        Err(_) => Failure::from(Error::bug("drctl ended in a way that it never should")).show(),
+    };
+    exit.into()
 }
 
 fn dispatch(cli: &Cli) -> Result {

@@ -95,7 +95,7 @@ pub(crate) fn plan() -> Plan {
         step(CLUSTER, "old", "us-east-1", Op::Act("lift deletionProtection".into()), Reason::Destroy),
         Step {
             id: Some(Id("vpc-1".into())),
-            ..step(VPC, "adopted", "us-east-1", Op::Import, Reason::Asked("the option `import`".into()))
+            ..step(VPC, "adopted", "us-east-1", Op::Import, Reason::Asked("--replace".into()))
         },
         step(VPC, "kept", "us-east-1", Op::Forget, Reason::GoneFromProgram),
     ];

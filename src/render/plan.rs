@@ -105,7 +105,7 @@ fn reason(reason: &Reason) -> Option<String> {
         Reason::New | Reason::Changed | Reason::Destroy => return None,
         Reason::GoneFromProgram => "not in the program any more".into(),
         Reason::GoneFromCloud => "gone from the cloud".into(),
-        Reason::Asked(by) => format!("asked for by {by}"),
+        Reason::Asked(by) => by.clone(),
         Reason::Dependency(urn) => format!("because {} is replaced", resource(urn)),
         Reason::Interrupted => "an earlier run began it and did not end".into(),
         Reason::Failed(error) => format!("an earlier run failed: {error}"),
