@@ -188,7 +188,7 @@ impl Job<'_> {
         let session = Arc::new(session);
         let (cloud, environment) = self.open(&site, &state)?;
         let program = self.program(&mut site);
-        let mut stage = Stage::new(self, &site, &cloud, &run, self.style());
+        let mut stage = Stage::new(self, &site, &cloud, &run, self.style(&cloud));
         stage.show(self.started(&site, &run));
         let request = Request {
             program: program.as_deref(),
@@ -229,7 +229,7 @@ impl Job<'_> {
         let program = self.program(&mut site);
         let run = ulid::Ulid::generate().to_string();
         let style = match form {
-            Form::Screen => self.style(),
+            Form::Screen => self.style(&cloud),
             Form::Markdown => Style::Silent,
         };
         let mut stage = Stage::new(self, &site, &cloud, &run, style);
@@ -291,8 +291,12 @@ impl Job<'_> {
         }
     }
 
-    fn style(&self) -> Style {
-        Style::fitting(self.global.json)
+    /// A simulation is over before a live view could show anything.
+    fn style(&self, cloud: &Cloud) -> Style {
+        match Style::fitting(self.global.json) {
+            Style::Live if cloud.is_simulated() => Style::Plain,
+            style => style,
+        }
     }
 
     fn started(&self, site: &Site, run: &str) -> Event {

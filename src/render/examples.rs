@@ -138,7 +138,7 @@ pub(crate) fn run() -> Vec<Envelope> {
                 run: "01J0000000000000000000000".into(),
                 command: "up".into(),
                 stack: "prod".into(),
-                target: "twin".into(),
+                target: "aws".into(),
             },
         ),
         (1, Event::Planned { plan, summary }),

@@ -72,8 +72,8 @@ impl Renderer for Live {
         let text = self.story.tell(envelope);
         self.board.event(envelope);
         if !text.is_empty() {
-            // A terminal that has gone must not end the run.
-            let _ = self.screen.println(self.coloured(text).trim_end_matches('\n'));
+            // Lines that stay are written as lines, so that they can be copied and the terminal may wrap them.
+            self.screen.suspend(|| super::say(text));
         }
         let due = self.drawn.is_none_or(|at| self.clock.now().duration_since(at).as_millis() >= 100);
         if due || !envelope.event.is_progress() {

@@ -44,6 +44,8 @@ impl<W: Write + Send> Renderer for Plain<W> {
     fn event(&mut self, envelope: &Envelope) {
         let mut text = self.story.tell(envelope);
         match &envelope.event {
+            // Waits of a simulation take no time, so nobody wonders about them.
+            Event::Waiting { .. } if self.story.is_simulated() => {}
             Event::Waiting { urn, word, since } => text.extend(self.beat(urn, word, *since)),
             Event::Retrying { urn, error, attempt, wait } => {
                 let wait = duration(*wait);

@@ -53,6 +53,10 @@ impl Story {
         }
     }
 
+    pub(super) fn is_simulated(&self) -> bool {
+        self.simulated
+    }
+
     /// The lines for an event; empty for most progress.
     pub(super) fn tell(&mut self, envelope: &Envelope) -> String {
         match &envelope.event {
