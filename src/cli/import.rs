@@ -71,7 +71,6 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
     let catalog = catalog();
     let wanted = wishes.iter().map(|wish| wanted(wish, &site, catalog)).collect::<Result<Vec<_>>>()?;
     let found = runtime(site.target == Target::Twin)?.block_on(async {
-        begin(&site).await?;
         let provider = site.cloud()?.provider();
         let mut rows = Vec::with_capacity(wanted.len());
         for one in &wanted {
@@ -83,6 +82,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
     if !answers.agree(&question)? {
         return Ok(declined());
     }
+    runtime(site.target == Target::Twin)?.block_on(begin(&site))?;
     let state = edit(&site, "import", |state| {
         add(state, found.clone())?;
         Ok(state.clone())

@@ -31,7 +31,7 @@ use crate::render::{Detail, Numbering, Renderer, Style};
 use crate::state::{Lock, Owner, StateError, check_environment};
 
 /// What a run touches and how.
-#[derive(Debug, Clone, Default, Args)]
+#[derive(Debug, Args)]
 #[command(next_help_heading = "What to touch")]
 pub(super) struct Selection {
     /// Only these resources: URNs, logical names or types, with `*` and `?`
@@ -95,7 +95,7 @@ fn parallel(text: &str) -> std::result::Result<usize, String> {
 }
 
 /// How a plan is shown.
-#[derive(Debug, Clone, Default, Args)]
+#[derive(Debug, Args)]
 #[command(next_help_heading = "What to show")]
 pub(super) struct Showing {
     /// Show unchanged resources, too
@@ -153,7 +153,7 @@ pub(super) fn change(job: &Job<'_>) -> Result {
     runtime(site.target == Target::Twin)?.block_on(job.change(site, answers))
 }
 
-/// Plans and changes nothing. Shows the plan as a Markdown comment if `markdown` says so.
+/// Plans and changes nothing.
 pub(super) fn look(job: &Job<'_>, form: Form) -> Result<Plan> {
     let site = job.site()?;
     runtime(site.target == Target::Twin)?.block_on(job.look(site, form))
