@@ -135,11 +135,12 @@ fn classify(code: &str, message: &str, status: u16) -> Kind {
             Kind::Busy
         }
         _ if ends(&["InUse", "InUseException", ".InUse", "IncorrectState"]) => Kind::Busy,
-        _ if has(&["AlreadyExists", "AlreadyOwned", "AlreadyInUse", ".Duplicate"]) => Kind::Exists,
+        _ if has(&["AlreadyExists", "AlreadyOwned", "AlreadyInUse", "AlreadyAssociated", ".Duplicate"]) => Kind::Exists,
         _ if starts(&["Duplicate"]) || ends(&["ExistsFault", "ExistsException"]) => Kind::Exists,
         "ResourceExistsException" | "EntityAlreadyExists" | "RouteAlreadyExists" => Kind::Exists,
         _ if has(&["NotFound", "NonExistent", "NotExist"]) || starts(&["NoSuch"]) => Kind::NotFound,
-        "NoSuchEntity" => Kind::NotFound,
+        "NoSuchEntity" | "InvalidResourceId" => Kind::NotFound,
+        "NoSuchEntity" | "Gateway.NotAttached" => Kind::NotFound,
         _ => match status {
             404 => Kind::NotFound,
             401 | 403 => Kind::Denied,

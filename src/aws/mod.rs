@@ -42,10 +42,18 @@ mod repeat;
 mod settle;
 pub mod tags;
 
+pub mod cloudwatch;
+pub mod backup;
 pub mod ec2;
 pub mod iam;
+pub mod lambda;
+pub mod kms;
+pub mod rds;
+pub mod route53;
 pub mod s3;
+pub mod secretsmanager;
 pub mod sns;
+pub mod ssm;
 
 use std::sync::{Arc, OnceLock};
 
@@ -58,6 +66,7 @@ pub use left_out::{LEFT_OUT, why as why_left_out};
 pub use provider::Aws;
 pub use tags::Tags;
 
+use crate::engine::order::Rule;
 use crate::engine::provider::Catalog;
 use invoke::{AnyFunction, FUNCTIONS};
 
@@ -69,15 +78,70 @@ macro_rules! registry {
 }
 
 registry! {
+    cloudwatch::EventRule,
+    cloudwatch::EventTarget,
+    cloudwatch::LogGroup,
+    cloudwatch::MetricAlarm,
+
+    ec2::InternetGateway,
+    ec2::PeeringConnectionOptions,
+    ec2::Route,
+    ec2::RouteTable,
+    ec2::RouteTableAssociation,
+    ec2::SecurityGroup,
+    ec2::SecurityGroupEgressRule,
+    ec2::SecurityGroupIngressRule,
+    backup::Plan,
+    backup::Selection,
+    backup::Vault,
     ec2::Subnet,
     ec2::Vpc,
+    ec2::VpcEndpoint,
+    ec2::VpcPeeringConnection,
+    ec2::VpcPeeringConnectionAccepter,
 
+    iam::Policy,
     iam::Role,
+    iam::RolePolicy,
+    iam::RolePolicyAttachment,
+
+    kms::Alias,
+    kms::Key,
+
+    rds::Cluster,
+    rds::ClusterInstance,
+    rds::ClusterParameterGroup,
+    rds::EventSubscription,
+    rds::GlobalCluster,
+    rds::ParameterGroup,
+    rds::SubnetGroup,
+
+    route53::HealthCheck,
+    route53::Record,
+    route53::Zone,
+    route53::ZoneAssociation,
 
     s3::Bucket,
+    s3::BucketLifecycleConfiguration,
+    s3::BucketPolicy,
+    s3::BucketPublicAccessBlock,
+    s3::BucketReplicationConfig,
+    s3::BucketServerSideEncryptionConfiguration,
+    s3::BucketVersioning,
 
+    lambda::Function,
+    lambda::Permission,
     sns::Topic,
+    sns::TopicPolicy,
+    secretsmanager::Secret,
+    secretsmanager::SecretVersion,
+
+
+    ssm::Parameter,
 }
+
+/// Orders that AWS wants and no reference shows.
+const ORDERS: &[Rule] = &[s3::versioning_before_replication];
 
 /// All types and functions, made once.
 pub fn catalog() -> &'static Arc<Catalog> {
@@ -85,7 +149,9 @@ pub fn catalog() -> &'static Arc<Catalog> {
     CATALOG.get_or_init(|| {
         let types = TYPES.iter().map(|ty| ty.schema()).collect();
         let functions = FUNCTIONS.iter().map(|f| f.schema()).collect();
-        Arc::new(Catalog::new(types, functions))
+        Arc::new(Catalog::new(types, functions).with_orders(vec![rds::order::secondary_after_primary]))
+        Arc::new(Catalog::new(types, functions).with_orders(vec![ec2::order::accepted_before_used]))
+        Arc::new(Catalog::new(types, functions).with_orders(ORDERS.to_vec()))
     })
 }
 

@@ -1,9 +1,11 @@
 //! Compares inputs by the rules of a schema.
 
+use indexmap::IndexMap;
+
 use crate::engine::alike::Alike;
 use crate::engine::path::{Path, Segment};
 use crate::engine::schema::{Object, Property, Shape};
-use crate::engine::value::Value;
+use crate::engine::value::{Map, Value};
 
 /// One place where two sets of inputs differ.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,7 +22,8 @@ pub struct Difference {
 pub fn baseline(schema: &Object, live: &Value, applied: &Value, not_kept: &[String]) -> Value {
     let Value::Map(mut base) = live.bare().clone() else { return applied.clone() };
     for property in &schema.properties {
-        if property.write_only || not_kept.contains(&property.name) {
+        let hidden = property.sometimes_shown && live.get(&property.name).is_none_or(Value::is_null);
+        if property.write_only || hidden || not_kept.contains(&property.name) {
             match applied.get(&property.name) {
                 Some(value) => base.insert(property.name.clone(), value.clone()),
                 None => base.shift_remove(&property.name),
@@ -70,7 +73,11 @@ fn value(property: &Property, path: &Path, base: &Value, wanted: &Value, replace
             }
         }
         (Shape::List { item, unordered: true }, Value::List(old), Value::List(new)) => {
-            if !same_set(item, old, new) {
+            let same = match &item.shape {
+                Shape::Object(schema) if property.united => same_set(item, &unite(schema, old), &unite(schema, new)),
+                _ => same_set(item, old, new),
+            };
+            if !same {
                 push(property, path, base, wanted, replaces, found);
             }
         }
@@ -114,6 +121,37 @@ fn same_set(item: &Property, old: &[Value], new: &[Value]) -> bool {
     })
 }
 
+/// Items that agree in their words and numbers, joined: see `rules::united`.
+fn unite(schema: &Object, items: &[Value]) -> Vec<Value> {
+    let joined = |property: &&Property| matches!(property.shape, Shape::List { .. } | Shape::Bool);
+    let mut united: IndexMap<String, Map> = IndexMap::new();
+    for item in items {
+        let parts = |p: &Property| part(item, p).bare().clone();
+        let key: Vec<Value> = schema.properties.iter().filter(|p| !joined(p)).map(parts).collect();
+        let whole = united.entry(format!("{key:?}")).or_insert_with(|| {
+            schema.properties.iter().filter(|p| !joined(p)).map(|p| (p.name.clone(), parts(p))).collect()
+        });
+        for property in schema.properties.iter().filter(joined) {
+            let so_far = whole.entry(property.name.clone()).or_default();
+            *so_far = joint(std::mem::take(so_far), parts(property));
+        }
+    }
+    united.into_values().map(Value::Map).collect()
+}
+
+fn joint(a: Value, b: Value) -> Value {
+    match (a, b) {
+        (Value::Null, other) | (other, Value::Null) => other,
+        (Value::List(mut a), Value::List(b)) => {
+            let new: Vec<Value> = b.into_iter().filter(|item| !a.contains(item)).collect();
+            a.extend(new);
+            Value::List(a)
+        }
+        (Value::Bool(a), Value::Bool(b)) => Value::Bool(a || b),
+        _ => Value::Unknown,
+    }
+}
+
 fn same_scalar(property: &Property, base: &Value, wanted: &Value) -> bool {
     match (base, wanted) {
         (Value::Number(a), Value::Number(b)) => a == b || a.as_f64() == b.as_f64(),
@@ -137,7 +175,8 @@ fn document(value: &Value) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::rules::{alike, computed, replace, unordered, write_only};
+    use crate::engine::rules::{alike, computed, replace, sometimes_shown, unordered, write_only};
+    use crate::engine::rules::{alike, computed, replace, united, unordered, write_only};
     use crate::engine::schema::{json_schema, object as read};
     use schemars::JsonSchema;
     use serde::{Deserialize, Serialize};
@@ -154,6 +193,8 @@ mod tests {
         groups: Option<Vec<String>>,
         #[schemars(transform = unordered)]
         rules: Option<Vec<Rule>>,
+        #[schemars(transform = unordered, transform = united)]
+        openings: Option<Vec<Opening>>,
         #[serde(default)]
         enabled: bool,
         #[schemars(transform = write_only)]
@@ -161,6 +202,8 @@ mod tests {
         policy: Option<crate::engine::document::Document>,
         #[schemars(transform = alike(Alike::Version))]
         version: Option<String>,
+        #[schemars(transform = sometimes_shown)]
+        role: Option<String>,
         tags: Option<std::collections::BTreeMap<String, String>>,
     }
     #[derive(Serialize, Deserialize, JsonSchema)]
@@ -169,6 +212,16 @@ mod tests {
         port: i32,
         #[serde(default)]
         note: String,
+    }
+
+    #[derive(Serialize, Deserialize, JsonSchema)]
+    #[serde(rename_all = "camelCase")]
+    struct Opening {
+        port: i32,
+        #[schemars(transform = unordered)]
+        ranges: Option<Vec<String>>,
+        #[serde(default)]
+        own: bool,
     }
 
     fn paths(base: serde_json::Value, wanted: serde_json::Value) -> Vec<(String, bool)> {
@@ -196,6 +249,18 @@ mod tests {
     }
 
     #[test]
+    fn united_items_mean_the_same_however_they_are_split() {
+        let base = json!({"openings": [{"port": 1, "ranges": ["a", "b"], "own": true}, {"port": 2, "ranges": ["c"]}]});
+        let split = json!({"openings": [{"port": 2, "ranges": ["c"]}, {"port": 1, "ranges": ["b"]},
+            {"port": 1, "own": true}, {"port": 1, "ranges": ["a", "b"], "own": false}]});
+        assert_eq!(paths(base.clone(), split), []);
+        let fewer = json!({"openings": [{"port": 1, "ranges": ["a"], "own": true}, {"port": 2, "ranges": ["c"]}]});
+        assert_eq!(paths(base.clone(), fewer), [("openings".into(), false)]);
+        let off = json!({"openings": [{"port": 1, "ranges": ["a", "b"]}, {"port": 2, "ranges": ["c"]}]});
+        assert_eq!(paths(base, off), [("openings".into(), false)]);
+    }
+
+    #[test]
     fn a_write_only_input_is_compared_with_what_was_applied() {
         let schema = read(&json_schema::<Inputs>());
         let applied = Value::from(json!({"name": "a", "password": "old"}));
@@ -204,6 +269,18 @@ mod tests {
         let found = diff(&schema, &base, &json!({"name": "a", "password": "new"}).into());
         assert_eq!(found.len(), 1);
         assert!(!format!("{found:?}").contains("new"), "a secret shows: {found:?}");
+    }
+
+    #[test]
+    fn what_the_cloud_shows_only_sometimes_stands_while_it_shows_none() {
+        let schema = read(&json_schema::<Inputs>());
+        let applied = Value::from(json!({"name": "a", "role": "writer"}));
+        let changes = |live: serde_json::Value| {
+            let base = baseline(&schema, &live.into(), &applied, &[]);
+            diff(&schema, &base, &applied).len()
+        };
+        assert_eq!(changes(json!({"name": "a"})), 0);
+        assert_eq!(changes(json!({"name": "a", "role": "reader"})), 1);
     }
 
     #[test]

@@ -20,10 +20,22 @@ pub fn unordered(s: &mut Schema) {
     s.insert("x-unordered".into(), true.into());
 }
 
+/// Items that agree in their words and numbers are one: its lists are theirs joined, its switches
+/// are on if one of theirs is. Stands on an unordered list of objects.
+pub fn united(s: &mut Schema) {
+    s.insert("x-united".into(), true.into());
+}
+
 /// The cloud never shows the value: it is secret, or it only steers our own calls.
 /// It is compared with the value applied last.
 pub fn write_only(s: &mut Schema) {
     s.insert("writeOnly".into(), true.into());
+}
+
+/// The cloud shows the value only in some states of the resource, such as the role that a database
+/// has at the moment. Where it shows none, the value applied last stands.
+pub fn sometimes_shown(s: &mut Schema) {
+    s.insert("x-sometimes-shown".into(), true.into());
 }
 
 /// The value counts when the resource is made; a later change is not applied.
@@ -35,6 +47,14 @@ pub fn initial(s: &mut Schema) {
 pub fn auto_name(max: usize) -> impl Fn(&mut Schema) {
     move |s| {
         s.insert("x-auto-name".into(), max.into());
+    }
+}
+
+/// The same for names that begin with a fixed text, which counts towards `max`: `alias/…`.
+pub fn auto_name_after(prefix: &'static str, max: usize) -> impl Fn(&mut Schema) {
+    move |s| {
+        s.insert("x-auto-name".into(), max.into());
+        s.insert("x-auto-prefix".into(), prefix.into());
     }
 }
 

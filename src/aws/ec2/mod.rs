@@ -1,10 +1,35 @@
 //! Networks: EC2.
 
+mod acceptance;
+mod grant;
+mod internet_gateway;
+pub mod order;
+mod peering;
+mod peering_connection_options;
+mod route;
+mod route_table;
+mod route_table_association;
+mod route_target;
+mod security_group;
+mod security_group_rule;
 mod subnet;
 mod vpc;
+mod vpc_endpoint;
+mod vpc_peering_connection;
+mod vpc_peering_connection_accepter;
 
+pub use internet_gateway::InternetGateway;
+pub use peering_connection_options::PeeringConnectionOptions;
+pub use route::Route;
+pub use route_table::RouteTable;
+pub use route_table_association::RouteTableAssociation;
+pub use security_group::SecurityGroup;
+pub use security_group_rule::{SecurityGroupEgressRule, SecurityGroupIngressRule};
 pub use subnet::Subnet;
 pub use vpc::Vpc;
+pub use vpc_endpoint::VpcEndpoint;
+pub use vpc_peering_connection::VpcPeeringConnection;
+pub use vpc_peering_connection_accepter::VpcPeeringConnectionAccepter;
 
 use aws_sdk_ec2::types::{AttributeBooleanValue, Filter, ResourceType, Tag, TagSpecification};
 
