@@ -1,21 +1,19 @@
 //! `drctl local`: the twin, the simulated AWS that `--local` works on.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Subcommand;
-use jiff::Timestamp;
 
 use crate::cli::Global;
 use crate::cli::confirm::{Answers, declined};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Result;
-use crate::cli::session::{Target, catalog, directory, failed, nearest_state_root, runtime, world};
+use crate::cli::session::{Target, directory, failed, nearest_state_root, open_twin, runtime};
 use crate::render;
 use crate::render::table::Table;
 use crate::render::words::{count, type_name};
 use crate::state::{self, Local, Owner};
-use crate::twin::{Entry, Twin};
+use crate::twin::Entry;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -29,7 +27,7 @@ pub(super) fn run(command: &Command, global: &Global) -> Result {
     let root = nearest_state_root(&directory(global)?);
     // The clock of a twin lives in a runtime.
     runtime(true)?.block_on(async {
-        let (twin, _) = Twin::open(&world(&root), Arc::clone(catalog()), Timestamp::now())?;
+        let twin = open_twin(&root)?;
         let entries = twin.inspect();
         match command {
             Command::Inspect if global.json => render::data(format_args!("{:#}\n", serde_json::json!(entries))),

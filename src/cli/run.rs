@@ -98,7 +98,7 @@ fn parallel(text: &str) -> std::result::Result<usize, String> {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "What to show")]
 pub(super) struct Showing {
-    /// Show unchanged resources, too
+    /// Show unchanged resources and defaults of new ones, too
     #[arg(long)]
     show_unchanged: bool,
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 
@@ -15,6 +15,7 @@ use crate::engine::error::Error;
 use crate::engine::provider::{Catalog, Provider};
 use crate::engine::state::State;
 use crate::engine::value::Map;
+use crate::random::WithRandom;
 use crate::render;
 use crate::render::regions::Regions;
 use crate::stack::{self, Loaded, Request, Stacks};
@@ -25,9 +26,10 @@ use crate::twin::Twin;
 const TARGET: &str = "DRCTL_TARGET";
 const ENDPOINT: &str = "AWS_ENDPOINT_URL";
 
-/// All types and functions, made when a command first needs them.
+/// All types and functions that programs may name, made when a command first needs them.
 pub(super) fn catalog() -> &'static Arc<Catalog> {
-    aws::catalog()
+    static CATALOG: OnceLock<Arc<Catalog>> = OnceLock::new();
+    CATALOG.get_or_init(|| Arc::clone(WithRandom::new(Arc::new(Aws::new(aws::Settings::default()))).catalog()))
 }
 
 /// Where commands work.
@@ -183,11 +185,6 @@ pub(super) fn config_file(global: &Global) -> Result<PathBuf> {
     }
 }
 
-/// The file that keeps the twin.
-pub(super) fn world(root: &Path) -> PathBuf {
-    root.join(Target::Twin.name()).join("world.json")
-}
-
 /// The nearest state directory here or above; the one to be made here if there is none.
 pub(super) fn nearest_state_root(cwd: &Path) -> PathBuf {
     cwd.ancestors().map(state_root).find(|root| root.is_dir()).unwrap_or_else(|| state_root(cwd))
@@ -334,8 +331,8 @@ impl Site {
     /// Opens the cloud of the target. Inside the runtime, because clocks belong to one.
     pub(super) fn cloud(&self) -> Result<Cloud> {
         if self.target == Target::Twin {
-            let (twin, _) = Twin::open(&world(&self.root), Arc::clone(catalog()), Timestamp::now())?;
-            return Ok(Cloud::Twin(Arc::new(twin)));
+            let twin = Arc::new(open_twin(&self.root)?);
+            return Ok(Cloud { provider: Arc::new(WithRandom::new(Arc::clone(&twin) as _)), twin: Some(twin) });
         }
         let mut settings = aws::Settings::default();
         if let Some(loaded) = &self.loaded {
@@ -347,49 +344,51 @@ impl Site {
                 stack::bytes(&directory, asset).map_err(|e| Error::invalid(format!("cannot read the {asset}: {e}")))
             });
         }
-        Ok(Cloud::Aws(Arc::new(Aws::new(settings))))
+        Ok(Cloud { provider: Arc::new(WithRandom::new(Arc::new(Aws::new(settings)))), twin: None })
     }
+}
+
+/// The twin that a project keeps.
+pub(super) fn open_twin(root: &Path) -> Result<Twin> {
+    let path = root.join(Target::Twin.name()).join("world.json");
+    let (twin, _) = Twin::open(&path, Arc::clone(aws::catalog()), Timestamp::now())?;
+    Ok(twin)
 }
 
 /// The cloud that a command works on.
 #[derive(Clone)]
-pub(super) enum Cloud {
-    Aws(Arc<Aws>),
-    Twin(Arc<Twin>),
+pub(super) struct Cloud {
+    provider: Arc<dyn Provider>,
+    /// What answers in the place of AWS.
+    twin: Option<Arc<Twin>>,
 }
 
 impl Cloud {
     pub(super) fn provider(&self) -> Arc<dyn Provider> {
-        match self {
-            Self::Aws(aws) => Arc::clone(aws) as Arc<dyn Provider>,
-            Self::Twin(twin) => Arc::clone(twin) as Arc<dyn Provider>,
-        }
+        Arc::clone(&self.provider)
     }
 
     pub(super) fn clock(&self) -> Clock {
-        match self {
-            Self::Aws(_) => Clock::system(),
-            Self::Twin(twin) => twin.clock(),
-        }
+        self.twin.as_ref().map_or_else(Clock::system, |twin| twin.clock())
     }
 
     /// Whether time is virtual.
     pub(super) fn is_simulated(&self) -> bool {
-        matches!(self, Self::Twin(_))
+        self.twin.is_some()
     }
 
     /// Gives the twin the secrets back that its file does not hold.
     pub(super) fn remind(&self, state: &State) {
-        if let Self::Twin(twin) = self {
+        if let Some(twin) = &self.twin {
             twin.remind(state);
         }
     }
 
     /// Keeps what a run did to the twin.
     pub(super) fn keep(&self) -> Result<()> {
-        match self {
-            Self::Aws(_) => Ok(()),
-            Self::Twin(twin) => Ok(twin.save()?),
+        match &self.twin {
+            Some(twin) => Ok(twin.save()?),
+            None => Ok(()),
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::engine::urn::Place;
 pub struct PlanView<'a> {
     pub plan: &'a Plan,
     pub regions: &'a Regions,
-    /// Show what does not change, too.
+    /// Show what does not change and what only defaults say, too.
     pub unchanged: bool,
     /// Tell how long the cloud usually takes, and because of which steps.
     pub eta: bool,
@@ -124,7 +124,7 @@ impl fmt::Display for PlanView<'_> {
                     4
                 };
                 for entry in entries {
-                    write_entry(f, &entry, indent)?;
+                    self.write_entry(f, &entry, indent)?;
                 }
             }
             writeln!(f)?;
@@ -138,16 +138,10 @@ impl fmt::Display for PlanView<'_> {
     }
 }
 
-fn write_entry(f: &mut fmt::Formatter<'_>, entry: &Entry<'_>, indent: usize) -> fmt::Result {
-    let Entry { step, sign, asides } = entry;
-    let (_, name) = split(step.key.urn.name());
-    let kind = sign.label.paint(type_name(&step.ty));
-    write!(f, "{:indent$}{} {kind}  {}", "", sign.painted(), Label::Name.paint(name))?;
-    if !asides.is_empty() {
-        write!(f, "  {}", Label::Aside.paint(format_args!("({})", asides.join("; "))))?;
-    }
-    writeln!(f)?;
-    step.changes.iter().try_for_each(|change| write_change(f, change, step.op == Op::Create, indent + 4))
+/// Whether a new resource gets the value only because nobody says anything else. A reader of a plan
+/// looks for what the program says.
+pub(super) fn is_default(change: &Change, create: bool) -> bool {
+    create && change.set_by == SetBy::Default && change.before.is_absent()
 }
 
 fn write_change(f: &mut fmt::Formatter<'_>, change: &Change, create: bool, indent: usize) -> fmt::Result {
@@ -190,6 +184,20 @@ fn write_change(f: &mut fmt::Formatter<'_>, change: &Change, create: bool, inden
 }
 
 impl PlanView<'_> {
+    fn write_entry(&self, f: &mut fmt::Formatter<'_>, entry: &Entry<'_>, indent: usize) -> fmt::Result {
+        let Entry { step, sign, asides } = entry;
+        let (_, name) = split(step.key.urn.name());
+        let kind = sign.label.paint(type_name(&step.ty));
+        write!(f, "{:indent$}{} {kind}  {}", "", sign.painted(), Label::Name.paint(name))?;
+        if !asides.is_empty() {
+            write!(f, "  {}", Label::Aside.paint(format_args!("({})", asides.join("; "))))?;
+        }
+        writeln!(f)?;
+        let create = step.op == Op::Create;
+        let shown = step.changes.iter().filter(|change| self.unchanged || !is_default(change, create));
+        shown.map(|change| write_change(f, change, create, indent + 4)).collect()
+    }
+
     fn write_outputs(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let changed: Vec<Change> = output_changes(self.plan).collect();
         if changed.is_empty() {
@@ -281,6 +289,7 @@ mod tests {
     fn unchanged_resources_are_shown_only_when_asked_for() {
         assert!(!text(&examples::plan(), false, false).contains("unchanging"));
         assert!(text(&examples::plan(), true, false).contains("unchanging"));
+        assert!(text(&examples::plan(), true, false).contains("enableDnsSupport: true  (default)"));
     }
 
     #[test]

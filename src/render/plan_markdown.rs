@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 
 use similar::ChangeTag;
 
-use super::plan::{SummaryLine, output_changes, tree};
+use super::plan::{SummaryLine, is_default, output_changes, tree};
 use super::regions::Regions;
 use super::style::REPLACE;
 use super::value::{inline, lines};
@@ -81,7 +81,9 @@ fn write_entry(out: &mut String, entry: &super::plan::Entry<'_>) -> fmt::Result 
         write!(out, "  ({})", entry.asides.join("; "))?;
     }
     writeln!(out)?;
-    entry.step.changes.iter().try_for_each(|change| write_change(out, change, entry.step.op == Op::Create))
+    let create = entry.step.op == Op::Create;
+    let mut shown = entry.step.changes.iter().filter(|change| !is_default(change, create));
+    shown.try_for_each(|change| write_change(out, change, create))
 }
 
 fn write_change(out: &mut String, change: &Change, create: bool) -> fmt::Result {
