@@ -19,8 +19,10 @@
 //! - [`cli`]: the commands.
 
 pub mod aws;
+pub mod cli;
 pub mod engine;
 pub mod random;
+pub mod render;
 pub mod stack;
 pub mod state;
 pub mod twin;
