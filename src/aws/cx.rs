@@ -15,6 +15,7 @@ pub struct Cx {
     pub(super) clients: Arc<Clients>,
     pub(super) identity: Identity,
     pub(super) region: String,
+    pub(super) default_region: String,
     pub(super) at: Option<At>,
     pub(super) read_asset: ReadAsset,
 }
@@ -31,6 +32,11 @@ impl Cx {
     /// `eu-west-1`. Global types see the region that their service is reached in.
     pub fn region(&self) -> &str {
         &self.region
+    }
+
+    /// The region of the settings, for inputs of global types that name a region.
+    pub fn default_region(&self) -> &str {
+        &self.default_region
     }
 
     /// Twelve digits.

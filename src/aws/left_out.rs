@@ -4,7 +4,10 @@
 pub const LEFT_OUT: &[(&str, &str, &str)] = &[
     ("*", "region", "the language handles it: `region` is an option of every resource"),
     ("*", "bucketPrefix", "give `bucket`, or leave it out for an automatic name"),
+    ("*", "timeouts", "use the option `customTimeouts`"),
     ("*", "namePrefix", "give `name`, or leave it out for an automatic name"),
+    ("aws:iam/policy:Policy", "delayAfterPolicyCreationInMs", "drctl waits by itself until AWS takes the policy"),
+    ("aws:cloudwatch/eventRule:EventRule", "isEnabled", "use `state`, which knows more than on and off"),
     ("aws:s3/bucket:Bucket", "accelerationStatus", "use `aws:s3:BucketAccelerateConfiguration`"),
     ("aws:s3/bucket:Bucket", "acl", "use `aws:s3:BucketAcl`"),
     ("aws:s3/bucket:Bucket", "corsRules", "use `aws:s3:BucketCorsConfiguration`"),
@@ -22,6 +25,50 @@ pub const LEFT_OUT: &[(&str, &str, &str)] = &[
     ),
     ("aws:s3/bucket:Bucket", "versioning", "use `aws:s3:BucketVersioning`"),
     ("aws:s3/bucket:Bucket", "website", "use `aws:s3:BucketWebsiteConfiguration`"),
+    ("aws:lambda/function:Function", "useResourceTimeoutForPropagation", "`customTimeouts` is the limit of every wait"),
+    (
+        "aws:lambda/permission:Permission",
+        "statementIdPrefix",
+        "give `statementId`, or leave it out for an automatic one",
+    ),
+    (
+        "aws:secretsmanager/secretVersion:SecretVersion",
+        "secretStringWo",
+        "give `secretString`: drctl never reads it back and encrypts it in the state",
+    ),
+    (
+        "aws:secretsmanager/secretVersion:SecretVersion",
+        "secretStringWoVersion",
+        "give `secretString`: drctl sees by itself when it changes",
+    ),
+    ("aws:ssm/parameter:Parameter", "arn", "AWS decides it: it is an output"),
+    ("aws:ssm/parameter:Parameter", "valueWo", "give `value`: drctl encrypts it in the state"),
+    ("aws:ssm/parameter:Parameter", "valueWoVersion", "give `value`: drctl sees by itself when it changes"),
+    ("aws:rds/parameterGroup:ParameterGroup", "skipDestroy", "the resource option `retainOnDelete` does it"),
+    (
+        "aws:rds/cluster:Cluster",
+        "clusterIdentifierPrefix",
+        "give `clusterIdentifier`, or leave it out for an automatic one",
+    ),
+    (
+        "aws:rds/cluster:Cluster",
+        "clusterMembers",
+        "the instances are `aws:rds:ClusterInstance`; the output of that name lists them",
+    ),
+    ("aws:rds/cluster:Cluster", "masterPasswordWo", "`masterPassword` is never shown either"),
+    ("aws:rds/cluster:Cluster", "masterPasswordWoVersion", "a changed `masterPassword` is noticed without it"),
+    ("aws:rds/cluster:Cluster", "sourceRegion", "AWS needs it only to copy between GovCloud regions"),
+    ("aws:rds/cluster:Cluster", "warningEventCategories", "it steers what Pulumi prints, nothing in AWS"),
+    (
+        "aws:rds/clusterInstance:ClusterInstance",
+        "identifierPrefix",
+        "give `identifier`, or leave it out for an automatic one",
+    ),
+    (
+        "aws:rds/clusterInstance:ClusterInstance",
+        "warningEventCategories",
+        "it steers what Pulumi prints, nothing in AWS",
+    ),
 ];
 
 /// Why an input is refused although pulumi-aws has it.

@@ -42,10 +42,18 @@ mod repeat;
 mod settle;
 pub mod tags;
 
+pub mod backup;
+pub mod cloudwatch;
 pub mod ec2;
 pub mod iam;
+pub mod kms;
+pub mod lambda;
+pub mod rds;
+pub mod route53;
 pub mod s3;
+pub mod secretsmanager;
 pub mod sns;
+pub mod ssm;
 
 use std::sync::{Arc, OnceLock};
 
@@ -58,6 +66,7 @@ pub use left_out::{LEFT_OUT, why as why_left_out};
 pub use provider::Aws;
 pub use tags::Tags;
 
+use crate::engine::order::Rule;
 use crate::engine::provider::Catalog;
 use invoke::{AnyFunction, FUNCTIONS};
 
@@ -69,6 +78,15 @@ macro_rules! registry {
 }
 
 registry! {
+    backup::Plan,
+    backup::Selection,
+    backup::Vault,
+
+    cloudwatch::EventRule,
+    cloudwatch::EventTarget,
+    cloudwatch::LogGroup,
+    cloudwatch::MetricAlarm,
+
     ec2::InternetGateway,
     ec2::PeeringConnectionOptions,
     ec2::Route,
@@ -83,12 +101,50 @@ registry! {
     ec2::VpcPeeringConnection,
     ec2::VpcPeeringConnectionAccepter,
 
+    iam::Policy,
     iam::Role,
+    iam::RolePolicy,
+    iam::RolePolicyAttachment,
+
+    kms::Alias,
+    kms::Key,
+
+    lambda::Function,
+    lambda::Permission,
+
+    rds::Cluster,
+    rds::ClusterInstance,
+    rds::ClusterParameterGroup,
+    rds::EventSubscription,
+    rds::GlobalCluster,
+    rds::ParameterGroup,
+    rds::SubnetGroup,
+
+    route53::HealthCheck,
+    route53::Record,
+    route53::Zone,
+    route53::ZoneAssociation,
 
     s3::Bucket,
+    s3::BucketLifecycleConfiguration,
+    s3::BucketPolicy,
+    s3::BucketPublicAccessBlock,
+    s3::BucketReplicationConfig,
+    s3::BucketServerSideEncryptionConfiguration,
+    s3::BucketVersioning,
+
+    secretsmanager::Secret,
+    secretsmanager::SecretVersion,
 
     sns::Topic,
+    sns::TopicPolicy,
+
+    ssm::Parameter,
 }
+
+/// Orders that AWS wants and no reference shows.
+const ORDERS: &[Rule] =
+    &[ec2::order::accepted_before_used, rds::order::secondary_after_primary, s3::versioning_before_replication];
 
 /// All types and functions, made once.
 pub fn catalog() -> &'static Arc<Catalog> {
@@ -96,7 +152,7 @@ pub fn catalog() -> &'static Arc<Catalog> {
     CATALOG.get_or_init(|| {
         let types = TYPES.iter().map(|ty| ty.schema()).collect();
         let functions = FUNCTIONS.iter().map(|f| f.schema()).collect();
-        Arc::new(Catalog::new(types, functions).with_orders(vec![ec2::order::accepted_before_used]))
+        Arc::new(Catalog::new(types, functions).with_orders(ORDERS.to_vec()))
     })
 }
 

@@ -80,7 +80,9 @@ impl Aws {
             let config = config.clone().into_builder().region(Region::new(region.clone())).build();
             if repeatable { Clients::repeating(config) } else { Clients::unambiguous(config) }
         });
-        Ok(Cx { clients, identity, region, at: at.cloned(), read_asset: Arc::clone(&self.settings.read_asset) })
+        let default_region = config.region().map_or_else(|| region.clone(), ToString::to_string);
+        let read_asset = Arc::clone(&self.settings.read_asset);
+        Ok(Cx { clients, identity, region, default_region, at: at.cloned(), read_asset })
     }
 
     /// Makes a call when few enough others of its service are in flight. Nobody holds a place while

@@ -18,6 +18,10 @@ const PASSING: &[(&str, &str, &str)] = &[
     ("rds:CreateDBInstance", "InvalidParameterValue", "IAM role"),
     ("rds:AddRoleToDBCluster", "InvalidParameterValue", "IAM role"),
     ("s3:PutBucketReplication", "InvalidRequest", "role"),
+    ("iam:PutRolePolicy", "NoSuchEntity", "role"),
+    ("iam:AttachRolePolicy", "NoSuchEntity", ""),
+    // Versioning that was switched on a moment ago.
+    ("s3:PutBucketReplication", "InvalidRequest", "ersioning"),
     // A principal that a policy names.
     ("iam:CreateRole", "MalformedPolicyDocument", "Invalid principal"),
     ("iam:UpdateAssumeRolePolicy", "MalformedPolicyDocument", "Invalid principal"),
@@ -33,6 +37,7 @@ const PASSING: &[(&str, &str, &str)] = &[
     // Another change of the same bucket.
     ("s3:", "OperationAborted", ""),
     ("s3:PutBucket", "NoSuchBucket", ""),
+    ("s3:PutPublicAccessBlock", "NoSuchBucket", ""),
 ];
 
 /// Waits between attempts, together about a minute: IAM usually takes ten seconds.

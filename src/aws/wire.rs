@@ -24,6 +24,8 @@ use crate::engine::value::Value;
 pub(super) enum Reply {
     /// Status and body.
     Says(u16, String),
+    /// A body that is no text, with status 200.
+    Bytes(Vec<u8>),
     TimesOut,
     Refuses,
 }
@@ -60,20 +62,21 @@ impl HttpConnector for Wire {
         }
         self.seen.lock().unwrap().push(request.clone());
         match self.replies.iter().find(|(words, _)| request.contains(words)) {
-            Some((_, Reply::Says(status, body))) => says(*status, body),
+            Some((_, Reply::Says(status, body))) => says(*status, body.as_str()),
+            Some((_, Reply::Bytes(body))) => says(200, body.clone()),
             Some((_, Reply::TimesOut)) => HttpConnectorFuture::ready(Err(ConnectorError::timeout("slow".into()))),
             Some((_, Reply::Refuses)) => {
                 let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
                 HttpConnectorFuture::ready(Err(ConnectorError::io(refused.into())))
             }
-            None => says(400, &format!("<Error><Code>NoCannedReply</Code><Message>{request}</Message></Error>")),
+            None => says(400, format!("<Error><Code>NoCannedReply</Code><Message>{request}</Message></Error>")),
         }
     }
 }
 
-fn says(status: u16, body: &str) -> HttpConnectorFuture {
+fn says(status: u16, body: impl Into<SdkBody>) -> HttpConnectorFuture {
     let status = StatusCode::try_from(status).unwrap();
-    let mut response = HttpResponse::new(status, SdkBody::from(body));
+    let mut response = HttpResponse::new(status, body.into());
     response.headers_mut().insert("x-amzn-requestid", "req-1");
     HttpConnectorFuture::ready(Ok(response))
 }

@@ -9,22 +9,28 @@ pub enum Alike {
     Case,
     /// `16` stands for any `16.x`, as RDS takes it.
     Version,
+    /// Database engine versions of one major version, for what only follows minor upgrades.
+    Major,
     /// An ARN and the name or id that it ends in.
     Arn,
     /// `example.com` and `example.com.`.
     Dot,
+    /// `text` and `"text"`, as DNS takes texts.
+    Quotes,
 }
 
 impl Alike {
-    const ALL: [Self; 5] = [Self::Json, Self::Case, Self::Version, Self::Arn, Self::Dot];
+    const ALL: [Self; 7] = [Self::Json, Self::Case, Self::Version, Self::Major, Self::Arn, Self::Dot, Self::Quotes];
 
     pub fn name(self) -> &'static str {
         match self {
             Self::Json => "json",
             Self::Case => "case",
             Self::Version => "version",
+            Self::Major => "major",
             Self::Arn => "arn",
             Self::Dot => "dot",
+            Self::Quotes => "quotes",
         }
     }
 
@@ -42,10 +48,23 @@ impl Alike {
                 },
                 Self::Case => live.eq_ignore_ascii_case(wanted),
                 Self::Version => live.strip_prefix(wanted).is_some_and(|rest| rest.starts_with('.')),
+                Self::Major => major(live) == major(wanted),
                 Self::Arn => ends_in(live, wanted) || ends_in(wanted, live),
                 Self::Dot => live.trim_end_matches('.').eq_ignore_ascii_case(wanted.trim_end_matches('.')),
+                Self::Quotes => unquoted(live) == unquoted(wanted),
             }
     }
+}
+
+/// `16` of `16.6`, `8.0` of `8.0.mysql_aurora.3.08.0`.
+fn major(version: &str) -> &str {
+    let parts = if version.contains("mysql") { 2 } else { 1 };
+    version.match_indices('.').nth(parts - 1).map_or(version, |(end, _)| &version[..end])
+}
+
+/// The text between quotation marks, or all of it if it has none.
+pub fn unquoted(text: &str) -> &str {
+    text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(text)
 }
 
 fn ends_in(arn: &str, name: &str) -> bool {
@@ -91,6 +110,21 @@ mod tests {
         assert!(Alike::Version.same("16.6", "16"));
         assert!(!Alike::Version.same("160.6", "16"));
         assert!(!Alike::Version.same("16", "16.6"));
+    }
+
+    #[test]
+    fn minor_versions_of_one_major_version_are_alike() {
+        assert!(Alike::Major.same("16.6", "16.8"));
+        assert!(Alike::Major.same("8.0.mysql_aurora.3.08.0", "8.0.mysql_aurora.3.09.0"));
+        assert!(!Alike::Major.same("15.6", "16.6"));
+        assert!(!Alike::Major.same("8.0.mysql_aurora.3.08.0", "8.4.mysql_aurora.4.01.0"));
+    }
+
+    #[test]
+    fn quotation_marks_around_a_text_mean_nothing() {
+        assert!(Alike::Quotes.same("v=spf1 -all", "\"v=spf1 -all\""));
+        assert!(Alike::Quotes.same("a\" \"b", "\"a\" \"b\""));
+        assert!(!Alike::Quotes.same("\"a", "a"));
     }
 
     #[test]

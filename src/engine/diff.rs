@@ -22,7 +22,8 @@ pub struct Difference {
 pub fn baseline(schema: &Object, live: &Value, applied: &Value, not_kept: &[String]) -> Value {
     let Value::Map(mut base) = live.bare().clone() else { return applied.clone() };
     for property in &schema.properties {
-        if property.write_only || not_kept.contains(&property.name) {
+        let hidden = property.sometimes_shown && live.get(&property.name).is_none_or(Value::is_null);
+        if property.write_only || hidden || not_kept.contains(&property.name) {
             match applied.get(&property.name) {
                 Some(value) => base.insert(property.name.clone(), value.clone()),
                 None => base.shift_remove(&property.name),
@@ -174,7 +175,7 @@ fn document(value: &Value) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::rules::{alike, computed, replace, united, unordered, write_only};
+    use crate::engine::rules::{alike, computed, replace, sometimes_shown, united, unordered, write_only};
     use crate::engine::schema::{json_schema, object as read};
     use schemars::JsonSchema;
     use serde::{Deserialize, Serialize};
@@ -200,6 +201,8 @@ mod tests {
         policy: Option<crate::engine::document::Document>,
         #[schemars(transform = alike(Alike::Version))]
         version: Option<String>,
+        #[schemars(transform = sometimes_shown)]
+        role: Option<String>,
         tags: Option<std::collections::BTreeMap<String, String>>,
     }
     #[derive(Serialize, Deserialize, JsonSchema)]
@@ -265,6 +268,18 @@ mod tests {
         let found = diff(&schema, &base, &json!({"name": "a", "password": "new"}).into());
         assert_eq!(found.len(), 1);
         assert!(!format!("{found:?}").contains("new"), "a secret shows: {found:?}");
+    }
+
+    #[test]
+    fn what_the_cloud_shows_only_sometimes_stands_while_it_shows_none() {
+        let schema = read(&json_schema::<Inputs>());
+        let applied = Value::from(json!({"name": "a", "role": "writer"}));
+        let changes = |live: serde_json::Value| {
+            let base = baseline(&schema, &live.into(), &applied, &[]);
+            diff(&schema, &base, &applied).len()
+        };
+        assert_eq!(changes(json!({"name": "a"})), 0);
+        assert_eq!(changes(json!({"name": "a", "role": "reader"})), 1);
     }
 
     #[test]

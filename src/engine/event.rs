@@ -69,6 +69,8 @@ pub enum Event {
         severity: String,
         message: String,
         urn: Option<Urn>,
+        /// Where it is about: `stacks/prod.yaml:12:3`. In JSON, `at` is the envelope's time.
+        #[serde(rename = "location")]
         at: Option<String>,
         help: Option<String>,
     },

@@ -32,6 +32,12 @@ pub fn write_only(s: &mut Schema) {
     s.insert("writeOnly".into(), true.into());
 }
 
+/// The cloud shows the value only in some states of the resource, such as the role that a database
+/// has at the moment. Where it shows none, the value applied last stands.
+pub fn sometimes_shown(s: &mut Schema) {
+    s.insert("x-sometimes-shown".into(), true.into());
+}
+
 /// The value counts when the resource is made; a later change is not applied.
 pub fn initial(s: &mut Schema) {
     s.insert("x-initial".into(), true.into());
@@ -41,6 +47,14 @@ pub fn initial(s: &mut Schema) {
 pub fn auto_name(max: usize) -> impl Fn(&mut Schema) {
     move |s| {
         s.insert("x-auto-name".into(), max.into());
+    }
+}
+
+/// The same for names that begin with a fixed text, which counts towards `max`: `alias/…`.
+pub fn auto_name_after(prefix: &'static str, max: usize) -> impl Fn(&mut Schema) {
+    move |s| {
+        s.insert("x-auto-name".into(), max.into());
+        s.insert("x-auto-prefix".into(), prefix.into());
     }
 }
 

@@ -73,6 +73,8 @@ pub struct Property {
     pub replace: bool,
     pub computed: bool,
     pub initial: bool,
+    /// Where the cloud shows none, the value applied last stands.
+    pub sometimes_shown: bool,
     pub write_only: bool,
     /// Items that agree in their words and numbers count as one.
     pub united: bool,
@@ -80,6 +82,8 @@ pub struct Property {
     pub deprecated: bool,
     /// Longest automatic name.
     pub auto_name: Option<usize>,
+    /// What automatic names begin with.
+    pub auto_prefix: String,
     /// `(type token, property)` that the value usually comes from.
     pub refers: Option<(String, String)>,
     pub alike: Option<Alike>,
@@ -174,12 +178,20 @@ impl TypeSchema {
         match self.facts.id {
             IdForm::Input(name) => text(&name).map(Id),
             IdForm::Joined(names, separator) => {
-                let given = names.iter().filter(|name| inputs.get(name).is_some_and(|v| !v.is_null()));
+                let given = names.iter().filter(|name| self.is_part_of_id(name, inputs));
                 let parts = given.map(text).collect::<Option<Vec<_>>>()?;
                 (!parts.is_empty()).then(|| Id(parts.join(separator)))
             }
             IdForm::Random(..) | IdForm::Output(_) => None,
         }
+    }
+
+    /// An optional input that is not given, or holds its default, has no part in a joined id.
+    fn is_part_of_id(&self, name: &str, inputs: &Value) -> bool {
+        let Some(property) = self.inputs.get(name) else { return true };
+        let default = property.default.clone().map_or(Value::Null, Value::from_json);
+        let optional = !property.required && property.auto_name.is_none() && !property.computed;
+        !optional || inputs.get(name).is_some_and(|value| !value.is_null() && *value.bare() != default)
     }
 }
 
@@ -226,11 +238,13 @@ fn property(name: &str, schema: &Json, required: bool) -> Property {
         replace: flag("x-replace"),
         computed: flag("x-computed"),
         initial: flag("x-initial"),
+        sometimes_shown: flag("x-sometimes-shown"),
         write_only: flag("writeOnly"),
         united: flag("x-united"),
         secret: flag("x-secret"),
         deprecated: flag("deprecated"),
         auto_name: size("x-auto-name"),
+        auto_prefix: word("x-auto-prefix").unwrap_or_default(),
         refers: word("x-refers").and_then(|r| r.rsplit_once('.').map(|(t, p)| (t.to_owned(), p.to_owned()))),
         alike: word("x-alike").and_then(|a| Alike::named(&a)),
         protection: flag("x-protection"),

@@ -25,7 +25,6 @@ pub(crate) struct Body {
 /// A name with its expression.
 pub(crate) struct Named {
     pub(crate) name: String,
-    pub(crate) at: Location,
     pub(crate) value: Expr,
 }
 
@@ -103,8 +102,7 @@ pub(crate) fn read(
     let inputs = sections.inputs.iter().map(|entry| Input::read(entry, &scope, problems)).collect();
     let mut reader = Reader { scope: &scope, problems };
     let named = |reader: &mut Reader, entries: &[Entry]| {
-        let named =
-            entries.iter().map(|e| Named { name: e.key.clone(), at: e.at.clone(), value: reader.expr(&e.value) });
+        let named = entries.iter().map(|e| Named { name: e.key.clone(), value: reader.expr(&e.value) });
         named.collect::<Vec<_>>()
     };
     let variables = named(&mut reader, variables);
@@ -222,8 +220,9 @@ pub(crate) fn short(token: &str) -> String {
 
 /// The names of the same service, or how many there are.
 fn among(what: &str, token: &str, known: &[String]) -> String {
-    let service = short(token).rsplit_once(':').map(|(head, _)| format!("{head}:")).unwrap_or_default();
-    let same: Vec<&str> = known.iter().map(String::as_str).filter(|k| k.starts_with(&service)).collect();
+    let service = short(token).rsplit_once(':').map(|(head, _)| format!("{head}:"));
+    let of_service = |k: &&str| service.as_ref().is_some_and(|s| k.starts_with(s.as_str()));
+    let same: Vec<&str> = known.iter().map(String::as_str).filter(of_service).collect();
     match same.len() {
         0 => format!("`drctl explain` lists the {} {what}", known.len()),
         _ => format!("the {what} of this service are {}", listed(&same, 12)),
@@ -248,7 +247,7 @@ const RESOURCE_KEYS: [&str; 14] = [
 ];
 
 /// Options as Pulumi names them.
-pub(crate) const OPTIONS: [&str; 22] = [
+pub(crate) const OPTIONS: [&str; 20] = [
     "dependsOn",
     "protect",
     "ignoreChanges",
@@ -269,8 +268,6 @@ pub(crate) const OPTIONS: [&str; 22] = [
     "pluginDownloadURL",
     "providers",
     "envVarMappings",
-    "id",
-    "urn",
 ];
 
 fn block(entry: &Entry, cx: &Context, reader: &mut Reader) -> Block {
@@ -335,6 +332,11 @@ fn block(entry: &Entry, cx: &Context, reader: &mut Reader) -> Block {
             reader.problems.push(problem.help("a resource with `get` is only read; remove one of them"));
         }
         if let Some(get) = Keys::of(node, &format!("`get` of {what}"), &["id", "state"], reader.problems) {
+            if let Some(state) = get.entry("state") {
+                let problem =
+                    Diagnostic::warning("no-effect", "`state` has no effect: the id says which resource is read");
+                reader.problems.push(problem.at(state.at.clone()));
+            }
             match get.get("id") {
                 Some(id) => block.get = Some(reader.expr(id)),
                 None => {

@@ -12,6 +12,8 @@ use crate::stack::yaml;
 struct Checker<'a> {
     subject: &'a str,
     word: &'static str,
+    /// The value at hand is secret, so no message may quote it.
+    hidden: bool,
     problems: &'a mut Vec<Diagnostic>,
 }
 
@@ -76,7 +78,7 @@ pub(crate) fn object(
     word: &'static str,
     problems: &mut Vec<Diagnostic>,
 ) -> Map {
-    Checker { subject, word, problems }.object(schema, given, Place { expr, exact: true, at }, "")
+    Checker { subject, word, hidden: false, problems }.object(schema, given, Place { expr, exact: true, at }, "")
 }
 
 /// "… `given`", with the nearest of the known names or all of them.
@@ -207,12 +209,25 @@ impl Checker<'_> {
 
     /// The value as its property wants it; `None` after a problem.
     fn value(&mut self, property: &Property, value: Value, place: Place, path: &str) -> Option<Value> {
+        let before = self.hidden;
+        self.hidden |= property.secret || matches!(value, Value::Secret(_));
+        let checked = self.plain(property, value, place, path);
+        self.hidden = before;
+        checked.map(|value| if property.secret { value.secret() } else { value })
+    }
+
+    fn plain(&mut self, property: &Property, value: Value, place: Place, path: &str) -> Option<Value> {
         if let Value::Secret(inner) = value {
-            return self.value(property, *inner, place, path).map(Value::secret);
+            return self.plain(property, *inner, place, path).map(Value::secret);
         }
         let value = self.shape(property, value, place, path)?;
         self.bounds(property, &value, place, path)?;
-        Some(if property.secret { value.secret() } else { value })
+        Some(value)
+    }
+
+    /// A value as messages may show it.
+    fn quoted(&self, value: impl std::fmt::Display) -> String {
+        if self.hidden { "a secret value".to_owned() } else { value.to_string() }
     }
 
     fn wrong(&mut self, property: &Property, value: &Value, place: Place, path: &str) -> Option<Value> {
@@ -233,13 +248,13 @@ impl Checker<'_> {
     fn shape(&mut self, property: &Property, value: Value, place: Place, path: &str) -> Option<Value> {
         match (&property.shape, value) {
             (_, Value::Unknown) => Some(Value::Unknown),
-            (Shape::Any, value) => Some(value),
+            (Shape::Any, value) => Some(ids(value)),
             (Shape::Bool, Value::Bool(b)) => Some(Value::Bool(b)),
             (Shape::Bool, Value::String(s)) if s == "true" || s == "false" => Some(Value::Bool(s == "true")),
             (Shape::Integer, Value::Number(n)) => match whole(&n) {
                 Some(n) => Some(Value::from(n)),
                 None => {
-                    let text = format!("`{path}` of {} must be a whole number, not {n}", self.subject);
+                    let text = format!("`{path}` of {} must be a whole number, not {}", self.subject, self.quoted(n));
                     self.error("wrong-type", text, place.at());
                     None
                 }
@@ -313,7 +328,8 @@ impl Checker<'_> {
         let problem = match value {
             Value::Number(n) => {
                 let n = n.as_f64().unwrap_or(0.0);
-                out_of_range(n, bounds).map(|limit| format!("`{path}` of {subject} must be {limit}"))
+                out_of_range(n, bounds)
+                    .map(|limit| format!("`{path}` of {subject} must be {limit}, not {}", self.quoted(n)))
             }
             Value::String(text) => {
                 self.known_value(bounds, text, place, path);
@@ -338,7 +354,7 @@ impl Checker<'_> {
 
     /// The cloud may know values that are newer than this program, so others pass with a warning.
     fn known_value(&mut self, bounds: &Bounds, text: &str, place: Place, path: &str) {
-        if bounds.values.is_empty() || bounds.values.iter().any(|v| v == text) {
+        if self.hidden || bounds.values.is_empty() || bounds.values.iter().any(|v| v == text) {
             return;
         }
         let known: Vec<&str> = bounds.values.iter().map(String::as_str).collect();
@@ -362,6 +378,17 @@ impl Checker<'_> {
 
 const SEVERITY_WARNING: crate::engine::diagnostic::Severity = crate::engine::diagnostic::Severity::Warning;
 
+/// Resources as their ids.
+fn ids(value: Value) -> Value {
+    match value {
+        Value::Resource(handle) => handle.id,
+        Value::Secret(inner) => ids(*inner).secret(),
+        Value::List(items) => Value::List(items.into_iter().map(ids).collect()),
+        Value::Map(map) => Value::Map(map.into_iter().map(|(k, v)| (k, ids(v))).collect()),
+        other => other,
+    }
+}
+
 fn out_of_range(n: f64, bounds: &Bounds) -> Option<String> {
     let low = bounds.min.is_some_and(|min| n < min);
     let high = bounds.max.is_some_and(|max| n > max);
@@ -369,9 +396,9 @@ fn out_of_range(n: f64, bounds: &Bounds) -> Option<String> {
         return None;
     }
     Some(match (bounds.min, bounds.max) {
-        (Some(min), Some(max)) => format!("between {min} and {max}, not {n}"),
-        (Some(min), None) => format!("at least {min}, not {n}"),
-        (None, Some(max)) => format!("at most {max}, not {n}"),
+        (Some(min), Some(max)) => format!("between {min} and {max}"),
+        (Some(min), None) => format!("at least {min}"),
+        (None, Some(max)) => format!("at most {max}"),
         (None, None) => return None,
     })
 }

@@ -92,8 +92,8 @@ impl<'a> Library<'a> {
         }
         let components = section(node, "components", self.problems).map(|e| e.value.clone());
         let own = self.components(components.as_ref(), names);
-        let mut usable: Vec<String> = own.keys().cloned().collect();
-        usable.extend(names.iter().cloned());
+        let declared = components.as_ref().and_then(Node::as_map).unwrap_or_default();
+        let usable: Vec<String> = declared.iter().map(|e| e.key.clone()).chain(names.iter().cloned()).collect();
         let mut part = |word: &str| section(node, word, self.problems).map(|e| &e.value);
         let (inputs, variables) = (part("inputs"), part("variables"));
         let (resources, outputs, tags) = (part("resources"), part("outputs"), part("tags"));

@@ -47,6 +47,8 @@ pub(crate) struct Run<'a> {
     answers: &'a dyn Answers,
     memo: HashMap<Slot, Option<Arc<Value>>>,
     groups: HashMap<(usize, usize), Option<Arc<Value>>>,
+    /// Names inside names, evaluated right now.
+    depth: usize,
     pub(crate) problems: Vec<Diagnostic>,
     pub(crate) asks: Vec<(Ask, Value, Location)>,
     /// A resource was met that is not expanded yet.
@@ -61,6 +63,7 @@ impl<'a> Run<'a> {
             answers,
             memo: HashMap::new(),
             groups: HashMap::new(),
+            depth: 0,
             problems: Vec::new(),
             asks: Vec::new(),
             pending: false,
@@ -139,6 +142,10 @@ impl<'a> Run<'a> {
         if let Some(value) = self.memo.get(&slot) {
             return value.clone();
         }
+        if self.depth >= MAX_CHAIN {
+            return self.fail(too_deep());
+        }
+        self.depth += 1;
         // Whoever asks for it again while it is evaluated stands in a circle, which is reported elsewhere.
         self.memo.insert(slot, None);
         let value = match slot {
@@ -150,6 +157,7 @@ impl<'a> Run<'a> {
             }
             Slot::Input(instance, n) => self.input(instance, n),
         };
+        self.depth -= 1;
         let value = value.map(Arc::new);
         self.memo.insert(slot, value.clone());
         value
@@ -261,6 +269,12 @@ impl<'a> Run<'a> {
             }
             [(Accessor::Name(word), _), rest @ ..] if word == "value" => {
                 let known = &group.values[n];
+                // A resource is looked up alone: evaluating the whole `each` for every item is quadratic.
+                if let Value::Resource(handle) = known
+                    && let Some(index) = world.by_urn.get(&handle.urn)
+                {
+                    return self.resource(*index, rest, frame);
+                }
                 if !known.has_unknown() {
                     return self.navigate(known, rest, frame);
                 }
@@ -531,6 +545,8 @@ impl<'a> Run<'a> {
                     (Kind::List(items), Some(n)) => items.get(n).map_or(&argument.at, |e| &e.at),
                     _ => &argument.at,
                 };
+                // What is wrong with a secret must not quote it.
+                let message = if secret { "the secret value is not accepted" } else { &message };
                 let text = format!("`fn::{}`: {message}", builtin.name);
                 self.fail(Diagnostic::error("function", text).at(at.clone()))
             }
@@ -615,6 +631,11 @@ impl<'a> Run<'a> {
     fn invoke(&mut self, invoke: &Invoke, at: &Location, frame: Frame) -> Option<Value> {
         let world = self.world;
         let schema = world.catalog.function(invoke.function)?;
+        if let Some(depends_on) = &invoke.depends_on
+            && self.eval(depends_on, frame)?.has_unknown()
+        {
+            return Some(Value::Unknown);
+        }
         let mut arguments = match self.eval(&invoke.arguments, frame)? {
             Value::Map(map) => map,
             Value::Unknown => return Some(Value::Unknown),
@@ -692,6 +713,13 @@ impl<'a> Run<'a> {
             None => self.fail(regions::missing().at(at.clone())),
         }
     }
+}
+
+/// Values that are named through longer chains than this are refused, because evaluation recurses.
+pub(crate) const MAX_CHAIN: usize = 200;
+
+pub(crate) fn too_deep() -> Diagnostic {
+    Diagnostic::error("too-deep", format!("a value is named through more than {MAX_CHAIN} other names"))
 }
 
 fn at_index(value: &Value, index: usize) -> Result<&Value, String> {

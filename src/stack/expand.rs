@@ -13,10 +13,10 @@ use crate::engine::program::Known;
 use crate::engine::resource::Scope;
 use crate::engine::urn::{Place, Urn};
 use crate::engine::value::Value;
-use crate::stack::body::{Block, Type};
+use crate::stack::body::{Block, Body, Type};
 use crate::stack::check;
 use crate::stack::eval::{NoAnswers, Run};
-use crate::stack::expr::{Accessor, Expr, Kind, Root};
+use crate::stack::expr::{Accessor, Expr, Kind, Part, Reference, Root};
 use crate::stack::functions::{noun, scalar_text};
 use crate::stack::instance::{Bound, Frame, Group, Instance, Member, Node, Parent, Target, World};
 use crate::stack::regions;
@@ -33,18 +33,26 @@ pub(crate) struct Expansion<'a> {
     pub(crate) problems: &'a mut Vec<Diagnostic>,
 }
 
-/// What an attempt at a resource came to.
-enum Step {
-    Done,
+/// Why there is no instance of a resource.
+enum Stop {
     /// Something that it names is not expanded yet.
     Waits,
+    /// Its `if` is false.
+    Absent,
+    /// A mistake, reported already.
+    Poison,
 }
 
-/// The value of an expression that must be known before anything exists.
-enum Early {
-    Known(Value),
-    Waits,
-    Poison,
+/// What is known of an instance before it is made.
+struct Draft {
+    urn: Urn,
+    types: String,
+    parent: Option<Parent>,
+    /// The resource that it was given as parent.
+    parent_node: Option<usize>,
+    provider: Option<usize>,
+    frame: Frame,
+    position: Vec<usize>,
 }
 
 impl Expansion<'_> {
@@ -59,9 +67,12 @@ impl Expansion<'_> {
             let mut later = Vec::new();
             for (instance, n) in std::mem::take(&mut waiting) {
                 let made = (self.world.nodes.len(), self.world.instances.len());
-                if matches!(self.resource(instance, n), Step::Waits) {
-                    self.undo(made);
-                    later.push((instance, n));
+                match self.resource(instance, n) {
+                    Some(member) => self.world.instances[instance].members[n] = member,
+                    None => {
+                        self.undo(made);
+                        later.push((instance, n));
+                    }
                 }
             }
             let stuck = later.len() == before;
@@ -71,14 +82,44 @@ impl Expansion<'_> {
                 instances += 1;
             }
             if stuck && waiting.len() == before {
+                self.circle(&waiting);
                 for (instance, n) in waiting.drain(..) {
-                    let block = Arc::clone(&self.world.body(instance).resources[n]);
-                    let text = format!("`each`, `if` or `parent` of resource `{}` leads back to itself", block.key);
-                    self.problems.push(Diagnostic::error("cycle", text).at(block.at.clone()));
                     self.world.instances[instance].members[n] = Member::Poison;
                 }
             }
         }
+    }
+
+    /// Resources whose `each`, `if`, `parent`, `region` or `name` wait for each other: one circle of them.
+    fn circle(&mut self, waiting: &[(usize, usize)]) {
+        let Some(start) = waiting.first().copied() else { return };
+        let mut path = vec![start];
+        loop {
+            let (instance, n) = path[path.len() - 1];
+            let body = self.world.body(instance);
+            let block = &body.resources[n];
+            let (mut named, mut seen) = (Vec::new(), HashSet::new());
+            let deciding = [&block.each, &block.condition, &block.region, &block.name].into_iter().flatten();
+            let options = ["parent", "provider", "protect", "aliases"].into_iter().filter_map(|o| block.option(o));
+            deciding.chain(options).for_each(|expr| resources_in(expr, body, &mut named, &mut seen));
+            let pending = |n: &usize| matches!(self.world.instances[instance].members[*n], Member::Pending);
+            let Some(next) = named.into_iter().find(pending).map(|n| (instance, n)) else { break };
+            if let Some(first) = path.iter().position(|p| *p == next) {
+                path.drain(..first);
+                break;
+            }
+            path.push(next);
+        }
+        let names: Vec<String> = path
+            .iter()
+            .chain(path.first())
+            .map(|(i, n)| format!("`{}{}`", self.world.instances[*i].prefix, self.world.body(*i).resources[*n].key))
+            .collect();
+        let (instance, n) = path[0];
+        let at = self.world.body(instance).resources[n].at.clone();
+        let text = format!("circular dependency of what decides about resources: {}", names.join(" → "));
+        let problem = Diagnostic::error("cycle", text).at(at);
+        self.problems.push(problem.help("remove one of the references in `each`, `if`, `region`, `name` or `parent`"));
     }
 
     /// Takes back what a resource made before it turned out that it must wait.
@@ -102,161 +143,137 @@ impl Expansion<'_> {
         root.frame.region = region.or(root.frame.region);
     }
 
-    fn early(&mut self, expr: &Expr, frame: Frame) -> Early {
+    /// The value of an expression as far as it is known before anything exists.
+    fn early(&mut self, expr: &Expr, frame: Frame) -> Result<Value, Stop> {
         let known = Known::new();
         let mut run = Run::new(self.world, &known, &NoAnswers);
         let value = run.eval(expr, frame);
         if run.pending {
-            return Early::Waits;
+            return Err(Stop::Waits);
         }
         let problems = run.problems;
         self.problems.extend(problems);
-        value.map_or(Early::Poison, Early::Known)
+        value.ok_or(Stop::Poison)
     }
 
-    fn resource(&mut self, instance: usize, n: usize) -> Step {
+    fn poison<T>(&mut self, problem: Diagnostic) -> Result<T, Stop> {
+        self.problems.push(problem);
+        Err(Stop::Poison)
+    }
+
+    /// What a resource becomes; `None` if it must wait.
+    fn resource(&mut self, instance: usize, n: usize) -> Option<Member> {
         let block = Arc::clone(&self.world.body(instance).resources[n]);
         let outer = self.world.instances[instance].frame;
-        let member = match &block.each {
-            None => match self.one(&block, instance, outer, None) {
-                Ok(member) => member,
-                Err(step) => return step,
-            },
-            Some(each) => {
-                let items = match self.items(&block, each, outer) {
-                    Ok(Some(group)) => Arc::new(group),
-                    Ok(None) => {
-                        self.world.instances[instance].members[n] = Member::Poison;
-                        return Step::Done;
-                    }
-                    Err(step) => return step,
-                };
-                self.world.instances[instance].groups.insert(n, Arc::clone(&items));
-                let mut targets = IndexMap::new();
-                for (index, key) in items.keys.iter().enumerate() {
-                    let frame = Frame { each: Some((n, index)), ..outer };
-                    match self.one(&block, instance, frame, Some(key)) {
-                        Ok(Member::One(target)) => {
-                            targets.insert(key.clone(), target);
-                        }
-                        Ok(_) => {}
-                        Err(step) => return step,
-                    }
-                }
-                Member::Each(targets)
-            }
+        let Some(each) = &block.each else {
+            return match self.one(&block, n, outer, None) {
+                Ok(target) => Some(Member::One(target)),
+                Err(Stop::Absent) => Some(Member::Absent),
+                Err(Stop::Poison) => Some(Member::Poison),
+                Err(Stop::Waits) => None,
+            };
         };
-        self.world.instances[instance].members[n] = member;
-        Step::Done
+        let group = match self.items(&block, each, outer) {
+            Ok(group) => Arc::new(group),
+            Err(Stop::Waits) => return None,
+            Err(_) => return Some(Member::Poison),
+        };
+        self.world.instances[instance].groups.insert(n, Arc::clone(&group));
+        let mut targets = IndexMap::new();
+        for (index, key) in group.keys.iter().enumerate() {
+            match self.one(&block, n, Frame { each: Some((n, index)), ..outer }, Some(key)) {
+                Ok(target) => {
+                    targets.insert(key.clone(), target);
+                }
+                Err(Stop::Waits) => return None,
+                Err(Stop::Absent | Stop::Poison) => {}
+            }
+        }
+        Some(Member::Each(targets))
     }
 
-    /// The keys and values of an `each`. `Ok(None)` after a mistake.
-    fn items(&mut self, block: &Block, each: &Expr, outer: Frame) -> Result<Option<Group>, Step> {
-        let value = match self.early(each, outer) {
-            Early::Known(value) => value,
-            Early::Waits => return Err(Step::Waits),
-            Early::Poison => return Ok(None),
-        };
-        let text = match value.bare() {
-            _ if matches!(value, Value::Secret(_)) => {
-                format!("`each` of resource `{}` is secret, and its keys would become names", block.key)
-            }
+    /// The keys and values of an `each`.
+    fn items(&mut self, block: &Block, each: &Expr, outer: Frame) -> Result<Group, Stop> {
+        let value = self.early(each, outer)?;
+        let what = format!("`each` of resource `{}`", block.key);
+        let (text, help) = match &value {
             Value::Map(map) => {
                 let (keys, values) = map.iter().map(|(k, v)| (k.clone(), v.clone())).unzip();
-                return Ok(Some(Group { keys, values }));
+                return Ok(Group { keys, values });
             }
             Value::List(items) => {
-                let keys: Vec<String> = items
-                    .iter()
-                    .enumerate()
-                    .map(|(n, item)| match item {
-                        Value::Secret(_) | Value::Resource(_) => n.to_string(),
-                        item => scalar_text(item).unwrap_or_else(|| n.to_string()),
-                    })
-                    .collect();
+                let keys: Vec<String> = items.iter().enumerate().map(|(n, item)| key(n, item)).collect();
                 let mut seen = HashSet::new();
-                if let Some(twice) = keys.iter().find(|k| !seen.insert(k.as_str())) {
-                    let text = format!("`each` of resource `{}` holds `{twice}` twice", block.key);
-                    let problem = Diagnostic::error("duplicate-instance", text).at(each.at.clone());
-                    self.problems.push(problem.help("make the items differ, for example with `fn::distinct`"));
-                    return Ok(None);
+                match keys.iter().find(|k| !seen.insert(k.as_str())) {
+                    None => return Ok(Group { keys, values: items.clone() }),
+                    Some(twice) => (
+                        format!("{what} holds `{twice}` twice"),
+                        "make the items differ, for example with `fn::distinct`",
+                    ),
                 }
-                return Ok(Some(Group { keys, values: items.clone() }));
             }
-            Value::Unknown => {
-                format!("`each` of resource `{}` must be known before anything exists", block.key)
+            Value::Secret(_) => (
+                format!("{what} is secret, and its keys would become names"),
+                "take it from a value that is not secret",
+            ),
+            Value::Unknown => (
+                format!("{what} must be known before anything exists"),
+                "take it from the config, a literal, or another resource with `each`",
+            ),
+            other => {
+                (format!("{what} must be a list or a map, not {}", noun(other)), "`fn::range` makes a list of numbers")
             }
-            other => format!("`each` of resource `{}` must be a list or a map, not {}", block.key, noun(other)),
         };
-        let problem = Diagnostic::error("each", text).at(each.at.clone());
-        self.problems.push(match value {
-            Value::Unknown => problem.help("take it from the config, a literal, or another resource with `each`"),
-            _ => problem,
-        });
-        Ok(None)
+        self.poison(Diagnostic::error("each", text).at(each.at.clone()).help(help))
     }
 
     /// One instance of a resource.
-    fn one(&mut self, block: &Arc<Block>, instance: usize, frame: Frame, key: Option<&str>) -> Result<Member, Step> {
-        if let Some(condition) = &block.condition {
-            match self.early(condition, frame) {
-                Early::Waits => return Err(Step::Waits),
-                Early::Poison => return Ok(Member::Poison),
-                Early::Known(value) => match value.as_bool() {
-                    Some(true) => {}
-                    Some(false) => return Ok(Member::Absent),
-                    None => {
-                        let text = match value.bare() {
-                            Value::Unknown => {
-                                format!("`if` of resource `{}` must be known before anything exists", block.key)
-                            }
-                            other => format!("`if` of resource `{}` must be a boolean, not {}", block.key, noun(other)),
-                        };
-                        self.problems.push(Diagnostic::error("if", text).at(condition.at.clone()));
-                        return Ok(Member::Poison);
-                    }
-                },
-            }
+    fn one(&mut self, block: &Arc<Block>, n: usize, frame: Frame, key: Option<&str>) -> Result<Target, Stop> {
+        self.condition(block, frame)?;
+        let draft = self.draft(block, n, frame, key)?;
+        match &block.ty {
+            Type::Component(component) => self.component(block, component, draft),
+            _ => self.node(block, draft),
         }
-        let provider = match block.option("provider") {
-            None => None,
-            Some(expr) => match self.option_target(expr, frame, "provider")? {
-                Some(Target::Node(node)) if self.world.nodes[node].block.ty == Type::Provider => Some(node),
-                Some(_) => {
-                    let text = format!("`provider` of resource `{}` is no provider", block.key);
-                    let problem = Diagnostic::error("provider", text).at(expr.at.clone());
-                    self.problems.push(problem.help("name a resource of type `pulumi:providers:aws`"));
-                    None
-                }
-                None => None,
-            },
+    }
+
+    fn condition(&mut self, block: &Block, frame: Frame) -> Result<(), Stop> {
+        let Some(condition) = &block.condition else { return Ok(()) };
+        let value = self.early(condition, frame)?;
+        let wanted = match value.bare() {
+            Value::Bool(true) => return Ok(()),
+            Value::Bool(false) => return Err(Stop::Absent),
+            Value::Unknown => "known before anything exists".to_owned(),
+            other => format!("a boolean, not {}", noun(other)),
         };
+        let text = format!("`if` of resource `{}` must be {wanted}", block.key);
+        self.poison(Diagnostic::error("if", text).at(condition.at.clone()))
+    }
+
+    /// Decides where an instance belongs and what it is called.
+    fn draft(&mut self, block: &Block, n: usize, frame: Frame, key: Option<&str>) -> Result<Draft, Stop> {
+        let own = self.provider(block, frame)?;
         let parent = match block.option("parent") {
             None => None,
             Some(expr) => self.option_target(expr, frame, "parent")?,
         };
-        let parent_node = match parent {
-            Some(Target::Node(node)) => Some(node),
-            _ => None,
-        };
-        let home = self.world.instances[instance].parent.clone();
-        let parent = match parent {
-            Some(Target::Node(node)) => {
-                let node = &self.world.nodes[node];
-                Some(Parent { urn: node.urn.clone(), types: node.types.clone() })
+        let home = &self.world.instances[frame.instance];
+        let (parent, parent_node) = match parent {
+            None => (home.parent.clone(), None),
+            Some(Target::Instance(other)) => (self.world.instances[other].parent.clone(), None),
+            Some(Target::Node(index)) => {
+                let node = &self.world.nodes[index];
+                (Some(Parent { urn: node.urn.clone(), types: node.types.clone() }), Some(index))
             }
-            Some(Target::Instance(other)) => self.world.instances[other].parent.clone(),
-            None => home,
         };
-        let inherited = parent_node.and_then(|node| self.world.nodes[node].provider);
-        let own_provider = provider.is_some();
-        let provider = provider.or(inherited).or(self.world.instances[instance].provider);
-        let region =
-            self.region(block, frame, provider.filter(|_| own_provider || inherited.is_some()), parent_node)?;
-        let Some(region) = region else { return Ok(Member::Poison) };
+        let nearest = own.or(parent_node.and_then(|index| self.world.nodes[index].provider));
+        let provider = nearest.or(home.provider);
+        let prefix = home.prefix.clone();
+        let mut position = home.position.clone();
+        position.extend([n, frame.each.map_or(0, |(_, index)| index)]);
+        let region = self.region(block, frame, nearest.or(parent_node))?;
         let frame = Frame { region, ..frame };
-        let Some(name) = self.name(block, frame)? else { return Ok(Member::Poison) };
-        let prefix = self.world.instances[instance].prefix.clone();
+        let name = self.name(block, frame)?;
         let name = match key {
             Some(key) => format!("{prefix}{name}[\"{key}\"]"),
             None => format!("{prefix}{name}"),
@@ -266,96 +283,117 @@ impl Expansion<'_> {
             Type::Component(component) => format!("drctl:component:{component}"),
             Type::Provider => "pulumi:providers:aws".to_owned(),
             Type::StackReference => "pulumi:pulumi:StackReference".to_owned(),
-            Type::Unknown => return Ok(Member::Poison),
+            Type::Unknown => return Err(Stop::Poison),
         };
         let types = match &parent {
             Some(parent) => format!("{}${token}", parent.types),
             None => token,
         };
         let urn = Urn::new(self.stack, self.project, &types, &name);
-        if let Type::Component(component) = &block.ty {
-            let parent = Parent { urn, types };
-            return self.component(block, component, instance, frame, parent, format!("{name}/"), provider);
+        Ok(Draft { urn, types, parent, parent_node, provider, frame, position })
+    }
+
+    /// The provider that a resource names.
+    fn provider(&mut self, block: &Block, frame: Frame) -> Result<Option<usize>, Stop> {
+        let Some(expr) = block.option("provider") else { return Ok(None) };
+        match self.option_target(expr, frame, "provider")? {
+            Some(Target::Node(node)) if self.world.nodes[node].block.ty == Type::Provider => Ok(Some(node)),
+            Some(_) => {
+                let text = format!("`provider` of resource `{}` is no provider", block.key);
+                let problem = Diagnostic::error("provider", text).at(expr.at.clone());
+                self.poison(problem.help("name a resource of type `pulumi:providers:aws`"))
+            }
+            None => Ok(None),
         }
+    }
+
+    /// Makes a resource, a provider or a stack reference.
+    fn node(&mut self, block: &Arc<Block>, draft: Draft) -> Result<Target, Stop> {
+        let urn = draft.urn;
         if let Some(first) = self.world.by_urn.get(&urn) {
             let first = self.world.nodes[*first].block.at.clone();
-            let text = format!("two resources of type `{}` are called `{name}`", urn.ty());
+            let text = format!("two resources of type `{}` are called `{}`", urn.ty(), urn.name());
             let problem = Diagnostic::error("duplicate-resource", text).at(block.at.clone()).of(&urn);
-            self.problems.push(problem.also(first, "the other one").help("give one of them another `name`"));
-            return Ok(Member::Poison);
+            return self.poison(problem.also(first, "the other one").help("give one of them another `name`"));
         }
-        let place = match self.place(block, frame) {
+        let place = match self.place(block, draft.frame) {
             Ok(place) => place,
-            Err(problem) => {
-                self.problems.push(problem.of(&urn));
-                return Ok(Member::Poison);
+            Err(problem) => return self.poison(problem.of(&urn)),
+        };
+        let inherited = draft.parent_node.map(|index| self.world.nodes[index].protect);
+        let inherited = inherited.unwrap_or(self.world.instances[draft.frame.instance].protect);
+        let protect = self.protect(block, draft.frame, inherited)?;
+        let secret_outputs = match block.option("additionalSecretOutputs") {
+            None => Vec::new(),
+            Some(expr) => {
+                let value = self.early(expr, draft.frame)?;
+                value.as_list().into_iter().flatten().filter_map(scalar_text).collect()
             }
         };
-        let protect = parent_node.and_then(|node| self.world.nodes[node].protect);
         let index = self.world.nodes.len();
         self.world.by_urn.insert(urn.clone(), index);
         self.world.nodes.push(Node {
             block: Arc::clone(block),
-            frame,
+            frame: draft.frame,
             urn,
-            types,
-            parent: parent.map(|p| p.urn),
+            types: draft.types,
+            parent: draft.parent.map(|p| p.urn),
             place,
-            provider,
+            provider: draft.provider,
             protect,
-            secret_outputs: Vec::new(),
+            secret_outputs,
+            position: draft.position,
         });
-        self.options(index);
         if block.default_provider {
             self.default_provider(block, index);
         }
-        Ok(Member::One(Target::Node(index)))
+        Ok(Target::Node(index))
+    }
+
+    fn protect(&mut self, block: &Block, frame: Frame, inherited: bool) -> Result<bool, Stop> {
+        let Some(expr) = block.option("protect") else { return Ok(inherited) };
+        let value = self.early(expr, frame)?;
+        match value.as_bool() {
+            Some(protect) => Ok(protect),
+            None => {
+                let text = format!("`protect` of resource `{}` must be a boolean that is known at once", block.key);
+                self.poison(Diagnostic::error("wrong-type", text).at(expr.at.clone()))
+            }
+        }
     }
 
     /// What a reference among the options names.
-    fn option_target(&mut self, expr: &Expr, frame: Frame, word: &str) -> Result<Option<Target>, Step> {
-        let Kind::Reference(reference) = &expr.kind else {
-            if !matches!(expr.kind, Kind::Poison) {
+    fn option_target(&mut self, expr: &Expr, frame: Frame, word: &str) -> Result<Option<Target>, Stop> {
+        let reference = match &expr.kind {
+            Kind::Reference(reference) => reference,
+            Kind::Poison => return Err(Stop::Poison),
+            _ => {
                 let text = format!("`{word}` must be a reference such as `${{name}}`");
-                self.problems.push(Diagnostic::error("wrong-type", text).at(expr.at.clone()));
+                return self.poison(Diagnostic::error("wrong-type", text).at(expr.at.clone()));
             }
-            return Ok(None);
         };
         let Root::Resource(n) = reference.root else {
             let text = format!("`{}` is no resource", reference.name);
-            self.problems.push(Diagnostic::error("wrong-type", text).at(expr.at.clone()));
-            return Ok(None);
+            return self.poison(Diagnostic::error("wrong-type", text).at(expr.at.clone()));
         };
         let key = match reference.path.as_slice() {
-            [] => None,
             [(Accessor::Key(key) | Accessor::Name(key), _)] => Some(key.clone()),
             [(Accessor::Of(inner), _)] => {
                 let inner = Expr { kind: Kind::Reference(inner.clone()), at: inner.at.clone() };
-                match self.early(&inner, frame) {
-                    Early::Known(value) => scalar_text(&value),
-                    Early::Waits => return Err(Step::Waits),
-                    Early::Poison => return Ok(None),
-                }
+                scalar_text(&self.early(&inner, frame)?)
             }
             _ => None,
         };
         match (&self.world.instances[frame.instance].members[n], key) {
-            (Member::Pending, _) => Err(Step::Waits),
+            (Member::Pending, _) => Err(Stop::Waits),
             (Member::One(target), None) => Ok(Some(*target)),
             (Member::Each(targets), Some(key)) => Ok(targets.get(&key).copied()),
             _ => Ok(None),
         }
     }
 
-    /// The region of a resource: its own, that of its provider, its parent, its component.
-    /// `Ok(None)` after a mistake.
-    fn region(
-        &mut self,
-        block: &Block,
-        frame: Frame,
-        provider: Option<usize>,
-        parent: Option<usize>,
-    ) -> Result<Option<Option<usize>>, Step> {
+    /// The region of a resource: its own, that of the provider or parent it names, that of its component.
+    fn region(&mut self, block: &Block, frame: Frame, named: Option<usize>) -> Result<Option<usize>, Stop> {
         let property = match (&block.properties.kind, &block.ty) {
             (_, Type::Component(_)) => None,
             (_, Type::Managed(index)) if self.world.catalog.types()[*index].inputs.get("region").is_some() => None,
@@ -363,28 +401,16 @@ impl Expansion<'_> {
             _ => None,
         };
         let Some(expr) = block.region.as_ref().or(property) else {
-            if let Some(index) = provider.or(parent) {
-                let own = self.world.nodes[index].frame.region;
-                return Ok(Some(own.or(frame.region)));
-            }
-            return Ok(Some(frame.region));
+            return Ok(named.and_then(|index| self.world.nodes[index].frame.region).or(frame.region));
         };
-        let value = match self.early(expr, frame) {
-            Early::Known(value) => value,
-            Early::Waits => return Err(Step::Waits),
-            Early::Poison => return Ok(None),
-        };
+        let value = self.early(expr, frame)?;
         let Some(text) = scalar_text(&value) else {
             let text = format!("the region of resource `{}` must be known before anything exists", block.key);
-            self.problems.push(Diagnostic::error("unknown-region", text).at(expr.at.clone()));
-            return Ok(None);
+            return self.poison(Diagnostic::error("unknown-region", text).at(expr.at.clone()));
         };
         match self.world.find_region(&text) {
-            Ok(region) => Ok(Some(Some(region))),
-            Err(problem) => {
-                self.problems.push(problem.at(expr.at.clone()));
-                Ok(None)
-            }
+            Ok(region) => Ok(Some(region)),
+            Err(problem) => self.poison(problem.at(expr.at.clone())),
         }
     }
 
@@ -399,84 +425,63 @@ impl Expansion<'_> {
         }
     }
 
-    fn name(&mut self, block: &Block, frame: Frame) -> Result<Option<String>, Step> {
-        let Some(expr) = &block.name else { return Ok(Some(block.key.clone())) };
-        let value = match self.early(expr, frame) {
-            Early::Known(value) => value,
-            Early::Waits => return Err(Step::Waits),
-            Early::Poison => return Ok(None),
-        };
-        let name = scalar_text(&value);
-        if name.is_none() {
-            let text = format!("`name` of resource `{}` must be a string that is known at once", block.key);
-            self.problems.push(Diagnostic::error("wrong-type", text).at(expr.at.clone()));
+    fn name(&mut self, block: &Block, frame: Frame) -> Result<String, Stop> {
+        let Some(expr) = &block.name else { return Ok(block.key.clone()) };
+        let value = self.early(expr, frame)?;
+        match scalar_text(&value).filter(|_| !value.has_secret()) {
+            Some(name) => Ok(name),
+            None => {
+                let text =
+                    format!("`name` of resource `{}` must be a string that is known at once and not secret", block.key);
+                self.poison(Diagnostic::error("wrong-type", text).at(expr.at.clone()))
+            }
         }
-        Ok(name)
     }
 
-    #[allow(clippy::too_many_arguments, reason = "all that makes an instance, given once")]
-    fn component(
-        &mut self,
-        block: &Arc<Block>,
-        component: &str,
-        instance: usize,
-        frame: Frame,
-        parent: Parent,
-        prefix: String,
-        provider: Option<usize>,
-    ) -> Result<Member, Step> {
-        let outer = &self.world.instances[instance];
+    /// Makes an instance of a component; its resources follow in the next round.
+    fn component(&mut self, block: &Block, component: &str, draft: Draft) -> Result<Target, Stop> {
+        let frame = draft.frame;
+        let outer = &self.world.instances[frame.instance];
         let own = self.world.bodies[outer.body].components.get(component);
-        let Some(body) = own.or_else(|| self.components.get(component)).copied() else { return Ok(Member::Poison) };
+        let Some(body) = own.or_else(|| self.components.get(component)).copied() else { return Err(Stop::Poison) };
         if outer.chain.contains(&body) || outer.chain.len() > MAX_DEPTH {
             let text = format!("component `{component}` contains itself");
-            self.problems.push(Diagnostic::error("cycle", text).at(block.ty_at.clone()));
-            return Ok(Member::Poison);
+            return self.poison(Diagnostic::error("cycle", text).at(block.ty_at.clone()));
         }
         let mut chain = outer.chain.clone();
         chain.push(body);
         let mut depends_on = outer.depends_on.clone();
-        let mut tags = outer.tags.clone();
-        let protect = outer.protect;
         depends_on.extend(block.option("dependsOn").map(|expr| (expr.clone(), frame)));
         let index = self.world.instances.len();
         let inner = Frame { instance: index, each: None, region: frame.region };
+        let mut tags = outer.tags.clone();
         tags.extend(self.world.bodies[body].tags.clone().map(|expr| (expr, inner)));
         tags.extend(block.tags.clone().map(|expr| (expr, frame)));
-        let inputs = self.bind(block, component, body, frame);
-        let protect = match block.option("protect") {
-            None => protect,
-            Some(expr) => match self.early(expr, frame) {
-                Early::Known(value) => value.as_bool().unwrap_or(protect),
-                Early::Waits => return Err(Step::Waits),
-                Early::Poison => protect,
-            },
-        };
+        let inherited = outer.protect;
+        let protect = self.protect(block, frame, inherited)?;
         let former = match block.option("aliases") {
             None => Vec::new(),
-            Some(expr) => match self.early(expr, frame) {
-                Early::Known(value) => former(&value),
-                Early::Waits => return Err(Step::Waits),
-                Early::Poison => Vec::new(),
-            },
+            Some(expr) => former(&self.early(expr, frame)?),
         };
+        let inputs = self.bind(block, component, body, frame);
         let members = self.world.bodies[body].resources.iter().map(|_| Member::Pending).collect();
         self.world.instances.push(Instance {
             body,
-            prefix,
-            parent: Some(parent),
+            prefix: format!("{}/", draft.urn.name()),
+            parent: Some(Parent { urn: draft.urn, types: draft.types }),
             frame: inner,
             inputs,
             members,
             groups: HashMap::new(),
             tags,
             protect,
-            provider,
+            provider: draft.provider,
             depends_on,
             former,
             chain,
+            position: draft.position,
         });
-        Ok(Member::One(Target::Instance(index)))
+        Ok(Target::Instance(index))
     }
 
     /// What the inputs of a component are bound to.
@@ -512,33 +517,35 @@ impl Expansion<'_> {
         }
         bound
     }
+}
 
-    /// Options of a resource that others need to know about while the program is expanded.
-    fn options(&mut self, index: usize) {
-        let node = &self.world.nodes[index];
-        let (block, frame) = (Arc::clone(&node.block), node.frame);
-        let inherited = node.protect.unwrap_or(self.world.instances[frame.instance].protect);
-        let mut protect = inherited;
-        if let Some(expr) = block.option("protect")
-            && let Early::Known(value) = self.early(expr, frame)
-        {
-            match value.as_bool() {
-                Some(b) => protect = b,
-                None => {
-                    let text = format!("`protect` of resource `{}` must be a boolean that is known at once", block.key);
-                    self.problems.push(Diagnostic::error("wrong-type", text).at(expr.at.clone()));
-                }
+/// The key of an item of a list: its own text, or its number.
+fn key(n: usize, item: &Value) -> String {
+    match item {
+        Value::Secret(_) | Value::Resource(_) => n.to_string(),
+        item => scalar_text(item).unwrap_or_else(|| n.to_string()),
+    }
+}
+
+/// Resources of the body that an expression names, through variables too.
+fn resources_in(expr: &Expr, body: &Body, found: &mut Vec<usize>, seen: &mut HashSet<usize>) {
+    let mut root = |reference: &Reference| match reference.root {
+        Root::Resource(n) => found.push(n),
+        Root::Variable(n) if seen.insert(n) => resources_in(&body.variables[n].value, body, found, seen),
+        _ => {}
+    };
+    match &expr.kind {
+        Kind::Reference(reference) => root(reference),
+        Kind::Text(parts) => parts.iter().for_each(|part| {
+            if let Part::Reference(reference) = part {
+                root(reference);
             }
-        }
-        let mut secret = Vec::new();
-        if let Some(expr) = block.option("additionalSecretOutputs")
-            && let Early::Known(value) = self.early(expr, frame)
-        {
-            secret = value.as_list().into_iter().flatten().filter_map(scalar_text).collect();
-        }
-        let node = &mut self.world.nodes[index];
-        node.protect = Some(protect);
-        node.secret_outputs = secret;
+        }),
+        Kind::List(items) => items.iter().for_each(|e| resources_in(e, body, found, seen)),
+        Kind::Map(entries) => entries.iter().for_each(|(_, _, e)| resources_in(e, body, found, seen)),
+        Kind::Call(_, argument) => resources_in(argument, body, found, seen),
+        Kind::Invoke(invoke) => resources_in(&invoke.arguments, body, found, seen),
+        Kind::Literal(_) | Kind::Poison => {}
     }
 }
 

@@ -86,6 +86,9 @@ pub(crate) trait Scope {
     fn function(&self, token: &str) -> Result<&'static str, Diagnostic>;
 }
 
+const INVOKE: &str = "invoke";
+const OLD_REFERENCE: &str = "stackReference";
+
 /// Reads expressions, collecting what is wrong.
 pub(crate) struct Reader<'a> {
     pub(crate) scope: &'a dyn Scope,
@@ -116,15 +119,23 @@ impl Reader<'_> {
 
     fn call(&mut self, entry: &Entry) -> Kind {
         let (prefix, name) = entry.key.split_at(4);
-        if prefix != "fn::" {
-            self.problems.push(miscapitalized(&entry.key, &format!("fn::{name}"), &entry.at));
+        let builtin = functions::find(name);
+        let meant = match builtin {
+            Some(builtin) => builtin.name,
+            None if name.eq_ignore_ascii_case(INVOKE) => INVOKE,
+            None => name,
+        };
+        if prefix != "fn::" || meant != name {
+            self.problems.push(miscapitalized(&entry.key, &format!("fn::{meant}"), &entry.at));
         }
-        if name.eq_ignore_ascii_case("invoke") {
+        if meant == INVOKE {
             return self.invoke(&entry.value);
         }
-        if let Some(builtin) = functions::find(name) {
-            if builtin.name != name {
-                self.problems.push(miscapitalized(&entry.key, &format!("fn::{}", builtin.name), &entry.at));
+        if let Some(builtin) = builtin {
+            if builtin.name == OLD_REFERENCE {
+                let problem = Diagnostic::warning("old-spelling", "`fn::stackReference` is deprecated");
+                let help = "declare a resource of type `pulumi:pulumi:StackReference` and use its `outputs`";
+                self.problems.push(problem.at(entry.at.clone()).help(help));
             }
             return Kind::Call(builtin, Box::new(self.expr(&entry.value)));
         }

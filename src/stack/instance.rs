@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use indexmap::IndexMap;
 
@@ -25,6 +25,23 @@ pub trait Stacks: Send + Sync {
     fn outputs(&self, stack: &str) -> Result<Option<Map>, String>;
 }
 
+/// Other stacks, each read once.
+pub(crate) struct Others {
+    source: Arc<dyn Stacks>,
+    read: Mutex<HashMap<String, Result<Option<Map>, String>>>,
+}
+
+impl Others {
+    pub(crate) fn new(source: Arc<dyn Stacks>) -> Self {
+        Self { source, read: Mutex::default() }
+    }
+
+    pub(crate) fn outputs(&self, stack: &str) -> Result<Option<Map>, String> {
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        read.entry(stack.to_owned()).or_insert_with(|| self.source.outputs(stack)).clone()
+    }
+}
+
 /// Everything that expressions may refer to.
 pub(crate) struct World {
     pub(crate) catalog: Arc<Catalog>,
@@ -41,7 +58,7 @@ pub(crate) struct World {
     pub(crate) program_dir: PathBuf,
     pub(crate) environment: BTreeMap<String, String>,
     pub(crate) hashes: Hashes,
-    pub(crate) stacks: Arc<dyn Stacks>,
+    pub(crate) stacks: Others,
     /// Values that no cloud can change.
     pub(crate) constants: HashMap<Slot, Arc<Value>>,
     /// Default tags of the config and of the stack.
@@ -70,6 +87,8 @@ pub(crate) struct Instance {
     pub(crate) former: Vec<String>,
     /// Bodies around it, to refuse a component inside itself.
     pub(crate) chain: Vec<usize>,
+    /// Where it stands in the text: resource and item, from the outside in.
+    pub(crate) position: Vec<usize>,
 }
 
 /// A URN and the chain of types that leads to it.
@@ -136,9 +155,11 @@ pub(crate) struct Node {
     pub(crate) parent: Option<Urn>,
     pub(crate) place: Place,
     pub(crate) provider: Option<usize>,
-    pub(crate) protect: Option<bool>,
+    pub(crate) protect: bool,
     /// Outputs that the program calls secret.
     pub(crate) secret_outputs: Vec<String>,
+    /// Where it stands in the text: resource and item, from the outside in.
+    pub(crate) position: Vec<usize>,
 }
 
 /// A named value of an instance.

@@ -20,7 +20,7 @@ use crate::stack::expand::{Expansion, failed};
 use crate::stack::expr::{Expr, Kind as ExprKind, Part, Reader, Root, Scope, listed, wrong};
 use crate::stack::files::Files;
 use crate::stack::functions::scalar_text;
-use crate::stack::instance::{Bound, Frame, Instance, Member, Slot, Stacks, World};
+use crate::stack::instance::{Bound, Frame, Instance, Member, Others, Slot, Stacks, World};
 use crate::stack::paths;
 use crate::stack::program::StackProgram;
 use crate::stack::project::{self, Project};
@@ -95,6 +95,8 @@ pub fn load_beside(
     stacks: Arc<dyn Stacks>,
 ) -> Result<Loaded, Vec<Diagnostic>> {
     let mut problems = Vec::new();
+    let cwd = std::path::absolute(&request.cwd).unwrap_or_else(|_| request.cwd.clone());
+    let request = &Request { cwd, ..request.clone() };
     let loaded = Loader::read(request, catalog, stacks, &mut problems);
     sort(&mut problems);
     match loaded {
@@ -124,6 +126,8 @@ struct Loader<'a> {
     problems: &'a mut Vec<Diagnostic>,
     /// Values that the stack file gives, by full key.
     given: IndexMap<String, Value>,
+    /// Keys of values that could not be opened.
+    sealed: Vec<String>,
 }
 
 /// Sections of a program, for the warning about misspelt ones.
@@ -170,8 +174,9 @@ impl<'a> Loader<'a> {
             }
         };
         problems.extend(project.warnings.iter().cloned());
-        let mut loader = Self { request, project, problems, given: IndexMap::new() };
+        let mut loader = Self { request, project, problems, given: IndexMap::new(), sealed: Vec::new() };
         loader.stack_config();
+        loader.foreign_config();
         loader.program(files, catalog, stacks)
     }
 
@@ -194,7 +199,21 @@ impl<'a> Loader<'a> {
                 Ok(value) => {
                     self.given.insert(self.full_key(&entry.key), value);
                 }
-                Err(problem) => self.problems.push(problem),
+                Err(problem) => {
+                    self.problems.push(problem);
+                    self.sealed.push(self.full_key(&entry.key));
+                }
+            }
+        }
+    }
+
+    /// Values of the command line that no entry of the program declares, such as `aws:region`.
+    fn foreign_config(&mut self) {
+        let own = format!("{}:", self.project.name);
+        for (key, value) in &self.request.config {
+            let key = self.full_key(key);
+            if !key.starts_with(&own) {
+                self.given.insert(key, Value::from(value.as_str()));
             }
         }
     }
@@ -218,7 +237,9 @@ impl<'a> Loader<'a> {
         let cx = Context { catalog, project: &self.project.name, components: &[] };
         let mut library = Library::new(&mut files, cx, self.problems);
         let own = library.components(components, &[]);
-        let names: Vec<String> = own.keys().cloned().collect();
+        // A component whose file cannot be read is still a known name.
+        let declared = components.and_then(Node::as_map).unwrap_or_default();
+        let names: Vec<String> = declared.iter().map(|e| e.key.clone()).collect();
         let cx = Context { catalog, project: &self.project.name, components: &names };
         let sections = Sections { inputs: config_entries.iter().collect(), variables, resources, outputs, tags };
         let program = body::read(&sections, own.clone(), &cx, library.problems);
@@ -238,7 +259,7 @@ impl<'a> Loader<'a> {
             program_dir: self.project.program_dir.clone(),
             environment: self.request.environment.clone(),
             hashes: Hashes::default(),
-            stacks,
+            stacks: Others::new(stacks),
             constants: HashMap::new(),
             default_tags: Map::new(),
         };
@@ -352,6 +373,7 @@ impl<'a> Loader<'a> {
             depends_on: Vec::new(),
             former: Vec::new(),
             chain: vec![0],
+            position: Vec::new(),
         });
         let mut environment = BTreeMap::new();
         for n in 0..world.bodies[0].inputs.len() {
@@ -402,6 +424,9 @@ impl<'a> Loader<'a> {
                 }
                 Some(value) => (value, "its default".to_owned()),
             }
+        } else if input.ty.is_none() && input.env.is_none() || self.sealed.contains(&key) {
+            // Reported already.
+            return Bound::Poison;
         } else {
             let text = format!("config value `{}` is not given", input.name);
             let problem = Diagnostic::error("missing-config", text).at(input.at.clone());
@@ -484,7 +509,7 @@ impl<'a> Loader<'a> {
             .keys()
             .next()
             .cloned()
-            .or_else(|| self.given_text("aws:region"))
+            .or_else(|| self.given.get("aws:region").and_then(scalar_text))
             .or_else(|| environment("AWS_REGION"))
             .or_else(|| environment("AWS_DEFAULT_REGION"));
         if let Some(default) = default {
@@ -495,11 +520,6 @@ impl<'a> Loader<'a> {
         }
         let root = world.instances[0].frame;
         world.instances[0].tags.iter_mut().for_each(|(_, frame)| *frame = root);
-    }
-
-    fn given_text(&self, key: &str) -> Option<String> {
-        let command = self.request.config.iter().rev().find(|(k, _)| k == key).map(|(_, v)| v.clone());
-        command.or_else(|| self.given.get(key).and_then(scalar_text))
     }
 
     /// `aws:*` values steer the default provider.

@@ -7,7 +7,7 @@ use crate::engine::program::{Known, Options, Timeouts};
 use crate::engine::urn::{Id, Urn};
 use crate::engine::value::Value;
 use crate::stack::eval::{NoAnswers, Run};
-use crate::stack::expr::Expr;
+use crate::stack::expr::{Expr, Kind};
 use crate::stack::functions::{noun, scalar_text};
 use crate::stack::instance::{Node, World};
 
@@ -16,7 +16,7 @@ pub(crate) fn read(world: &World, node: &Node, stack: &str, project: &str, probl
     let known = Known::new();
     let mut reader = Reader { run: Run::new(world, &known, &NoAnswers), node };
     let mut options = Options {
-        protect: node.protect.unwrap_or(false),
+        protect: node.protect,
         retain_on_delete: reader.flag("retainOnDelete").unwrap_or(false),
         ignore_changes: reader.texts("ignoreChanges"),
         replace_on_changes: reader.texts("replaceOnChanges"),
@@ -32,6 +32,8 @@ pub(crate) fn read(world: &World, node: &Node, stack: &str, project: &str, probl
     };
     options.aliases = reader.aliases(world, stack, project);
     reader.version();
+    reader.depends_on();
+    reader.paths(world);
     problems.extend(reader.run.problems);
     options
 }
@@ -180,6 +182,47 @@ impl<'a> Reader<'a> {
         former.map(|name| Urn::new(own.stack(), own.project(), &self.node.types, &format!("{name}/{rest}"))).collect()
     }
 
+    /// A name without `${}` would be a text that nothing depends on.
+    fn depends_on(&mut self) {
+        let Some(expr) = self.node.block.option("dependsOn") else { return };
+        let items = match &expr.kind {
+            Kind::List(items) => items.as_slice(),
+            _ => std::slice::from_ref(expr),
+        };
+        for item in items {
+            if let Kind::Literal(value) = &item.kind
+                && !value.is_null()
+            {
+                let text = format!("`dependsOn` takes resources, not {}", noun(value));
+                let problem = Diagnostic::error("wrong-type", text).at(item.at.clone()).of(&self.node.urn);
+                self.run.problems.push(match value.as_str() {
+                    Some(name) => problem.help(format!("write `${{{name}}}`")),
+                    None => problem,
+                });
+            }
+        }
+    }
+
+    /// Property paths that begin with no property of the type do nothing, which nobody wants.
+    fn paths(&mut self, world: &World) {
+        let Some(schema) = world.schema(self.node) else { return };
+        let known: Vec<&str> = schema.inputs.properties.iter().map(|p| p.name.as_str()).collect();
+        let outputs: Vec<&str> = schema.outputs.properties.iter().map(|p| p.name.as_str()).collect();
+        for word in ["ignoreChanges", "replaceOnChanges", "hideDiffs", "additionalSecretOutputs"] {
+            let Some((value, expr)) = self.value(word) else { continue };
+            for path in value.as_list().unwrap_or_default().iter().filter_map(scalar_text) {
+                let first = path.split(['.', '[']).next().unwrap_or_default();
+                if first.is_empty() || first.contains('*') || known.contains(&first) || outputs.contains(&first) {
+                    continue;
+                }
+                let what = format!("`{word}` names no property of `{}`:", crate::stack::body::short(schema.token));
+                let problem = crate::stack::check::no_such(&what, first, &known);
+                let problem = Diagnostic { severity: crate::engine::diagnostic::Severity::Warning, ..problem };
+                self.run.problems.push(problem.at(expr.at.clone()).of(&self.node.urn));
+            }
+        }
+    }
+
     fn version(&mut self) {
         let Some((value, expr)) = self.value("version") else { return };
         let major =
@@ -192,7 +235,7 @@ impl<'a> Reader<'a> {
 }
 
 fn chain_of(urn: &Urn) -> String {
-    urn.as_str().splitn(4, "::").nth(2).unwrap_or_default().to_owned()
+    urn.as_str().split("::").nth(2).unwrap_or_default().to_owned()
 }
 
 /// A duration as Go writes it: `90s`, `1h30m`, `1.5h`.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::engine::diagnostic::{Diagnostic, Location};
 use crate::engine::value::Value;
 use crate::stack::body::Type;
+use crate::stack::eval::{MAX_CHAIN, too_deep};
 use crate::stack::expr::{Accessor, Expr, Kind, Part, Reference, Root};
 use crate::stack::functions::scalar_text;
 use crate::stack::instance::{Frame, Member, Slot, Target, World};
@@ -31,9 +32,6 @@ pub(crate) struct Reach {
     pub(crate) nodes: Arc<BTreeSet<usize>>,
     pub(crate) volatile: Option<Location>,
 }
-
-/// Values that are named through longer chains than this are refused, because evaluation recurses.
-const MAX_CHAIN: usize = 200;
 
 /// Reaches of all items, found in one walk.
 pub(crate) struct Order<'a> {
@@ -168,10 +166,7 @@ impl<'a> Order<'a> {
                 }
             };
             if chain == MAX_CHAIN {
-                let text = format!("`{}` is named through more than {MAX_CHAIN} other names", self.name(item));
-                let at = refs.items.first().map(|(_, at)| at.clone());
-                let problem = Diagnostic::error("too-deep", text);
-                problems.push(at.map_or(problem.clone(), |at| problem.at(at)));
+                problems.extend(refs.items.first().map(|(_, at)| too_deep().at(at.clone())));
             }
             self.chain.insert(item, chain);
             self.reach.insert(item, reach);

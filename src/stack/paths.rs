@@ -21,6 +21,14 @@ pub(crate) fn check(bodies: &[Body], components: &HashMap<String, usize>, catalo
             let parts = [&block.name, &block.region, &block.tags, &block.each, &block.condition, &block.get];
             let parts = parts.into_iter().flatten().chain([&block.properties]);
             parts.chain(block.options.iter().map(|(_, e)| e)).for_each(|expr| checker.expr(body, expr));
+            if let (Type::Managed(index), Kind::Map(entries)) = (&block.ty, &block.properties.kind) {
+                let inputs = &catalog.types()[*index].inputs;
+                for (name, _, expr) in entries {
+                    if let Some(property) = inputs.get(name) {
+                        checker.flow(body, expr, &property.shape, name);
+                    }
+                }
+            }
         }
     }
     checker.problems
@@ -64,6 +72,73 @@ impl Checker<'_> {
                 }
             }
         }
+    }
+
+    /// Whether what a reference gives can be what an input takes, as far as both are declared.
+    fn flow(&mut self, body: &Body, expr: &Expr, wanted: &Shape, path: &str) {
+        match (&expr.kind, wanted) {
+            (Kind::List(items), Shape::List { item, .. }) => {
+                items.iter().for_each(|e| self.flow(body, e, &item.shape, path));
+            }
+            (Kind::Map(entries), Shape::Map(item)) => {
+                entries.iter().for_each(|(name, _, e)| self.flow(body, e, &item.shape, &format!("{path}.{name}")));
+            }
+            (Kind::Map(entries), Shape::Object(object)) => {
+                for (name, _, e) in entries {
+                    if let Some(property) = object.get(name) {
+                        self.flow(body, e, &property.shape, &format!("{path}.{name}"));
+                    }
+                }
+            }
+            (Kind::Reference(reference), wanted) => {
+                let Some(given) = self.given(body, reference) else { return };
+                if !fits(&given, wanted) {
+                    let text =
+                        format!("`{path}` must be {}, and this gives {}", with_article(wanted), with_article(&given));
+                    self.problems.push(Diagnostic::error("wrong-type", text).at(reference.at.clone()));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The shape of what a reference gives, if its path ends in a declared property.
+    fn given(&self, body: &Body, reference: &Reference) -> Option<Shape> {
+        let (objects, path): (Vec<&Object>, _) = match reference.root {
+            Root::Resource(n) => {
+                let block = &body.resources[n];
+                let Type::Managed(index) = block.ty else { return None };
+                let schema = &self.catalog.types()[index];
+                let path = match (&block.each, reference.path.as_slice()) {
+                    (None, path) => path,
+                    (Some(_), [(Accessor::Key(_) | Accessor::Of(_) | Accessor::Index(_), _), rest @ ..]) => rest,
+                    (Some(_), _) => return None,
+                };
+                (vec![&schema.outputs, &schema.inputs], path)
+            }
+            Root::Variable(n) => match &body.variables[n].value.kind {
+                Kind::Invoke(invoke) if invoke.result.is_none() => {
+                    (vec![&self.catalog.function(invoke.function)?.result], reference.path.as_slice())
+                }
+                _ => return None,
+            },
+            _ => return None,
+        };
+        let [(Accessor::Name(name) | Accessor::Key(name), _), rest @ ..] = path else { return None };
+        let mut shape = match objects.iter().find_map(|o| o.get(name)) {
+            Some(property) => &property.shape,
+            None if name == "id" || name == "urn" => &Shape::Text,
+            None => return None,
+        };
+        for (accessor, _) in rest {
+            shape = match (shape, accessor) {
+                (Shape::Object(object), Accessor::Name(name) | Accessor::Key(name)) => &object.get(name)?.shape,
+                (Shape::List { item, .. }, Accessor::Index(_)) => &item.shape,
+                (Shape::Map(item), Accessor::Name(_) | Accessor::Key(_)) => &item.shape,
+                _ => return None,
+            };
+        }
+        Some(shape.clone())
     }
 
     fn reference(&mut self, body: &Body, reference: &Reference) {
@@ -154,6 +229,26 @@ impl Checker<'_> {
         };
         self.problems.push(problem.at(at.clone()));
     }
+}
+
+/// Whether a value of one shape may stand where another is wanted, conversions included.
+fn fits(given: &Shape, wanted: &Shape) -> bool {
+    let scalar = |shape: &Shape| matches!(shape, Shape::Bool | Shape::Integer | Shape::Number | Shape::Text);
+    match (given, wanted) {
+        (Shape::Any, _) | (_, Shape::Any | Shape::Document) => true,
+        (Shape::Text | Shape::Document, Shape::Bool | Shape::Integer | Shape::Number) => true,
+        (Shape::Integer | Shape::Number, Shape::Integer | Shape::Number) | (Shape::Bool, Shape::Bool) => true,
+        (given, Shape::Text) => scalar(given) || matches!(given, Shape::Document),
+        (Shape::List { item: given, .. }, Shape::List { item: wanted, .. }) => fits(&given.shape, &wanted.shape),
+        (Shape::Map(given), Shape::Map(wanted)) => fits(&given.shape, &wanted.shape),
+        (Shape::Map(_) | Shape::Object(_), Shape::Map(_) | Shape::Object(_)) | (Shape::Asset, Shape::Asset) => true,
+        _ => false,
+    }
+}
+
+fn with_article(shape: &Shape) -> String {
+    let noun = shape.noun();
+    format!("{} {noun}", if noun.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" })
 }
 
 fn names(object: &Object) -> Vec<&str> {

@@ -54,8 +54,11 @@ impl StackProgram {
     pub(crate) fn new(stack: String, project: String, mut world: World, problems: &mut Vec<Diagnostic>) -> Self {
         world.constants.extend(constants(&world, problems));
         let order = Order::of(&world, problems);
+        let mut written: Vec<usize> = (0..world.nodes.len()).collect();
+        written.sort_by(|a, b| world.nodes[*a].position.cmp(&world.nodes[*b].position));
         let mut declarations = Vec::new();
-        for (index, node) in world.nodes.iter().enumerate() {
+        for index in written {
+            let node = &world.nodes[index];
             if let Some(schema) = world.schema(node) {
                 declarations.push(declaration(&world, &order, index, schema, (&stack, &project), problems));
             } else {

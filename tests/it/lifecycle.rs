@@ -6,6 +6,7 @@ mod crash;
 mod failures;
 mod options;
 mod protection;
+mod random;
 mod replacement;
 mod secrets;
 mod selection;

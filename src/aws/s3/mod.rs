@@ -1,16 +1,52 @@
 //! Object storage: S3.
 
 mod bucket;
+mod bucket_lifecycle_configuration;
+mod bucket_policy;
+mod bucket_public_access_block;
+mod bucket_replication_config;
+mod bucket_server_side_encryption_configuration;
+mod bucket_versioning;
+mod order;
 
 pub use bucket::Bucket;
+pub use bucket_lifecycle_configuration::BucketLifecycleConfiguration;
+pub use bucket_policy::BucketPolicy;
+pub use bucket_public_access_block::BucketPublicAccessBlock;
+pub use bucket_replication_config::BucketReplicationConfig;
+pub use bucket_server_side_encryption_configuration::BucketServerSideEncryptionConfiguration;
+pub use bucket_versioning::BucketVersioning;
+pub use order::versioning_before_replication;
 
 use aws_sdk_s3::types::{Tag, Tagging};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::error::OrNone;
 use super::{Cx, Tags};
 use crate::engine::error::{Error, Kind, Result};
 use crate::engine::resource::Retag;
 use crate::engine::urn::Id;
+
+/// A setting of a bucket decides nothing but what the program says.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct NoOutputs {}
+
+/// The id of a setting: the bucket, and after a comma the account that must own it, if one is given.
+fn setting(bucket: &str, owner: Option<&str>) -> String {
+    match owner {
+        Some(owner) => format!("{bucket},{owner}"),
+        None => bucket.to_owned(),
+    }
+}
+
+/// Bucket and expected owner of a setting's id.
+fn bucket_and_owner(id: &Id) -> (String, Option<String>) {
+    match id.0.split_once(',') {
+        Some((bucket, owner)) => (bucket.to_owned(), Some(owner.to_owned())),
+        None => (id.0.clone(), None),
+    }
+}
 
 fn tagged(tags: &Tags) -> Result<Vec<Tag>> {
     tags.iter().map(|(k, v)| Ok(Tag::builder().key(k).value(v).build()?)).collect()

@@ -1,8 +1,10 @@
 //! Notifications: SNS.
 
 mod topic;
+mod topic_policy;
 
 pub use topic::Topic;
+pub use topic_policy::TopicPolicy;
 
 use aws_sdk_sns::types::Tag;
 

@@ -33,7 +33,7 @@ impl Fault {
 /// The name of a kind of value for errors.
 pub(crate) fn noun(value: &Value) -> &'static str {
     match value.bare() {
-        Value::Null => "nothing",
+        Value::Null => "null",
         Value::Bool(_) => "a boolean",
         Value::Number(_) => "a number",
         Value::String(_) => "a string",

@@ -27,7 +27,9 @@ fn fold(value: &Value, exact: Exact, floating: Float) -> Outcome {
         result = match (whole(&result), whole(operand)) {
             (Some(a), Some(b)) => {
                 let exactly = exact(a, b);
-                exactly.map(Number::from).ok_or_else(|| Fault::at(n + 1, format!("{a} and {b} give no integer")))?
+                exactly
+                    .map(Number::from)
+                    .ok_or_else(|| Fault::at(n + 1, format!("{a} and {b} give a number that is too large")))?
             }
             _ => {
                 let (a, b) = (result.as_f64().unwrap_or(0.0), operand.as_f64().unwrap_or(0.0));

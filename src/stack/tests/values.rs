@@ -50,3 +50,209 @@ outputs:
     assert_eq!(subnet.place.to_string(), "us-east-1");
     assert_eq!(subnet.urn.as_str(), "urn:pulumi:test::demo::aws:ec2/subnet:Subnet::subnet");
 }
+
+#[test]
+fn options_reach_the_engine() {
+    use std::time::Duration;
+    let loaded = Desk::of(
+        r#"
+name: demo
+resources:
+  key: {type: aws:ec2:Vpc}
+  vpc:
+    type: aws:ec2:Vpc
+    name: other
+    properties: {cidrBlock: 10.0.0.0/16}
+    options:
+      dependsOn: ["${key}"]
+      protect: true
+      ignoreChanges: [tags, 'tags["a"]']
+      deleteBeforeReplace: true
+      replaceOnChanges: ["*"]
+      retainOnDelete: true
+      customTimeouts: {create: 1h30m, delete: 90s}
+      import: vpc-123
+      aliases: [{name: old}, "urn:pulumi:test::demo::aws:ec2/vpc:Vpc::older", {parent: "${key}"}, {type: "aws:x:Y"}]
+      additionalSecretOutputs: [arn]
+      deletedWith: ${key}
+      replaceWith: ["${key}"]
+      replacementTrigger: {v: 1}
+      hideDiffs: [tags]
+      version: 7.1.0
+  read:
+    type: aws:ec2:Vpc
+    get: {id: vpc-9}
+outputs: {arn: "${vpc.arn}"}
+"#,
+    )
+    .good();
+    assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+    let vpc = &loaded.program.declarations()[1];
+    let o = &vpc.options;
+    assert_eq!(vpc.urn.name(), "other");
+    assert!(o.protect && o.retain_on_delete && o.delete_before_replace == Some(true));
+    assert_eq!(o.ignore_changes, ["tags", "tags[\"a\"]"]);
+    assert_eq!(o.timeouts.create, Some(Duration::from_secs(5400)));
+    assert_eq!(o.timeouts.delete, Some(Duration::from_secs(90)));
+    assert_eq!(o.import.as_ref().unwrap().0, "vpc-123");
+    assert_eq!(
+        o.aliases.iter().map(|u| u.as_str()).collect::<Vec<_>>(),
+        [
+            "urn:pulumi:test::demo::aws:ec2/vpc:Vpc::old",
+            "urn:pulumi:test::demo::aws:ec2/vpc:Vpc::older",
+            "urn:pulumi:test::demo::aws:ec2/vpc:Vpc$aws:ec2/vpc:Vpc::other",
+            "urn:pulumi:test::demo::aws:x:Y::other",
+        ]
+    );
+    assert_eq!(o.deleted_with.as_ref().unwrap().name(), "key");
+    assert_eq!(o.replace_with.len(), 1);
+    assert_eq!(o.replacement_trigger.as_ref().unwrap().get("v").unwrap(), &1.into());
+    assert_eq!(vpc.needs.len(), 1);
+    let read = &loaded.program.declarations()[2];
+    assert_eq!(read.external.as_ref().unwrap().id.as_str(), Some("vpc-9"));
+    let known = known(&loaded, &[("other", "vpc-1", json!({"arn": "arn:x"}))]);
+    assert_eq!(outputs_with(&loaded, &known), json!({"arn": {"secret": "arn:x"}}));
+}
+
+#[test]
+fn inputs_are_converted_to_what_their_types_want() {
+    let loaded = Desk::of(
+        r#"
+resources:
+  group:
+    type: aws:ec2:SecurityGroup
+    properties:
+      ingress:
+        - {port: "443", cidrBlocks: [10.0.0.0/8, null]}
+        - {port: 80.0, protocol: udp}
+  vpc:
+    type: aws:ec2:Vpc
+    properties: {enableDnsHostnames: "true", retention: "7", tags: {Count: 3, On: true, Gone: null}, cidrBlock: null}
+  db:
+    type: aws:rds:Cluster
+    properties: {engineVersion: 16.10, password: hunter2}
+  role:
+    type: aws:iam:Role
+    properties:
+      assumeRolePolicy:
+        Version: 2012-10-17
+        Statement: [{Effect: Allow, Principal: "*", Action: {fn::secret: "sts:AssumeRole"}}]
+outputs:
+  password: ${db.password}
+"#,
+    )
+    .good();
+    assert_eq!(
+        inputs(&loaded, "group"),
+        json!({
+            "ingress": [
+                {"port": 443, "cidrBlocks": ["10.0.0.0/8"], "protocol": "tcp"},
+                {"port": 80, "protocol": "udp", "cidrBlocks": []},
+            ],
+            "tags": {},
+        })
+    );
+    assert_eq!(
+        inputs(&loaded, "vpc"),
+        json!({"enableDnsHostnames": true, "retention": 7, "tags": {"Count": "3", "On": "true"}})
+    );
+    assert_eq!(
+        inputs(&loaded, "db"),
+        json!({"engineVersion": "16.10", "password": {"secret": "hunter2"}, "subnetIds": []})
+    );
+    let policy =
+        r#"{"Statement":[{"Action":"sts:AssumeRole","Effect":"Allow","Principal":"*"}],"Version":"2012-10-17"}"#;
+    assert_eq!(inputs(&loaded, "role"), json!({"assumeRolePolicy": {"secret": policy}, "tags": {}}));
+    assert_eq!(outputs(&loaded), json!({"password": {"secret": "?"}}));
+}
+
+#[test]
+fn assets_are_known_by_their_content() {
+    let desk = Desk::files(&[
+        (
+            "stacks/test.yaml",
+            r#"
+resources:
+  f:
+    type: aws:lambda:Function
+    properties:
+      role: r
+      code: {fn::fileArchive: ./code}
+  g:
+    type: aws:lambda:Function
+    properties:
+      role: r
+      code:
+        fn::assetArchive:
+          index.py: {fn::stringAsset: "print()"}
+          lib: {fn::fileArchive: ./code}
+"#,
+        ),
+        ("stacks/code/a.py", "a"),
+    ]);
+    let loaded = desk.good();
+    let code = &inputs(&loaded, "f")["code"]["$asset"];
+    assert_eq!(code["source"], json!({"archive": "./code"}));
+    assert_eq!(code["sha256"].as_str().unwrap().len(), 64);
+    let asset = |name: &str| match crate::engine::value::Value::from_json(inputs(&loaded, name)["code"].clone()) {
+        crate::engine::value::Value::Asset(asset) => asset,
+        other => panic!("{other:?}"),
+    };
+    let bytes = crate::stack::bytes(&loaded.program_directory, &asset("g")).unwrap();
+    let archive = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
+    assert_eq!(archive.len(), 2);
+}
+
+#[test]
+fn unknown_and_secret_parts_keep_the_rest_known() {
+    let loaded = Desk::of(
+        r#"
+resources:
+  vpc: {type: aws:ec2:Vpc}
+  sub:
+    type: aws:ec2:Subnet
+    properties:
+      vpcId: "x-${vpc.id}"
+      cidrBlock: 10.0.0.0/24
+      tags: {Known: a, Not: "${vpc.arn}", Urn: "${vpc.urn}"}
+outputs:
+  name: {fn::pulumiResourceName: "${vpc}"}
+  type: {fn::pulumiResourceType: "${vpc}"}
+"#,
+    )
+    .good();
+    assert_eq!(
+        inputs(&loaded, "sub"),
+        json!({
+            "vpcId": "?", "cidrBlock": "10.0.0.0/24",
+            "tags": {"Known": "a", "Not": "?", "Urn": "urn:pulumi:test::test::aws:ec2/vpc:Vpc::vpc"},
+        })
+    );
+    assert_eq!(outputs(&loaded), json!({"name": "vpc", "type": "aws:ec2/vpc:Vpc"}));
+}
+
+#[test]
+fn outputs_of_other_stacks_come_from_whoever_knows_them() {
+    use crate::engine::value::{Map, Value};
+    use crate::stack::{Stacks, load_beside};
+    use std::sync::Arc;
+    struct One;
+    impl Stacks for One {
+        fn outputs(&self, stack: &str) -> Result<Option<Map>, String> {
+            Ok((stack == "org/net/prod").then(|| Map::from([("vpcId".to_owned(), Value::from("vpc-7"))])))
+        }
+    }
+    let desk = Desk::of(
+        r#"
+resources:
+  net: {type: "pulumi:pulumi:StackReference", properties: {name: org/net/prod}}
+outputs:
+  a: ${net.outputs.vpcId}
+  b: ${net.outputs["vpcId"]}
+  c: {fn::stackReference: [org/net/prod, vpcId]}
+"#,
+    );
+    let loaded = load_beside(&desk.request, &crate::stack::testing::catalog(), Arc::new(One)).ok().unwrap();
+    assert_eq!(outputs(&loaded), json!({"a": "vpc-7", "b": "vpc-7", "c": "vpc-7"}));
+    assert!(desk.wrong().contains("no state of a stack `org/net/prod`"));
+}

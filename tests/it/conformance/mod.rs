@@ -34,6 +34,10 @@ macro_rules! services {
 
 services! {
     ec2,
+    iam_policies,
+    kms,
+    secretsmanager,
+    ssm,
 }
 
 #[test]

@@ -1,0 +1,7 @@
+//! Functions: Lambda.
+
+mod function;
+mod permission;
+
+pub use function::Function;
+pub use permission::Permission;

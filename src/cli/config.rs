@@ -1,0 +1,285 @@
+//! `drctl config`: the values that a stack's own file gives to its config.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use serde_yaml::{Mapping, Value as Yaml};
+
+use crate::cli::Global;
+use crate::cli::exit::Exit;
+use crate::cli::failure::{Failure, Result, io};
+use crate::cli::session::config_file;
+use crate::engine::diagnostic::nearest;
+use crate::engine::value::Shown;
+use crate::render;
+use crate::render::table::Table;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Set a value
+    Set(Set),
+    /// Write a value
+    Get(Get),
+    /// Remove a value
+    Rm(Get),
+    /// List all values, secrets hidden
+    Ls,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Set {
+    /// Key, with the project's name before a colon if it is another project's
+    key: String,
+    /// Value: YAML, so `3` is a number and `"3"` is text
+    value: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Get {
+    /// Key
+    key: String,
+}
+
+pub(super) fn run(command: &Command, global: &Global) -> Result {
+    let path = config_file(global)?;
+    let mut file = File::read(&path)?;
+    match command {
+        Command::Set(Set { key, value }) => {
+            file.set(key, value)?;
+            file.write()?;
+            render::say(format_args!("Set `{key}` in {}\n", path.display()));
+        }
+        Command::Get(Get { key }) => match file.get(key)? {
+            Yaml::String(text) => render::data(format_args!("{text}\n")),
+            other => render::data(format_args!("{}\n", flow(other))),
+        },
+        Command::Rm(Get { key }) => {
+            file.get(key)?;
+            file.remove(key)?;
+            file.write()?;
+            render::say(format_args!("Removed `{key}` from {}\n", path.display()));
+        }
+        Command::Ls => {
+            let mut table = Table::new(["KEY", "VALUE"]);
+            for (key, value) in file.values() {
+                table.row([plain(key), if is_sealed(value) { Shown::SECRET.to_owned() } else { flow(value) }]);
+            }
+            render::data(table);
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+/// A file of config as text, so that what people wrote beside the values stays.
+struct File {
+    path: PathBuf,
+    text: String,
+    yaml: Yaml,
+}
+
+impl File {
+    fn read(path: &Path) -> Result<Self> {
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(error) => return Err(io("read", path)(error)),
+        };
+        Self::parse(path, text)
+    }
+
+    fn parse(path: &Path, text: String) -> Result<Self> {
+        let yaml: Yaml = serde_yaml::from_str(&text).map_err(|error| {
+            let message = format!("{} is no YAML: {error}", path.display());
+            Failure::new(Exit::Configuration, message, "correct the file by hand")
+        })?;
+        Ok(Self { path: path.to_owned(), text, yaml })
+    }
+
+    fn values(&self) -> impl Iterator<Item = (&Yaml, &Yaml)> {
+        self.yaml.get("config").and_then(Yaml::as_mapping).into_iter().flatten()
+    }
+
+    fn get(&self, key: &str) -> Result<&Yaml> {
+        if let Some((_, value)) = self.values().find(|(k, _)| plain(k) == key) {
+            return Ok(value);
+        }
+        let known: Vec<String> = self.values().map(|(k, _)| plain(k)).collect();
+        let help = match nearest(key, known.iter().map(String::as_str)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "`drctl config ls` lists the values that are set".to_owned(),
+        };
+        Err(Failure::new(Exit::Configuration, format!("{} sets no `{key}`", self.path.display()), help))
+    }
+
+    fn set(&mut self, key: &str, value: &str) -> Result<()> {
+        let value: Yaml = serde_yaml::from_str(value).unwrap_or_else(|_| Yaml::String(value.to_owned()));
+        let line = format!("  {}: {}", flow(&Yaml::String(key.to_owned())), flow(&value));
+        let mut lines: Vec<String> = self.text.lines().map(str::to_owned).collect();
+        match (self.stretch(key), lines.iter().position(|l| l.trim_end() == "config:")) {
+            (Some((start, end)), _) => {
+                lines.splice(start..end, [line]);
+            }
+            (None, Some(head)) => lines.insert(head + 1, line),
+            (None, None) => lines.extend(["config:".to_owned(), line]),
+        }
+        self.take(&lines, |config| {
+            config.insert(Yaml::String(key.to_owned()), value);
+        })
+    }
+
+    fn remove(&mut self, key: &str) -> Result<()> {
+        let mut lines: Vec<String> = self.text.lines().map(str::to_owned).collect();
+        if let Some((start, end)) = self.stretch(key) {
+            lines.drain(start..end);
+        }
+        self.take(&lines, |config| {
+            config.remove(key);
+        })
+    }
+
+    /// The lines of a key: its own, and those below it that are indented further.
+    fn stretch(&self, key: &str) -> Option<(usize, usize)> {
+        let lines: Vec<&str> = self.text.lines().collect();
+        let indent = |line: &str| line.len() - line.trim_start().len();
+        let head = lines.iter().position(|l| l.trim_end() == "config:")?;
+        let names = [key.to_owned(), format!("\"{key}\""), format!("'{key}'")];
+        let is_key = |line: &&str| {
+            names.iter().any(|n| line.trim_start().strip_prefix(n.as_str()).is_some_and(|r| r.starts_with(':')))
+        };
+        let below = lines[head + 1..].iter().take_while(|l| l.trim().is_empty() || indent(l) > 0);
+        let start = head + 1 + below.collect::<Vec<_>>().iter().position(|l| is_key(l))?;
+        let more = lines[start + 1..].iter().take_while(|l| !l.trim().is_empty() && indent(l) > indent(lines[start]));
+        Some((start, start + 1 + more.count()))
+    }
+
+    /// Takes the lines if they mean what is wanted. Else the file is written anew, without comments.
+    fn take(&mut self, lines: &[String], want: impl FnOnce(&mut Mapping)) -> Result<()> {
+        let mut wanted = self.yaml.clone();
+        if !wanted.is_mapping() {
+            wanted = Yaml::Mapping(Mapping::new());
+        }
+        let empty = || Yaml::Mapping(Mapping::new());
+        if let Some(map) = wanted.as_mapping_mut() {
+            let config = map.entry(Yaml::String("config".into())).or_insert_with(empty);
+            if !config.is_mapping() {
+                *config = empty();
+            }
+            config.as_mapping_mut().into_iter().for_each(want_once(want));
+        }
+        let text: String = lines.iter().flat_map(|line| [line, "\n"]).collect();
+        let same = serde_yaml::from_str::<Yaml>(&text).is_ok_and(|yaml| same(&yaml, &wanted));
+        let text = if same { text } else { serde_yaml::to_string(&wanted).map_err(|e| unwritable(&self.path, &e))? };
+        *self = Self::parse(&self.path, text)?;
+        Ok(())
+    }
+
+    fn write(&self) -> Result<()> {
+        std::fs::write(&self.path, &self.text).map_err(io("write", &self.path))
+    }
+}
+
+/// An action on at most one mapping.
+fn want_once(want: impl FnOnce(&mut Mapping)) -> impl FnMut(&mut Mapping) {
+    let mut want = Some(want);
+    move |config| {
+        if let Some(want) = want.take() {
+            want(config);
+        }
+    }
+}
+
+/// An empty `config:` reads as null.
+fn same(a: &Yaml, b: &Yaml) -> bool {
+    let config = |yaml: &Yaml| yaml.get("config").and_then(Yaml::as_mapping).cloned().unwrap_or_default();
+    let rest = |yaml: &Yaml| {
+        let mut map = yaml.as_mapping().cloned().unwrap_or_default();
+        map.remove("config");
+        map
+    };
+    config(a) == config(b) && rest(a) == rest(b)
+}
+
+fn unwritable(path: &Path, error: &serde_yaml::Error) -> Failure {
+    let message = format!("cannot write {}: {error}", path.display());
+    Failure::new(Exit::Configuration, message, "edit the file by hand")
+}
+
+fn plain(key: &Yaml) -> String {
+    key.as_str().map_or_else(|| flow(key), str::to_owned)
+}
+
+/// Pulumi's form of a sealed value.
+fn is_sealed(value: &Yaml) -> bool {
+    value.get("secure").is_some()
+}
+
+/// YAML on one line. JSON is YAML, and plain words need no quotes.
+fn flow(value: &Yaml) -> String {
+    let word = |c: char| c.is_ascii_alphanumeric() || "-_./:@".contains(c);
+    if let Yaml::String(text) = value
+        && text.chars().all(word)
+        && !text.ends_with(':')
+        && matches!(serde_yaml::from_str(text), Ok(Yaml::String(read)) if read == *text)
+    {
+        return text.clone();
+    }
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "# Production.\nconfig:\n  size: 3 # enough\n  app:tags:\n    a: b\n    c: d\n  key:\n    secure: v1:x\nencryptionsalt: v1:y\n";
+
+    fn file(text: &str) -> File {
+        File::parse(Path::new("Pulumi.prod.yaml"), text.into()).unwrap()
+    }
+
+    #[test]
+    fn a_value_is_set_in_place_and_comments_stay() {
+        let mut file = file(TEXT);
+        file.set("size", "4").unwrap();
+        file.set("app:tags", "x y").unwrap();
+        file.set("new", "yes: no").unwrap();
+        insta::assert_snapshot!(file.text, @r#"
+        # Production.
+        config:
+          new: {"yes":"no"}
+          size: 4
+          app:tags: "x y"
+          key:
+            secure: v1:x
+        encryptionsalt: v1:y
+        "#);
+        assert_eq!(file.get("size").unwrap(), &Yaml::from(4));
+    }
+
+    #[test]
+    fn a_file_that_does_not_exist_yet_is_begun() {
+        let mut file = file("");
+        file.set("a", "\"3\"").unwrap();
+        assert_eq!(file.text, "config:\n  a: \"3\"\n");
+    }
+
+    #[test]
+    fn a_value_is_removed_with_all_its_lines() {
+        let mut file = file(TEXT);
+        file.remove("app:tags").unwrap();
+        assert!(file.get("app:tags").is_err());
+        assert!(file.get("size").is_ok() && !file.text.contains("c: d"));
+    }
+
+    #[test]
+    fn a_form_that_lines_cannot_change_is_written_anew() {
+        let mut file = file("config: {a: 1, b: 2}\n");
+        file.set("a", "5").unwrap();
+        assert_eq!(file.get("a").unwrap(), &Yaml::from(5));
+        assert_eq!(file.get("b").unwrap(), &Yaml::from(2));
+    }
+
+    #[test]
+    fn sealed_values_are_recognised() {
+        assert!(is_sealed(file(TEXT).get("key").unwrap()));
+    }
+}

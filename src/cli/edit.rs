@@ -1,0 +1,94 @@
+//! Changes to a state that make no call: one path for all of them, under the lock and with a backup.
+
+use std::time::Duration;
+
+use crate::cli::exit::Exit;
+use crate::cli::failure::{Failure, Result};
+use crate::cli::session::{Site, Target, failed, runtime};
+use crate::engine::diagnostic::nearest;
+use crate::engine::graph;
+use crate::engine::state::State;
+use crate::engine::urn::Urn;
+use crate::state::{Owner, lint};
+
+/// Changes the state of a stack by `change`, unless the result would be unsound.
+pub(super) fn edit<T>(site: &Site, command: &str, change: impl FnOnce(&mut State) -> Result<T>) -> Result<T> {
+    runtime(site.target == Target::Twin)?.block_on(async {
+        let local = site.local();
+        if !local.exists() {
+            return Err(site.not_found());
+        }
+        let owner = Owner::here(&ulid::Ulid::generate().to_string(), &format!("{command} --stack {}", site.stack));
+        let lock = local.lock(owner, Duration::ZERO).await.map_err(failed)?;
+        let (mut state, keys) = site.state().await?;
+        let done = change(&mut state)?;
+        state.serial += 1;
+        graph::sort(&mut state.rows);
+        if let Some(finding) = lint(&state).first() {
+            return Err(Failure::new(
+                Exit::Configuration,
+                format!("the state would not be sound: {finding}"),
+                "nothing was changed; `drctl state show` tells what refers to a resource",
+            ));
+        }
+        lock.import(&keys, &state).await.map_err(failed)?;
+        Ok(done)
+    })
+}
+
+/// The resource that a person means: by URN, or by its logical name if that is unique.
+pub(super) fn find(state: &State, given: &str) -> Result<Urn> {
+    let mut urns: Vec<&Urn> = state.rows.keys().map(|k| &k.urn).collect();
+    urns.sort();
+    urns.dedup();
+    if let Some(urn) = urns.iter().find(|urn| urn.as_str() == given) {
+        return Ok((*urn).clone());
+    }
+    let named: Vec<&Urn> = urns.iter().copied().filter(|urn| urn.name() == given).collect();
+    match named.as_slice() {
+        [one] => Ok((*one).clone()),
+        [] => {
+            let help = match nearest(given, urns.iter().map(|urn| urn.name())) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "`drctl state ls` lists all of them".to_owned(),
+            };
+            Err(Failure::new(Exit::Configuration, format!("the state has no resource `{given}`"), help))
+        }
+        several => {
+            let list: Vec<&str> = several.iter().map(|urn| urn.as_str()).collect();
+            let message = format!("{} resources are called `{given}`", several.len());
+            Err(Failure::new(Exit::Configuration, message, format!("use one of the URNs {}", list.join(" "))))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::state::{Key, Row};
+    use crate::engine::urn::Place;
+
+    fn state() -> State {
+        let mut state = State::new("l", "s", "p", "twin");
+        for (ty, name) in [("t:i:A", "x"), ("t:i:B", "x"), ("t:i:A", "network")] {
+            let key = Key { urn: Urn::new("s", "p", ty, name), generation: 0 };
+            state.rows.insert(key.clone(), Row::new(key, ty, Place::global()));
+        }
+        state
+    }
+
+    #[test]
+    fn a_resource_is_found_by_its_name_or_its_urn() {
+        assert_eq!(find(&state(), "network").unwrap().name(), "network");
+        assert_eq!(find(&state(), "urn:pulumi:s::p::t:i:B::x").unwrap().ty(), "t:i:B");
+    }
+
+    #[test]
+    fn a_name_of_two_resources_is_refused_with_both_urns() {
+        let Err(Failure::Error(_, error)) = find(&state(), "x") else { panic!() };
+        assert_eq!(error.message, "2 resources are called `x`");
+        assert_eq!(error.hint.unwrap(), "use one of the URNs urn:pulumi:s::p::t:i:A::x urn:pulumi:s::p::t:i:B::x");
+        let Err(Failure::Error(_, error)) = find(&state(), "netwrk") else { panic!() };
+        assert_eq!(error.hint.unwrap(), "did you mean `network`?");
+    }
+}

@@ -1,0 +1,86 @@
+//! The exit codes, in one table.
+
+use std::process::ExitCode;
+
+use crate::engine::error::Kind;
+use crate::engine::event::Ended;
+
+/// How a command ended, as scripts see it. The numbers are Pulumi's, with [`Exit::Pending`] added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    Ok = 0,
+    Error = 1,
+    /// The command line, the program, its config or its state is wrong. With `--detailed-exitcode`,
+    /// the same number says that a preview found changes.
+    Configuration = 2,
+    Authentication = 3,
+    /// A resource could not be made, changed or deleted.
+    Resource = 4,
+    Policy = 5,
+    StackNotFound = 6,
+    /// Changes although `--expect-no-changes` was given.
+    UnexpectedChanges = 7,
+    Cancelled = 8,
+    Timeout = 9,
+    /// All is done but deletions that the cloud allows only later.
+    Pending = 10,
+    /// drctl itself is wrong.
+    Internal = 255,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// For an error outside of any step.
+impl From<Kind> for Exit {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Denied => Self::Authentication,
+            Kind::Invalid | Kind::Unsupported => Self::Configuration,
+            Kind::Timeout => Self::Timeout,
+            Kind::Cancelled => Self::Cancelled,
+            Kind::Bug => Self::Internal,
+            Kind::NotFound | Kind::Exists | Kind::Busy | Kind::Throttled | Kind::Outage => Self::Error,
+        }
+    }
+}
+
+impl From<&Ended> for Exit {
+    fn from(ended: &Ended) -> Self {
+        match ended {
+            Ended::Completed => Self::Ok,
+            Ended::Failed { .. } => Self::Resource,
+            Ended::Cancelled { .. } => Self::Cancelled,
+            Ended::Pending { .. } => Self::Pending,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_numbers_are_those_that_scripts_know() {
+        let table = [
+            (Exit::Ok, 0),
+            (Exit::Error, 1),
+            (Exit::Configuration, 2),
+            (Exit::Authentication, 3),
+            (Exit::Resource, 4),
+            (Exit::Policy, 5),
+            (Exit::StackNotFound, 6),
+            (Exit::UnexpectedChanges, 7),
+            (Exit::Cancelled, 8),
+            (Exit::Timeout, 9),
+            (Exit::Pending, 10),
+            (Exit::Internal, 255),
+        ];
+        for (exit, number) in table {
+            assert_eq!(ExitCode::from(exit), ExitCode::from(number));
+        }
+    }
+}

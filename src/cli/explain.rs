@@ -1,0 +1,301 @@
+//! `drctl explain`: what a type, a function or a property is, from the schemas that drctl runs on.
+
+use std::fmt::Write as _;
+
+use clap::Args;
+
+use crate::cli::exit::Exit;
+use crate::cli::failure::{Failure, Result};
+use crate::cli::schema;
+use crate::engine::diagnostic::nearest;
+use crate::engine::provider::Catalog;
+use crate::engine::resource::Scope;
+use crate::engine::schema::{FunctionSchema, Group, Object, Property, Shape, TypeSchema};
+use crate::render;
+use crate::render::table::Table;
+use crate::render::words::{count, duration};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// `aws:ec2:Vpc`, `aws:ec2:Vpc.cidrBlock` or `aws:getRegion`; without it, all types and functions are listed
+    #[arg(value_name = "TYPE[.PROPERTY]")]
+    subject: Option<String>,
+}
+
+pub(super) fn run(arguments: &Arguments, catalog: &Catalog, json: bool) -> Result {
+    render::data(match &arguments.subject {
+        None => everything(catalog),
+        Some(subject) if json => {
+            let (token, _) = subject.split_once('.').unwrap_or((subject, ""));
+            let ty = catalog.find(token).ok_or_else(|| unknown(catalog, token))?;
+            format!("{:#}\n", schema::object(&ty.inputs))
+        }
+        Some(subject) => explain(catalog, subject)?,
+    });
+    Ok(Exit::Ok)
+}
+
+fn everything(catalog: &Catalog) -> String {
+    let mut table = Table::new(["NAME", "KIND", "WHAT IT IS"]);
+    let types = catalog.types().iter().map(|t| (short(t.token), "type", first_sentence(&t.description)));
+    let functions = catalog.functions().iter().map(|f| (short(f.token), "function", first_sentence(&f.description)));
+    let mut rows: Vec<_> = types.chain(functions).collect();
+    rows.sort();
+    for (name, kind, what) in rows {
+        table.row([name, kind.to_owned(), what.to_owned()]);
+    }
+    table.to_string()
+}
+
+fn explain(catalog: &Catalog, subject: &str) -> Result<String> {
+    let (token, path) = subject.split_once('.').unwrap_or((subject, ""));
+    if let Some(ty) = catalog.find(token) {
+        return if path.is_empty() { Ok(of_type(ty)) } else { of_property(&[&ty.inputs, &ty.outputs], token, path) };
+    }
+    match catalog.function(token) {
+        Some(function) if path.is_empty() => Ok(of_function(function)),
+        Some(function) => of_property(&[&function.arguments, &function.result], token, path),
+        None => Err(unknown(catalog, token)),
+    }
+}
+
+fn unknown(catalog: &Catalog, token: &str) -> Failure {
+    let names: Vec<String> = catalog
+        .types()
+        .iter()
+        .map(|t| t.token)
+        .chain(catalog.functions().iter().map(|f| f.token))
+        .flat_map(|token| [short(token), token.to_owned()])
+        .collect();
+    let last = |name: &str| name.rsplit(':').next().unwrap_or(name).to_lowercase();
+    let same_name = || names.iter().find(|name| last(name) == last(token)).map(String::as_str);
+    let help = match nearest(token, names.iter().map(String::as_str)).or_else(same_name) {
+        Some(name) => format!("did you mean `{name}`?"),
+        None => "`drctl explain` lists all types and functions".to_owned(),
+    };
+    Failure::new(Exit::Configuration, format!("there is no type and no function `{token}`"), help)
+}
+
+fn of_type(ty: &TypeSchema) -> String {
+    let mut text = format!("{}\n\n{}\n\n", ty.token, ty.description);
+    let mut fact = |name: &str, what: String| {
+        let _ = writeln!(text, "{name:<11} {what}");
+    };
+    let aliases: Vec<String> =
+        std::iter::once(short(ty.token)).chain(ty.facts.aliases.iter().map(|a| (*a).to_owned())).collect();
+    fact("Written as:", aliases.join(", "));
+    let scope = match ty.facts.scope {
+        Scope::Region => "in a region",
+        Scope::Global => "once for all regions",
+    };
+    fact("Lives:", scope.to_owned());
+    if !ty.facts.import.is_empty() {
+        fact("Import by:", ty.facts.import.to_owned());
+    }
+    let takes = ty.facts.takes;
+    let times = [("create", takes.create), ("update", takes.update), ("delete", takes.delete)];
+    let times: Vec<String> = times
+        .into_iter()
+        .filter(|(_, seconds)| *seconds > 0)
+        .map(|(word, seconds)| format!("{word} about {}", duration(u64::from(seconds) * 1000)))
+        .collect();
+    if !times.is_empty() {
+        fact("Takes:", times.join(", "));
+    }
+    write_object(&mut text, "Inputs", &ty.inputs);
+    write_object(&mut text, "Outputs", &given(&ty.outputs));
+    text
+}
+
+fn of_function(function: &FunctionSchema) -> String {
+    let mut text = format!("{}\n\n{}\n", function.token, function.description);
+    if function.volatile {
+        text.push_str("Every call gives another result.\n");
+    }
+    write_object(&mut text, "Arguments", &function.arguments);
+    write_object(&mut text, "Result", &given(&function.result));
+    text
+}
+
+/// What the cloud gives: nobody is required to.
+fn given(object: &Object) -> Object {
+    let properties = object.properties.iter().map(|p| Property { required: false, ..p.clone() });
+    Object { properties: properties.collect(), groups: Vec::new() }
+}
+
+fn write_object(text: &mut String, title: &str, object: &Object) {
+    if object.properties.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "\n{title}");
+    let mut properties: Vec<&Property> = object.properties.iter().collect();
+    properties.sort_by(|a, b| b.required.cmp(&a.required).then(a.name.cmp(&b.name)));
+    for property in properties {
+        let facts = facts(property);
+        let facts = if facts.is_empty() { String::new() } else { format!("  ({})", facts.join("; ")) };
+        let _ = writeln!(text, "  {}: {}{facts}", property.name, property.shape.noun());
+        if !property.description.is_empty() {
+            let _ = writeln!(text, "      {}", first_sentence(&property.description));
+        }
+    }
+    for group in &object.groups {
+        let _ = writeln!(text, "  {}", rule(group));
+    }
+}
+
+/// A property by its path: `serverlessv2ScalingConfiguration.minCapacity`. Lists and maps are looked
+/// through.
+fn of_property(objects: &[&Object], token: &str, path: &str) -> Result<String> {
+    let mut candidates: Vec<&Object> = objects.to_vec();
+    let mut found: Option<&Property> = None;
+    for name in path.split('.') {
+        let next = candidates.iter().find_map(|o| o.get(name));
+        let Some(property) = next else {
+            let names = candidates.iter().flat_map(|o| &o.properties).map(|p| p.name.as_str());
+            let help = match nearest(name, names) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("`drctl explain {token}` lists all properties"),
+            };
+            return Err(Failure::new(Exit::Configuration, format!("`{token}` has no property `{name}`"), help));
+        };
+        found = Some(property);
+        candidates = inner(&property.shape).into_iter().collect();
+    }
+    let Some(property) = found else { return Ok(String::new()) };
+    let mut text = format!("{token}.{path}: {}\n\n{}\n", property.shape.noun(), property.description);
+    let facts = facts(property);
+    if !facts.is_empty() {
+        text.push('\n');
+    }
+    for fact in facts {
+        let _ = writeln!(text, "  * {fact}");
+    }
+    if let Some(object) = inner(&property.shape) {
+        write_object(&mut text, "Fields", object);
+    }
+    Ok(text)
+}
+
+fn inner(shape: &Shape) -> Option<&Object> {
+    match shape {
+        Shape::Object(object) => Some(object),
+        Shape::List { item, .. } | Shape::Map(item) => inner(&item.shape),
+        _ => None,
+    }
+}
+
+/// What a property's rules mean for whoever writes a stack.
+fn facts(property: &Property) -> Vec<String> {
+    let Property { bounds, .. } = property;
+    let said = |yes: bool, fact: &str| yes.then(|| fact.to_owned());
+    let range = |min: Option<String>, max: Option<String>, what: &str| match (min, max) {
+        (Some(min), Some(max)) => Some(format!("from {min} to {max}{what}")),
+        (Some(min), None) => Some(format!("at least {min}{what}")),
+        (None, Some(max)) => Some(format!("at most {max}{what}")),
+        (None, None) => None,
+    };
+    let lengths = match property.shape {
+        Shape::List { .. } => " items",
+        _ => " characters",
+    };
+    [
+        said(property.required, "required"),
+        property.default.as_ref().map(|d| format!("default {d}")),
+        property.auto_name.map(|most| format!("named automatically if left out, at most {}", count(most, "character"))),
+        said(property.computed && property.auto_name.is_none(), "the cloud decides if left out"),
+        said(property.replace, "a change replaces the resource"),
+        said(property.initial, "only for the creation"),
+        said(property.write_only, "cannot be read back"),
+        said(property.secret, "secret"),
+        said(property.deprecated, "deprecated"),
+        said(property.protection, "protects from deletion"),
+        (!bounds.values.is_empty()).then(|| format!("one of {}", bounds.values.join(", "))),
+        range(bounds.min.map(|n| n.to_string()), bounds.max.map(|n| n.to_string()), ""),
+        range(bounds.min_length.map(|n| n.to_string()), bounds.max_length.map(|n| n.to_string()), lengths),
+        bounds.form.clone().or_else(|| bounds.pattern.as_ref().map(|p| format!("matches `{p}`"))),
+        property.refers.as_ref().map(|(ty, name)| format!("usually `{name}` of {}", short(ty))),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn rule(group: &Group) -> String {
+    match group {
+        Group::Exclusive(names) => format!("At most one of {} may be given.", names.join(", ")),
+        Group::ExactlyOne(names) => format!("Exactly one of {} must be given.", names.join(", ")),
+        Group::AtLeastOne(names) => format!("At least one of {} must be given.", names.join(", ")),
+        Group::Needs(names) => match names.split_first() {
+            Some((first, others)) => format!("{first} needs {}.", others.join(", ")),
+            None => String::new(),
+        },
+    }
+}
+
+/// `aws:ec2:Vpc` of `aws:ec2/vpc:Vpc`.
+fn short(token: &str) -> String {
+    let parts: Vec<&str> = token.split(':').collect();
+    match parts.as_slice() {
+        [package, module, name] => match module.split('/').next().unwrap_or(module) {
+            "" | "index" => format!("{package}:{name}"),
+            module => format!("{package}:{module}:{name}"),
+        },
+        _ => token.to_owned(),
+    }
+}
+
+fn first_sentence(text: &str) -> &str {
+    let line = text.lines().next().unwrap_or_default();
+    line.find(". ").map_or(line, |end| &line[..=end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::testing::catalog;
+
+    fn help(subject: &str) -> String {
+        match explain(&catalog(), subject) {
+            Err(Failure::Error(Exit::Configuration, error)) => error.hint.unwrap_or_default(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_type_is_explained_with_its_inputs_outputs_and_rules() {
+        insta::assert_snapshot!(explain(&catalog(), "aws:ec2:Vpc").unwrap());
+    }
+
+    #[test]
+    fn a_property_is_explained_at_any_depth() {
+        insta::assert_snapshot!(
+            explain(&catalog(), "aws:rds:Cluster.serverlessv2ScalingConfiguration.minCapacity").unwrap(),
+            @r"
+        aws:rds:Cluster.serverlessv2ScalingConfiguration.minCapacity: number
+
+        Lowest capacity, in ACUs.
+
+          * required
+        "
+        );
+    }
+
+    #[test]
+    fn a_wrong_name_gets_the_nearest_one() {
+        assert_eq!(help("aws:ec2:Vpcs"), "did you mean `aws:ec2:Vpc`?");
+        assert_eq!(help("aws:vpc"), "did you mean `aws:ec2:Vpc`?");
+        assert_eq!(help("aws:ec2:Vpc.cidrBlok"), "did you mean `cidrBlock`?");
+        assert_eq!(help("x"), "`drctl explain` lists all types and functions");
+    }
+
+    #[test]
+    fn without_a_subject_everything_is_listed() {
+        insta::assert_snapshot!(everything(&catalog()), @r"
+        NAME                      KIND      WHAT IT IS
+        aws:ec2:Vpc               type      A private network in one region.
+        aws:getAvailabilityZones  function  Lists the availability zones of a region.
+        aws:iam:Role              type      A role that services and people can take on.
+        aws:rds:Cluster           type      An Aurora cluster.
+        ");
+    }
+}

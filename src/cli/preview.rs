@@ -1,0 +1,42 @@
+//! `drctl preview`: shows what `up` would do, and does nothing.
+
+use clap::Args;
+
+use crate::cli::Global;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Result;
+use crate::cli::run::{Form, Job, Selection, Showing, look};
+use crate::engine::planner::Mode;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    selection: Selection,
+    #[command(flatten)]
+    showing: Showing,
+
+    /// Write the plan to standard output as a comment for a pull request
+    #[arg(long, conflicts_with = "json")]
+    markdown: bool,
+
+    /// Exit with 2 if anything would change, and with 0 if not
+    #[arg(long)]
+    detailed_exitcode: bool,
+
+    /// Show what `destroy` would do
+    #[arg(long)]
+    destroy: bool,
+}
+
+pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
+    let Arguments { selection, showing, markdown, detailed_exitcode, destroy } = arguments;
+    let mode = if *destroy { Mode::Destroy } else { Mode::Up };
+    let form = if *markdown { Form::Markdown } else { Form::Screen };
+    let plan = look(&Job { command: "preview", mode, global, selection, showing }, form)?;
+    Ok(match plan.is_empty() {
+        true => Exit::Ok,
+        false if showing.expect_no_changes => Exit::UnexpectedChanges,
+        false if *detailed_exitcode => Exit::Configuration,
+        false => Exit::Ok,
+    })
+}

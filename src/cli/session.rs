@@ -1,0 +1,459 @@
+//! What a command works on: the program, where its state lies, and the cloud.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use jiff::Timestamp;
+
+use crate::aws::{self, Aws};
+use crate::cli::Global;
+use crate::cli::exit::Exit;
+use crate::cli::failure::{Failure, Result, io};
+use crate::engine::clock::Clock;
+use crate::engine::error::Error;
+use crate::engine::provider::{Catalog, Provider};
+use crate::engine::state::State;
+use crate::engine::value::Map;
+use crate::random::WithRandom;
+use crate::render;
+use crate::render::regions::Regions;
+use crate::stack::{self, Loaded, Request, Stacks};
+use crate::state::{Keys, Local, Notice, Source, StateError};
+use crate::twin::Twin;
+
+/// Names the target of a custom endpoint, so that its state outlives a change of port.
+const TARGET: &str = "DRCTL_TARGET";
+const ENDPOINT: &str = "AWS_ENDPOINT_URL";
+
+/// All types and functions that programs may name, made when a command first needs them.
+pub(super) fn catalog() -> &'static Arc<Catalog> {
+    static CATALOG: OnceLock<Arc<Catalog>> = OnceLock::new();
+    CATALOG.get_or_init(|| Arc::clone(WithRandom::new(Arc::new(Aws::new(aws::Settings::default()))).catalog()))
+}
+
+/// Where commands work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Target {
+    /// The simulated AWS.
+    Twin,
+    Aws,
+    /// Something else that speaks AWS's protocols.
+    Endpoint(String),
+}
+
+impl Target {
+    pub(super) fn chosen(global: &Global) -> Self {
+        if global.local { Self::Twin } else { Self::of_environment(&environment()) }
+    }
+
+    fn of_environment(environment: &BTreeMap<String, String>) -> Self {
+        let given = |name: &str| environment.get(name).filter(|v| !v.is_empty());
+        let general = given(ENDPOINT);
+        let of_service = || {
+            let mut named = environment.iter().filter(|(k, v)| k.starts_with("AWS_ENDPOINT_URL_") && !v.is_empty());
+            named.next().map(|(_, url)| url)
+        };
+        match (general.or_else(of_service), given(TARGET)) {
+            (Some(_), Some(name)) => Self::Endpoint(name.clone()),
+            (Some(url), None) => {
+                let host = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
+                Self::Endpoint(host.trim_end_matches('/').replace([':', '/'], "-"))
+            }
+            (None, _) => Self::Aws,
+        }
+    }
+
+    /// The name under which states are kept.
+    pub(super) fn name(&self) -> &str {
+        match self {
+            Self::Twin => "twin",
+            Self::Aws => "aws",
+            Self::Endpoint(name) => name,
+        }
+    }
+}
+
+fn environment() -> BTreeMap<String, String> {
+    std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect()
+}
+
+/// Where commands look for files.
+pub(super) fn directory(global: &Global) -> Result<PathBuf> {
+    let here = std::env::current_dir().map_err(io("read", Path::new(".")))?;
+    let directory = global.cwd.as_ref().map_or_else(|| here.clone(), |cwd| here.join(cwd));
+    if directory.is_dir() {
+        return Ok(directory);
+    }
+    let message = format!("there is no directory {}", directory.display());
+    Err(Failure::new(Exit::Configuration, message, "name a directory that exists with `--cwd`"))
+}
+
+/// Loads the program of the stack that was asked for, and shows its warnings.
+pub(super) fn load(global: &Global) -> Result<Loaded> {
+    let loaded = try_load(global)?;
+    if !loaded.warnings.is_empty() {
+        render::say(render::diagnostics::Diagnostics(&loaded.warnings));
+    }
+    Ok(loaded)
+}
+
+fn try_load(global: &Global) -> Result<Loaded> {
+    let cwd = directory(global)?;
+    let stack = named(global, &cwd)?;
+    let request = Request { stack, cwd: cwd.clone(), config: global.config.clone(), environment: environment() };
+    let others = Others { root: nearest_state_root(&cwd), target: Target::chosen(global).name().to_owned() };
+    stack::load_beside(&request, catalog(), Arc::new(others)).map_err(|diagnostics| {
+        if diagnostics.iter().any(|d| d.code == "unknown-stack") {
+            render::say(render::diagnostics::Diagnostics(&diagnostics));
+            return Failure::Shown(Exit::StackNotFound);
+        }
+        Failure::Program(diagnostics)
+    })
+}
+
+/// The stack that was asked for, or the only one there is.
+fn named(global: &Global, cwd: &Path) -> Result<String> {
+    if let Some(stack) = &global.stack {
+        return Ok(stack.clone());
+    }
+    let mut stacks = stacks_below(cwd);
+    match stacks.len() {
+        1 => Ok(stacks.remove(0)),
+        0 => Err(Failure::new(
+            Exit::StackNotFound,
+            "no stack was named, and there is none in `stacks/` and no `Pulumi.yaml` here",
+            "name one with `--stack`, or another directory with `--cwd`",
+        )),
+        _ => Err(Failure::new(
+            Exit::StackNotFound,
+            "no stack was named, and there are several",
+            format!("use `--stack` with one of {}", stacks.join(", ")),
+        )),
+    }
+}
+
+fn stacks_below(cwd: &Path) -> Vec<String> {
+    let files = |directory: &Path| -> Vec<String> {
+        let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+        entries.filter_map(|e| e.file_name().into_string().ok()).collect()
+    };
+    let here = files(cwd);
+    let mut stacks: Vec<String> = if here.iter().any(|f| f == "Pulumi.yaml") {
+        let names = here.iter().filter_map(|f| f.strip_prefix("Pulumi.")?.strip_suffix(".yaml"));
+        let stacks: Vec<String> = names.map(str::to_owned).collect();
+        if stacks.is_empty() { vec!["dev".to_owned()] } else { stacks }
+    } else {
+        let names = files(&cwd.join("stacks"));
+        let stacks = names.iter().filter(|f| !f.starts_with("Pulumi.")).filter_map(|f| f.strip_suffix(".yaml"));
+        stacks.map(str::to_owned).collect()
+    };
+    stacks.sort();
+    stacks
+}
+
+fn state_root(directory: &Path) -> PathBuf {
+    directory.join(".drctl")
+}
+
+/// The file that `config set` writes to. It must be found before the program is whole, because what
+/// is missing may be the very value to be set.
+pub(super) fn config_file(global: &Global) -> Result<PathBuf> {
+    if let Ok(loaded) = try_load(global) {
+        return Ok(loaded.config_file);
+    }
+    let cwd = directory(global)?;
+    let named = named(global, &cwd)?;
+    let name = named.split('@').next().unwrap_or(&named);
+    let path = cwd.join(name);
+    if path.is_file() {
+        let stem = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+        return Ok(path.with_file_name(format!("Pulumi.{stem}.yaml")));
+    }
+    let found = cwd.ancestors().find_map(|dir| {
+        let stacks = dir.join("stacks");
+        let home = if stacks.join(format!("{name}.yaml")).is_file() { Some(stacks) } else { None };
+        home.or_else(|| dir.join("Pulumi.yaml").is_file().then(|| dir.to_owned()))
+    });
+    match found {
+        Some(home) => Ok(home.join(format!("Pulumi.{name}.yaml"))),
+        None => Err(Failure::new(
+            Exit::StackNotFound,
+            format!("there is no stack `{name}`"),
+            "name one with `--stack`, or another directory with `--cwd`",
+        )),
+    }
+}
+
+/// The nearest state directory here or above; the one to be made here if there is none.
+pub(super) fn nearest_state_root(cwd: &Path) -> PathBuf {
+    cwd.ancestors().map(state_root).find(|root| root.is_dir()).unwrap_or_else(|| state_root(cwd))
+}
+
+/// Outputs of other stacks on the same target.
+struct Others {
+    root: PathBuf,
+    target: String,
+}
+
+impl Stacks for Others {
+    fn outputs(&self, stack: &str) -> std::result::Result<Option<Map>, String> {
+        // `organization/project/stack` is how Pulumi names stacks of others.
+        let stack = stack.rsplit('/').next().unwrap_or(stack);
+        let local = Local::at(self.root.clone(), &self.target, stack);
+        if !local.exists() {
+            return Ok(None);
+        }
+        let root = self.root.clone();
+        // Expressions are evaluated inside a runtime too, where another may not be started.
+        let reader = std::thread::spawn(move || {
+            let runtime = runtime(false).map_err(|_| "no runtime could be started".to_owned())?;
+            runtime.block_on(async {
+                let source = source().map_err(|e| e.to_string())?;
+                let (keys, _) = Keys::open(&root, source).await.map_err(|e| e.to_string())?;
+                local.load(&keys).await.map_err(|e| e.to_string())
+            })
+        });
+        let state = reader.join().map_err(|_| "the reader of its state failed".to_owned())??;
+        Ok(state.map(|s| s.outputs))
+    }
+}
+
+fn source() -> std::result::Result<Source, StateError> {
+    Source::from_environment(|name| std::env::var(name).ok())
+}
+
+/// Where the state of a stack lies.
+pub(super) struct Site {
+    pub(super) root: PathBuf,
+    pub(super) target: Target,
+    pub(super) stack: String,
+    pub(super) project: String,
+    pub(super) regions: Regions,
+    /// The program, where it could be loaded.
+    pub(super) loaded: Option<Loaded>,
+}
+
+impl Site {
+    /// For commands that run the program.
+    pub(super) fn with_program(global: &Global) -> Result<Self> {
+        load(global).map(|loaded| Self::of(loaded, Target::chosen(global)))
+    }
+
+    /// For commands that need no more than the state, whatever has become of the program.
+    pub(super) fn of_state(global: &Global) -> Result<Self> {
+        let target = Target::chosen(global);
+        if let Ok(loaded) = try_load(global) {
+            return Ok(Self::of(loaded, target));
+        }
+        let cwd = directory(global)?;
+        let named = named(global, &cwd)?;
+        let file = named.rsplit('/').next().unwrap_or(&named);
+        let mut stack = file.replacen(".yaml", "", 1);
+        if let Some(instance) = std::env::var("DRCTL_ENV").ok().filter(|i| !i.is_empty() && !stack.contains('@')) {
+            stack = format!("{stack}@{instance}");
+        }
+        Ok(Self {
+            root: nearest_state_root(&cwd),
+            target,
+            stack,
+            project: String::new(),
+            regions: Regions::default(),
+            loaded: None,
+        })
+    }
+
+    fn of(loaded: Loaded, target: Target) -> Self {
+        Self {
+            root: state_root(&loaded.directory),
+            target,
+            stack: loaded.stack.clone(),
+            project: loaded.project.clone(),
+            regions: Regions::new(loaded.regions.clone()),
+            loaded: Some(loaded),
+        }
+    }
+
+    pub(super) fn local(&self) -> Local {
+        Local::at(self.root.clone(), self.target.name(), &self.stack)
+    }
+
+    /// Opens the keys of the state's secrets, and tells what the user should know of them.
+    pub(super) async fn keys(&self) -> Result<Keys> {
+        let (keys, notice) = Keys::open(&self.root, source().map_err(failed)?).await.map_err(failed)?;
+        match notice {
+            Some(Notice::KeyFileMade(path)) => render::say(format_args!(
+                "Secrets of this project are sealed with the new key in {}: keep it, and keep it to yourself.\n",
+                path.display()
+            )),
+            Some(Notice::PassphraseUnused(path)) => render::warn(format_args!(
+                "the passphrase is not used: {} still opens the secrets of this project",
+                path.display()
+            )),
+            None => {}
+        }
+        Ok(keys)
+    }
+
+    /// The state, for commands that only look at it.
+    pub(super) async fn state(&self) -> Result<(State, Keys)> {
+        let local = self.local();
+        if !local.exists() {
+            return Err(self.not_found());
+        }
+        let keys = self.keys().await?;
+        let state = local.load(&keys).await.map_err(failed)?.ok_or_else(|| self.not_found())?;
+        Ok((state, keys))
+    }
+
+    pub(super) fn not_found(&self) -> Failure {
+        let message = format!("stack `{}` has no state on `{}`", self.stack, self.target.name());
+        Failure::new(Exit::StackNotFound, message, "`drctl stack ls` lists the stacks that have one")
+    }
+
+    /// The lineage of a state to come. A preview fixes it, so that automatic names are the same in
+    /// the `up` after it.
+    pub(super) fn fresh(&self) -> Result<State> {
+        let path = self.local().runs_dir().with_file_name("lineage");
+        let lineage = match std::fs::read_to_string(&path) {
+            Ok(text) => text.trim().to_owned(),
+            Err(_) => {
+                let lineage = ulid::Ulid::generate().to_string();
+                let directory = path.parent().unwrap_or(&self.root);
+                std::fs::create_dir_all(directory).map_err(io("make", directory))?;
+                std::fs::write(&path, &lineage).map_err(io("write", &path))?;
+                lineage
+            }
+        };
+        Ok(State::new(lineage, &self.stack, &self.project, self.target.name()))
+    }
+
+    /// Opens the cloud of the target. Inside the runtime, because clocks belong to one.
+    pub(super) fn cloud(&self) -> Result<Cloud> {
+        if self.target == Target::Twin {
+            let twin = Arc::new(open_twin(&self.root)?);
+            return Ok(Cloud { provider: Arc::new(WithRandom::new(Arc::clone(&twin) as _)), twin: Some(twin) });
+        }
+        let mut settings = aws::Settings::default();
+        if let Some(loaded) = &self.loaded {
+            let directory = loaded.program_directory.clone();
+            settings.profile.clone_from(&loaded.profile);
+            settings.region = loaded.regions.values().next().cloned();
+            settings.allowed_account_ids.clone_from(&loaded.allowed_account_ids);
+            settings.read_asset = Arc::new(move |asset| {
+                stack::bytes(&directory, asset).map_err(|e| Error::invalid(format!("cannot read the {asset}: {e}")))
+            });
+        }
+        Ok(Cloud { provider: Arc::new(WithRandom::new(Arc::new(Aws::new(settings)))), twin: None })
+    }
+}
+
+/// The twin that a project keeps.
+pub(super) fn open_twin(root: &Path) -> Result<Twin> {
+    let path = root.join(Target::Twin.name()).join("world.json");
+    let (twin, _) = Twin::open(&path, Arc::clone(aws::catalog()), Timestamp::now())?;
+    Ok(twin)
+}
+
+/// The cloud that a command works on.
+#[derive(Clone)]
+pub(super) struct Cloud {
+    provider: Arc<dyn Provider>,
+    /// What answers in the place of AWS.
+    twin: Option<Arc<Twin>>,
+}
+
+impl Cloud {
+    pub(super) fn provider(&self) -> Arc<dyn Provider> {
+        Arc::clone(&self.provider)
+    }
+
+    pub(super) fn clock(&self) -> Clock {
+        self.twin.as_ref().map_or_else(Clock::system, |twin| twin.clock())
+    }
+
+    /// Whether time is virtual.
+    pub(super) fn is_simulated(&self) -> bool {
+        self.twin.is_some()
+    }
+
+    /// Gives the twin the secrets back that its file does not hold.
+    pub(super) fn remind(&self, state: &State) {
+        if let Some(twin) = &self.twin {
+            twin.remind(state);
+        }
+    }
+
+    /// Keeps what a run did to the twin.
+    pub(super) fn keep(&self) -> Result<()> {
+        match &self.twin {
+            Some(twin) => Ok(twin.save()?),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The runtime of a command. On the twin time is virtual: whenever all wait, it jumps.
+pub(super) fn runtime(simulated: bool) -> Result<tokio::runtime::Runtime> {
+    let mut builder = if simulated {
+        tokio::runtime::Builder::new_current_thread()
+    } else {
+        tokio::runtime::Builder::new_multi_thread()
+    };
+    builder.enable_all().worker_threads(2);
+    if simulated {
+        builder.start_paused(true);
+    }
+    builder.build().map_err(|error| {
+        Failure::new(
+            Exit::Internal,
+            format!("no runtime could be started: {error}"),
+            "look at the limits of this process",
+        )
+    })
+}
+
+/// A failure of the state's files.
+pub(super) fn failed(error: StateError) -> Failure {
+    let exit = match &error {
+        StateError::Locked { .. } => Exit::Error,
+        _ => Exit::Configuration,
+    };
+    let hint = error.hint();
+    Failure::new(exit, error.to_string(), hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(variables: &[(&str, &str)]) -> Target {
+        Target::of_environment(&variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect())
+    }
+
+    #[test]
+    fn a_custom_endpoint_is_a_target_of_its_own() {
+        assert_eq!(target(&[]), Target::Aws);
+        assert_eq!(target(&[(ENDPOINT, "")]), Target::Aws);
+        assert_eq!(target(&[(ENDPOINT, "http://localhost:4566/")]), Target::Endpoint("localhost-4566".into()));
+        assert_eq!(target(&[("AWS_ENDPOINT_URL_S3", "http://s3.local")]), Target::Endpoint("s3.local".into()));
+        let named = target(&[(ENDPOINT, "http://localhost:1"), (TARGET, "ministack")]);
+        assert_eq!(named, Target::Endpoint("ministack".into()));
+        assert_eq!(target(&[(TARGET, "ministack")]), Target::Aws);
+    }
+
+    #[test]
+    fn the_only_stack_needs_no_name() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("stacks")).unwrap();
+        assert!(stacks_below(dir.path()).is_empty());
+        for name in ["prod.yaml", "test.yaml", "notes.md"] {
+            std::fs::write(dir.path().join("stacks").join(name), "").unwrap();
+        }
+        assert_eq!(stacks_below(dir.path()), ["prod", "test"]);
+        std::fs::write(dir.path().join("Pulumi.yaml"), "").unwrap();
+        assert_eq!(stacks_below(dir.path()), ["dev"]);
+        std::fs::write(dir.path().join("Pulumi.live.yaml"), "").unwrap();
+        assert_eq!(stacks_below(dir.path()), ["live"]);
+    }
+}

@@ -1,0 +1,323 @@
+//! `drctl state`: what is remembered of the resources of a stack, and corrections to it.
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use crate::cli::Global;
+use crate::cli::confirm::{Answers, declined};
+use crate::cli::edit::{edit, find};
+use crate::cli::exit::Exit;
+use crate::cli::failure::{Failure, Result};
+use crate::cli::session::{Site, runtime};
+use crate::engine::state::{Begun, Row, State};
+use crate::engine::urn::Urn;
+use crate::engine::value::Shown;
+use crate::render;
+use crate::render::table::Table;
+use crate::render::words::{count, resource, type_name};
+use crate::state::lint;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// List the resources
+    Ls,
+    /// Show everything that is known of a resource, secrets hidden
+    Show(One),
+    /// Forget a resource and leave it in the cloud
+    Rm(Remove),
+    /// Give a resource another logical name
+    Mv(Move),
+    /// Refuse to delete or replace a resource from now on
+    Protect(Many),
+    /// Allow a resource to be deleted or replaced
+    Unprotect(Many),
+    /// Have resources replaced by the next `up`
+    Taint(Many),
+    /// Take a taint back
+    Untaint(Many),
+    /// Check that the state keeps its own rules
+    Check,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct One {
+    /// Logical name or URN
+    resource: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Many {
+    /// Logical names or URNs
+    #[arg(required_unless_present = "all")]
+    resources: Vec<String>,
+
+    /// All resources of the stack
+    #[arg(long, conflicts_with = "resources")]
+    all: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Remove {
+    /// Logical names or URNs
+    #[arg(required = true)]
+    resources: Vec<String>,
+
+    /// Even if others depend on it, or it is protected
+    #[arg(long)]
+    force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Move {
+    /// Logical name or URN
+    resource: String,
+    /// New logical name
+    name: String,
+}
+
+pub(super) fn run(command: &Command, global: &Global) -> Result {
+    let site = Site::of_state(global)?;
+    match command {
+        Command::Ls => {
+            let (state, _) = runtime(false)?.block_on(site.state())?;
+            render::data(list(&state, global.json));
+        }
+        Command::Show(One { resource }) => {
+            let (state, _) = runtime(false)?.block_on(site.state())?;
+            let urn = find(&state, resource)?;
+            for row in state.rows.values().filter(|r| r.key.urn == urn) {
+                render::data(format_args!("{:#}\n", shown(row)));
+            }
+        }
+        Command::Check => {
+            let (state, _) = runtime(false)?.block_on(site.state())?;
+            return Ok(check(&state));
+        }
+        Command::Rm(arguments) => return remove(arguments, &site, global),
+        Command::Mv(Move { resource: given, name }) => {
+            let new = edit(&site, "state mv", |state| rename(state, given, name))?;
+            render::say(format_args!("It is {new} now. Name it so in the program, too.\n"));
+        }
+        Command::Protect(many) => mark(&site, many, "state protect", "protected", |row| row.protect = true)?,
+        Command::Unprotect(many) => {
+            mark(&site, many, "state unprotect", "not protected", |row| row.protect = false)?;
+        }
+        Command::Taint(many) => mark(&site, many, "state taint", "to be replaced", |row| row.tainted = true)?,
+        Command::Untaint(many) => mark(&site, many, "state untaint", "kept", |row| row.tainted = false)?,
+    }
+    Ok(Exit::Ok)
+}
+
+fn list(state: &State, json: bool) -> String {
+    if json {
+        let rows: Vec<_> = state.rows.values().map(shown).collect();
+        return format!("{:#}\n", json!(rows));
+    }
+    let mut table = Table::new(["REGION", "TYPE", "NAME", "ID", "NOTES"]);
+    for row in state.rows.values() {
+        let id = row.id.as_ref().map(ToString::to_string).unwrap_or_default();
+        let name = row.key.urn.name().to_owned();
+        table.row([row.place.to_string(), type_name(&row.ty), name, id, notes(row).join(", ")]);
+    }
+    table.to_string()
+}
+
+/// What is unusual about a row.
+fn notes(row: &Row) -> Vec<String> {
+    let said = |yes: bool, word: &str| yes.then(|| word.to_owned());
+    let pending = row.pending.as_ref().map(|pending| match pending.op {
+        Begun::Create => "create under way".to_owned(),
+        Begun::Update => "update under way".to_owned(),
+        Begun::Delete => "delete under way".to_owned(),
+    });
+    [
+        said(row.protect, "protected"),
+        said(row.tainted, "to be replaced"),
+        said(row.old, "old half of a replacement"),
+        said(row.external, "only read"),
+        said(row.retain_on_delete, "kept on deletion"),
+        pending,
+        said(row.failure.is_some(), "failed"),
+        row.delete_after.map(|time| format!("goes after {time}")),
+        (!row.not_kept.is_empty()).then(|| format!("not kept: {}", row.not_kept.join(" "))),
+        (!row.skipped.is_empty()).then(|| format!("skipped: {}", row.skipped.join(" "))),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn shown(row: &Row) -> serde_json::Value {
+    let mut json = json!({
+        "urn": row.key.urn,
+        "type": row.ty,
+        "region": row.place,
+        "id": row.id,
+        "inputs": Shown::of(&row.inputs),
+        "outputs": Shown::of(&row.outputs),
+        "dependsOn": row.needs,
+        "declaredAt": row.at,
+        "created": row.created,
+        "modified": row.modified,
+        "notes": notes(row),
+    });
+    if let Some(failure) = &row.failure {
+        json["failure"] = failure.as_str().into();
+    }
+    json
+}
+
+fn check(state: &State) -> Exit {
+    let findings = lint(state);
+    findings.iter().for_each(|finding| render::data(format_args!("{finding}\n")));
+    if findings.is_empty() {
+        render::say(format_args!("The state is sound: {}\n", count(state.rows.len(), "resource")));
+        return Exit::Ok;
+    }
+    Exit::Configuration
+}
+
+fn mark(site: &Site, many: &Many, command: &str, word: &str, set: impl Fn(&mut Row)) -> Result<()> {
+    let marked = edit(site, command, |state| {
+        let urns = match many.all {
+            true => state.rows.keys().map(|k| k.urn.clone()).collect(),
+            false => many.resources.iter().map(|given| find(state, given)).collect::<Result<Vec<_>>>()?,
+        };
+        let rows = state.rows.values_mut().filter(|row| !row.old && urns.contains(&row.key.urn));
+        rows.for_each(set);
+        Ok(urns)
+    })?;
+    match marked.as_slice() {
+        [urn] => render::say(format_args!("{} is {word}\n", resource(urn))),
+        several => render::say(format_args!("{} are {word}\n", count(several.len(), "resource"))),
+    }
+    Ok(())
+}
+
+fn remove(arguments: &Remove, site: &Site, global: &Global) -> Result {
+    let answers = Answers::here(global.yes);
+    answers.refuse_nobody("state rm")?;
+    let question = format!("Forget {}, which stays in the cloud?", count(arguments.resources.len(), "resource"));
+    if !answers.agree(&question)? {
+        return Ok(declined());
+    }
+    let gone = edit(site, "state rm", |state| forget(state, &arguments.resources, arguments.force))?;
+    render::say(format_args!("Forgot {}\n", gone.iter().map(resource).collect::<Vec<_>>().join(", ")));
+    Ok(Exit::Ok)
+}
+
+/// Takes rows out, and what refers to them.
+fn forget(state: &mut State, given: &[String], force: bool) -> Result<Vec<Urn>> {
+    let gone = given.iter().map(|given| find(state, given)).collect::<Result<Vec<_>>>()?;
+    if !force {
+        for row in state.rows.values() {
+            if row.protect && gone.contains(&row.key.urn) {
+                let message = format!("{} is protected", resource(&row.key.urn));
+                return Err(Failure::new(Exit::Policy, message, "`drctl state unprotect` it first, or use `--force`"));
+            }
+            let needed = row.needs.iter().chain(&row.parent).find(|urn| gone.contains(urn));
+            if let Some(needed) = needed.filter(|_| !gone.contains(&row.key.urn)) {
+                let message = format!("{} depends on {}", resource(&row.key.urn), resource(needed));
+                return Err(Failure::new(Exit::Configuration, message, "forget that one, too, or use `--force`"));
+            }
+        }
+    }
+    state.rows.retain(|key, _| !gone.contains(&key.urn));
+    for row in state.rows.values_mut() {
+        row.needs.retain(|urn| !gone.contains(urn));
+        row.replace_with.retain(|urn| !gone.contains(urn));
+        row.refers.values_mut().for_each(|urns| urns.retain(|urn| !gone.contains(urn)));
+        row.parent.take_if(|urn| gone.contains(urn));
+        row.deleted_with.take_if(|urn| gone.contains(urn));
+    }
+    Ok(gone)
+}
+
+/// Gives a resource another name, wherever it is referred to.
+fn rename(state: &mut State, given: &str, name: &str) -> Result<Urn> {
+    let old = find(state, given)?;
+    let new = old.as_str().strip_suffix(old.name()).and_then(|head| Urn::parse(&format!("{head}{name}")));
+    let Some(new) = new.filter(|_| !name.is_empty()) else {
+        return Err(Failure::new(Exit::Configuration, "a logical name may not be empty", "give the new name"));
+    };
+    if state.rows.keys().any(|key| key.urn == new) {
+        let message = format!("there is a {} already", resource(&new));
+        return Err(Failure::new(Exit::Configuration, message, "choose another name"));
+    }
+    let moved = |urn: &mut Urn| {
+        if *urn == old {
+            *urn = new.clone();
+        }
+    };
+    let rows = std::mem::take(&mut state.rows);
+    state.rows = rows
+        .into_values()
+        .map(|mut row| {
+            moved(&mut row.key.urn);
+            row.needs.iter_mut().chain(&mut row.replace_with).for_each(moved);
+            row.refers.values_mut().flatten().for_each(moved);
+            row.parent.iter_mut().chain(&mut row.deleted_with).for_each(moved);
+            (row.key.clone(), row)
+        })
+        .collect();
+    Ok(new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::state::Key;
+    use crate::engine::urn::{Id, Place};
+    use crate::engine::value::{Map, Value};
+
+    fn row(name: &str, needs: &[&str]) -> Row {
+        let urn = |name: &str| Urn::new("s", "p", "aws:ec2/vpc:Vpc", name);
+        let key = Key { urn: urn(name), generation: 0 };
+        let needs: Vec<Urn> = needs.iter().map(|n| urn(n)).collect();
+        Row {
+            id: Some(Id(format!("vpc-{name}"))),
+            refers: [("vpcId".to_owned(), needs.clone())].into(),
+            needs,
+            inputs: Value::Map(Map::from([("password".to_owned(), Value::from("hunter2").secret())])),
+            ..Row::new(key, "aws:ec2/vpc:Vpc", Place("eu-west-1".into()))
+        }
+    }
+
+    fn state() -> State {
+        let mut state = State::new("l", "s", "p", "twin");
+        let protected = Row { protect: true, ..row("c", &["b"]) };
+        state.rows = [row("a", &[]), row("b", &["a"]), protected].map(|r| (r.key.clone(), r)).into();
+        state
+    }
+
+    #[test]
+    fn a_list_has_a_line_a_resource_and_no_secret() {
+        insta::assert_snapshot!(list(&state(), false), @r"
+        REGION     TYPE     NAME  ID     NOTES
+        eu-west-1  ec2:Vpc  a     vpc-a  -
+        eu-west-1  ec2:Vpc  b     vpc-b  -
+        eu-west-1  ec2:Vpc  c     vpc-c  protected
+        ");
+        assert!(!list(&state(), true).contains("hunter2"));
+    }
+
+    #[test]
+    fn what_others_depend_on_is_forgotten_only_by_force() {
+        assert!(forget(&mut state(), &["a".into()], false).is_err());
+        assert!(forget(&mut state(), &["c".into()], false).is_err());
+        let mut state = state();
+        forget(&mut state, &["a".into()], true).unwrap();
+        assert_eq!(lint(&state), []);
+        assert_eq!(state.rows.len(), 2);
+    }
+
+    #[test]
+    fn a_new_name_reaches_everything_that_refers_to_the_resource() {
+        let mut state = state();
+        rename(&mut state, "a", "z").unwrap();
+        assert_eq!(lint(&state), []);
+        assert_eq!(state.rows[1].needs[0].name(), "z");
+        assert_eq!(state.rows[1].refers["vpcId"][0].name(), "z");
+        assert!(rename(&mut state, "z", "b").is_err());
+    }
+}

@@ -1,0 +1,46 @@
+//! `drctl unlock`: who holds a stack, and how to take it from them.
+//!
+//! A lock ends with the process that holds it, so there is nothing to do after a crash. Only file
+//! systems that lose track of locks need force.
+
+use clap::Args;
+
+use crate::cli::Global;
+use crate::cli::confirm::{Answers, declined};
+use crate::cli::exit::Exit;
+use crate::cli::failure::{Failure, Result, io};
+use crate::cli::session::{Site, failed};
+use crate::render;
+use crate::state;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Take the lock away although somebody seems to hold it
+    #[arg(long)]
+    force: bool,
+}
+
+pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
+    let site = Site::of_state(global)?;
+    let stacks = state::list(&site.root, site.target.name()).map_err(failed)?;
+    let Some(owner) = stacks.into_iter().find(|s| s.stack == site.stack).and_then(|s| s.locked_by) else {
+        render::say(format_args!("Nobody holds `{}`.\n", site.stack));
+        return Ok(Exit::Ok);
+    };
+    if !arguments.force {
+        return Err(Failure::new(
+            Exit::Error,
+            format!("`{}` is held by {owner}", site.stack),
+            "stop that process, which releases the lock; if it does not exist any more, use `--force`",
+        ));
+    }
+    let answers = Answers::here(global.yes);
+    answers.refuse_nobody("unlock")?;
+    if !answers.agree(&format!("Take `{}` from {owner}?", site.stack))? {
+        return Ok(declined());
+    }
+    let path = site.local().runs_dir().with_file_name("lock");
+    std::fs::remove_file(&path).map_err(io("remove", &path))?;
+    render::say(format_args!("`{}` is free\n", site.stack));
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,124 @@
+//! The only place that writes to the terminal.
+//!
+//! What happens during a run arrives as events, and one of the renderers shows it: [`Style::Live`]
+//! at a terminal, [`Style::Plain`] elsewhere, [`Style::Json`] for programs. The [`log::Log`] takes
+//! the same events into a file. Text for people goes to standard error, data to standard output.
+
+mod board;
+pub mod diagnostics;
+#[cfg(test)]
+pub(crate) mod examples;
+pub mod failure;
+mod json;
+mod live;
+pub mod log;
+pub mod outputs;
+mod plain;
+pub mod plan;
+pub mod plan_markdown;
+pub mod regions;
+mod story;
+pub(crate) mod style;
+pub mod table;
+mod value;
+pub(crate) mod words;
+
+use std::fmt::Display;
+use std::io::{IsTerminal, Write};
+
+pub use live::TICK;
+pub use story::Detail;
+
+use crate::engine::clock::Clock;
+use crate::engine::event::{Envelope, Event};
+
+/// Shows a run.
+pub trait Renderer: Send {
+    fn event(&mut self, envelope: &Envelope);
+
+    /// Time has passed: see [`TICK`].
+    fn tick(&mut self) {}
+
+    /// The run is over and the screen belongs to others again.
+    fn finish(self: Box<Self>) {}
+}
+
+/// The ways to show a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    Live,
+    Plain,
+    Json,
+    /// Only the record shows it.
+    Silent,
+}
+
+/// Shows nothing.
+struct Silent;
+
+impl Renderer for Silent {
+    fn event(&mut self, _: &Envelope) {}
+}
+
+impl Style {
+    /// JSON if it was asked for, else what standard error can show.
+    pub fn fitting(json: bool) -> Self {
+        match json {
+            true => Self::Json,
+            false if std::io::stderr().is_terminal() && std::env::var_os("CI").is_none() => Self::Live,
+            false => Self::Plain,
+        }
+    }
+
+    /// The renderer of this style. A live one reads elapsed time from `clock`.
+    pub fn renderer(self, detail: Detail, clock: Clock) -> Box<dyn Renderer> {
+        match self {
+            Self::Live => Box::new(live::Live::new(detail, clock)),
+            Self::Plain => Box::new(plain::Plain::new(anstream::stderr(), detail)),
+            Self::Json => Box::new(json::Json(anstream::stdout())),
+            Self::Silent => Box::new(Silent),
+        }
+    }
+}
+
+/// Gives events their place in a run.
+#[derive(Debug, Default)]
+pub struct Numbering(u64);
+
+impl Numbering {
+    pub fn envelope(&mut self, event: Event, at: jiff::Timestamp) -> Envelope {
+        self.0 += u64::from(!event.is_progress());
+        Envelope { seq: self.0, at, event }
+    }
+}
+
+/// Writes data to standard output. A reader that has gone is not an error.
+pub fn data(text: impl Display) {
+    write(anstream::stdout().lock(), text);
+}
+
+/// Writes text for people to standard error.
+pub fn say(text: impl Display) {
+    write(anstream::stderr().lock(), text);
+}
+
+/// Warns on standard error.
+pub fn warn(text: impl Display) {
+    say(format_args!("{} {text}\n", style::Label::Warning.paint("warning:")));
+}
+
+fn write(mut out: impl Write, text: impl Display) {
+    let _ = write!(out, "{text}").and_then(|()| out.flush());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_repeats_the_number_of_the_event_before() {
+        let mut numbering = Numbering::default();
+        let numbers: Vec<u64> = examples::run().into_iter().map(|e| numbering.envelope(e.event, e.at).seq).collect();
+        assert_eq!(numbers, examples::run().iter().map(|e| e.seq).collect::<Vec<_>>());
+    }
+}

@@ -1,0 +1,154 @@
+//! Where config values come from and what they become.
+
+use serde_json::json;
+
+use crate::stack::testing::{Desk, inputs, outputs};
+
+const TYPED: &str = r#"
+name: proj
+config:
+  text: {type: string}
+  count: {type: integer, default: 1}
+  on: {type: boolean, default: false}
+  ports: {type: "list<integer>", default: []}
+  tree: {type: object, default: {}}
+  plain: hello
+  password: {type: string, secret: true, default: x}
+outputs:
+  text: ${text}
+  count: ${count}
+  on: ${on}
+  ports: ${ports}
+  tree: ${tree}
+  plain: ${plain}
+  password: ${password}
+"#;
+
+#[test]
+fn values_of_a_stack_file_take_the_declared_type() {
+    let desk = Desk::files(&[
+        ("Pulumi.yaml", &format!("runtime: yaml\n{TYPED}")),
+        (
+            "Pulumi.dev.yaml",
+            r#"
+config:
+  aws:region: eu-west-1
+  proj:text: 5
+  proj:count: "3"
+  on: "true"
+  proj:ports: "[1, 2]"
+  proj:tree: {a: {b: c}}
+"#,
+        ),
+    ])
+    .stack("dev");
+    assert_eq!(
+        outputs(&desk.good()),
+        json!({
+            "text": "5", "count": 3, "on": true, "ports": [1, 2], "tree": {"a": {"b": "c"}},
+            "plain": "hello", "password": {"secret": "x"},
+        })
+    );
+}
+
+#[test]
+fn the_command_line_wins_over_the_environment_and_that_over_the_file() {
+    let text = "config:\n  suffix: {env: ENVIRONMENT_SUFFIX, default: dev}\noutputs: {it: \"${suffix}\"}\n";
+    let desk = || Desk::files(&[("stacks/test.yaml", text), ("stacks/Pulumi.test.yaml", "config:\n  suffix: filed\n")]);
+    let it = |desk: Desk| {
+        let loaded = desk.good();
+        (outputs(&loaded)["it"].clone(), loaded.environment.get("ENVIRONMENT_SUFFIX").cloned())
+    };
+    assert_eq!(it(desk()), (json!("filed"), Some("filed".into())));
+    assert_eq!(it(desk().env("ENVIRONMENT_SUFFIX", "e")), (json!("e"), Some("e".into())));
+    assert_eq!(it(desk().env("ENVIRONMENT_SUFFIX", "e").config("suffix", "c")), (json!("c"), Some("c".into())));
+    assert_eq!(it(Desk::of(text)), (json!("dev"), Some("dev".into())));
+}
+
+#[test]
+fn an_instance_of_a_stack_names_its_environment_and_nothing_else() {
+    let text = r#"
+config:
+  suffix: {env: ENVIRONMENT_SUFFIX, default: dev}
+  mail: {env: ALERT_EMAIL, default: ops@example.com}
+outputs: {it: "${suffix} ${mail} ${pulumi.stack}"}
+"#;
+    let loaded = Desk::of(text).stack("test@b").good();
+    assert_eq!(loaded.stack, "test@b");
+    assert_eq!(outputs(&loaded), json!({"it": "b ops@example.com test@b"}));
+    let loaded = Desk::of(text).env("DRCTL_ENV", "c").good();
+    assert_eq!(outputs(&loaded), json!({"it": "c ops@example.com test@c"}));
+}
+
+#[test]
+fn secret_values_are_not_recorded_for_the_state() {
+    let text = "config:\n  token: {env: TOKEN, secret: true, type: string}\noutputs: {it: \"${token}\"}\n";
+    let loaded = Desk::of(text).env("TOKEN", "hunter2").good();
+    assert!(loaded.environment.is_empty());
+    assert_eq!(outputs(&loaded), json!({"it": {"secret": "hunter2"}}));
+}
+
+#[test]
+fn a_stack_that_extends_another_keeps_its_declarations() {
+    let desk = Desk::files(&[
+        (
+            "stacks/base.yaml",
+            r#"
+name: base
+config:
+  suffix: {env: ENVIRONMENT_SUFFIX, default: dev}
+  size: small
+regions: {primary: us-east-1}
+tags: {Team: dr}
+resources:
+  vpc:
+    type: aws:ec2:Vpc
+    properties: {cidrBlock: 10.0.0.0/16, enableDnsHostnames: true}
+  other:
+    type: aws:ec2:Vpc
+outputs:
+  suffix: ${suffix}
+  size: ${size}
+"#,
+        ),
+        (
+            "stacks/test.yaml",
+            r#"
+extends: base.yaml
+config:
+  suffix: prod
+  size: large
+resources:
+  vpc:
+    properties: {cidrBlock: 10.1.0.0/16}
+  other: null
+"#,
+        ),
+    ]);
+    let loaded = desk.good();
+    assert_eq!((loaded.project.as_str(), loaded.stack.as_str()), ("base", "test"));
+    assert_eq!(outputs(&loaded), json!({"suffix": "prod", "size": "large"}));
+    assert_eq!(
+        inputs(&loaded, "vpc"),
+        json!({"cidrBlock": "10.1.0.0/16", "enableDnsHostnames": true, "tags": {"Team": "dr"}})
+    );
+    use crate::engine::program::Program as _;
+    assert_eq!(loaded.program.declarations().len(), 1);
+    assert_eq!(loaded.directory, desk.dir.path());
+    let from_environment = desk.env("ENVIRONMENT_SUFFIX", "pr7").good();
+    assert_eq!(outputs(&from_environment)["suffix"], "pr7");
+}
+
+#[test]
+fn a_program_of_a_project_finds_config_with_and_without_the_prefix() {
+    let desk = Desk::files(&[
+        (
+            "Pulumi.yaml",
+            "name: proj\nruntime: {name: yaml}\nconfig:\n  proj:zone: {type: string, default: a}\noutputs:\n  a: ${zone}\n  b: ${proj:zone}\n",
+        ),
+        ("Pulumi.dev.yaml", "config: {proj:zone: z}\n"),
+    ])
+    .stack("dev")
+    .cwd("");
+    assert_eq!(outputs(&desk.good()), json!({"a": "z", "b": "z"}));
+}

@@ -1,0 +1,180 @@
+//! Regions, providers and default tags.
+
+use serde_json::json;
+
+use crate::engine::program::Program;
+use crate::stack::Loaded;
+use crate::stack::testing::{Desk, inputs, known, outputs, outputs_with};
+
+fn places(loaded: &Loaded) -> Vec<(String, String)> {
+    loaded.program.declarations().iter().map(|d| (d.urn.name().to_owned(), d.place.to_string())).collect()
+}
+
+fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
+    list.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect()
+}
+
+#[test]
+fn a_region_comes_from_the_nearest_that_names_one() {
+    let loaded = Desk::of(
+        r#"
+regions: {primary: us-east-1, secondary: eu-west-1}
+resources:
+  default: {type: aws:ec2:Vpc}
+  role: {type: aws:ec2:Vpc, region: secondary}
+  name: {type: aws:ec2:Vpc, region: ap-south-1}
+  property:
+    type: aws:ec2:Vpc
+    properties: {region: eu-west-1, cidrBlock: 10.0.0.0/16}
+  interpolated: {type: aws:ec2:Vpc, region: "${regions.secondary}"}
+  europe:
+    type: pulumi:providers:aws
+    properties: {region: eu-central-1, defaultTags: {tags: {From: provider}}}
+  provided: {type: aws:ec2:Vpc, options: {provider: "${europe}"}}
+  child:
+    type: aws:ec2:Subnet
+    properties: {vpcId: "${provided}", cidrBlock: 10.0.0.0/24}
+    options: {parent: "${provided}"}
+  global:
+    type: aws:iam:Role
+    region: secondary
+    properties: {name: "r-${region.role}", assumeRolePolicy: {Version: 2012-10-17}}
+outputs:
+  first: ${region.name}
+  second: ${regions.secondary}
+"#,
+    )
+    .good();
+    assert_eq!(
+        places(&loaded),
+        pairs(&[
+            ("default", "us-east-1"),
+            ("role", "eu-west-1"),
+            ("name", "ap-south-1"),
+            ("property", "eu-west-1"),
+            ("interpolated", "eu-west-1"),
+            ("provided", "eu-central-1"),
+            ("child", "eu-central-1"),
+            ("global", "global"),
+        ])
+    );
+    assert_eq!(
+        inputs(&loaded, "property"),
+        json!({"cidrBlock": "10.0.0.0/16", "enableDnsHostnames": false, "tags": {}})
+    );
+    assert_eq!(inputs(&loaded, "provided")["tags"], json!({"From": "provider"}));
+    assert_eq!(inputs(&loaded, "child")["tags"], json!({"From": "provider"}));
+    assert_eq!(
+        inputs(&loaded, "global"),
+        json!({"name": "r-secondary", "assumeRolePolicy": r#"{"Version":"2012-10-17"}"#, "tags": {}})
+    );
+    assert_eq!(outputs(&loaded), json!({"first": "us-east-1", "second": "eu-west-1"}));
+    assert_eq!(loaded.regions.len(), 2);
+    let child = loaded.program.declarations().iter().find(|d| d.urn.name() == "child").unwrap();
+    assert_eq!(child.urn.as_str(), "urn:pulumi:test::test::aws:ec2/vpc:Vpc$aws:ec2/subnet:Subnet::child");
+    assert_eq!(child.parent.as_ref().unwrap().name(), "provided");
+}
+
+#[test]
+fn a_data_source_waits_for_what_it_depends_on() {
+    let loaded = Desk::of(
+        r#"
+resources:
+  vpc: {type: aws:ec2:Vpc}
+variables:
+  zones:
+    fn::invoke:
+      function: aws:getAvailabilityZones
+      arguments: {state: available}
+      options: {dependsOn: ["${vpc}"], region: eu-west-1}
+      return: names
+outputs: {zones: "${zones}"}
+"#,
+    )
+    .good();
+    assert_eq!(outputs(&loaded), json!({"zones": "?"}));
+    let known = known(&loaded, &[("vpc", "vpc-1", json!({}))]);
+    assert_eq!(outputs_with(&loaded, &known), json!({"zones": ["eu-west-1a", "eu-west-1b"]}));
+}
+
+#[test]
+fn a_default_provider_serves_all_that_name_none() {
+    let loaded = Desk::of(
+        r"
+resources:
+  vpc: {type: aws:ec2:Vpc}
+  europe:
+    type: pulumi:providers:aws
+    defaultProvider: true
+    properties: {region: eu-west-1, allowedAccountIds: ['123456789012']}
+",
+    )
+    .good();
+    assert_eq!(places(&loaded), pairs(&[("vpc", "eu-west-1")]));
+    assert_eq!(loaded.allowed_account_ids, ["123456789012"]);
+}
+
+#[test]
+fn default_tags_lie_below_own_tags_and_know_the_region_of_what_they_tag() {
+    let loaded = Desk::of(
+        r#"
+regions: {primary: us-east-1, secondary: eu-west-1}
+tags: {Role: "${region.role}", Owner: stack, Keep: yes}
+components:
+  net:
+    tags: {Owner: component}
+    resources:
+      vpc: {type: aws:ec2:Vpc, properties: {tags: {Name: v}}}
+resources:
+  vpc: {type: aws:ec2:Vpc, region: secondary, properties: {tags: {Owner: own}}}
+  one: {type: net, region: secondary, tags: {Use: here}}
+"#,
+    )
+    .good();
+    assert_eq!(inputs(&loaded, "vpc")["tags"], json!({"Role": "secondary", "Owner": "own", "Keep": "yes"}));
+    assert_eq!(
+        inputs(&loaded, "one/vpc")["tags"],
+        json!({"Role": "secondary", "Owner": "component", "Keep": "yes", "Use": "here", "Name": "v"})
+    );
+}
+
+#[test]
+fn data_sources_are_asked_once_in_the_region_of_the_asker() {
+    use crate::engine::program::Known;
+    use crate::stack::testing::Cloud;
+    let loaded = Desk::of(
+        r#"
+regions: {primary: us-east-1, secondary: eu-west-1}
+components:
+  net:
+    variables:
+      zones: {fn::aws:getAvailabilityZones: {state: available}}
+    resources:
+      a: {type: aws:ec2:Subnet, properties: {vpcId: v, cidrBlock: 10.0.0.0/24, availabilityZone: "${zones.names[0]}"}}
+      b: {type: aws:ec2:Subnet, properties: {vpcId: v, cidrBlock: 10.0.1.0/24, availabilityZone: "${zones.names[1]}"}}
+resources:
+  one: {type: net}
+  two: {type: net, region: secondary}
+"#,
+    )
+    .good();
+    let cloud = Cloud::new();
+    let known = Known::new();
+    let zones: Vec<_> = loaded
+        .program
+        .declarations()
+        .iter()
+        .map(|d| {
+            let inputs = futures::executor::block_on(loaded.program.inputs(&d.urn, &known, &cloud)).unwrap();
+            inputs.get("availabilityZone").and_then(|z| z.as_str()).unwrap().to_owned()
+        })
+        .collect();
+    assert_eq!(zones, ["us-east-1a", "us-east-1b", "eu-west-1a", "eu-west-1b"]);
+    assert_eq!(
+        *cloud.asked.lock().unwrap(),
+        [
+            r#"aws:index/getAvailabilityZones:getAvailabilityZones us-east-1 {"state":"available"}"#,
+            r#"aws:index/getAvailabilityZones:getAvailabilityZones eu-west-1 {"state":"available"}"#,
+        ]
+    );
+}
