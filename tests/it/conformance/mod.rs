@@ -33,7 +33,9 @@ macro_rules! services {
 }
 
 services! {
+    backup,
     ec2,
+    s3,
 }
 
 #[test]
