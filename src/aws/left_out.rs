@@ -6,6 +6,7 @@ pub const LEFT_OUT: &[(&str, &str, &str)] = &[
     ("*", "bucketPrefix", "give `bucket`, or leave it out for an automatic name"),
     ("*", "timeouts", "use the option `customTimeouts`"),
     ("*", "namePrefix", "give `name`, or leave it out for an automatic name"),
+    ("aws:iam/policy:Policy", "delayAfterPolicyCreationInMs", "drctl waits by itself until AWS takes the policy"),
     ("aws:s3/bucket:Bucket", "accelerationStatus", "use `aws:s3:BucketAccelerateConfiguration`"),
     ("aws:s3/bucket:Bucket", "acl", "use `aws:s3:BucketAcl`"),
     ("aws:s3/bucket:Bucket", "corsRules", "use `aws:s3:BucketCorsConfiguration`"),
@@ -23,6 +24,19 @@ pub const LEFT_OUT: &[(&str, &str, &str)] = &[
     ),
     ("aws:s3/bucket:Bucket", "versioning", "use `aws:s3:BucketVersioning`"),
     ("aws:s3/bucket:Bucket", "website", "use `aws:s3:BucketWebsiteConfiguration`"),
+    (
+        "aws:secretsmanager/secretVersion:SecretVersion",
+        "secretStringWo",
+        "give `secretString`: drctl never reads it back and encrypts it in the state",
+    ),
+    (
+        "aws:secretsmanager/secretVersion:SecretVersion",
+        "secretStringWoVersion",
+        "give `secretString`: drctl sees by itself when it changes",
+    ),
+    ("aws:ssm/parameter:Parameter", "arn", "AWS decides it: it is an output"),
+    ("aws:ssm/parameter:Parameter", "valueWo", "give `value`: drctl encrypts it in the state"),
+    ("aws:ssm/parameter:Parameter", "valueWoVersion", "give `value`: drctl sees by itself when it changes"),
 ];
 
 /// Why an input is refused although pulumi-aws has it.

@@ -45,8 +45,11 @@ pub mod tags;
 pub mod backup;
 pub mod ec2;
 pub mod iam;
+pub mod kms;
 pub mod s3;
+pub mod secretsmanager;
 pub mod sns;
+pub mod ssm;
 
 use std::sync::{Arc, OnceLock};
 
@@ -78,7 +81,13 @@ registry! {
     ec2::Subnet,
     ec2::Vpc,
 
+    iam::Policy,
     iam::Role,
+    iam::RolePolicy,
+    iam::RolePolicyAttachment,
+
+    kms::Alias,
+    kms::Key,
 
     s3::Bucket,
     s3::BucketLifecycleConfiguration,
@@ -88,7 +97,12 @@ registry! {
     s3::BucketServerSideEncryptionConfiguration,
     s3::BucketVersioning,
 
+    secretsmanager::Secret,
+    secretsmanager::SecretVersion,
+
     sns::Topic,
+
+    ssm::Parameter,
 }
 
 /// Orders that AWS wants and no reference shows.

@@ -167,6 +167,7 @@ const RULES: &[&str] = &[
     "x-unordered",
     "x-initial",
     "x-auto-name",
+    "x-auto-prefix",
     "x-refers",
     "x-alike",
     "x-protection",

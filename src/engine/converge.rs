@@ -99,8 +99,9 @@ impl Journey<'_> {
     pub async fn converge(&self, id: &Id, seen: Option<Seen<Live>>, row: &Row, just_made: bool) -> Result<Arrived> {
         let limit = if just_made { self.limits.create } else { self.limits.update };
         let mut applied = if just_made { self.wanted.clone() } else { row.inputs.clone() };
+        let want = given(&[self.wanted, &row.inputs]);
         let (mut not_kept, mut skipped) = (row.not_kept.clone(), row.skipped.clone());
-        let mut live = self.ready(id, seen, just_made, limit).await?;
+        let mut live = self.ready(id, &want, seen, just_made, limit).await?;
         let (since, deadline) = (Instant::now(), self.crew.clock.after(self.limits.update));
         let (mut calls, mut rounds) = (0, 0);
         loop {
@@ -132,7 +133,7 @@ impl Journey<'_> {
                 Next::Saw(live) => (Some(Seen::Ready(*live)), false),
                 Next::Waits(word) => {
                     self.crew.wait_for_others(self.at, &word, self.limits.poll, since, deadline).await?;
-                    live = self.ready(id, None, false, self.limits.update).await?;
+                    live = self.ready(id, &want, None, false, self.limits.update).await?;
                     continue;
                 }
                 Next::Gone => return Err(Error::bug("an update says that the resource is gone")),
@@ -140,13 +141,13 @@ impl Journey<'_> {
             if !more {
                 applied = self.wanted.clone();
             }
-            live = self.ready(id, seen, false, self.limits.update).await?;
+            live = self.ready(id, &want, seen, false, self.limits.update).await?;
             for pause in SETTLING[rounds] {
                 if self.differences(&live, &applied, &not_kept) != left {
                     break;
                 }
                 self.crew.clock.sleep(Duration::from_millis(*pause)).await;
-                live = self.ready(id, None, false, self.limits.update).await?;
+                live = self.ready(id, &want, None, false, self.limits.update).await?;
             }
             rounds = if self.differences(&live, &applied, &not_kept) == left { rounds + 1 } else { 0 };
         }
@@ -170,7 +171,14 @@ impl Journey<'_> {
     }
 
     /// Waits until the resource is ready.
-    async fn ready(&self, id: &Id, seen: Option<Seen<Live>>, just_made: bool, limit: Duration) -> Result<Live> {
+    async fn ready(
+        &self,
+        id: &Id,
+        want: &Want,
+        seen: Option<Seen<Live>>,
+        just_made: bool,
+        limit: Duration,
+    ) -> Result<Live> {
         let clock = &self.crew.clock;
         let (since, deadline) = (Instant::now(), clock.after(limit));
         let visible_by = clock.after(INVISIBLE.min(limit));
@@ -178,7 +186,7 @@ impl Journey<'_> {
         loop {
             let seen = match next.take() {
                 Some(seen) => seen,
-                None => self.read(id, deadline).await?,
+                None => self.read(id, want, deadline).await?,
             };
             let word = match seen {
                 Seen::Ready(live) => return Ok(live),
@@ -191,12 +199,10 @@ impl Journey<'_> {
         }
     }
 
-    async fn read(&self, id: &Id, deadline: Instant) -> Result<Seen<Live>> {
-        let set = self.wanted.as_map().into_iter().flatten().filter(|(_, value)| !value.is_null());
-        let want = Want::Only(set.map(|(name, _)| name.clone()).collect());
+    async fn read(&self, id: &Id, want: &Want, deadline: Instant) -> Result<Seen<Live>> {
         let mut tries = 0;
         loop {
-            let call = self.crew.cloud.read(&self.at.kind, std::slice::from_ref(id), &want);
+            let call = self.crew.cloud.read(&self.at.kind, std::slice::from_ref(id), want);
             match self.crew.call(&self.at.kind.place, call).await {
                 Ok(mut seen) => return Ok(seen.pop().unwrap_or(Seen::Gone)),
                 Err(error) => self.crew.pause(self.at, error, &mut tries, deadline).await?,
@@ -218,8 +224,27 @@ impl Journey<'_> {
     }
 }
 
+/// The inputs that any of these give: one that is given no more may still be set in the cloud.
+fn given(inputs: &[&Value]) -> Want {
+    let all = inputs.iter().filter_map(|v| v.as_map()).flatten();
+    Want::Only(all.filter(|(_, value)| !value.is_null()).map(|(name, _)| name.clone()).collect())
+}
+
 fn roots(left: &[Difference]) -> Vec<String> {
     let mut roots: Vec<String> = left.iter().filter_map(|d| d.path.root().map(str::to_owned)).collect();
     roots.dedup();
     roots
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_input_that_is_given_no_more_is_read_too() {
+        let wanted = serde_json::json!({ "name": "a", "policy": null }).into();
+        let before = serde_json::json!({ "name": "a", "rotation": true }).into();
+        let want = given(&[&wanted, &before]);
+        assert!(want.has("name") && want.has("rotation") && !want.has("policy"));
+    }
 }

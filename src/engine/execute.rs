@@ -489,7 +489,10 @@ impl Worker {
                 return Err(self.fail(&row.key, error, settled).await);
             }
         };
-        self.crew.ledger.record(vec![Entry::Made { key: row.key.clone(), id: made.id.clone() }]).await?;
+        // What lives in the state is made by being written: an id alone would be half of it.
+        if !schema.facts.local {
+            self.crew.ledger.record(vec![Entry::Made { key: row.key.clone(), id: made.id.clone() }]).await?;
+        }
         self.crew.sink.send(Event::IdKnown { urn: row.key.urn.clone(), id: made.id.clone() });
         match journey.converge(&made.id, made.seen, &row, true).await {
             Ok(arrived) => self.arrive(step, row, made.id, arrived).await,
@@ -624,7 +627,8 @@ impl Worker {
 
     async fn remove(&self, step: &Step, key: &Key, applied: &Value) -> Result<Done> {
         let Some(row) = self.crew.ledger.row(key) else { return Ok(Done::Moved) };
-        let Some(id) = row.id.clone() else {
+        let local = self.crew.cloud.catalog().find(&row.ty).is_some_and(|s| s.facts.local);
+        let Some(id) = row.id.clone().filter(|_| !local) else {
             let gone = Entry::Gone { key: key.clone() };
             return self.crew.ledger.record(vec![gone]).await.map(|()| Done::Moved);
         };

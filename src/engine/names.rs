@@ -18,7 +18,9 @@ pub fn fill(schema: &TypeSchema, inputs: Value, lineage: &str, key: &Key, stays:
             continue;
         }
         let kept = stays.and_then(|row| row.inputs.get(&property.name)).filter(|v| !v.is_null());
-        let name = kept.cloned().unwrap_or_else(|| automatic(lineage, key, max).into());
+        let prefix = &property.auto_prefix;
+        let new = || format!("{prefix}{}", automatic(lineage, key, max.saturating_sub(prefix.len())));
+        let name = kept.cloned().unwrap_or_else(|| new().into());
         map.insert(property.name.clone(), name);
     }
     Value::Map(map)

@@ -18,7 +18,8 @@ pub type Sights = HashMap<Key, Seen<Live>>;
 /// Batches that are on their way at once.
 const IN_FLIGHT: usize = 32;
 
-/// Reads rows, those of one type in one place together.
+/// Reads rows, those of one type in one place together. Those that live in the state have nothing
+/// to look at.
 ///
 /// # Errors
 /// One diagnostic for each batch that could not be read.
@@ -27,7 +28,8 @@ pub async fn read<'a>(
     rows: impl IntoIterator<Item = &'a Row>,
 ) -> Result<Sights, Vec<Diagnostic>> {
     let mut batches: HashMap<KindAt, (Vec<&Row>, BTreeSet<String>)> = HashMap::new();
-    for row in rows.into_iter().filter(|r| r.id.is_some()) {
+    let local = |row: &Row| cloud.catalog().find(&row.ty).is_some_and(|s| s.facts.local);
+    for row in rows.into_iter().filter(|r| r.id.is_some() && !local(r)) {
         let kind = KindAt { ty: row.ty.clone(), place: row.place.clone() };
         let (batch, want) = batches.entry(kind).or_default();
         batch.push(row);

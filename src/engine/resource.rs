@@ -206,6 +206,9 @@ pub struct Facts {
     pub always_read: bool,
     /// A deletion must see the resource first, because its state decides about the call.
     pub look_before_delete: bool,
+    /// It lives in the state and nowhere else: made once, never read, dropped without a call.
+    /// All its inputs replace it.
+    pub local: bool,
     /// IAM actions that each operation needs.
     pub permissions: Permissions,
     /// What the id looks like, for `import`: ``"id of the VPC, `vpc-0123456789abcdef0`"``.
@@ -311,6 +314,7 @@ impl Facts {
             delete_first: false,
             always_read: false,
             look_before_delete: false,
+            local: false,
             permissions: Permissions { create: &[], read: &[], update: &[], delete: &[] },
             import: "",
         }

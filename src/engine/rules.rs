@@ -38,6 +38,14 @@ pub fn auto_name(max: usize) -> impl Fn(&mut Schema) {
     }
 }
 
+/// The same for names that begin with a fixed text, which counts towards `max`: `alias/…`.
+pub fn auto_name_after(prefix: &'static str, max: usize) -> impl Fn(&mut Schema) {
+    move |s| {
+        s.insert("x-auto-name".into(), max.into());
+        s.insert("x-auto-prefix".into(), prefix.into());
+    }
+}
+
 /// The input usually holds that property of a resource of that type: `"aws:ec2/vpc:Vpc.id"`.
 /// Editors complete it, the twin checks it, the assessor follows it.
 pub fn refers(to: &'static str) -> impl Fn(&mut Schema) {

@@ -78,6 +78,8 @@ pub struct Property {
     pub deprecated: bool,
     /// Longest automatic name.
     pub auto_name: Option<usize>,
+    /// What automatic names begin with.
+    pub auto_prefix: String,
     /// `(type token, property)` that the value usually comes from.
     pub refers: Option<(String, String)>,
     pub alike: Option<Alike>,
@@ -226,6 +228,7 @@ fn property(name: &str, schema: &Json, required: bool) -> Property {
         secret: flag("x-secret"),
         deprecated: flag("deprecated"),
         auto_name: size("x-auto-name"),
+        auto_prefix: word("x-auto-prefix").unwrap_or_default(),
         refers: word("x-refers").and_then(|r| r.rsplit_once('.').map(|(t, p)| (t.to_owned(), p.to_owned()))),
         alike: word("x-alike").and_then(|a| Alike::named(&a)),
         protection: flag("x-protection"),

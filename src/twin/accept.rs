@@ -85,6 +85,15 @@ fn value(no: Refusal<'_>, path: &str, property: &Property, given: &Value) -> Res
 
 fn shaped(no: Refusal<'_>, path: &str, property: &Property, given: &Value) -> Result<Value> {
     Ok(match (&property.shape, given) {
+        (Shape::Any, Value::List(items)) => {
+            let items = items.iter().enumerate();
+            Value::List(items.map(|(i, v)| value(no, &format!("{path}[{i}]"), property, v)).collect::<Result<_>>()?)
+        }
+        (Shape::Any, Value::Map(map)) => Value::Map(
+            map.iter()
+                .map(|(k, v)| Ok((k.clone(), value(no, &format!("{path}[\"{k}\"]"), property, v)?)))
+                .collect::<Result<_>>()?,
+        ),
         (Shape::Any, _)
         | (Shape::Bool, Value::Bool(_))
         | (Shape::Number, Value::Number(_))

@@ -13,7 +13,8 @@ use crate::engine::schema::{Property, Shape, TypeSchema};
 use crate::engine::urn::{Id, Place};
 use crate::engine::value::{Map, Value};
 use crate::twin::outputs::{Newborn, foreseen};
-use crate::twin::quirks::{self, Draft, End, Ending};
+use crate::twin::persist::is_print_of;
+use crate::twin::quirks::{self, Draft, End, Ending, Step};
 use crate::twin::refer::{From, References};
 use crate::twin::refusal::{Operation, Refusal};
 use crate::twin::row::{Phase, Row, Serial};
@@ -26,11 +27,13 @@ pub(super) struct Cloud {
     pub(super) catalog: Arc<Catalog>,
     pub(super) references: References,
     pub(super) world: World,
+    /// Why the next new resource will never be ready.
+    pub(super) spoils: Option<String>,
 }
 
 impl Cloud {
     pub(super) fn new(catalog: Arc<Catalog>) -> Self {
-        Self { references: References::new(&catalog), catalog, world: World::default() }
+        Self { references: References::new(&catalog), catalog, world: World::default(), spoils: None }
     }
 
     /// Lets happen what was to happen until now.
@@ -59,8 +62,12 @@ impl Cloud {
         }
         let mut inputs = accept::inputs(no, inputs)?;
         tags::check(no, &inputs)?;
+        if schema.facts.found_by == FoundBy::OwnerTag {
+            tags::check_ours(no, at)?;
+        }
         let place = &at.kind.place;
         let refers = self.resolve(&catalog, no, place, None, &inputs)?;
+        quirks::in_reach(no, place, &inputs)?;
         let birth = quirks::of(schema.token).admit(&Draft {
             world: &self.world,
             no,
@@ -76,10 +83,14 @@ impl Cloud {
                 _ => no.exists(&id.0),
             });
         }
+        if let IdForm::Input(name) = schema.facts.id {
+            inputs.entry(name.to_owned()).or_insert_with(|| Value::from(id.0.as_str()));
+        }
         let newborn = Newborn { schema, serial, place, id: &id, now };
         newborn.fill(&mut inputs);
-        let outputs = newborn.outputs(&inputs);
-        let phase = match birth.failed {
+        let mut outputs = newborn.outputs(&inputs);
+        outputs.extend(birth.outputs.into_iter().map(|(name, value)| (name.to_owned(), value)));
+        let phase = match birth.failed.or_else(|| std::mem::take(&mut self.spoils)) {
             Some(why) => Phase::Failed(why),
             None => lasting("creating", schema.facts.takes.create, now),
         };
@@ -100,6 +111,9 @@ impl Cloud {
         };
         let names = self.references.names(&row);
         self.world.insert(row, &names);
+        for (other, name, value) in birth.elsewhere {
+            self.world.show(other, name, value);
+        }
         Ok(self.made(schema, serial))
     }
 
@@ -145,6 +159,7 @@ impl Cloud {
         tags::check(no, &wanted)?;
         replaced(no, &row.inputs, &wanted)?;
         let refers = self.resolve(&catalog, no, place, Some(serial), &wanted)?;
+        quirks::in_reach(no, place, &wanted)?;
         quirks::of(schema.token)
             .amend(serial, &Draft { world: &self.world, no, place, inputs: &wanted, refers: &refers })?;
         for property in &schema.inputs.properties {
@@ -157,11 +172,16 @@ impl Cloud {
         }
         let mut outputs = row.outputs.clone();
         outputs.extend(foreseen(schema, place, id, &wanted));
+        for property in &schema.outputs.properties {
+            if let Some(value) = wanted.get(&property.name) {
+                outputs.insert(property.name.clone(), value.clone());
+            }
+        }
         if outputs.contains_key("tagsAll") {
             outputs.insert("tagsAll".to_owned(), wanted.get("tags").cloned().unwrap_or_else(|| Value::Map(Map::new())));
         }
-        let phase = lasting("modifying", schema.facts.takes.update, now);
-        let refers: BTreeSet<Serial> = refers;
+        let takes = if takes_time(&row.inputs, &wanted) { schema.facts.takes.update } else { 0 };
+        let phase = lasting("modifying", takes, now);
         let references = &self.references;
         self.world.change(
             serial,
@@ -210,15 +230,11 @@ impl Cloud {
                 format!("`{id}` is not empty"),
             ));
         }
-        let ending = Ending { world: &self.world, no, serial, row, applied, now };
-        let (keep, step) = match quirks::of(schema.token).end(&ending)? {
-            End::Now => (None, None),
-            End::Kept(word, long) => (Some((word, long)), None),
-            End::Step(step) => (None, Some(step)),
+        let keep = match quirks::of(schema.token).end(&Ending { world: &self.world, no, serial, row, applied })? {
+            End::Now => None,
+            End::Kept(word, long) => Some((word, long)),
+            End::Step(step) => return Ok(self.take(no, serial, step, now)),
         };
-        if let Some(step) = step {
-            return Ok(quirks::take(&mut self.world, serial, step, now));
-        }
         let parts = self.free(no, serial)?;
         for part in parts {
             self.remove(part);
@@ -238,6 +254,32 @@ impl Cloud {
                 Ok(Next::Started)
             }
         }
+    }
+
+    /// Does what has to happen before a deletion, and says how the caller hears of it.
+    fn take(&mut self, no: Refusal<'_>, serial: Serial, step: Step, now: Timestamp) -> Next {
+        let (input, word, seconds) = match step {
+            Step::Empties { input, word, seconds } => (input, word, seconds),
+            Step::Waits(on) => return Next::Waits(on),
+        };
+        let catalog = Arc::clone(&self.catalog);
+        let Some(row) = self.world.row(serial) else { return Next::Gone };
+        let mut inputs = row.inputs.clone();
+        inputs.shift_remove(input);
+        let kept = row.refers.clone();
+        let refers = self.resolve(&catalog, no, &row.place, Some(serial), &inputs).unwrap_or(kept);
+        let references = &self.references;
+        self.world.change(
+            serial,
+            |row| references.names(row),
+            |row| {
+                row.inputs = inputs;
+                row.refers = refers;
+                row.phase = lasting(word, seconds, now);
+                row.member = None;
+            },
+        );
+        Next::More(word.to_owned())
     }
 
     /// Whether nothing is in the way of a deletion. Returns the parts that end with the whole.
@@ -361,31 +403,50 @@ fn still(no: Refusal<'_>, row: &Row) -> Result<()> {
 
 /// Refuses a change of inputs that only a new resource can have.
 fn replaced(no: Refusal<'_>, live: &Map, wanted: &Map) -> Result<()> {
-    let fixed = |name: &str| no.invalid(format!("`{name}` cannot be changed")).hint("replace the resource instead");
-    for property in no.schema.inputs.properties.iter().filter(|p| p.replace) {
-        let same = match (live.get(&property.name), wanted.get(&property.name)) {
-            (None, None) => true,
-            (Some(_), None) => property.computed || property.write_only || property.initial,
-            (None, Some(_)) => property.write_only,
-            (Some(old), Some(new)) => {
-                alike(property, old.bare(), new.bare())
-                    || property.initial
-                    || crate::twin::persist::is_print_of(old, new)
-            }
-        };
-        if !same {
-            return Err(fixed(&property.name));
-        }
+    let conditional = || (no.schema.replaces)(&Value::Map(live.clone()), &Value::Map(wanted.clone()));
+    let fixed = fixed("", &no.schema.inputs.properties, live, wanted)
+        .or_else(|| conditional().first().map(|name| (*name).to_owned()));
+    match fixed {
+        Some(path) => Err(no.invalid(format!("`{path}` cannot be changed")).hint("replace the resource instead")),
+        None => Ok(()),
     }
-    let conditional = (no.schema.replaces)(&Value::Map(live.clone()), &Value::Map(wanted.clone()));
-    conditional.first().map_or(Ok(()), |name| Err(fixed(name)))
 }
 
-fn alike(property: &Property, old: &Value, new: &Value) -> bool {
-    match (old, new, property.alike) {
+/// The first input that differs although it cannot be changed.
+fn fixed(path: &str, properties: &[Property], live: &Map, wanted: &Map) -> Option<String> {
+    properties.iter().find_map(|property| {
+        let path = if path.is_empty() { property.name.clone() } else { format!("{path}.{}", property.name) };
+        let (old, new) = (live.get(&property.name), wanted.get(&property.name));
+        if property.replace {
+            let same = property.initial
+                || match (old, new) {
+                    (None, None) => true,
+                    (Some(_), None) => property.computed || property.write_only,
+                    (None, Some(_)) => property.write_only,
+                    (Some(old), Some(new)) => same(property, old, new),
+                };
+            return (!same).then_some(path);
+        }
+        match (&property.shape, old.map(Value::bare), new.map(Value::bare)) {
+            (Shape::Object(object), Some(Value::Map(old)), Some(Value::Map(new))) => {
+                fixed(&path, &object.properties, old, new)
+            }
+            _ => None,
+        }
+    })
+}
+
+fn same(property: &Property, old: &Value, new: &Value) -> bool {
+    match (old.bare(), new.bare(), property.alike) {
         (Value::String(old), Value::String(new), Some(how)) => how.same(old, new),
-        _ => old == new,
+        (old, new, _) => old == new || is_print_of(old, new),
     }
+}
+
+/// Whether a change is one that takes time; tags are set at once.
+fn takes_time(live: &Map, wanted: &Map) -> bool {
+    let differs = |name: &String| name != "tags" && live.get(name) != wanted.get(name);
+    live.keys().chain(wanted.keys()).any(differs)
 }
 
 fn visible(properties: &[Property], map: &Map) -> Map {

@@ -81,6 +81,8 @@ pub enum Fault {
     Fails(Kind),
     /// It has its effect, and the answer is lost.
     AnswerLost(Kind),
+    /// A create has its effect, but what it makes will never be ready.
+    Spoils,
     /// It has no effect and no end.
     Hangs,
     /// It has its effect and no end.

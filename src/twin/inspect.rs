@@ -7,9 +7,9 @@ use crate::engine::error::Result;
 use crate::engine::provider::KindAt;
 use crate::engine::urn::{Id, Place, Urn};
 use crate::engine::value::Value;
+use crate::twin::Twin;
 use crate::twin::cloud::Cloud;
 use crate::twin::row::{Phase, Row};
-use crate::twin::{Twin, accept, persist, refusal};
 
 /// One resource of the twin, as people see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -104,25 +104,4 @@ fn entries(cloud: &Cloud, wanted: impl Fn(&Row) -> bool) -> Vec<Entry> {
         cloud.world.rows().filter(|(_, row)| wanted(row)).map(|(_, row)| Entry::of(row)).collect();
     all.sort_by(|a, b| (&a.place, a.token, &a.id).cmp(&(&b.place, b.token, &b.id)));
     all
-}
-
-impl Cloud {
-    pub(super) fn remind(&mut self, kind: &KindAt, id: &Id, inputs: &Value) -> Result<()> {
-        let serial = self.serial(kind, id)?;
-        let catalog = std::sync::Arc::clone(&self.catalog);
-        let schema = super::cloud::schema(&catalog, kind)?;
-        let no = refusal::Refusal { schema, operation: refusal::Operation::Read };
-        let Ok(known) = accept::inputs(no, inputs).map(Value::Map) else { return Ok(()) };
-        self.world.change(
-            serial,
-            |_| Vec::new(),
-            |row| {
-                let stored = Value::Map(std::mem::take(&mut row.inputs));
-                if let Value::Map(map) = persist::reminded(stored, &known) {
-                    row.inputs = map;
-                }
-            },
-        );
-        Ok(())
-    }
 }

@@ -13,7 +13,9 @@ mod functions;
 mod inspect;
 mod naming;
 mod outputs;
+mod password;
 mod persist;
+mod policy;
 mod quirks;
 mod refer;
 mod refusal;
@@ -34,6 +36,7 @@ use crate::engine::clock::Clock;
 use crate::engine::error::Result;
 use crate::engine::provider::{At, Catalog, Identity, KindAt, Live, Made, Next, Provider};
 use crate::engine::resource::{Seen, Want};
+use crate::engine::state::State;
 use crate::engine::urn::{Id, Place};
 use crate::engine::value::Value;
 use crate::twin::cloud::Cloud;
@@ -90,18 +93,22 @@ impl Twin {
         }
     }
 
-    /// Removes every resource. Faults, the log of calls and the clock stay.
+    /// Removes every resource, from the file too once it is saved. Faults, the log of calls and the
+    /// clock stay.
     pub fn reset(&self) {
         *self.cloud() = Cloud::new(Arc::clone(&self.catalog));
     }
 
-    /// Gives a resource its secrets back, of which the file holds no more than hashes. `inputs` are
-    /// those that a state remembers; values that do not fit their hashes are left alone.
-    ///
-    /// # Errors
-    /// If there is no such resource.
-    pub fn remind(&self, kind: &KindAt, id: &Id, inputs: &Value) -> Result<()> {
-        self.cloud().remind(kind, id, inputs)
+    /// Gives the resources of a state their secrets back, of which the file holds no more than hashes.
+    /// To be called after [`Twin::open`], or secrets will show as changed. Values that do not fit their
+    /// hashes are left alone, and so are resources that are not there.
+    pub fn remind(&self, state: &State) {
+        let (mut cloud, _) = self.settled();
+        for row in state.rows.values() {
+            if let Some(id) = &row.id {
+                cloud.remind(&KindAt { ty: row.ty.clone(), place: row.place.clone() }, id, &row.inputs);
+            }
+        }
     }
 
     /// The clock by which it lives.
@@ -161,6 +168,12 @@ impl Twin {
             Some(Fault::AnswerLost(kind)) => {
                 happens()?;
                 Err(crate::engine::error::Error { ambiguous: true, ..faults::error(kind) })
+            }
+            Some(Fault::Spoils) => {
+                self.cloud().spoils = Some("failed because the twin was told so".to_owned());
+                let result = happens();
+                self.cloud().spoils = None;
+                result
             }
             Some(Fault::Hangs) => std::future::pending().await,
             Some(Fault::HangsAfterwards) => {
@@ -224,12 +237,8 @@ impl Provider for Twin {
     }
 
     fn invoke<'a>(&'a self, function: &'a str, place: &'a Place, arguments: &'a Value) -> BoxFuture<'a, Result<Value>> {
-        let call = Call {
-            operation: Operation::Invoke,
-            token: function.to_owned(),
-            place: place.0.clone(),
-            subject: String::new(),
-        };
+        let token = self.catalog.function(function).map_or(function, |schema| schema.token).to_owned();
+        let call = Call { operation: Operation::Invoke, token, place: place.0.clone(), subject: String::new() };
         Box::pin(self.call(call, move |cloud, _| functions::invoke(cloud, function, place, arguments)))
     }
 }

@@ -60,6 +60,7 @@ impl Newborn<'_> {
         }
         Some(match &property.shape {
             Shape::Bool => Value::Bool(false),
+            Shape::Integer if property.name == "port" => Value::from(port(inputs)),
             Shape::Integer | Shape::Number => {
                 let least = property.bounds.min.unwrap_or(0.0).max(0.0).ceil();
                 // The bounds of inputs are small whole numbers.
@@ -71,6 +72,9 @@ impl Newborn<'_> {
                 None => self.text(property, inputs)?,
             },
             Shape::Document => Value::from("{}"),
+            Shape::List { .. } if property.name == "availabilityZones" => {
+                Value::List(["a", "b", "c"].map(|zone| Value::from(format!("{}{zone}", self.place))).to_vec())
+            }
             Shape::List { .. } => Value::List(Vec::new()),
             Shape::Map(_) if property.name == "tagsAll" => {
                 inputs.get("tags").cloned().unwrap_or_else(|| Value::Map(Map::new()))
@@ -98,6 +102,7 @@ impl Newborn<'_> {
             "hostedzone" | "version" | "latestversion" | "defaultversion" => "1".to_owned(),
             "privateip" => format!("10.0.{}.{}", self.serial / 250 % 250, self.serial % 250 + 4),
             "publicip" => format!("203.0.113.{}", self.serial % 250 + 1),
+            "engineversion" | "engineversionactual" => engine_version(inputs).to_owned(),
             _ if ends(&["arn"]) => naming::arn(self.schema, self.serial, self.place, inputs),
             _ if ends(&["url", "uri"]) => format!("https://{}", self.host(&property.name)),
             _ if ends(&["endpoint", "dnsname", "address", "domain", "domainname", "hostname"]) => {
@@ -123,7 +128,7 @@ impl Newborn<'_> {
             .collect();
         let part = naming::hex(self.serial, purpose, 12);
         let region = if self.place.is_global() { "us-east-1" } else { &self.place.0 };
-        format!("{}.{part}.{region}.{}.amazonaws.com", label.to_ascii_lowercase(), self.schema.service())
+        format!("{}.{part}.{region}.{}.amazonaws.com", label.to_ascii_lowercase(), naming::service(self.schema))
     }
 }
 
@@ -135,4 +140,27 @@ pub(super) fn foreseen(schema: &TypeSchema, place: &Place, id: &Id, inputs: &Map
         .filter(|(_, value)| !value.has_unknown())
         .map(|(name, value)| (name.to_owned(), value))
         .collect()
+}
+
+fn engine(inputs: &Map) -> &str {
+    inputs.get("engine").and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The port on which an engine listens if nothing else is said; without an engine, that of HTTPS.
+fn port(inputs: &Map) -> i64 {
+    match engine(inputs) {
+        name if name.contains("postgres") => 5432,
+        name if name.contains("mysql") || name.contains("mariadb") => 3306,
+        "redis" | "valkey" => 6379,
+        _ => 443,
+    }
+}
+
+/// The version that an engine gets if nothing else is said.
+fn engine_version(inputs: &Map) -> &str {
+    match inputs.get("engineVersion").and_then(Value::as_str) {
+        Some(version) => version,
+        None if engine(inputs).contains("postgres") => "16.6",
+        None => "8.0.mysql_aurora.3.08.0",
+    }
 }

@@ -1,11 +1,12 @@
 //! The twin between two commands: one JSON file, written as a whole, that only its owner can read.
 //!
 //! The file holds no secret. A secret value is kept as a salted hash, which is enough to tell
-//! whether a value is the same; [`crate::twin::Twin::remind`] brings the value itself back.
+//! whether a value is the same; [`crate::twin::Twin::remind`] brings the value back from a state.
 
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -13,9 +14,12 @@ use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
 use crate::engine::error::{Error, Kind, Result};
+use crate::engine::provider::KindAt;
 use crate::engine::urn::{Id, Place, Urn};
 use crate::engine::value::{Map, Value};
-use crate::twin::cloud::Cloud;
+use crate::twin::accept;
+use crate::twin::cloud::{self, Cloud};
+use crate::twin::refusal::{Operation, Refusal};
 use crate::twin::row::{Member, Phase, Row, Serial};
 
 const VERSION: u32 = 1;
@@ -84,7 +88,7 @@ const WORDS: [&str; 9] = [
     "removing-from-global-cluster",
     "switching-over",
     "failing-over",
-    "pending-acceptance",
+    "detaching",
 ];
 
 fn word(text: &str) -> &'static str {
@@ -255,8 +259,30 @@ pub(super) fn is_print_of(old: &Value, new: &Value) -> bool {
     print(old.bare()).is_some_and(same)
 }
 
-/// Puts the values that a caller still knows into the place of their hashes.
-pub(super) fn reminded(stored: Value, known: &Value) -> Value {
+impl Cloud {
+    /// Gives a resource the secrets back that its inputs, as a state remembers them, still hold.
+    pub(super) fn remind(&mut self, kind: &KindAt, id: &Id, inputs: &Value) {
+        let catalog = Arc::clone(&self.catalog);
+        let Ok(schema) = cloud::schema(&catalog, kind) else { return };
+        let Some(serial) = self.world.find(schema.token, &kind.place, id) else { return };
+        let Ok(known) = accept::inputs(Refusal { schema, operation: Operation::Read }, inputs) else { return };
+        let references = &self.references;
+        self.world.change(
+            serial,
+            |row| references.names(row),
+            |row| {
+                for (name, value) in &mut row.inputs {
+                    if let Some(known) = known.get(name) {
+                        *value = reminded(std::mem::take(value), known);
+                    }
+                }
+            },
+        );
+    }
+}
+
+/// Puts what is still known into the place of its hash.
+fn reminded(stored: Value, known: &Value) -> Value {
     match (stored, known.bare()) {
         (stored @ Value::Secret(_), known) if is_print_of(&stored, known) => known.clone().secret(),
         (Value::Map(map), Value::Map(known)) => Value::Map(

@@ -8,10 +8,10 @@ use crate::engine::resource::IdForm;
 use crate::engine::schema::{Object, Property, Shape, TypeSchema};
 use crate::engine::urn::Place;
 use crate::engine::value::{Map, Value};
-use crate::twin::ACCOUNT;
 use crate::twin::refusal::Refusal;
 use crate::twin::row::{Phase, Row, Serial};
 use crate::twin::world::World;
+use crate::twin::{ACCOUNT, naming};
 
 /// Types whose resources are seen from every region although they are made in one.
 const SEEN_EVERYWHERE: [&str; 4] = [
@@ -157,9 +157,9 @@ impl References {
                 || SEEN_EVERYWHERE.contains(&row.token)
         };
         let there = |row: &Row| row.is_there() && !matches!(row.phase, Phase::Deleting { .. });
-        let bare = text.strip_suffix(":*").or_else(|| text.strip_suffix("/*")).unwrap_or(text);
+        let whole = text.strip_suffix(":*").or_else(|| text.strip_suffix("/*"));
         let mut any = None;
-        for name in [text, bare] {
+        for name in [Some(text), whole, unqualified(target, text)].into_iter().flatten() {
             for (serial, row) in from.world.named(name) {
                 if !there(row) || !reached(row) {
                     continue;
@@ -176,25 +176,25 @@ impl References {
         let ours = match target.facts.id {
             IdForm::Random("", digits) => is_id || text.len() == digits && text.contains('-'),
             IdForm::Random(..) => is_id,
-            IdForm::Input(_) | IdForm::Joined(..) | IdForm::Output(_) => true,
+            IdForm::Input(_) | IdForm::Joined(..) => true,
+            // Where ARNs and URLs are ids, other text may be a mail address or a name of something else.
+            IdForm::Output(_) => arn || text.starts_with("https://"),
         };
-        if !ours || arn && !same_service(target, text) {
+        if !ours || arn && text.split(':').nth(2) != Some(naming::service(target)) {
             return Ok(None);
         }
         Err(from.no.no_such(target, path, text))
     }
 }
 
-/// Whether an ARN may be one of that type; ARNs and tokens do not always name services alike.
-fn same_service(target: &TypeSchema, arn: &str) -> bool {
-    let service = arn.split(':').nth(2).unwrap_or_default();
-    let known = match target.service() {
-        "lb" | "alb" => "elasticloadbalancing",
-        "cloudwatch" if target.short_name().starts_with("Log") => "logs",
-        "cloudwatch" if target.short_name().starts_with("Event") => "events",
-        other => other,
-    };
-    service == known
+/// The function that a version or an alias of it belongs to.
+fn unqualified<'a>(target: &TypeSchema, text: &'a str) -> Option<&'a str> {
+    if target.token != "aws:lambda/function:Function" {
+        return None;
+    }
+    let parts = if text.starts_with("arn:") { 7 } else { 1 };
+    let (end, _) = text.match_indices(':').nth(parts - 1)?;
+    text.get(..end)
 }
 
 /// Things that exist in every account, or that belong to somebody else.

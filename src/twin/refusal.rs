@@ -15,7 +15,7 @@ struct Words {
 
 const WORDS: [Words; 15] = [
     words("ec2", "Invalid{}ID.NotFound", "Invalid{}.Duplicate", "DependencyViolation", "InvalidParameterValue"),
-    words("rds", "{}NotFoundFault", "{}AlreadyExistsFault", "InvalidDB{}StateFault", "InvalidParameterCombination"),
+    words("rds", "{}NotFoundFault", "{}AlreadyExistsFault", "Invalid{}StateFault", "InvalidParameterCombination"),
     words("s3", "NoSuchBucket", "BucketAlreadyOwnedByYou", "BucketNotEmpty", "InvalidRequest"),
     words("iam", "NoSuchEntity", "EntityAlreadyExists", "DeleteConflict", "ValidationError"),
     words("kms", "NotFoundException", "AlreadyExistsException", "KMSInvalidStateException", "ValidationException"),
@@ -86,7 +86,10 @@ fn of(schema: &TypeSchema) -> &'static Words {
 fn code(form: &str, schema: &TypeSchema) -> String {
     let name = match (schema.service(), schema.short_name()) {
         ("ec2", "SecurityGroup") => return form.replace("{}ID", "Group").replace("{}", "Group"),
-        ("rds", name @ ("Cluster" | "SubnetGroup")) if !form.contains("DB") => format!("DB{name}"),
+        ("rds", "ClusterInstance" | "Instance") => "DBInstance".to_owned(),
+        ("rds", "ClusterParameterGroup" | "ParameterGroup") => "DBParameterGroup".to_owned(),
+        ("rds", name @ ("Cluster" | "SubnetGroup")) => format!("DB{name}"),
+        ("route53", "Zone") if form.ends_with("InUse") => return "HostedZoneNotEmpty".to_owned(),
         ("route53", "Zone") => "HostedZone".to_owned(),
         (_, name) => name.to_owned(),
     };

@@ -1,11 +1,14 @@
 //! AWS's rules for tags.
 
 use crate::engine::error::Result;
+use crate::engine::provider::At;
 use crate::engine::value::{Map, Value};
 use crate::twin::refusal::Refusal;
 
-/// The tags that users may set on one resource.
+/// The tags that one resource may have.
 const MOST: usize = 50;
+/// Those of them that say who made the resource.
+const OURS: usize = 3;
 /// Characters of a key.
 const LONGEST_KEY: usize = 128;
 /// Characters of a value.
@@ -17,8 +20,9 @@ const LONGEST_VALUE: usize = 256;
 /// If there are too many, or a key or a value is too long or holds a character that is not allowed.
 pub(super) fn check(no: Refusal<'_>, inputs: &Map) -> Result<()> {
     let Some(tags) = inputs.get("tags").and_then(Value::as_map) else { return Ok(()) };
-    if tags.len() > MOST {
-        return Err(no.never("TagLimitExceeded", format!("{} tags are more than {MOST}", tags.len())));
+    if tags.len() + OURS > MOST {
+        let message = format!("{} tags and {OURS} of drctl are more than {MOST}", tags.len());
+        return Err(no.never("TagLimitExceeded", message));
     }
     for (key, value) in tags {
         let wrong = match (key.as_str(), value.as_str()) {
@@ -37,6 +41,19 @@ pub(super) fn check(no: Refusal<'_>, inputs: &Map) -> Result<()> {
             _ => continue,
         };
         return Err(no.never("InvalidTag", wrong).hint("letters, digits, spaces and `_.:/=+-@` are allowed"));
+    }
+    Ok(())
+}
+
+/// Refuses the values of our own tags that AWS would refuse.
+///
+/// # Errors
+/// If one of them is too long or holds a character that is not allowed.
+pub(super) fn check_ours(no: Refusal<'_>, at: &At) -> Result<()> {
+    for (key, value) in [("drctl:owner", &at.owner), ("drctl:attempt", &at.attempt)] {
+        if value.chars().count() > LONGEST_VALUE || !allowed(value) {
+            return Err(no.never("InvalidTag", format!("the value of tag `{key}` cannot be a tag's")));
+        }
     }
     Ok(())
 }

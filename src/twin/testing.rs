@@ -7,17 +7,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::document::Document;
-use crate::engine::error::{Error, Result};
+use crate::engine::error::Error;
 use crate::engine::provider::Catalog;
-use crate::engine::resource::{
-    Facts, FoundBy, IdForm, Limits, Live, Made, Next, Resource, Scope, Seen, Takes, Want, Where,
-};
+use crate::engine::resource::{Facts, FoundBy, IdForm, Limits, Scope, Takes, Where};
 use crate::engine::rules::{
     auto_name, before_delete, computed, forced, initial, protection, refers, replace, unordered, write_only,
 };
 use crate::engine::schema::TypeSchema;
 use crate::engine::secret::Secret;
-use crate::engine::urn::Id;
 use crate::engine::value::Value;
 
 /// All of them.
@@ -34,44 +31,69 @@ pub fn catalog() -> Arc<Catalog> {
             TypeSchema::of::<Global>(),
             TypeSchema::of::<Lister>(),
             TypeSchema::of::<Container>(),
+            TypeSchema::of::<Attached>(),
         ],
         Vec::new(),
     ))
 }
 
-/// Writes down a type that only the twin can make.
+/// Writes down a type that only the twin can make: its token unless it is one of `test:index`, its
+/// struct of inputs, its struct of outputs, its facts, and what can be foreseen of it.
 macro_rules! only_on_the_twin {
     ($name:ident, $outputs:ident, $facts:expr) => {
-        only_on_the_twin!($name, $outputs, $facts, |_, _| Vec::new());
+        $crate::twin::testing::only_on_the_twin!($name, $outputs, $facts, |_, _| Vec::new());
     };
     ($name:ident, $outputs:ident, $facts:expr, $foresee:expr) => {
-        impl Resource for $name {
-            const TYPE: &'static str = concat!("test:index:", stringify!($name));
-            const FACTS: Facts = $facts;
+        $crate::twin::testing::only_on_the_twin!(
+            concat!("test:index:", stringify!($name)) => $name, $outputs, $facts, $foresee
+        );
+    };
+    ($token:expr => $name:ident, $outputs:ident, $facts:expr, $foresee:expr) => {
+        impl $crate::engine::resource::Resource for $name {
+            const TYPE: &'static str = $token;
+            const FACTS: $crate::engine::resource::Facts = $facts;
             type Outputs = $outputs;
             type Cx = ();
 
-            async fn create(&self, (): &()) -> Result<Made<Self>> {
-                Err(only())
+            async fn create(&self, (): &()) -> $crate::engine::error::Result<$crate::engine::resource::Made<Self>> {
+                Err($crate::twin::testing::only())
             }
-            async fn read(_: &[Id], _: &Want, (): &()) -> Result<Vec<Seen<Live<Self>>>> {
-                Err(only())
+            async fn read(
+                _: &[$crate::engine::urn::Id],
+                _: &$crate::engine::resource::Want,
+                (): &(),
+            ) -> $crate::engine::error::Result<
+                Vec<$crate::engine::resource::Seen<$crate::engine::resource::Live<Self>>>,
+            > {
+                Err($crate::twin::testing::only())
             }
-            async fn delete(&self, _: &Id, _: Option<&Live<Self>>, (): &()) -> Result<Next<Self>> {
-                Err(only())
+            async fn delete(
+                &self,
+                _: &$crate::engine::urn::Id,
+                _: Option<&$crate::engine::resource::Live<Self>>,
+                (): &(),
+            ) -> $crate::engine::error::Result<$crate::engine::resource::Next<Self>> {
+                Err($crate::twin::testing::only())
             }
-            async fn find(&self, (): &()) -> Result<Vec<Id>> {
-                Err(only())
+            async fn find(&self, (): &()) -> $crate::engine::error::Result<Vec<$crate::engine::urn::Id>> {
+                Err($crate::twin::testing::only())
             }
-            fn foresee(inputs: &Value, at: &Where) -> Vec<(&'static str, Value)> {
-                let foresee: fn(&Value, &Where) -> Vec<(&'static str, Value)> = $foresee;
+            fn foresee(
+                inputs: &$crate::engine::value::Value,
+                at: &$crate::engine::resource::Where,
+            ) -> Vec<(&'static str, $crate::engine::value::Value)> {
+                let foresee: $crate::twin::testing::Foresee = $foresee;
                 foresee(inputs, at)
             }
         }
     };
 }
 
-fn only() -> Error {
+pub(super) type Foresee = fn(&Value, &Where) -> Vec<(&'static str, Value)>;
+
+pub(super) use only_on_the_twin;
+
+pub(super) fn only() -> Error {
     Error::bug("only on the twin")
 }
 
@@ -314,3 +336,16 @@ pub struct Container {
 }
 
 only_on_the_twin!(Container, Plain, Facts::new(IdForm::Joined(&["name"], "/"), FoundBy::Name));
+
+/// A resource that leaves its thing, in a call of its own, before it can be deleted.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Attached {
+    #[schemars(transform = replace)]
+    pub name: String,
+    #[schemars(transform = refers("test:index:Thing.id"))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thing_id: Option<String>,
+}
+
+only_on_the_twin!(Attached, Plain, Facts::new(IdForm::Input("name"), FoundBy::Name));

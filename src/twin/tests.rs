@@ -1,12 +1,13 @@
 //! Calls as the engine makes them, on the types of [`crate::twin::testing`].
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
 
 use crate::engine::clock::Clock;
 use crate::engine::error::{Error, Kind, Result};
-use crate::engine::provider::{At, KindAt, Live, Made, Next, Provider};
+use crate::engine::provider::{At, Catalog, KindAt, Live, Made, Next, Provider};
 use crate::engine::resource::{Seen, Want};
 use crate::engine::urn::{Id, Place, Urn};
 use crate::engine::value::Value;
@@ -16,7 +17,11 @@ const REGION: &str = "us-east-1";
 const START: &str = "2026-01-01T00:00:00Z";
 
 fn twin() -> Twin {
-    Twin::new(testing::catalog(), Clock::starting(START.parse().unwrap()))
+    twin_of(testing::catalog())
+}
+
+fn twin_of(catalog: Arc<Catalog>) -> Twin {
+    Twin::new(catalog, Clock::starting(START.parse().unwrap()))
 }
 
 fn kind(ty: &str) -> KindAt {
@@ -24,7 +29,8 @@ fn kind(ty: &str) -> KindAt {
 }
 
 fn kind_in(ty: &str, region: &str) -> KindAt {
-    KindAt { ty: format!("test:index:{ty}"), place: Place(region.to_owned()) }
+    let ty = if ty.contains(':') { ty.to_owned() } else { format!("test:index:{ty}") };
+    KindAt { ty, place: Place(region.to_owned()) }
 }
 
 fn at(ty: &str, name: &str) -> At {
@@ -81,8 +87,16 @@ async fn pass(seconds: u64) {
     tokio::time::sleep(Duration::from_secs(seconds)).await;
 }
 
+mod aurora;
+mod aws;
 mod create;
 mod delete;
+mod dns;
 mod faults;
+mod functions;
+mod inspect;
+mod network;
 mod persistence;
+mod scale;
+mod storage;
 mod update;

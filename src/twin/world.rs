@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use jiff::Timestamp;
 
 use crate::engine::urn::{Id, Place};
+use crate::engine::value::Value;
 use crate::twin::row::{Member, Phase, Row, Serial};
 
 /// All rows. Every look-up and change costs O(log n).
@@ -137,6 +138,13 @@ impl World {
     /// Lets a cluster join, leave or take another place in a global database.
     pub(super) fn seat(&mut self, serial: Serial, member: Option<Member>) {
         self.change(serial, |_| Vec::new(), |row| row.member = member);
+    }
+
+    /// Changes an output by which nobody refers to the row.
+    pub(super) fn show(&mut self, serial: Serial, output: &str, value: Value) {
+        if let Some(row) = self.rows.get_mut(&serial) {
+            row.outputs.insert(output.to_owned(), value);
+        }
     }
 
     /// Adds or removes things that no type stands for.

@@ -1,7 +1,9 @@
 //! All integration tests, in one binary: each further one would link every AWS SDK again.
 
+#![allow(unreachable_pub, reason = "nothing outside this binary can reach anything")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod conformance;
 mod lifecycle;
+mod random;
 mod support;

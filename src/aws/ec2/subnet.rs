@@ -107,6 +107,8 @@ impl Resource for Subnet {
             delete: &["ec2:DeleteSubnet"],
         },
         import: "id of the subnet, `subnet-0123456789abcdef0`",
+        // A range of addresses belongs to one subnet.
+        delete_first: true,
         ..Facts::new(IdForm::Random("subnet-", 17), FoundBy::OwnerTag)
     };
     type Outputs = SubnetOutputs;

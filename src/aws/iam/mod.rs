@@ -1,8 +1,14 @@
 //! Identities and rights: IAM.
 
+mod policy;
 mod role;
+mod role_policy;
+mod role_policy_attachment;
 
+pub use policy::Policy;
 pub use role::Role;
+pub use role_policy::RolePolicy;
+pub use role_policy_attachment::RolePolicyAttachment;
 
 use aws_sdk_iam::types::Tag;
 

@@ -1,21 +1,27 @@
 //! Rules of AWS that no schema can say, by type. A type without an entry has none.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use jiff::Timestamp;
-
 use crate::engine::error::Result;
-use crate::engine::provider::Next;
 use crate::engine::urn::Place;
 use crate::engine::value::{Map, Value};
-use crate::twin::cloud::lasting;
 use crate::twin::refusal::Refusal;
 use crate::twin::row::{Member, Row, Serial};
 use crate::twin::world::World;
 
-use std::collections::BTreeSet;
-
+mod alarms;
+mod aurora;
+mod buckets;
+mod names;
+mod network;
+mod peering;
+mod records;
+mod regions;
+mod rehearsed;
 mod retention;
+
+pub(super) use regions::in_reach;
 
 /// The rules of one type. Each has a default that allows everything.
 #[derive(Clone, Copy)]
@@ -43,6 +49,10 @@ pub(super) struct Birth {
     pub(super) member: Option<Member>,
     /// Why it will never be ready.
     pub(super) failed: Option<String>,
+    /// Outputs that the rule knows better than the schema.
+    pub(super) outputs: Vec<(&'static str, Value)>,
+    /// Outputs of other rows that change with it.
+    pub(super) elsewhere: Vec<(Serial, &'static str, Value)>,
 }
 
 /// A row that is to be deleted.
@@ -53,7 +63,6 @@ pub(super) struct Ending<'a> {
     pub(super) row: &'a Row,
     /// The inputs that the caller applied last, its wishes for the deletion among them.
     pub(super) applied: &'a Value,
-    pub(super) now: Timestamp,
 }
 
 /// What a deletion comes to.
@@ -68,9 +77,7 @@ pub(super) enum End {
 
 /// What happens instead of a deletion, on the way to it.
 pub(super) enum Step {
-    /// The cluster leaves its global database.
-    Leaves,
-    /// The row is changed for so many seconds; an input is emptied.
+    /// An input is emptied, which takes some seconds; a cluster leaves its global database so.
     Empties { input: &'static str, word: &'static str, seconds: u32 },
     /// No call can be made until another resource has moved.
     Waits(String),
@@ -78,18 +85,44 @@ pub(super) enum Step {
 
 const PLAIN: Quirk = Quirk {
     token: "",
-    admit: |_| Ok(Birth { member: None, failed: None }),
+    admit: |_| Ok(Birth::default()),
     amend: |_, _| Ok(()),
     end: |_| Ok(End::Now),
     show: |_, _, _, _| {},
 };
 
 /// All rules, a group of types each.
-const GROUPS: [&[Quirk]; 1] = [&retention::QUIRKS];
+const GROUPS: [&[Quirk]; 9] = [
+    &alarms::QUIRKS,
+    &aurora::QUIRKS,
+    &buckets::QUIRKS,
+    &names::QUIRKS,
+    &network::QUIRKS,
+    &peering::QUIRKS,
+    &records::QUIRKS,
+    &rehearsed::QUIRKS,
+    &retention::QUIRKS,
+];
 
 /// The rules of a type.
 pub(super) fn of(token: &str) -> &'static Quirk {
     GROUPS.iter().flat_map(|group| group.iter()).find(|q| q.token == token).unwrap_or(&PLAIN)
+}
+
+impl Draft<'_> {
+    /// The row of that type that the inputs refer to.
+    fn referred(&self, token: &str) -> Option<(Serial, &Row)> {
+        let rows = self.refers.iter().filter_map(|serial| Some((*serial, self.world.row(*serial)?)));
+        rows.into_iter().find(|(_, row)| row.token == token)
+    }
+
+    fn text(&self, input: &str) -> Option<&str> {
+        self.inputs.get(input).and_then(Value::as_str)
+    }
+
+    fn is_true(&self, input: &str) -> bool {
+        self.inputs.get(input).and_then(Value::as_bool) == Some(true)
+    }
 }
 
 impl Quirk {
@@ -114,32 +147,9 @@ impl Quirk {
     }
 }
 
-/// Does the step and says how the caller hears of it.
-pub(super) fn take(world: &mut World, serial: Serial, step: Step, now: Timestamp) -> Next {
-    match step {
-        Step::Leaves => {
-            world.seat(serial, None);
-            world.enter(serial, lasting("removing-from-global-cluster", 60, now));
-            Next::More("leaving the global cluster".to_owned())
-        }
-        Step::Empties { input, word, seconds } => {
-            world.change(
-                serial,
-                |_| Vec::new(),
-                |row| {
-                    row.inputs.shift_remove(input);
-                },
-            );
-            world.enter(serial, lasting(word, seconds, now));
-            Next::More(word.to_owned())
-        }
-        Step::Waits(on) => Next::Waits(on),
-    }
-}
-
 /// Whether the cloud deletes resources of that type no matter who still names them.
 pub(super) fn may_be_orphaned(token: &str) -> bool {
-    const TOKENS: [&str; 15] = [
+    const TOKENS: [&str; 14] = [
         "aws:backup/vault:Vault",
         "aws:cloudwatch/logGroup:LogGroup",
         "aws:cloudwatch/metricAlarm:MetricAlarm",
@@ -148,7 +158,6 @@ pub(super) fn may_be_orphaned(token: &str) -> bool {
         "aws:kms/key:Key",
         "aws:kms/replicaKey:ReplicaKey",
         "aws:lambda/function:Function",
-        "aws:route53/healthCheck:HealthCheck",
         "aws:s3/bucket:Bucket",
         "aws:s3/bucketV2:BucketV2",
         "aws:secretsmanager/secret:Secret",

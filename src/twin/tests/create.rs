@@ -116,7 +116,7 @@ async fn inputs_that_are_missing_unknown_misshapen_or_out_of_bounds_are_refused(
 #[tokio::test(start_paused = true)]
 async fn tags_that_aws_would_refuse_are_refused() {
     let twin = twin();
-    let many: serde_json::Map<_, _> = (0..51).map(|n| (format!("k{n}"), json!("v"))).collect();
+    let many: serde_json::Map<_, _> = (0..48).map(|n| (format!("k{n}"), json!("v"))).collect();
     for tags in [
         json!({ "aws:x": "v" }),
         json!({ "": "v" }),
@@ -129,6 +129,10 @@ async fn tags_that_aws_would_refuse_are_refused() {
         let error = create(&twin, &at("Thing", "a"), json!({ "tags": tags })).await.unwrap_err();
         assert_eq!(error.kind, Kind::Invalid, "{tags}");
     }
+    let most: serde_json::Map<_, _> = (0..47).map(|n| (format!("k{n}"), json!("v"))).collect();
+    create(&twin, &at("Thing", "b"), json!({ "tags": most })).await.unwrap();
+    let foreign = At { owner: "lineage/#".into(), ..at("Thing", "c") };
+    assert_eq!(create(&twin, &foreign, json!({})).await.unwrap_err().kind, Kind::Invalid);
     let fine = json!({ "drctl:owner": "01ARZ/0f", "É t_.:/=+-@": "" });
     create(&twin, &at("Thing", "a"), json!({ "tags": fine })).await.unwrap();
 }
@@ -191,4 +195,24 @@ async fn a_lost_create_is_found_by_tag_token_marker_and_name() {
     let global = at_in("Global", "g", Place::GLOBAL);
     let id = create(&twin, &global, json!({ "name": "g" })).await.unwrap();
     assert_eq!(twin.find(&global, &Value::from_json(json!({ "name": "g" }))).await.unwrap(), [id]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_qualified_arn_stands_for_its_function() {
+    let twin = twin_of(aws::catalog());
+    create(&twin, &at(aws::FUNCTION, "f"), json!({ "name": "f" })).await.unwrap();
+    let arn = "arn:aws:lambda:us-east-1:000000000000:function:f";
+    let permission = |text: &str| json!({ "statementId": text, "function": text });
+    for text in ["f", "f:live", arn, &format!("{arn}:live")] {
+        create(&twin, &at(aws::PERMISSION, text), permission(text)).await.unwrap();
+    }
+    let error = create(&twin, &at(aws::PERMISSION, "g"), permission("g:live")).await.unwrap_err();
+    assert_eq!(code(&error), (Kind::NotFound, "ResourceNotFoundException"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_value_that_is_not_known_yet_never_reaches_the_cloud() {
+    let inputs = Value::Map([("name".to_owned(), Value::Unknown)].into_iter().collect());
+    let error = twin().create(&at("Named", "a"), &inputs).await.unwrap_err();
+    assert_eq!(error.kind, Kind::Bug);
 }

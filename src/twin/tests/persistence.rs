@@ -1,6 +1,7 @@
 use std::path::Path;
 
 use super::*;
+use crate::engine::state::{Key, Row, State};
 
 fn open(path: &Path, start: &str) -> Twin {
     Twin::open(path, testing::catalog(), start.parse().unwrap()).unwrap().0
@@ -58,14 +59,25 @@ async fn a_secret_is_not_in_the_file_and_comes_back_only_to_who_knows_it() {
     assert!(!std::fs::read_to_string(&path).unwrap().contains("hunter2"));
 
     let twin = open(&path, START);
+    let state = |note: &str| {
+        let mut state = State::new("lineage", "prod", "dr", "twin");
+        let key = Key { urn: at.urn.clone(), generation: 0 };
+        let row = Row {
+            id: Some(id.clone()),
+            inputs: inputs(note),
+            ..Row::new(key.clone(), &at.kind.ty, at.kind.place.clone())
+        };
+        state.rows.insert(key, row);
+        state
+    };
     let note = |live: Live| live.inputs.get("note").unwrap().clone();
-    twin.remind(&at.kind, &id, &inputs("wrong")).unwrap();
+    twin.remind(&state("wrong"));
     let hidden = note(ready(&twin, &at.kind, &id).await);
     assert!(hidden.has_secret() && hidden != Value::from("hunter2").secret());
     twin.save().unwrap();
 
     let twin = open(&path, START);
-    twin.remind(&at.kind, &id, &inputs("hunter2")).unwrap();
+    twin.remind(&state("hunter2"));
     assert_eq!(note(ready(&twin, &at.kind, &id).await), Value::from("hunter2").secret());
 }
 

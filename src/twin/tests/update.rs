@@ -76,3 +76,14 @@ async fn a_resource_that_is_not_there_cannot_be_changed() {
     let error = update(&twin(), &at("Named", "a"), &Id("a".into()), json!({ "name": "a" })).await.unwrap_err();
     assert_eq!(error.kind, Kind::NotFound);
 }
+
+#[tokio::test(start_paused = true)]
+async fn tags_are_set_at_once() {
+    let twin = twin();
+    let at = at("Thing", "a");
+    let id = create(&twin, &at, json!({ "name": "a" })).await.unwrap();
+    pass(5).await;
+    let next = update(&twin, &at, &id, json!({ "name": "a", "tags": { "k": "v" } })).await.unwrap();
+    let Next::Saw(live) = next else { panic!("{next:?}") };
+    assert_eq!(live.outputs.get("tagsAll").unwrap().get("k").unwrap().as_str(), Some("v"));
+}

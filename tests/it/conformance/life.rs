@@ -6,7 +6,7 @@ use std::sync::Arc;
 use drctl::aws;
 use drctl::engine::clock::Clock;
 use drctl::engine::event::Ended;
-use drctl::engine::provider::{KindAt, Provider};
+use drctl::engine::provider::KindAt;
 use drctl::engine::resource::{Seen, Want};
 use drctl::engine::settings::Settings;
 use drctl::engine::state::Row;
@@ -24,12 +24,7 @@ pub async fn of_all(cases: Vec<Case>) {
     let failures: Vec<String> = futures::stream::iter(cases)
         .map(|case| async move {
             let name = format!("{} {}", case.token, case.name);
-            let life = tokio::spawn(async move { Life::of(&case).await });
-            match life.await {
-                Ok(Ok(())) => None,
-                Ok(Err(why)) => Some(format!("{name}: {why}")),
-                Err(panic) => Some(format!("{name}: {panic}")),
-            }
+            Life::of(&case).await.err().map(|why| format!("{name}: {why}"))
         })
         .buffer_unordered(AT_ONCE)
         .filter_map(|failure| async { failure })

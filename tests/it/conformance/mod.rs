@@ -35,7 +35,11 @@ macro_rules! services {
 services! {
     backup,
     ec2,
+    iam_policies,
+    kms,
     s3,
+    secretsmanager,
+    ssm,
 }
 
 #[test]

@@ -77,8 +77,7 @@ impl Emulator {
             credentials: Some(aws_credential_types::provider::SharedCredentialsProvider::new(credentials)),
             read_asset: std::sync::Arc::new(|asset| {
                 let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-                drctl::stack::assets::bytes(folder, asset)
-                    .map_err(|e| drctl::engine::error::Error::invalid(e.to_string()))
+                drctl::stack::bytes(folder, asset).map_err(|e| drctl::engine::error::Error::invalid(e.to_string()))
             }),
             ..Settings::default()
         })

@@ -16,7 +16,7 @@ use drctl::engine::provider::Provider;
 use drctl::engine::settings::Settings;
 use drctl::engine::state::State;
 use drctl::engine::stop::Stop;
-use drctl::stack::load;
+use drctl::stack;
 use futures::future::BoxFuture;
 
 /// Keeps entries in memory.
@@ -70,13 +70,13 @@ impl Stage {
     pub fn load(&self, text: &str) -> Result<Arc<dyn Program>, Vec<Diagnostic>> {
         let file = self.folder.join("test.yaml");
         std::fs::write(&file, text).unwrap();
-        let request = load::Request {
+        let request = stack::Request {
             stack: file.to_string_lossy().into_owned(),
             cwd: self.folder.clone(),
             config: Vec::new(),
             environment: self.environment.clone(),
         };
-        Ok(Arc::new(load::load(&request, self.cloud.catalog())?.program))
+        Ok(Arc::new(stack::load(&request, self.cloud.catalog())?.program))
     }
 
     async fn plan(&self, program: Option<&dyn Program>, mode: Mode) -> Result<Planned, Vec<Diagnostic>> {
