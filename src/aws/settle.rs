@@ -18,13 +18,10 @@ const PASSING: &[(&str, &str, &str)] = &[
     ("rds:CreateDBInstance", "InvalidParameterValue", "IAM role"),
     ("rds:AddRoleToDBCluster", "InvalidParameterValue", "IAM role"),
     ("s3:PutBucketReplication", "InvalidRequest", "role"),
-<<<<<<< HEAD
-    // Versioning that was switched on a moment ago.
-    ("s3:PutBucketReplication", "InvalidRequest", "ersioning"),
-=======
     ("iam:PutRolePolicy", "NoSuchEntity", "role"),
     ("iam:AttachRolePolicy", "NoSuchEntity", ""),
->>>>>>> e5e7513
+    // Versioning that was switched on a moment ago.
+    ("s3:PutBucketReplication", "InvalidRequest", "ersioning"),
     // A principal that a policy names.
     ("iam:CreateRole", "MalformedPolicyDocument", "Invalid principal"),
     ("iam:UpdateAssumeRolePolicy", "MalformedPolicyDocument", "Invalid principal"),
