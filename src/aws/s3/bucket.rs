@@ -100,6 +100,11 @@ impl Resource for Bucket {
         each(ids, |id| seen(id, want, cx)).await
     }
 
+    /// Only `forceDestroy` can change, and that S3 does not know.
+    async fn update(&self, _: &Id, _: &Live<Self>, _: &Cx) -> Result<Next<Self>> {
+        Ok(Next::Started)
+    }
+
     async fn delete(&self, id: &Id, _: Option<&Live<Self>>, cx: &Cx) -> Result<Next<Self>> {
         if self.force_destroy {
             empty(&id.0, self.object_lock_enabled == Some(true), cx).await.or_none()?;
