@@ -91,6 +91,7 @@ impl Resource for Vault {
         .await
     }
 
+    /// Only `forceDestroy` can change, and that AWS does not know.
     async fn update(&self, _: &Id, _: &Live<Self>, _: &Cx) -> Result<Next<Self>> {
         Ok(Next::Started)
     }

@@ -2,6 +2,7 @@ use aws_sdk_s3::types::{BucketLocationConstraint, BucketNamespace, CreateBucketC
 
 use super::{empty, retag, tagged, tags_of};
 use crate::aws::prelude::*;
+use crate::engine::error::Kind;
 use crate::engine::rules::{auto_name, computed, forced, form, one_of, replace, write_only};
 
 /// A container of objects. Its settings are resources of their own, such as
@@ -99,13 +100,21 @@ impl Resource for Bucket {
         each(ids, |id| seen(id, want, cx)).await
     }
 
+    /// Only `forceDestroy` can change, and that S3 does not know.
+    async fn update(&self, _: &Id, _: &Live<Self>, _: &Cx) -> Result<Next<Self>> {
+        Ok(Next::Started)
+    }
+
     async fn delete(&self, id: &Id, _: Option<&Live<Self>>, cx: &Cx) -> Result<Next<Self>> {
         if self.force_destroy {
             empty(&id.0, self.object_lock_enabled == Some(true), cx).await.or_none()?;
         }
         let deleted = cx.s3().delete_bucket().bucket(&id.0).send().await.or_none();
         deleted.map_err(|e: Error| match e.code.as_deref() {
-            Some("BucketNotEmpty") => e.hint("set `forceDestroy: true`, or use `--force-override-protection`"),
+            // Replication still brings objects.
+            Some("BucketNotEmpty") if self.force_destroy => Error { kind: Kind::Busy, ..e },
+            Some("BucketNotEmpty") => Error { kind: Kind::Invalid, ..e }
+                .hint("set `forceDestroy: true`, or use `--force-override-protection`"),
             _ => e,
         })?;
         Ok(Next::Gone)
@@ -233,6 +242,7 @@ mod tests {
         let (at, id) = (at(Bucket::TYPE), Id("b-1".into()));
         let kept = json!({ "bucket": "b-1" }).into();
         let e = refusing.delete(&at, &id, &kept, None).await.unwrap_err();
+        assert_eq!(e.kind, Kind::Invalid, "waiting does not empty it");
         assert!(e.hint.is_some_and(|h| h.contains("forceDestroy")));
         assert!(wire.requests("versions").is_empty());
     }

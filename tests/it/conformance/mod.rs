@@ -33,9 +33,11 @@ macro_rules! services {
 }
 
 services! {
+    backup,
     ec2,
     iam_policies,
     kms,
+    s3,
     secretsmanager,
     ssm,
 }
