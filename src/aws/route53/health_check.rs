@@ -120,7 +120,12 @@ impl Resource for HealthCheck {
                 "route53:CreateHealthCheck",
                 "route53:ListHealthChecks",
             ],
-            read: &["route53:GetHealthCheck", "route53:ListHealthChecks", "route53:ListTagsForResources"],
+            read: &[
+                "route53:GetHealthCheck",
+                "route53:ListHealthChecks",
+                "route53:ListTagsForResource",
+                "route53:ListTagsForResources",
+            ],
             update: &["cloudwatch:DescribeAlarms", "route53:ChangeTagsForResource", "route53:UpdateHealthCheck"],
             delete: &["route53:DeleteHealthCheck"],
         },
@@ -323,9 +328,9 @@ mod tests {
         <InsufficientDataHealthStatus>LastKnownStatus</InsufficientDataHealthStatus>\
         <RoutingControlArn>arn:aws:route53-recovery-control::1:controlpanel/1/routingcontrol/1</RoutingControlArn>\
         </HealthCheckConfig><HealthCheckVersion>1</HealthCheckVersion>";
-    const TAGS: &str = "<ListTagsForResourcesResponse><ResourceTagSets><ResourceTagSet><ResourceId>c-1</ResourceId>\
-        <Tags><Tag><Key>a</Key><Value>b</Value></Tag></Tags></ResourceTagSet></ResourceTagSets>\
-        </ListTagsForResourcesResponse>";
+    const TAGS: &str = "<ListTagsForResourceResponse><ResourceTagSet><ResourceId>c-1</ResourceId>\
+        <Tags><Tag><Key>a</Key><Value>b</Value></Tag></Tags></ResourceTagSet>\
+        </ListTagsForResourceResponse>";
     const TYPE: &str = HealthCheck::TYPE;
 
     fn answer(operation: &str) -> String {
@@ -363,7 +368,7 @@ mod tests {
             "tags": { "a": "b" },
             "type": "HTTPS_STR_MATCH",
         });
-        let replies = [("/healthcheck/c-1", ok(answer("GetHealthCheck"))), ("/tags/", ok(TAGS))];
+        let replies = [("/tags/", ok(TAGS)), ("/healthcheck/c-1", ok(answer("GetHealthCheck")))];
         let live = reads_back(TYPE, "c-1", &replies, &[], inputs).await;
         assert_eq!(live.outputs.get("arn").unwrap().as_str(), Some("arn:aws:route53:::healthcheck/c-1"));
     }

@@ -32,6 +32,10 @@ const TAGS_A_CALL: usize = 10;
 
 /// The tags of things that exist, by id.
 async fn tags_of(kind: TagResourceType, ids: &[String], cx: &Cx) -> Result<HashMap<String, Tags>> {
+    if let [id] = ids {
+        let reply = cx.route53().list_tags_for_resource().resource_type(kind).resource_id(id).send().await?;
+        return Ok(reply.resource_tag_set.into_iter().map(|set| (id.clone(), tags(set.tags))).collect());
+    }
     let mut all = HashMap::new();
     for ids in ids.chunks(TAGS_A_CALL) {
         let list = cx.route53().list_tags_for_resources().resource_type(kind.clone());

@@ -78,7 +78,7 @@ impl Resource for Zone {
                 "route53:ListHostedZones",
                 "route53:UpdateHostedZoneFeatures",
             ],
-            read: &["route53:GetHostedZone", "route53:ListTagsForResources"],
+            read: &["route53:GetHostedZone", "route53:ListTagsForResource", "route53:ListTagsForResources"],
             update: &[
                 "ec2:DescribeVpcs",
                 "route53:AssociateVPCWithHostedZone",
@@ -302,9 +302,9 @@ mod tests {
         </AcceleratedRecoveryStatus></Features></HostedZone><DelegationSet><Id>/delegationset/N1</Id><NameServers>\
         <NameServer>ns-2.example</NameServer><NameServer>ns-1.example</NameServer></NameServers></DelegationSet>\
         <VPCs><VPC><VPCRegion>eu-west-1</VPCRegion><VPCId>vpc-1</VPCId></VPC></VPCs></GetHostedZoneResponse>";
-    const TAGS: &str = "<ListTagsForResourcesResponse><ResourceTagSets><ResourceTagSet><ResourceType>hostedzone\
+    const TAGS: &str = "<ListTagsForResourceResponse><ResourceTagSet><ResourceType>hostedzone\
         </ResourceType><ResourceId>Z1</ResourceId><Tags><Tag><Key>a</Key><Value>b</Value></Tag></Tags>\
-        </ResourceTagSet></ResourceTagSets></ListTagsForResourcesResponse>";
+        </ResourceTagSet></ListTagsForResourceResponse>";
     const REFUSAL: &str = "<ErrorResponse><Error><Code>HostedZoneNotEmpty</Code><Message>not empty</Message>\
         </Error></ErrorResponse>";
     const RECORDS: &str = "<ListResourceRecordSetsResponse><ResourceRecordSets>\
