@@ -139,8 +139,7 @@ fn classify(code: &str, message: &str, status: u16) -> Kind {
         _ if starts(&["Duplicate"]) || ends(&["ExistsFault", "ExistsException"]) => Kind::Exists,
         "ResourceExistsException" | "EntityAlreadyExists" | "RouteAlreadyExists" => Kind::Exists,
         _ if has(&["NotFound", "NonExistent", "NotExist"]) || starts(&["NoSuch"]) => Kind::NotFound,
-        "NoSuchEntity" | "InvalidResourceId" => Kind::NotFound,
-        "NoSuchEntity" | "Gateway.NotAttached" => Kind::NotFound,
+        "NoSuchEntity" | "InvalidResourceId" | "Gateway.NotAttached" => Kind::NotFound,
         _ => match status {
             404 => Kind::NotFound,
             401 | 403 => Kind::Denied,

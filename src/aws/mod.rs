@@ -143,7 +143,8 @@ registry! {
 }
 
 /// Orders that AWS wants and no reference shows.
-const ORDERS: &[Rule] = &[s3::versioning_before_replication];
+const ORDERS: &[Rule] =
+    &[ec2::order::accepted_before_used, rds::order::secondary_after_primary, s3::versioning_before_replication];
 
 /// All types and functions, made once.
 pub fn catalog() -> &'static Arc<Catalog> {
@@ -151,8 +152,6 @@ pub fn catalog() -> &'static Arc<Catalog> {
     CATALOG.get_or_init(|| {
         let types = TYPES.iter().map(|ty| ty.schema()).collect();
         let functions = FUNCTIONS.iter().map(|f| f.schema()).collect();
-        Arc::new(Catalog::new(types, functions).with_orders(vec![rds::order::secondary_after_primary]))
-        Arc::new(Catalog::new(types, functions).with_orders(vec![ec2::order::accepted_before_used]))
         Arc::new(Catalog::new(types, functions).with_orders(ORDERS.to_vec()))
     })
 }

@@ -20,8 +20,7 @@ pub enum Alike {
 }
 
 impl Alike {
-    const ALL: [Self; 6] = [Self::Json, Self::Case, Self::Version, Self::Major, Self::Arn, Self::Dot];
-    const ALL: [Self; 6] = [Self::Json, Self::Case, Self::Version, Self::Arn, Self::Dot, Self::Quotes];
+    const ALL: [Self; 7] = [Self::Json, Self::Case, Self::Version, Self::Major, Self::Arn, Self::Dot, Self::Quotes];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -61,6 +60,8 @@ impl Alike {
 fn major(version: &str) -> &str {
     let parts = if version.contains("mysql") { 2 } else { 1 };
     version.match_indices('.').nth(parts - 1).map_or(version, |(end, _)| &version[..end])
+}
+
 /// The text between quotation marks, or all of it if it has none.
 pub fn unquoted(text: &str) -> &str {
     text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(text)
@@ -117,6 +118,9 @@ mod tests {
         assert!(Alike::Major.same("8.0.mysql_aurora.3.08.0", "8.0.mysql_aurora.3.09.0"));
         assert!(!Alike::Major.same("15.6", "16.6"));
         assert!(!Alike::Major.same("8.0.mysql_aurora.3.08.0", "8.4.mysql_aurora.4.01.0"));
+    }
+
+    #[test]
     fn quotation_marks_around_a_text_mean_nothing() {
         assert!(Alike::Quotes.same("v=spf1 -all", "\"v=spf1 -all\""));
         assert!(Alike::Quotes.same("a\" \"b", "\"a\" \"b\""));

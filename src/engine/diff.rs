@@ -175,8 +175,7 @@ fn document(value: &Value) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::rules::{alike, computed, replace, sometimes_shown, unordered, write_only};
-    use crate::engine::rules::{alike, computed, replace, united, unordered, write_only};
+    use crate::engine::rules::{alike, computed, replace, sometimes_shown, united, unordered, write_only};
     use crate::engine::schema::{json_schema, object as read};
     use schemars::JsonSchema;
     use serde::{Deserialize, Serialize};

@@ -179,8 +179,6 @@ impl TypeSchema {
             IdForm::Input(name) => text(&name).map(Id),
             IdForm::Joined(names, separator) => {
                 let given = names.iter().filter(|name| self.is_part_of_id(name, inputs));
-                given.map(text).collect::<Option<Vec<_>>>().map(|parts| Id(parts.join(separator)))
-                let given = names.iter().filter(|name| inputs.get(name).is_some_and(|v| !v.is_null()));
                 let parts = given.map(text).collect::<Option<Vec<_>>>()?;
                 (!parts.is_empty()).then(|| Id(parts.join(separator)))
             }

@@ -795,13 +795,13 @@ fn live(id: &Id, reply: GetFunctionOutput, signing: Option<String>, want: &Want,
         version,
         arn,
     };
-    let zip = c.package_type.as_ref() != Some(&sdk::PackageType::Image);
+    let is_zip = c.package_type.as_ref() != Some(&sdk::PackageType::Image);
     let image = c.image_config_response.and_then(|i| i.image_config);
     let files = c.file_system_configs.unwrap_or_default().into_iter().next();
     let inputs = Function {
         architectures: c.architectures.map(|list| list.iter().map(|a| a.as_str().to_owned()).collect()),
         capacity_provider_config: c.capacity_provider_config.and_then(CapacityProviderConfig::from),
-        code: hash.as_deref().filter(|_| zip && want.has("code")).and_then(code_of),
+        code: hash.as_deref().filter(|_| is_zip && want.has("code")).and_then(code_of),
         code_sha256: hash.clone(),
         code_signing_config_arn: signing,
         dead_letter_config: c
