@@ -194,8 +194,8 @@ impl PlanView<'_> {
         }
         writeln!(f)?;
         let create = step.op == Op::Create;
-        let shown = step.changes.iter().filter(|change| self.unchanged || !is_default(change, create));
-        shown.map(|change| write_change(f, change, create, indent + 4)).collect()
+        let mut shown = step.changes.iter().filter(|change| self.unchanged || !is_default(change, create));
+        shown.try_for_each(|change| write_change(f, change, create, indent + 4))
     }
 
     fn write_outputs(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
