@@ -6,4 +6,5 @@
 mod conformance;
 mod lifecycle;
 mod random;
+mod stacks;
 mod support;
