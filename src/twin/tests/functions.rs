@@ -1,4 +1,4 @@
-use super::aws::{ALIAS, KEY, VPC, catalog};
+use super::aws::{ALIAS, CLUSTER, KEY, VPC, catalog};
 use super::*;
 
 async fn ask(twin: &Twin, function: &str, region: &str, arguments: serde_json::Value) -> Result<Value> {
@@ -53,6 +53,11 @@ async fn keys_are_found_behind_their_aliases() {
     assert_ne!(near["targetKeyId"], far["targetKeyId"]);
     let key = answer("aws:kms:getKey", REGION, json!({ "keyId": "alias/aws/rds" })).await;
     assert_eq!((&key["arn"], &key["keyManager"]), (&near["targetKeyArn"], &json!("AWS")));
+    let cluster = |key: &serde_json::Value| json!({ "clusterIdentifier": "c", "engine": "mysql", "kmsKeyId": key });
+    let unknown = json!("arn:aws:kms:us-east-1:000000000000:key/00000000-0000-4000-a000-000000000000");
+    let error = create(&twin, &at(CLUSTER, "c"), cluster(&unknown)).await.unwrap_err();
+    assert_eq!(error.kind, Kind::NotFound, "{error}");
+    create(&twin, &at(CLUSTER, "c"), cluster(&near["targetKeyArn"])).await.unwrap();
     let error = ask(&twin, "aws:kms:getAlias", REGION, json!({ "name": "alias/none" })).await.unwrap_err();
     assert_eq!(error.kind, Kind::NotFound);
 }
