@@ -4,6 +4,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod conformance;
+mod docs;
+mod functions;
 mod lifecycle;
 mod random;
+mod readme;
 mod support;
