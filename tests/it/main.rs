@@ -5,5 +5,6 @@
 
 mod conformance;
 mod lifecycle;
+mod promotion;
 mod random;
 mod support;
