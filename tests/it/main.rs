@@ -7,6 +7,7 @@ mod conformance;
 mod docs;
 mod functions;
 mod lifecycle;
+mod promotion;
 mod random;
 mod readme;
 mod support;

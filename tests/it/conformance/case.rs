@@ -69,8 +69,11 @@ pub fn read(file: &str, text: &str) -> Vec<Case> {
         One(Box<Case>),
         More(Vec<Case>),
     }
-    let all: BTreeMap<String, serde_json::Value> =
-        serde_yaml::from_str(text).unwrap_or_else(|e| panic!("{file}.yaml: {e}"));
+    let merged = serde_yaml::from_str(text).and_then(|mut all: serde_yaml::Value| {
+        all.apply_merge()?;
+        serde_yaml::from_value(all)
+    });
+    let all: BTreeMap<String, serde_json::Value> = merged.unwrap_or_else(|e| panic!("{file}.yaml: {e}"));
     let mut cases = Vec::new();
     for (token, value) in all {
         let list = match serde_json::from_value::<OneOrMore>(value.clone()) {

@@ -34,9 +34,12 @@ macro_rules! services {
 
 services! {
     backup,
+    cloudwatch,
     ec2,
     iam_policies,
     kms,
+    rds,
+    route53,
     s3,
     secretsmanager,
     ssm,
