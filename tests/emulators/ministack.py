@@ -1,4 +1,4 @@
-"""Starts MiniStack on the loopback address, with three defects of its Route 53 corrected.
+"""Starts MiniStack on the loopback address, with four defects corrected.
 
 Usage: ministack.py PORT   (or GATEWAY_PORT=PORT ministack.py)
 Prints `ready` when it answers, ends when its standard input closes.
@@ -7,9 +7,11 @@ A 12-digit access key id is the account that a caller works in.
 The corrections are made in memory, never in the installed package:
 - health checks answered booleans as `True`; strict parsers accept only `true` and `false`;
 - the ids inside ChildHealthChecks and the names inside Regions were lost;
-- the tags of several things could not be listed in one call.
+- the tags of several things could not be listed in one call;
+- a secret could be replicated to another region and never be taken away from there.
 """
 
+import json
 import os
 import re
 import sys
@@ -73,6 +75,32 @@ def correct_lists_of_tags(route53):
     route53.handle_request = handle_lists_of_tags
 
 
+def correct_secret_replicas(secretsmanager):
+    handle = secretsmanager.handle_request
+
+    def remove_regions(request):
+        _, secret = secretsmanager._resolve(request.get("SecretId"))
+        if not secret:
+            return secretsmanager.error_response_json(
+                "ResourceNotFoundException", "Secrets Manager can't find the specified secret.", 400
+            )
+        gone = request.get("RemoveReplicaRegions", [])
+        statuses = secret.get("ReplicationStatus", [])
+        leaving = [status for status in statuses if status.get("Region") in gone]
+        secretsmanager._delete_replicas({**secret, "ReplicationStatus": leaving})
+        secret["ReplicationStatus"] = [status for status in statuses if status not in leaving]
+        return secretsmanager.json_response(
+            {"ARN": secret["ARN"], "ReplicationStatus": secret["ReplicationStatus"]}
+        )
+
+    async def handle_removals(method, path, headers, body, query_params):
+        if headers.get("x-amz-target", "").endswith(".RemoveRegionsFromReplication"):
+            return remove_regions(json.loads(body))
+        return await handle(method, path, headers, body, query_params)
+
+    secretsmanager.handle_request = handle_removals
+
+
 def main():
     port = lifetime.port_from(sys.argv, "GATEWAY_PORT")
     lifetime.begin()
@@ -84,10 +112,11 @@ def main():
     sys.modules.pop("ministack", None)
 
     from ministack import app
-    from ministack.services import route53
+    from ministack.services import route53, secretsmanager
 
     correct_health_checks(route53)
     correct_lists_of_tags(route53)
+    correct_secret_replicas(secretsmanager)
     lifetime.live_until_stdin_closes(port, "/_ministack/ready")
     sys.argv = sys.argv[:1]
     app.main()
