@@ -4,6 +4,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod conformance;
+mod economy;
 mod lifecycle;
+mod parity;
 mod random;
 mod support;
