@@ -64,3 +64,16 @@ fn the_tables_of_the_readme_are_up_to_date() {
     let stale = fresh.lines().zip(text.lines()).find(|(a, b)| a != b);
     assert!(fresh == text, "run `UPDATE_DOCS=1 cargo test --test it docs`; first difference: {stale:?}");
 }
+
+#[test]
+fn the_schema_for_editors_is_up_to_date() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("schema.json");
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_drctl")).arg("schema").output().unwrap();
+    let fresh = String::from_utf8(output.stdout).unwrap();
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, &fresh).unwrap();
+        return;
+    }
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(fresh == text, "run `UPDATE_DOCS=1 cargo test --test it docs`");
+}

@@ -5,8 +5,10 @@
 
 mod conformance;
 mod docs;
+mod economy;
 mod functions;
 mod lifecycle;
+mod parity;
 mod promotion;
 mod random;
 mod readme;

@@ -697,9 +697,9 @@ impl LoggingConfig {
     fn is_in(&self, live: Option<&Self>) -> bool {
         live.is_some_and(|live| {
             self.log_format == live.log_format
-                && !changed(&self.application_log_level, &live.application_log_level).is_some()
-                && !changed(&self.log_group, &live.log_group).is_some()
-                && !changed(&self.system_log_level, &live.system_log_level).is_some()
+                && changed(&self.application_log_level, &live.application_log_level).is_none()
+                && changed(&self.log_group, &live.log_group).is_none()
+                && changed(&self.system_log_level, &live.system_log_level).is_none()
         })
     }
 }
