@@ -1,4 +1,4 @@
-"""Starts MiniStack on the loopback address, with four defects corrected.
+"""Starts MiniStack on the loopback address, with five defects corrected.
 
 Usage: ministack.py PORT   (or GATEWAY_PORT=PORT ministack.py)
 Prints `ready` when it answers, ends when its standard input closes.
@@ -8,6 +8,7 @@ The corrections are made in memory, never in the installed package:
 - health checks answered booleans as `True`; strict parsers accept only `true` and `false`;
 - the ids inside ChildHealthChecks and the names inside Regions were lost;
 - the tags of several things could not be listed in one call;
+- the endpoints of a cluster became `localhost` with its first instance; AWS never changes them;
 - a secret could be replicated to another region and never be taken away from there.
 """
 
@@ -75,6 +76,10 @@ def correct_lists_of_tags(route53):
     route53.handle_request = handle_lists_of_tags
 
 
+def correct_cluster_endpoints(rds):
+    rds._sync_cluster_endpoints = lambda cluster: None
+
+
 def correct_secret_replicas(secretsmanager):
     handle = secretsmanager.handle_request
 
@@ -112,10 +117,11 @@ def main():
     sys.modules.pop("ministack", None)
 
     from ministack import app
-    from ministack.services import route53, secretsmanager
+    from ministack.services import rds, route53, secretsmanager
 
     correct_health_checks(route53)
     correct_lists_of_tags(route53)
+    correct_cluster_endpoints(rds)
     correct_secret_replicas(secretsmanager)
     lifetime.live_until_stdin_closes(port, "/_ministack/ready")
     sys.argv = sys.argv[:1]
