@@ -37,20 +37,26 @@ fn object(no: Refusal<'_>, path: &str, object: &Object, given: &Map) -> Result<M
         }
     }
     for group in &object.groups {
-        groups(no, group, &out)?;
+        groups(no, group, object, &out)?;
     }
     Ok(out)
 }
 
-fn groups(no: Refusal<'_>, group: &Group, given: &Map) -> Result<()> {
+/// A default takes no part in what excludes what: nobody chose it.
+fn groups(no: Refusal<'_>, group: &Group, object: &Object, given: &Map) -> Result<()> {
+    let default = |name: &str| object.get(name).and_then(|p| p.default.clone()).map(Value::from_json);
+    let chosen = |name: &String| given.get(name).is_some_and(|value| default(name).as_ref() != Some(value));
+    let choices = |names: &[String]| names.iter().filter(|n| chosen(n)).count();
     let count = |names: &[String]| names.iter().filter(|n| given.contains_key(*n)).count();
     let list = |names: &[String]| names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");
     let wrong = match group {
-        Group::Exclusive(names) if count(names) > 1 => format!("only one of {} may be given", list(names)),
-        Group::ExactlyOne(names) if count(names) != 1 => format!("exactly one of {} must be given", list(names)),
+        Group::Exclusive(names) if choices(names) > 1 => format!("only one of {} may be given", list(names)),
+        Group::ExactlyOne(names) if choices(names) > 1 || count(names) == 0 => {
+            format!("exactly one of {} must be given", list(names))
+        }
         Group::AtLeastOne(names) if count(names) == 0 => format!("one of {} must be given", list(names)),
         Group::Needs(names) => match names.split_first() {
-            Some((first, others)) if given.contains_key(first) && count(others) < others.len() => {
+            Some((first, others)) if chosen(first) && count(others) < others.len() => {
                 format!("`{first}` needs {}", list(others))
             }
             _ => return Ok(()),

@@ -50,6 +50,11 @@ pub(super) fn invoke(cloud: &Cloud, function: &str, place: &Place, arguments: &V
     })
 }
 
+/// Whether that id or ARN is of a key that AWS keeps and the twin answered with. No row stands for it.
+pub(super) fn is_managed_key(text: &str) -> bool {
+    key_id(text).split('-').nth(2).is_some_and(|group| group.starts_with('5'))
+}
+
 /// `ec2` of `aws:ec2/getAmi:getAmi`, `index` of `aws:getRegion`.
 fn module(token: &str) -> String {
     match token.split(':').collect::<Vec<_>>().as_slice() {
@@ -209,10 +214,11 @@ impl Question<'_> {
         })))
     }
 
-    /// The id of the key that AWS keeps behind an alias of its own.
+    /// The id of the key that AWS keeps behind an alias of its own: a UUID made from a name, which is
+    /// what its version says.
     fn managed_key(&self, alias: &str) -> String {
         let h = self.digits(alias, 32);
-        format!("{}-{}-4{}-a{}-{}", &h[..8], &h[8..12], &h[13..16], &h[17..20], &h[20..])
+        format!("{}-{}-5{}-a{}-{}", &h[..8], &h[8..12], &h[13..16], &h[17..20], &h[20..])
     }
 
     /// Answers `get<Type>` with the resource of that type that an argument names.

@@ -8,6 +8,7 @@ use crate::engine::resource::IdForm;
 use crate::engine::schema::{Object, Property, Shape, TypeSchema};
 use crate::engine::urn::Place;
 use crate::engine::value::{Map, Value};
+use crate::twin::functions::is_managed_key;
 use crate::twin::refusal::Refusal;
 use crate::twin::row::{Phase, Row, Serial};
 use crate::twin::world::World;
@@ -170,7 +171,8 @@ impl References {
                 any = any.or(is_id.then_some(serial));
             }
         }
-        if any.is_some() || managed(text) {
+        let kept_by_aws = target.token == "aws:kms/key:Key" && is_managed_key(text);
+        if any.is_some() || kept_by_aws || managed(text) {
             return Ok(any);
         }
         let ours = match target.facts.id {

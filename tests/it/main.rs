@@ -12,4 +12,5 @@ mod parity;
 mod promotion;
 mod random;
 mod readme;
+mod stacks;
 mod support;

@@ -83,6 +83,11 @@ impl Stage {
         plan(Request { program, state: &self.state, cloud: &*self.cloud, mode, settings: &self.settings }).await
     }
 
+    /// What `up` would do with a program that was loaded elsewhere.
+    pub async fn plan_of(&self, program: &dyn Program) -> Result<Plan, Vec<Diagnostic>> {
+        Ok(self.plan(Some(program), Mode::Up).await?.plan)
+    }
+
     /// What `up` would do.
     pub async fn preview(&self, text: &str) -> Result<Plan, Vec<Diagnostic>> {
         let program = self.load(text)?;
