@@ -32,12 +32,14 @@ async fn a_stack_in_two_regions_costs_few_calls() {
     assert_eq!(stage.state.rows.len(), 58);
     let create = meter.take();
 
+    stage.cloud = Arc::new(cloud(&meter));
     stage.settings.refresh = true;
     let plan = stage.preview(&program).await.unwrap_or_else(|p| panic!("{}", told(&p)));
     assert_eq!(steps(&plan), Vec::<String>::new());
     stage.settings.refresh = false;
     let refresh = meter.take();
 
+    stage.cloud = Arc::new(cloud(&meter));
     completed(&stage.destroy().await.unwrap_or_else(|p| panic!("{}", told(&p))));
     let destroy = meter.take();
 
@@ -74,7 +76,8 @@ impl Meter {
     }
 }
 
-/// moto's network and MiniStack's buckets: the SDK cannot read the versioning of moto's.
+/// A cloud that knows nothing of the runs before, as in a process of its own: moto's network and MiniStack's buckets,
+/// because the SDK cannot read the versioning of moto's.
 fn cloud(meter: &Meter) -> Aws {
     const ACCOUNT: &str = "300000000001";
     let settings = moto().settings(ACCOUNT);

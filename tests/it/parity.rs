@@ -12,7 +12,68 @@ use drctl::engine::schema::{Property, TypeSchema};
 type Inputs = BTreeMap<String, String>;
 
 /// Type, input, how ours differs, why.
-const DEVIATIONS: &[(&str, &str, &str, &str)] = &[];
+const DEVIATIONS: &[(&str, &str, &str, &str)] = &[
+    (
+        "aws:ec2/routeTableAssociation:RouteTableAssociation",
+        "routeTableId",
+        "replaces",
+        "AWS gives an association with another table another id, which Pulumi hides",
+    ),
+    (
+        "aws:ec2/securityGroup:SecurityGroup",
+        "keepDefaultEgress",
+        "is new",
+        "Pulumi always removes the outbound rule that AWS makes, and has no word for keeping it",
+    ),
+    (
+        "aws:ec2/subnet:Subnet",
+        "ipv6IpamPoolId",
+        "replaces",
+        "AWS does not show the pool of a range, so a change cannot be seen to arrive",
+    ),
+    (
+        "aws:ec2/subnet:Subnet",
+        "ipv6NetmaskLength",
+        "replaces",
+        "another size is another range, and AWS takes it only when it makes one",
+    ),
+    ("aws:kms/key:Key", "xksKeyId", "replaces", "KMS has no call that changes it"),
+    (
+        "aws:rds/cluster:Cluster",
+        "availabilityZones",
+        "does not replace",
+        "Aurora adds zones by itself; a cluster must never be replaced for that",
+    ),
+    (
+        "aws:rds/cluster:Cluster",
+        "replicationSourceIdentifier",
+        "replaces",
+        "RDS takes it only in a create, and ending a replication is no property of a cluster",
+    ),
+    ("aws:rds/cluster:Cluster", "s3Import", "replaces", "it is where a new cluster comes from, like a snapshot"),
+    (
+        "aws:rds/globalCluster:GlobalCluster",
+        "engineLifecycleSupport",
+        "replaces",
+        "ModifyGlobalCluster does not take it",
+    ),
+    ("aws:route53/record:Record", "setIdentifier", "replaces", "it is part of what names a record"),
+    ("aws:route53/record:Record", "type", "replaces", "it is part of what names a record"),
+    (
+        "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
+        "rules",
+        "is required",
+        "S3 refuses a configuration without rules",
+    ),
+    ("aws:s3/bucketVersioning:BucketVersioning", "mfa", "is secret", "it holds a code of an MFA device"),
+    ("aws:secretsmanager/secret:Secret", "type", "replaces", "Secrets Manager takes it only in a create"),
+    (
+        "aws:ssm/parameter:Parameter",
+        "insecureValue",
+        "is secret",
+        "AWS shows it and `value` as one, so both are hidden alike",
+    ),
+];
 
 fn theirs() -> BTreeMap<String, Inputs> {
     serde_json::from_str(include_str!("data/aws-types.json")).unwrap()

@@ -851,7 +851,7 @@ fn live(id: &Id, reply: GetFunctionOutput, signing: Option<String>, want: &Want,
             .and_then(|c| c.reserved_concurrent_executions)
             .unwrap_or_else(unreserved),
         role: need("Role", c.role)?,
-        runtime: c.runtime.map(|r| r.as_str().to_owned()),
+        runtime: text(c.runtime.map(|r| r.as_str().to_owned())),
         s3_bucket: None,
         s3_key: None,
         s3_object_version: None,
