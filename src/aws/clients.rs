@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use aws_config::SdkConfig;
 
 use super::config::has_endpoint;
+use super::ec2::joint::Joints;
 use super::repeat::Unambiguous;
 
 macro_rules! clients {
@@ -16,12 +17,13 @@ macro_rules! clients {
         pub struct Clients {
             config: SdkConfig,
             unambiguous: bool,
+            joints: Joints,
             $($name: OnceLock<$sdk::Client>,)*
         }
 
         impl Clients {
             fn with(config: SdkConfig, unambiguous: bool) -> Self {
-                Self { config, unambiguous, $($name: OnceLock::new(),)* }
+                Self { config, unambiguous, joints: Joints::default(), $($name: OnceLock::new(),)* }
             }
 
             $(
@@ -62,6 +64,11 @@ impl Clients {
     /// Clients that repeat whatever failed in a passing way. For calls that may arrive twice.
     pub fn repeating(config: SdkConfig) -> Self {
         Self::with(config, false)
+    }
+
+    /// Describes that types of the region share.
+    pub(super) fn joints(&self) -> &Joints {
+        &self.joints
     }
 
     /// Clients that repeat a call only if it surely had no effect. For creates without a client

@@ -152,7 +152,7 @@ pub fn catalog() -> &'static Arc<Catalog> {
     CATALOG.get_or_init(|| {
         let types = TYPES.iter().map(|ty| ty.schema()).collect();
         let functions = FUNCTIONS.iter().map(|f| f.schema()).collect();
-        Arc::new(Catalog::new(types, functions).with_orders(ORDERS.to_vec()))
+        Arc::new(Catalog::new(types, functions).with_orders(ORDERS.to_vec()).with_roles(rds::active_region))
     })
 }
 

@@ -99,7 +99,7 @@ impl Journey<'_> {
     pub async fn converge(&self, id: &Id, seen: Option<Seen<Live>>, row: &Row, just_made: bool) -> Result<Arrived> {
         let limit = if just_made { self.limits.create } else { self.limits.update };
         let mut applied = if just_made { self.wanted.clone() } else { row.inputs.clone() };
-        let want = given(&[self.wanted, &row.inputs]);
+        let want = if just_made { self.beside_defaults() } else { given(&[self.wanted, &row.inputs]) };
         let (mut not_kept, mut skipped) = (row.not_kept.clone(), row.skipped.clone());
         let mut live = self.ready(id, &want, seen, just_made, limit).await?;
         let (since, deadline) = (Instant::now(), self.crew.clock.after(self.limits.update));
@@ -151,6 +151,17 @@ impl Journey<'_> {
             }
             rounds = if self.differences(&live, &applied, &not_kept) == left { rounds + 1 } else { 0 };
         }
+    }
+
+    /// What a new resource is asked to have beside its defaults, which need no look.
+    fn beside_defaults(&self) -> Want {
+        let is_default = |(name, value): &(&String, &Value)| {
+            let default = self.schema.inputs.get(name).and_then(|p| p.default.clone());
+            default.is_some_and(|default| *value.bare() == Value::from_json(default))
+        };
+        let all = self.wanted.as_map().into_iter().flatten();
+        let set = all.filter(|(_, value)| !value.is_null()).filter(|input| !is_default(input));
+        Want::Only(set.map(|(name, _)| name.clone()).collect())
     }
 
     fn differences(&self, live: &Live, applied: &Value, not_kept: &[String]) -> Vec<Difference> {

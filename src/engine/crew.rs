@@ -146,10 +146,13 @@ impl Crew {
         since: Instant,
         deadline: Instant,
     ) -> Result<()> {
+        let nobody_moves = || self.waiting.load(Ordering::SeqCst) >= self.running.load(Ordering::SeqCst);
         let waiting = Member::enter(&self.waiting);
+        // Asked before and after the pause: a step that ends during it may be the one waited for, and
+        // the one that follows it has then had the time to start.
+        let before = nobody_moves();
         let rest = self.wait(at, word, every, since, deadline).await;
-        // Asked after the pause, so that a step that has just ended has had the time to be seen.
-        let stuck = self.waiting.load(Ordering::SeqCst) >= self.running.load(Ordering::SeqCst);
+        let stuck = before && nobody_moves();
         drop(waiting);
         rest?;
         if stuck {

@@ -606,10 +606,12 @@ mod tests {
         let child = Row { id: Some(Id("x".into())), needs, ..row("b") };
         let newer = Row { id: Some(Id("y".into())), ..row("a") };
         let newer = Row { key: Key { generation: 1, ..newer.key.clone() }, ..newer };
-        let puts = [child, newer].map(|row| Entry::Put { row: Box::new(row) });
+        let other = Row { id: Some(Id("z".into())), ..row("c") };
+        let puts = [child, newer, other].map(|row| Entry::Put { row: Box::new(row) });
         record(&mut state, &session, puts.into()).await;
         record(&mut state, &session, vec![Entry::Gone { key: row("a").key }]).await;
-        assert_eq!(state.rows[0].key.urn.name(), "b");
+        let names: Vec<&str> = state.rows.keys().map(|key| key.urn.name()).collect();
+        assert_eq!(names, ["c", "b", "a"]);
         session.finish(&state).await.unwrap();
         let stored = project.load().await.unwrap().unwrap();
         assert_eq!(stored, state);

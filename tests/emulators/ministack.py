@@ -1,4 +1,4 @@
-"""Starts MiniStack on the loopback address, with two defects of its Route 53 corrected.
+"""Starts MiniStack on the loopback address, with five defects corrected.
 
 Usage: ministack.py PORT   (or GATEWAY_PORT=PORT ministack.py)
 Prints `ready` when it answers, ends when its standard input closes.
@@ -6,11 +6,17 @@ A 12-digit access key id is the account that a caller works in.
 
 The corrections are made in memory, never in the installed package:
 - health checks answered booleans as `True`; strict parsers accept only `true` and `false`;
-- the ids inside ChildHealthChecks and the names inside Regions were lost.
+- the ids inside ChildHealthChecks and the names inside Regions were lost;
+- the tags of several things could not be listed in one call;
+- the endpoints of a cluster became `localhost` with its first instance; AWS never changes them;
+- a secret could be replicated to another region and never be taken away from there.
 """
 
+import json
 import os
+import re
 import sys
+from xml.etree.ElementTree import SubElement
 
 import lifetime
 
@@ -44,6 +50,62 @@ def correct_health_checks(route53):
     route53._parse_health_check_config = parse_with_element_texts
 
 
+def correct_lists_of_tags(route53):
+    handle = route53.handle_request
+    of_many = re.compile(r"^/2013-04-01/tags/([^/]+)/?$")
+
+    def list_tags(kind, body):
+        ids = [item.text for item in route53._find(route53._parse_body(body), "ResourceIds")]
+        answers = [route53._list_tags_for_resource(kind, resource) for resource in ids]
+        refused = next((answer for answer in answers if answer[0] != 200), None)
+        if refused:
+            return refused
+        sets = [route53._find(route53._parse_body(xml), "ResourceTagSet") for _, _, xml in answers]
+
+        def build(root):
+            SubElement(root, "ResourceTagSets").extend(sets)
+
+        return route53._xml_response("ListTagsForResourcesResponse", build)
+
+    async def handle_lists_of_tags(method, path, headers, body, query_params):
+        many = of_many.match(path)
+        if method == "POST" and many:
+            return list_tags(many.group(1), body)
+        return await handle(method, path, headers, body, query_params)
+
+    route53.handle_request = handle_lists_of_tags
+
+
+def correct_cluster_endpoints(rds):
+    rds._sync_cluster_endpoints = lambda cluster: None
+
+
+def correct_secret_replicas(secretsmanager):
+    handle = secretsmanager.handle_request
+
+    def remove_regions(request):
+        _, secret = secretsmanager._resolve(request.get("SecretId"))
+        if not secret:
+            return secretsmanager.error_response_json(
+                "ResourceNotFoundException", "Secrets Manager can't find the specified secret.", 400
+            )
+        gone = request.get("RemoveReplicaRegions", [])
+        statuses = secret.get("ReplicationStatus", [])
+        leaving = [status for status in statuses if status.get("Region") in gone]
+        secretsmanager._delete_replicas({**secret, "ReplicationStatus": leaving})
+        secret["ReplicationStatus"] = [status for status in statuses if status not in leaving]
+        return secretsmanager.json_response(
+            {"ARN": secret["ARN"], "ReplicationStatus": secret["ReplicationStatus"]}
+        )
+
+    async def handle_removals(method, path, headers, body, query_params):
+        if headers.get("x-amz-target", "").endswith(".RemoveRegionsFromReplication"):
+            return remove_regions(json.loads(body))
+        return await handle(method, path, headers, body, query_params)
+
+    secretsmanager.handle_request = handle_removals
+
+
 def main():
     port = lifetime.port_from(sys.argv, "GATEWAY_PORT")
     lifetime.begin()
@@ -55,9 +117,12 @@ def main():
     sys.modules.pop("ministack", None)
 
     from ministack import app
-    from ministack.services import route53
+    from ministack.services import rds, route53, secretsmanager
 
     correct_health_checks(route53)
+    correct_lists_of_tags(route53)
+    correct_cluster_endpoints(rds)
+    correct_secret_replicas(secretsmanager)
     lifetime.live_until_stdin_closes(port, "/_ministack/ready")
     sys.argv = sys.argv[:1]
     app.main()

@@ -4,7 +4,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod conformance;
+mod docs;
+mod economy;
+mod functions;
 mod lifecycle;
+mod parity;
+mod promotion;
 mod random;
+mod readme;
 mod stacks;
 mod support;

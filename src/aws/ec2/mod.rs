@@ -3,6 +3,7 @@
 mod acceptance;
 mod grant;
 mod internet_gateway;
+pub(in crate::aws) mod joint;
 pub mod order;
 mod peering;
 mod peering_connection_options;

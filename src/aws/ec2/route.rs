@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use aws_sdk_ec2::types as sdk;
 
-use super::any_of;
+use super::joint::route_tables;
 use super::route_target::Target;
 use crate::aws::prelude::*;
 use crate::engine::rules::{computed, exactly_one, form, refers, replace};
@@ -125,9 +125,8 @@ impl Resource for Route {
         if tables.is_empty() {
             return Ok(ids.iter().map(|_| Seen::Gone).collect());
         }
-        let tables = any_of("route-table-id", &tables.into_iter().collect::<Vec<_>>());
-        let pages = cx.ec2().describe_route_tables().filters(tables).into_paginator().items().send();
-        let tables = pages.collect::<Result<Vec<_>, _>>().await?;
+        let tables: Vec<Id> = tables.into_iter().collect();
+        let tables = route_tables("route-table-id", &tables, cx).await?;
         let routes = tables.into_iter().flat_map(|table| {
             let id = table.route_table_id;
             table.routes.into_iter().flatten().map(move |route| seen(id.clone(), route))

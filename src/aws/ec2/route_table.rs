@@ -1,7 +1,8 @@
 use aws_sdk_ec2::types::{self as sdk, ResourceType, RouteOrigin};
 
+use super::joint::route_tables;
 use super::route_target::Target;
-use super::{any_of, arn, mine, retag, tagged, tags_from};
+use super::{arn, mine, retag, tagged, tags_from};
 use crate::aws::prelude::*;
 use crate::engine::rules::{computed, exactly_one, refers, replace, unordered};
 
@@ -104,8 +105,7 @@ impl Resource for RouteTable {
     }
 
     async fn read(ids: &[Id], _: &Want, cx: &Cx) -> Result<Vec<Seen<Live<Self>>>> {
-        let tables = cx.ec2().describe_route_tables().filters(any_of("route-table-id", ids));
-        let tables = tables.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await?;
+        let tables = route_tables("route-table-id", ids, cx).await?;
         in_order(ids, tables.into_iter().map(|table| seen(table, cx)))
     }
 

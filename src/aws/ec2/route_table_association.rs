@@ -1,6 +1,6 @@
 use aws_sdk_ec2::types as sdk;
 
-use super::{any_of, filter};
+use super::joint::route_tables;
 use crate::aws::prelude::*;
 use crate::engine::rules::{exactly_one, refers, replace};
 
@@ -67,7 +67,7 @@ impl Resource for RouteTableAssociation {
     }
 
     async fn read(ids: &[Id], _: &Want, cx: &Cx) -> Result<Vec<Seen<Live<Self>>>> {
-        let found = associations(any_of("association.route-table-association-id", ids), cx).await?;
+        let found = associations("association.route-table-association-id", ids, cx).await?;
         in_order(ids, found.into_iter().map(seen))
     }
 
@@ -77,19 +77,23 @@ impl Resource for RouteTableAssociation {
     }
 
     async fn find(&self, cx: &Cx) -> Result<Vec<Id>> {
-        let table = filter("route-table-id", [self.route_table_id.clone()]);
-        let found = associations(table, cx).await?.into_iter().map(seen).collect::<Result<Vec<_>>>()?;
-        let is_this =
-            |live: &Live<Self>| live.inputs.subnet_id == self.subnet_id && live.inputs.gateway_id == self.gateway_id;
+        let table = Id(self.route_table_id.clone());
+        let found =
+            associations("route-table-id", &[table], cx).await?.into_iter().map(seen).collect::<Result<Vec<_>>>()?;
+        let is_this = |live: &Live<Self>| {
+            let (there, this) = (&live.inputs, self);
+            there.route_table_id == this.route_table_id
+                && there.subnet_id == this.subnet_id
+                && there.gateway_id == this.gateway_id
+        };
         let ours = found.into_iter().filter(|(_, seen)| matches!(seen, Seen::Ready(live) if is_this(live)));
         Ok(ours.map(|(id, _)| Id(id)).collect())
     }
 }
 
-/// The associations of some tables, but for that of a VPC with its main table.
-async fn associations(tables: sdk::Filter, cx: &Cx) -> Result<Vec<sdk::RouteTableAssociation>> {
-    let pages = cx.ec2().describe_route_tables().filters(tables).into_paginator().items().send();
-    let tables = pages.collect::<Result<Vec<_>, _>>().await?;
+/// The associations of tables by a filter, but for that of a VPC with its main table.
+async fn associations(name: &'static str, ids: &[Id], cx: &Cx) -> Result<Vec<sdk::RouteTableAssociation>> {
+    let tables = route_tables(name, ids, cx).await?;
     let all = tables.into_iter().flat_map(|table| table.associations.unwrap_or_default());
     Ok(all.filter(|a| a.main != Some(true)).collect())
 }

@@ -1,8 +1,9 @@
 use aws_sdk_ec2::types::{self as sdk, ResourceType};
 
 use super::grant::group_name;
+use super::joint::security_group_rules;
 use super::security_group::{PROTOCOL, PROTOCOL_IN_WORDS};
-use super::{any_of, filter, mine, retag, tagged, tags_from};
+use super::{filter, mine, retag, tagged, tags_from};
 use crate::aws::prelude::*;
 use crate::engine::rules::{computed, exactly_one, form, refers, replace};
 
@@ -94,7 +95,7 @@ impl Resource for SecurityGroupIngressRule {
     }
 
     async fn read(ids: &[Id], _: &Want, cx: &Cx) -> Result<Vec<Seen<Live<Self>>>> {
-        in_order(ids, rules(any_of("security-group-rule-id", ids), false, cx).await?.map(|rule| seen(rule, Self, cx)))
+        in_order(ids, rules(ids, false, cx).await?.map(|rule| seen(rule, Self, cx)))
     }
 
     async fn update(&self, id: &Id, _: &Live<Self>, cx: &Cx) -> Result<Next<Self>> {
@@ -147,7 +148,7 @@ impl Resource for SecurityGroupEgressRule {
     }
 
     async fn read(ids: &[Id], _: &Want, cx: &Cx) -> Result<Vec<Seen<Live<Self>>>> {
-        in_order(ids, rules(any_of("security-group-rule-id", ids), true, cx).await?.map(|rule| seen(rule, Self, cx)))
+        in_order(ids, rules(ids, true, cx).await?.map(|rule| seen(rule, Self, cx)))
     }
 
     async fn update(&self, id: &Id, _: &Live<Self>, cx: &Cx) -> Result<Next<Self>> {
@@ -245,9 +246,8 @@ impl GroupRule {
     }
 }
 
-async fn rules(which: sdk::Filter, egress: bool, cx: &Cx) -> Result<impl Iterator<Item = sdk::SecurityGroupRule>> {
-    let pages = cx.ec2().describe_security_group_rules().filters(which).into_paginator().items().send();
-    let rules = pages.collect::<Result<Vec<_>, _>>().await?;
+async fn rules(ids: &[Id], egress: bool, cx: &Cx) -> Result<impl Iterator<Item = sdk::SecurityGroupRule>> {
+    let rules = security_group_rules(ids, cx).await?;
     Ok(rules.into_iter().filter(move |rule| rule.is_egress == Some(egress)))
 }
 

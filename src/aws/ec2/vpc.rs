@@ -3,6 +3,7 @@ use std::collections::HashMap;
 use aws_sdk_ec2::types::{self as sdk, AttributeBooleanValue, ResourceType, Tenancy, VpcAttributeName, VpcTenancy};
 use futures::try_join;
 
+use super::joint::route_tables;
 use super::{any_of, arn, filter, flag, mine, retag, tagged, tags_from};
 use crate::aws::prelude::*;
 use crate::engine::rules::{computed, exclusive, form, needs, one_of, replace, write_only};
@@ -139,12 +140,18 @@ impl Resource for Vpc {
     }
 
     async fn read(ids: &[Id], want: &Want, cx: &Cx) -> Result<Vec<Seen<Live<Self>>>> {
-        let pages = cx.ec2().describe_vpcs().filters(any_of("vpc-id", ids)).into_paginator().items().send();
-        let vpcs = pages.collect::<Result<Vec<_>, _>>().await?;
-        let found: Vec<Id> = vpcs.iter().filter_map(|v| v.vpc_id.clone().map(Id)).collect();
-        let (parts, switches) = try_join!(Parts::of(&found, cx), each(&found, |id| Switches::of(id, want, cx)))?;
-        let vpcs = vpcs.into_iter().zip(switches);
-        in_order(ids, vpcs.map(|(vpc, switches)| seen(vpc, &parts, switches, cx)))
+        let vpcs = cx.ec2().describe_vpcs().filters(any_of("vpc-id", ids)).into_paginator().items().send();
+        let (vpcs, parts, switches) = try_join!(
+            async { Ok::<_, Error>(vpcs.collect::<Result<Vec<_>, _>>().await?) },
+            Parts::of(ids, cx),
+            each(ids, |id| Switches::of(id, want, cx)),
+        )?;
+        let mut switches: HashMap<&str, Switches> = ids.iter().map(|id| id.0.as_str()).zip(switches).collect();
+        let seen = vpcs.into_iter().map(|vpc| {
+            let switches = vpc.vpc_id.as_deref().and_then(|id| switches.remove(id)).unwrap_or_default();
+            seen(vpc, &parts, switches, cx)
+        });
+        in_order(ids, seen)
     }
 
     /// AWS takes one attribute a call.
@@ -172,7 +179,16 @@ impl Resource for Vpc {
         if self.other_ipv6_range(old) {
             return self.change_ipv6_range(id, &live.outputs, cx).await;
         }
-        Ok(Next::Started)
+        // The switches are done with their answer.
+        let inputs = Self {
+            enable_dns_hostnames: self.enable_dns_hostnames.or(old.enable_dns_hostnames),
+            enable_dns_support: self.enable_dns_support,
+            enable_network_address_usage_metrics: self
+                .enable_network_address_usage_metrics
+                .or(old.enable_network_address_usage_metrics),
+            ..old.clone()
+        };
+        Ok(Next::Saw(Box::new(Live { inputs, outputs: live.outputs.clone() })))
     }
 
     async fn delete(&self, id: &Id, _: Option<&Live<Self>>, cx: &Cx) -> Result<Next<Self>> {
@@ -271,22 +287,21 @@ struct Parts {
 
 impl Parts {
     async fn of(ids: &[Id], cx: &Cx) -> Result<Self> {
-        if ids.is_empty() {
-            let none = HashMap::new;
-            return Ok(Self { main_route_tables: none(), network_acls: none(), security_groups: none() });
-        }
         let vpcs = || any_of("vpc-id", ids);
         let only = |name: &str, value: &str| filter(name, [value.to_owned()]);
-        let tables = cx.ec2().describe_route_tables().filters(vpcs()).filters(only("association.main", "true"));
         let acls = cx.ec2().describe_network_acls().filters(vpcs()).filters(only("default", "true"));
         let groups = cx.ec2().describe_security_groups().filters(vpcs()).filters(only("group-name", "default"));
         let (tables, acls, groups) = try_join!(
-            async { Ok::<_, Error>(tables.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await?) },
+            route_tables("vpc-id", ids, cx),
             async { Ok::<_, Error>(acls.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await?) },
             async { Ok::<_, Error>(groups.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await?) },
         )?;
         Ok(Self {
-            main_route_tables: tables.into_iter().filter_map(|t| Some((t.vpc_id?, t.route_table_id?))).collect(),
+            main_route_tables: tables
+                .into_iter()
+                .filter(is_main)
+                .filter_map(|t| Some((t.vpc_id?, t.route_table_id?)))
+                .collect(),
             network_acls: acls.into_iter().filter_map(|a| Some((a.vpc_id?, a.network_acl_id?))).collect(),
             security_groups: groups.into_iter().filter_map(|g| Some((g.vpc_id?, g.group_id?))).collect(),
         })
@@ -342,6 +357,10 @@ fn seen(v: sdk::Vpc, parts: &Parts, switches: Switches, cx: &Cx) -> Result<(Stri
     Ok((id, Seen::Ready(Live { inputs, outputs })))
 }
 
+fn is_main(table: &sdk::RouteTable) -> bool {
+    table.associations.iter().flatten().any(|a| a.main == Some(true))
+}
+
 /// The pool of ranges that Amazon gives.
 const AMAZON: &str = "Amazon";
 
@@ -365,7 +384,7 @@ mod tests {
         </ipv6CidrBlockAssociationSet><tagSet><item><key>a</key><value>b</value></item></tagSet></item></vpcSet>\
         </DescribeVpcsResponse>";
     const TABLES: &str = "<DescribeRouteTablesResponse><routeTableSet><item><routeTableId>rtb-1</routeTableId>\
-        <vpcId>vpc-1</vpcId></item></routeTableSet></DescribeRouteTablesResponse>";
+        <vpcId>vpc-1</vpcId><associationSet><item><main>true</main></item></associationSet></item></routeTableSet></DescribeRouteTablesResponse>";
     const ACLS: &str = "<DescribeNetworkAclsResponse><networkAclSet><item><networkAclId>acl-1</networkAclId>\
         <vpcId>vpc-1</vpcId></item></networkAclSet></DescribeNetworkAclsResponse>";
     const GROUPS: &str = "<DescribeSecurityGroupsResponse><securityGroupInfo><item><groupId>sg-1</groupId>\

@@ -697,9 +697,9 @@ impl LoggingConfig {
     fn is_in(&self, live: Option<&Self>) -> bool {
         live.is_some_and(|live| {
             self.log_format == live.log_format
-                && !changed(&self.application_log_level, &live.application_log_level).is_some()
-                && !changed(&self.log_group, &live.log_group).is_some()
-                && !changed(&self.system_log_level, &live.system_log_level).is_some()
+                && changed(&self.application_log_level, &live.application_log_level).is_none()
+                && changed(&self.log_group, &live.log_group).is_none()
+                && changed(&self.system_log_level, &live.system_log_level).is_none()
         })
     }
 }
@@ -851,7 +851,7 @@ fn live(id: &Id, reply: GetFunctionOutput, signing: Option<String>, want: &Want,
             .and_then(|c| c.reserved_concurrent_executions)
             .unwrap_or_else(unreserved),
         role: need("Role", c.role)?,
-        runtime: c.runtime.map(|r| r.as_str().to_owned()),
+        runtime: text(c.runtime.map(|r| r.as_str().to_owned())),
         s3_bucket: None,
         s3_key: None,
         s3_object_version: None,
@@ -934,8 +934,9 @@ mod tests {
             "imageConfig": {"commands": ["c"], "entryPoints": ["e"], "workingDirectory": "/w"}, "imageUri": "image",
             "kmsKeyArn": "arn:k", "layers": ["arn:l"],
             "loggingConfig": {"applicationLogLevel": "INFO", "logFormat": "JSON", "logGroup": "g", "systemLogLevel": "WARN"},
-            "memorySize": 256, "name": "f", "packageType": "Zip", "reservedConcurrentExecutions": 5,
-            "role": "arn:aws:iam::123456789012:role/r", "runtime": "python3.12",
+            "memorySize": 256, "name": "f", "packageType": "Zip", "publish": false,
+            "replaceSecurityGroupsOnDestroy": false, "reservedConcurrentExecutions": 5,
+            "role": "arn:aws:iam::123456789012:role/r", "runtime": "python3.12", "skipDestroy": false,
             "snapStart": {"applyOn": "PublishedVersions", "optimizationStatus": "On"}, "sourceCodeHash": hash, "sourceKmsKeyArn": "arn:sk",
             "tags": {"a": "b"}, "tenancyConfig": {"tenantIsolationMode": "PER_TENANT"}, "timeout": 9,
             "tracingConfig": {"mode": "Active"},

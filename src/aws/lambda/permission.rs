@@ -157,9 +157,9 @@ impl Place {
         let condition = |key: &str| {
             let conditions = statement["Condition"].as_object().into_iter().flat_map(|c| c.values());
             let keys = conditions.filter_map(Json::as_object).flatten();
-            keys.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(key)).and_then(|(_, value)| match value {
-                Json::String(s) => Some(s.clone()),
-                other => Some(other.to_string()),
+            keys.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(key)).map(|(_, value)| match value {
+                Json::String(s) => s.clone(),
+                other => other.to_string(),
             })
         };
         let principal = match &statement["Principal"] {

@@ -1,5 +1,6 @@
 //! Relational databases: RDS and Aurora.
 
+mod active_region;
 mod cluster;
 mod cluster_delete;
 mod cluster_instance;
@@ -13,6 +14,7 @@ mod parameters;
 mod roles;
 mod subnet_group;
 
+pub use active_region::active_region;
 pub use cluster::Cluster;
 pub use cluster_instance::ClusterInstance;
 pub use cluster_parameter_group::ClusterParameterGroup;

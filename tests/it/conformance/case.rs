@@ -61,23 +61,29 @@ pub enum Server {
     Moto,
 }
 
-/// The cases of a file: token → one case, or a list of them.
-pub fn read(file: &str, text: &str) -> Vec<Case> {
+/// The cases of a service's file: token → one case, or a list of them. They are read when the test
+/// runs, so that a changed case needs no build.
+pub fn read(service: &str) -> Vec<Case> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum OneOrMore {
         One(Box<Case>),
         More(Vec<Case>),
     }
-    let all: BTreeMap<String, serde_json::Value> =
-        serde_yaml::from_str(text).unwrap_or_else(|e| panic!("{file}.yaml: {e}"));
+    let file = format!("{}/tests/it/conformance/{service}.yaml", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(&file).unwrap_or_else(|e| panic!("{file}: {e}"));
+    let merged = serde_yaml::from_str(&text).and_then(|mut all: serde_yaml::Value| {
+        all.apply_merge()?;
+        serde_yaml::from_value(all)
+    });
+    let all: BTreeMap<String, serde_json::Value> = merged.unwrap_or_else(|e| panic!("{file}: {e}"));
     let mut cases = Vec::new();
     for (token, value) in all {
         let list = match serde_json::from_value::<OneOrMore>(value.clone()) {
             Ok(OneOrMore::One(case)) => vec![*case],
             Ok(OneOrMore::More(list)) => list,
             // The error of an untagged enum says nothing; that of the plain case does.
-            Err(_) => panic!("{file}.yaml: {token}: {:?}", serde_json::from_value::<Case>(value).err()),
+            Err(_) => panic!("{file}: {token}: {:?}", serde_json::from_value::<Case>(value).err()),
         };
         cases.extend(list.into_iter().map(|case| Case { token: token.clone(), ..case }));
     }

@@ -20,13 +20,13 @@ macro_rules! services {
         $(
             #[tokio::test(flavor = "multi_thread")]
             async fn $service() {
-                life::of_all(case::read(stringify!($service), include_str!(concat!(stringify!($service), ".yaml")))).await;
+                life::of_all(case::read(stringify!($service))).await;
             }
         )*
 
         fn all_cases() -> Vec<Case> {
             let mut cases = Vec::new();
-            $(cases.extend(case::read(stringify!($service), include_str!(concat!(stringify!($service), ".yaml"))));)*
+            $(cases.extend(case::read(stringify!($service)));)*
             cases
         }
     };
@@ -34,11 +34,17 @@ macro_rules! services {
 
 services! {
     backup,
+    cloudwatch,
     ec2,
+    iam,
     iam_policies,
     kms,
+    lambda,
+    rds,
+    route53,
     s3,
     secretsmanager,
+    sns,
     ssm,
 }
 

@@ -70,8 +70,12 @@ impl Emulator {
     }
 
     pub fn client(&self, account: &str) -> Aws {
+        Aws::new(self.settings(account))
+    }
+
+    pub fn settings(&self, account: &str) -> Settings {
         let credentials = Credentials::new(account, "secret", None, None, "test");
-        Aws::new(Settings {
+        Settings {
             region: Some("us-east-1".into()),
             endpoint_url: Some(self.endpoint.clone()),
             credentials: Some(aws_credential_types::provider::SharedCredentialsProvider::new(credentials)),
@@ -80,6 +84,6 @@ impl Emulator {
                 drctl::stack::bytes(folder, asset).map_err(|e| drctl::engine::error::Error::invalid(e.to_string()))
             }),
             ..Settings::default()
-        })
+        }
     }
 }

@@ -1,0 +1,79 @@
+//! What can be generated is generated: the tables of the README come from the program itself.
+//! `UPDATE_DOCS=1 cargo test --test it docs` writes them anew.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use clap::CommandFactory;
+use drctl::cli::Cli;
+
+fn commands() -> String {
+    let mut table = String::from("| command | what it does |\n| --- | --- |\n");
+    for command in Cli::command().get_subcommands().filter(|c| !c.is_hide_set()) {
+        let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+        let inner: Vec<&str> = command.get_subcommands().filter(|c| !c.is_hide_set()).map(|c| c.get_name()).collect();
+        let inner = if inner.is_empty() { String::new() } else { format!(" {}", inner.join("\\|")) };
+        writeln!(table, "| `{}{inner}` | {about} |", command.get_name()).unwrap();
+    }
+    table
+}
+
+fn types() -> String {
+    let mut table = String::from("| type | inputs | what it is |\n| --- | --- | --- |\n");
+    let mut types: Vec<_> = drctl::aws::catalog().types().iter().collect();
+    types.sort_by_key(|t| t.token);
+    for ty in types {
+        let first = ty.description.lines().next().unwrap_or_default();
+        writeln!(table, "| `{}` | {} | {first} |", ty.token, ty.inputs.properties.len()).unwrap();
+    }
+    table
+}
+
+fn functions() -> String {
+    let mut table = String::from("| data source | what it answers |\n| --- | --- |\n");
+    let mut functions: Vec<_> = drctl::aws::catalog().functions().iter().collect();
+    functions.sort_by_key(|f| f.token);
+    for function in functions {
+        let first = function.description.lines().next().unwrap_or_default();
+        writeln!(table, "| `{}` | {first} |", function.token).unwrap();
+    }
+    table
+}
+
+/// The README with its generated parts as they should be.
+fn fresh(text: &str) -> String {
+    let mut text = text.to_owned();
+    for (name, table) in [("commands", commands()), ("types", types()), ("data sources", functions())] {
+        let (begin, end) = (format!("<!-- generated: {name} -->\n"), "<!-- end -->");
+        let start = text.find(&begin).unwrap_or_else(|| panic!("the README has no place for the {name}")) + begin.len();
+        let stop = start + text[start..].find(end).unwrap();
+        text.replace_range(start..stop, &table);
+    }
+    text
+}
+
+#[test]
+fn the_tables_of_the_readme_are_up_to_date() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let fresh = fresh(&text);
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, &fresh).unwrap();
+        return;
+    }
+    let stale = fresh.lines().zip(text.lines()).find(|(a, b)| a != b);
+    assert!(fresh == text, "run `UPDATE_DOCS=1 cargo test --test it docs`; first difference: {stale:?}");
+}
+
+#[test]
+fn the_schema_for_editors_is_up_to_date() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("schema.json");
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_drctl")).arg("schema").output().unwrap();
+    let fresh = String::from_utf8(output.stdout).unwrap();
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, &fresh).unwrap();
+        return;
+    }
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(fresh == text, "run `UPDATE_DOCS=1 cargo test --test it docs`");
+}

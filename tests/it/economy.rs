@@ -1,0 +1,269 @@
+//! How many calls a stack costs.
+//!
+//! The stack has 58 resources in two regions and needs 68 writing calls. An answer that already
+//! shows a resource counts as its first read, resources of a type are read together, and nothing is
+//! read twice.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use drctl::aws::{Aws, Settings};
+use drctl::engine::clock::Clock;
+use drctl::engine::event::Ended;
+
+use crate::support::emulator::{Emulator, ministack, moto};
+use crate::support::stage::{Report, Stage, steps, told};
+
+const CREATE: usize = 110;
+const REFRESH: usize = 45;
+const DESTROY: usize = 70;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stack_in_two_regions_costs_few_calls() {
+    let meter = Meter::default();
+    let mut stage = Stage::new(Arc::new(cloud(&meter)), Clock::system());
+    let program = program();
+
+    completed(&stage.up(&program).await.unwrap_or_else(|p| panic!("{}", told(&p))));
+    assert_eq!(stage.state.rows.len(), 58);
+    let create = meter.take();
+
+    stage.cloud = Arc::new(cloud(&meter));
+    stage.settings.refresh = true;
+    let plan = stage.preview(&program).await.unwrap_or_else(|p| panic!("{}", told(&p)));
+    assert_eq!(steps(&plan), Vec::<String>::new());
+    stage.settings.refresh = false;
+    let refresh = meter.take();
+
+    stage.cloud = Arc::new(cloud(&meter));
+    completed(&stage.destroy().await.unwrap_or_else(|p| panic!("{}", told(&p))));
+    let destroy = meter.take();
+
+    let over: Vec<String> = [("create", create, CREATE), ("refresh", refresh, REFRESH), ("destroy", destroy, DESTROY)]
+        .into_iter()
+        .filter(|(_, calls, limit)| total(calls) > *limit)
+        .map(|(what, calls, limit)| format!("{what}: {} calls, at most {limit}:\n{}", total(&calls), table(&calls)))
+        .collect();
+    assert!(over.is_empty(), "{}", over.join("\n"));
+}
+
+fn completed(report: &Report) {
+    assert_eq!(report.outcome.ended, Ended::Completed, "{:#?}", report.failures());
+}
+
+type Calls = BTreeMap<String, usize>;
+
+fn total(calls: &Calls) -> usize {
+    calls.values().sum()
+}
+
+fn table(calls: &Calls) -> String {
+    calls.iter().map(|(operation, count)| format!("{count:5}  {operation}\n")).collect()
+}
+
+/// Counts calls by operation.
+#[derive(Debug, Clone, Default)]
+struct Meter(Arc<Mutex<Calls>>);
+
+impl Meter {
+    /// The calls since the last time.
+    fn take(&self) -> Calls {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+/// A cloud that knows nothing of the runs before, as in a process of its own: moto's network and MiniStack's buckets,
+/// because the SDK cannot read the versioning of moto's.
+fn cloud(meter: &Meter) -> Aws {
+    const ACCOUNT: &str = "300000000001";
+    let settings = moto().settings(ACCOUNT);
+    Aws::new(Settings { http_client: Some(counting(meter.clone(), moto(), ministack())), ..settings })
+}
+
+fn counting(meter: Meter, network: &'static Emulator, buckets: &'static Emulator) -> SharedHttpClient {
+    use aws_smithy_runtime_api::client::http::HttpClient;
+    let real = aws_smithy_http_client::Builder::new().build_http();
+    http_client_fn(move |settings, components| {
+        let real = real.http_connector(settings, components);
+        SharedHttpConnector::new(Counting { meter: meter.clone(), network, buckets, real })
+    })
+}
+
+struct Counting {
+    meter: Meter,
+    network: &'static Emulator,
+    buckets: &'static Emulator,
+    real: SharedHttpConnector,
+}
+
+impl std::fmt::Debug for Counting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Counting").field("meter", &self.meter).finish_non_exhaustive()
+    }
+}
+
+impl HttpConnector for Counting {
+    fn call(&self, mut request: HttpRequest) -> HttpConnectorFuture {
+        let service = service(&request);
+        *self.meter.0.lock().unwrap().entry(format!("{service}:{}", operation(&request))).or_default() += 1;
+        if service == "s3" {
+            let uri = request.uri().replace(&self.network.endpoint, &self.buckets.endpoint);
+            request.set_uri(uri).unwrap();
+        }
+        self.real.call(request)
+    }
+}
+
+/// The signature names it: `Credential=<key>/<date>/<region>/<service>/aws4_request`.
+fn service(request: &HttpRequest) -> String {
+    let signature = request.headers().get("authorization").unwrap_or_default();
+    signature.split('/').nth(3).unwrap_or("unsigned").to_owned()
+}
+
+fn operation(request: &HttpRequest) -> String {
+    let body = String::from_utf8_lossy(request.body().bytes().unwrap_or_default());
+    let query = body.split('&').find_map(|pair| pair.strip_prefix("Action="));
+    let json = request.headers().get("x-amz-target").and_then(|target| target.rsplit('.').next());
+    match query.or(json) {
+        Some(operation) => operation.to_owned(),
+        None => {
+            let words = request.uri().split_once('?').map_or("", |(_, query)| query);
+            let setting = words.split('&').find(|word| !word.starts_with("x-id=")).unwrap_or_default();
+            format!("{} {setting}", request.method())
+        }
+    }
+}
+
+fn program() -> String {
+    let regions = ["primary", "secondary"].map(|role| REGION.replace("ROLE", role));
+    let head = "name: economy\nruntime: yaml\nregions: { primary: us-east-1, secondary: eu-west-1 }\nresources:\n";
+    [head, &regions[0], &regions[1]].concat()
+}
+
+/// What one region has: 29 resources and 34 writing calls.
+const REGION: &str = r#"
+  vpc-ROLE:
+    type: aws:ec2:Vpc
+    region: ROLE
+    properties: { cidrBlock: 10.0.0.0/16, enableDnsHostnames: true }
+  public-a-ROLE:
+    type: aws:ec2:Subnet
+    region: ROLE
+    properties: { vpcId: "${vpc-ROLE.id}", cidrBlock: 10.0.0.0/24, mapPublicIpOnLaunch: true }
+  public-b-ROLE:
+    type: aws:ec2:Subnet
+    region: ROLE
+    properties: { vpcId: "${vpc-ROLE.id}", cidrBlock: 10.0.1.0/24, mapPublicIpOnLaunch: true }
+  public-c-ROLE:
+    type: aws:ec2:Subnet
+    region: ROLE
+    properties: { vpcId: "${vpc-ROLE.id}", cidrBlock: 10.0.2.0/24, mapPublicIpOnLaunch: true }
+  private-a-ROLE:
+    type: aws:ec2:Subnet
+    region: ROLE
+    properties: { vpcId: "${vpc-ROLE.id}", cidrBlock: 10.0.10.0/24 }
+  private-b-ROLE:
+    type: aws:ec2:Subnet
+    region: ROLE
+    properties: { vpcId: "${vpc-ROLE.id}", cidrBlock: 10.0.11.0/24 }
+  private-c-ROLE:
+    type: aws:ec2:Subnet
+    region: ROLE
+    properties: { vpcId: "${vpc-ROLE.id}", cidrBlock: 10.0.12.0/24 }
+  gateway-ROLE:
+    type: aws:ec2:InternetGateway
+    region: ROLE
+    properties: { vpcId: "${vpc-ROLE.id}" }
+  public-ROLE:
+    type: aws:ec2:RouteTable
+    region: ROLE
+    properties: { vpcId: "${vpc-ROLE.id}" }
+  private-ROLE:
+    type: aws:ec2:RouteTable
+    region: ROLE
+    properties: { vpcId: "${vpc-ROLE.id}" }
+  default-ROLE:
+    type: aws:ec2:Route
+    region: ROLE
+    properties: { routeTableId: "${public-ROLE.id}", destinationCidrBlock: 0.0.0.0/0, gatewayId: "${gateway-ROLE.id}" }
+  public-a-table-ROLE:
+    type: aws:ec2:RouteTableAssociation
+    region: ROLE
+    properties: { routeTableId: "${public-ROLE.id}", subnetId: "${public-a-ROLE.id}" }
+  public-b-table-ROLE:
+    type: aws:ec2:RouteTableAssociation
+    region: ROLE
+    properties: { routeTableId: "${public-ROLE.id}", subnetId: "${public-b-ROLE.id}" }
+  public-c-table-ROLE:
+    type: aws:ec2:RouteTableAssociation
+    region: ROLE
+    properties: { routeTableId: "${public-ROLE.id}", subnetId: "${public-c-ROLE.id}" }
+  private-a-table-ROLE:
+    type: aws:ec2:RouteTableAssociation
+    region: ROLE
+    properties: { routeTableId: "${private-ROLE.id}", subnetId: "${private-a-ROLE.id}" }
+  private-b-table-ROLE:
+    type: aws:ec2:RouteTableAssociation
+    region: ROLE
+    properties: { routeTableId: "${private-ROLE.id}", subnetId: "${private-b-ROLE.id}" }
+  private-c-table-ROLE:
+    type: aws:ec2:RouteTableAssociation
+    region: ROLE
+    properties: { routeTableId: "${private-ROLE.id}", subnetId: "${private-c-ROLE.id}" }
+  web-ROLE:
+    type: aws:ec2:SecurityGroup
+    region: ROLE
+    properties: { vpcId: "${vpc-ROLE.id}", description: Web }
+  https-ROLE:
+    type: aws:vpc:SecurityGroupIngressRule
+    region: ROLE
+    properties:
+      { securityGroupId: "${web-ROLE.id}", ipProtocol: tcp, fromPort: 443, toPort: 443, cidrIpv4: 0.0.0.0/0 }
+  http-ROLE:
+    type: aws:vpc:SecurityGroupIngressRule
+    region: ROLE
+    properties: { securityGroupId: "${web-ROLE.id}", ipProtocol: tcp, fromPort: 80, toPort: 80, cidrIpv4: 0.0.0.0/0 }
+  out-ROLE:
+    type: aws:vpc:SecurityGroupEgressRule
+    region: ROLE
+    properties: { securityGroupId: "${web-ROLE.id}", ipProtocol: "-1", cidrIpv4: 10.0.0.0/8 }
+  bucket-ROLE:
+    type: aws:s3:Bucket
+    region: ROLE
+    properties: { bucket: drctl-economy-ROLE }
+  versions-ROLE:
+    type: aws:s3:BucketVersioning
+    region: ROLE
+    properties: { bucket: "${bucket-ROLE.id}", versioningConfiguration: { status: Enabled } }
+  lifecycle-ROLE:
+    type: aws:s3:BucketLifecycleConfiguration
+    region: ROLE
+    properties:
+      bucket: ${bucket-ROLE.id}
+      rules: [{ id: old, status: Enabled, filter: {}, noncurrentVersionExpiration: { noncurrentDays: 30 } }]
+  topic-ROLE:
+    type: aws:sns:Topic
+    region: ROLE
+  role-ROLE:
+    type: aws:iam:Role
+    properties:
+      assumeRolePolicy:
+        Version: "2012-10-17"
+        Statement: [{ Effect: Allow, Principal: { Service: ec2.amazonaws.com }, Action: "sts:AssumeRole" }]
+  policy-ROLE:
+    type: aws:iam:RolePolicy
+    properties:
+      role: ${role-ROLE.name}
+      policy: { Version: "2012-10-17", Statement: [{ Effect: Allow, Action: "s3:*", Resource: "*" }] }
+  attachment-ROLE:
+    type: aws:iam:RolePolicyAttachment
+    properties: { role: "${role-ROLE.name}", policyArn: "arn:aws:iam::aws:policy/ReadOnlyAccess" }
+  key-ROLE:
+    type: aws:kms:Key
+    region: ROLE
+    properties: { deletionWindowInDays: 7 }
+"#;
