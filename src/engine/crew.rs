@@ -147,9 +147,11 @@ impl Crew {
         deadline: Instant,
     ) -> Result<()> {
         let waiting = Member::enter(&self.waiting);
+        let alone = || self.waiting.load(Ordering::SeqCst) >= self.running.load(Ordering::SeqCst);
+        let was_alone = alone();
         let rest = self.wait(at, word, every, since, deadline).await;
-        // Asked after the pause, so that a step that has just ended has had the time to be seen.
-        let stuck = self.waiting.load(Ordering::SeqCst) >= self.running.load(Ordering::SeqCst);
+        // A step that has ended during the pause may be the one that this waits for.
+        let stuck = was_alone && alone();
         drop(waiting);
         rest?;
         if stuck {
