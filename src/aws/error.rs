@@ -172,6 +172,8 @@ fn not_implemented(reply: &HttpResponse, code: &str, message: &str) -> bool {
         || matches!(code, "NotImplemented" | "NotImplementedError" | "UnknownOperationException" | "InvalidAction")
         || message.contains("not implemented")
         || message.contains("not been implemented")
+        || message.starts_with("unknown action")
+        || message.starts_with("unknown route53 endpoint")
         || (matches!(status, 404 | 405 | 500) && page())
 }
 

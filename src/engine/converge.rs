@@ -122,6 +122,7 @@ impl Journey<'_> {
                 Err(error) if error.kind == Kind::Unsupported && self.crew.skip_unsupported => {
                     skipped.push(error.operation.unwrap_or(error.message));
                     not_kept.extend(roots(&left));
+                    applied = self.wanted.clone();
                     continue;
                 }
                 Err(error) => return Err(error),

@@ -43,11 +43,15 @@ pub struct Case<'a> {
     pub asked: Vec<Reason>,
 }
 
-/// Old values for the paths that the program does not want to change.
-pub fn ignore_changes(options: &Options, row: &Row, wanted: Value) -> Value {
-    let mut wanted = wanted;
+/// Old values for the paths that the program does not want to change: what the cloud shows, or else
+/// what was applied last. So a change that others make there is none either.
+pub fn ignore_changes(schema: &TypeSchema, options: &Options, row: &Row, live: Option<&Live>, wanted: Value) -> Value {
+    if options.ignore_changes.is_empty() {
+        return wanted;
+    }
+    let (old, mut wanted) = (base(schema, row, live), wanted);
     for path in options.ignore_changes.iter().filter_map(|text| Path::parse(text).ok()) {
-        path.transplant(&row.inputs, &mut wanted);
+        path.transplant(&old, &mut wanted);
     }
     wanted
 }

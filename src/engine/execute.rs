@@ -441,7 +441,7 @@ impl Worker {
             let schema = self.schema(&row.ty)?;
             let given = self.inputs(&row).await?;
             let wanted = names::fill(schema, given.clone(), &self.crew.ledger.lineage(), &row.key, Some(&old));
-            let wanted = ignore_changes(options, &old, wanted);
+            let wanted = ignore_changes(schema, options, &old, None, wanted);
             if self.decide(schema, &old, None, &given, &wanted, options, step)? {
                 return self.bring(step, Row { inputs: wanted, ..row }, &old, None).await;
             }
@@ -526,7 +526,7 @@ impl Worker {
         let old = self.crew.ledger.row(&row.key).ok_or_else(|| Error::bug("the row to update is gone"))?;
         let given = self.inputs(&row).await?;
         let wanted = names::fill(schema, given.clone(), &self.crew.ledger.lineage(), &row.key, Some(&old));
-        let wanted = ignore_changes(options, &old, wanted);
+        let wanted = ignore_changes(schema, options, &old, live.as_ref(), wanted);
         if wanted.has_unknown() {
             return self.without(&row, &wanted).await;
         }

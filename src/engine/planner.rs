@@ -450,11 +450,11 @@ impl<'a> Planner<'a> {
         given: Value,
     ) {
         let wanted = names::fill(schema, given.clone(), &self.state.lineage, &row.key, Some(row));
-        let wanted = ignore_changes(&declaration.options, row, wanted);
         let live = match self.sights.get(&row.key) {
             Some(Seen::Ready(live)) => Some(live.clone()),
             _ => None,
         };
+        let wanted = ignore_changes(schema, &declaration.options, row, live.as_ref(), wanted);
         let decision = decide(&Case {
             schema,
             row,
@@ -575,7 +575,7 @@ impl<'a> Planner<'a> {
             ..row
         };
         let wanted = names::fill(schema, given, &self.state.lineage, &row.key, Some(&row));
-        let wanted = ignore_changes(&declaration.options, &row, wanted);
+        let wanted = ignore_changes(schema, &declaration.options, &row, None, wanted);
         let found = diff(&schema.inputs, &live.inputs, &wanted);
         if let Some(bad) = found.iter().find(|d| d.replaces) {
             self.problems.push(

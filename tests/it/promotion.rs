@@ -92,7 +92,10 @@ async fn a_promotion_by_others_is_noted_and_never_undone_and_the_stack_can_be_de
     let (account, cloud) = server.account();
     let mut stage = Stage::new(Arc::new(cloud), Clock::system());
     completed(&stage.up(PROGRAM).await.unwrap_or_else(|p| panic!("{}", told(&p))));
-    assert_eq!(stage.preview(PROGRAM).await.map(|p| steps(&p)), Ok(vec![]));
+    let report = stage.up(PROGRAM).await.unwrap_or_else(|p| panic!("{}", told(&p)));
+    completed(&report);
+    assert_eq!(steps(&report.plan), [""; 0]);
+    assert_eq!(stage.state.dr.active_region.as_deref(), Some("us-east-1"));
 
     switch_over(server, &account);
 

@@ -14,6 +14,18 @@ async fn ignored_changes_keep_the_old_value() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn ignored_changes_of_others_are_left_alone() {
+    let mut t = Theatre::new();
+    let program = "a: {type: test:Thing, options: {ignoreChanges: [size]}, properties: {name: x, size: 1}}";
+    t.up(program).await;
+    let row = t.stage.state.rows.values().next().unwrap().clone();
+    let kind = drctl::engine::provider::KindAt { ty: row.ty.clone(), place: row.place.clone() };
+    t.twin.drift(&kind, row.id.as_ref().unwrap(), "size", 7.into()).unwrap();
+    t.stage.settings.refresh = true;
+    assert!(t.preview(program).await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_alias_renames_without_a_call() {
     let mut t = Theatre::new();
     t.up("a: {type: test:Thing, properties: {name: x}}").await;
