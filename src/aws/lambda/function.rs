@@ -264,7 +264,7 @@ pub struct TracingConfig {
 }
 
 /// Where a function is inside a VPC.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct VpcConfig {
     /// Whether IPv6 is used in subnets that have both.
@@ -484,17 +484,6 @@ impl Resource for Function {
         let text = arn.as_str().unwrap_or_default().to_owned();
         let (partition, region) = (&at.partition, &at.region);
         vec![("invokeArn", invoke_arn(partition, &region.0, &text).into()), ("arn", arn)]
-    }
-}
-
-impl Default for VpcConfig {
-    fn default() -> Self {
-        Self {
-            ipv6_allowed_for_dual_stack: false,
-            security_group_ids: Vec::new(),
-            subnet_ids: Vec::new(),
-            vpc_id: None,
-        }
     }
 }
 
