@@ -30,8 +30,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::engine::state::Row;
-    use crate::engine::urn::{Key, Place, Urn};
+    use crate::engine::state::{Key, Row};
+    use crate::engine::urn::{Place, Urn};
     use crate::engine::value::Value;
 
     fn state(members: serde_json::Value) -> State {
