@@ -36,7 +36,8 @@ mod tests {
 
     fn state(members: serde_json::Value) -> State {
         let mut state = State::new("01LINEAGE0000000000000TEST", "test", "test", "test");
-        let key = Key { urn: Urn::new("test", "test", GlobalCluster::TYPE, "global"), generation: 0 };
+        let urn = Urn::new("test", "test", GlobalCluster::TYPE, "global");
+        let key = Key { urn, generation: 0 };
         let mut row = Row::new(key.clone(), GlobalCluster::TYPE, Place("us-east-1".into()));
         row.outputs = Value::from_json(json!({ "globalClusterMembers": members }));
         state.rows.insert(key, row);
