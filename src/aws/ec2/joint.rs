@@ -8,7 +8,7 @@ use std::future::Future;
 use std::sync::{Mutex, PoisonError};
 
 use aws_sdk_ec2::types::{Filter, RouteTable, SecurityGroupRule};
-use tokio::sync::oneshot;
+use tokio::sync::oneshot::{self, error::TryRecvError};
 
 use super::filter;
 use crate::aws::Cx;
@@ -72,8 +72,11 @@ impl<T: Clone> Joint<T> {
             let (answer, mut mine) = oneshot::channel();
             self.waiting().push(Ask { name, values: ids.iter().map(|id| id.0.clone()).collect(), answer });
             let turn = self.turn.lock().await;
-            if let Ok(answer) = mine.try_recv() {
-                return answer;
+            match mine.try_recv() {
+                Ok(answer) => return answer,
+                // Whoever took this ask along has given up.
+                Err(TryRecvError::Closed) => continue,
+                Err(TryRecvError::Empty) => {}
             }
             // Whoever asks at the same moment gets the chance to say so.
             tokio::task::yield_now().await;
@@ -141,7 +144,13 @@ mod tests {
                 () = async { tokio::task::yield_now().await; tokio::task::yield_now().await } => {}
             }
         };
-        let (seen, ()) = tokio::join!(joint.ask("id", &b, |_| async { Ok(vec!["b".to_owned()]) }), leader);
+        let asked = RefCell::new(Vec::new());
+        let patient = joint.ask("id", &b, |which| {
+            asked.borrow_mut().push(which.and_then(|f| f.values));
+            async { Ok(vec!["b".to_owned()]) }
+        });
+        let ((), seen) = tokio::join!(leader, patient);
         assert_eq!(seen.unwrap(), ["b"]);
+        assert_eq!(asked.into_inner(), [Some(vec!["b".to_owned()])]);
     }
 }

@@ -46,8 +46,10 @@ impl<'a> Life<'a> {
             Server::Ministack => ministack(),
             Server::Moto => moto(),
         };
-        let (_, cloud) = server.account();
+        let (account, cloud) = server.account();
         let mut stage = Stage::new(Arc::new(cloud), Clock::system());
+        // Moto has one account for all: names must differ from case to case.
+        stage.state.lineage = format!("01LINEAGE00000{account}");
         stage.settings = Settings { skip_unsupported: true, override_protection: true, ..Settings::default() };
         let mut life = Self { case, stage };
         life.live().await
