@@ -6,6 +6,7 @@
 mod conformance;
 mod docs;
 mod economy;
+mod emulated;
 mod functions;
 mod lifecycle;
 mod parity;
