@@ -22,7 +22,7 @@ use crate::engine::graph;
 use crate::engine::journal::{Entry, Journal, apply};
 use crate::engine::ledger::Ledger;
 use crate::engine::names;
-use crate::engine::plan::{Op, Step, Summary};
+use crate::engine::plan::{Op, Plan, Step, Summary};
 use crate::engine::planner::{Mode, Planned};
 use crate::engine::program::{Known, Options, Program, Timeouts};
 use crate::engine::provider::{At, KindAt, Live, Provider};
@@ -81,7 +81,6 @@ pub async fn execute(planned: Planned, run: Run) -> Result<Outcome> {
     }
     let crew =
         Crew::new(Arc::clone(&run.cloud), ledger.clone(), run.sink.clone(), run.clock, run.stop.clone(), &run.settings);
-    let summary = planned.plan.summary();
     let worker = Worker { crew, program: run.program.clone(), known: Arc::default() };
     let mut schedule = Schedule::new(planned.plan.steps, planned.plan.edges, planned.tasks);
     schedule.run(&worker, &run).await;
@@ -91,6 +90,7 @@ pub async fn execute(planned: Planned, run: Run) -> Result<Outcome> {
     let mut state = ledger.state();
     graph::sort(&mut state.rows);
     let ended = schedule.ended(&run.stop, &state);
+    let summary = schedule.summary();
     let notes = notes(&state);
     let took = u64::try_from(run.clock.now().duration_since(started).as_millis()).unwrap_or_default();
     run.sink.send(Event::RunEnded { ended: ended.clone(), summary, took, notes: notes.clone() });
@@ -301,6 +301,12 @@ impl Schedule {
                 because: because.clone(),
             });
         }
+    }
+
+    /// What was done, which is less than the plan if something failed.
+    fn summary(&self) -> Summary {
+        let done = self.steps.iter().zip(&self.done).filter(|(_, done)| **done);
+        Plan { steps: done.map(|(step, _)| step.clone()).collect(), ..Plan::default() }.summary()
     }
 
     fn ended(&self, stop: &Stop, state: &State) -> Ended {

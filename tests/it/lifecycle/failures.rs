@@ -21,6 +21,7 @@ async fn a_failed_step_skips_only_its_dependents() {
     assert_eq!(failed.iter().map(|u| u.name()).collect::<Vec<_>>(), ["a"]);
     assert_eq!(skipped.iter().map(|u| u.name()).collect::<Vec<_>>(), ["b"]);
     assert!(t.stage.state.rows.keys().any(|k| k.urn.name() == "c"));
+    assert_eq!(report.outcome.summary.create, 1, "the summary tells what was done, not what was planned");
     t.up(TREE).await;
     assert!(t.preview(TREE).await.is_empty());
 }
