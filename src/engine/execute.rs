@@ -387,9 +387,9 @@ impl Worker {
         }
         let result = match task {
             Task::Keep { row, options } => self.keep(&step, *row, &options, needs_moved).await,
-            Task::Make { row, attempt, set_aside } => self.make(&step, *row, attempt, set_aside).await,
+            Task::Make { row, attempt, set_aside } => self.make(*row, attempt, set_aside).await,
             Task::Change { row, options, live } => self.change(&step, *row, &options, live.map(|l| *l)).await,
-            Task::Act { key, patch } => self.act(&step, &key, &patch).await,
+            Task::Act { key, patch } => self.act(&key, &patch).await,
             Task::Remove { key, applied } => self.remove(&step, &key, &applied).await,
             Task::Drop { key } => self.crew.ledger.record(vec![Entry::Gone { key }]).await.map(|()| Done::Moved),
             Task::Look { row } => self.look(&step, *row).await,
@@ -449,7 +449,7 @@ impl Worker {
             let wanted = names::fill(schema, given.clone(), &self.crew.ledger.lineage(), &row.key, Some(&old));
             let wanted = ignore_changes(schema, options, &old, None, wanted);
             if self.decide(schema, &old, None, &given, &wanted, options, step)? {
-                return self.bring(step, Row { inputs: wanted, ..row }, &old, None).await;
+                return self.bring(Row { inputs: wanted, ..row }, &old, None).await;
             }
         }
         let kept = Row { seen: old.seen.clone(), outputs: old.outputs.clone(), ..row };
@@ -460,7 +460,7 @@ impl Worker {
         Ok(Done::Unmoved)
     }
 
-    async fn make(&self, step: &Step, row: Row, attempt: Option<String>, set_aside: Option<Key>) -> Result<Done> {
+    async fn make(&self, row: Row, attempt: Option<String>, set_aside: Option<Key>) -> Result<Done> {
         let schema = self.schema(&row.ty)?;
         let given = match self.program {
             Some(_) => self.inputs(&row).await?,
@@ -501,7 +501,7 @@ impl Worker {
         }
         self.crew.sink.send(Event::IdKnown { urn: row.key.urn.clone(), id: made.id.clone() });
         match journey.converge(&made.id, made.seen, &row, true).await {
-            Ok(arrived) => self.arrive(step, row, made.id, arrived).await,
+            Ok(arrived) => self.arrive(row, made.id, arrived).await,
             Err(error) => Err(self.fail(&row.key, error, false).await),
         }
     }
@@ -543,7 +543,7 @@ impl Worker {
             self.learn(&kept);
             return Ok(Done::Moved);
         }
-        self.bring(step, Row { inputs: wanted, ..row }, &old, live).await
+        self.bring(Row { inputs: wanted, ..row }, &old, live).await
     }
 
     /// Whether something is to be updated.
@@ -574,7 +574,7 @@ impl Worker {
         }
     }
 
-    async fn bring(&self, step: &Step, row: Row, old: &Row, live: Option<Live>) -> Result<Done> {
+    async fn bring(&self, row: Row, old: &Row, live: Option<Live>) -> Result<Done> {
         let schema = self.schema(&row.ty)?;
         let id = old.id.clone().ok_or_else(|| Error::bug("a row without an id cannot be updated"))?;
         let json = row.inputs.to_json().map_err(|e| Error::bug(e.to_string()))?;
@@ -588,12 +588,12 @@ impl Worker {
         let at = self.at(&row, attempt);
         let journey = self.journey(&at, &row.key, schema, &row.timeouts, &row.inputs);
         match journey.converge(&id, live.map(Seen::Ready), old, just_made).await {
-            Ok(arrived) => self.arrive(step, Row { id: Some(id.clone()), ..row }, id, arrived).await,
+            Ok(arrived) => self.arrive(Row { id: Some(id.clone()), ..row }, id, arrived).await,
             Err(error) => Err(self.fail(&row.key, error, false).await),
         }
     }
 
-    async fn arrive(&self, _: &Step, row: Row, id: Id, arrived: Arrived) -> Result<Done> {
+    async fn arrive(&self, row: Row, id: Id, arrived: Arrived) -> Result<Done> {
         let schema = self.schema(&row.ty)?;
         let mut outputs = arrived.live.outputs.tainted_like(&row.outputs);
         if let Value::Map(map) = &mut outputs {
@@ -621,14 +621,14 @@ impl Worker {
         Ok(Done::Moved)
     }
 
-    async fn act(&self, step: &Step, key: &Key, patch: &Value) -> Result<Done> {
+    async fn act(&self, key: &Key, patch: &Value) -> Result<Done> {
         let Some(old) = self.crew.ledger.row(key) else { return Ok(Done::Unmoved) };
         let schema = self.schema(&old.ty)?;
         let mut wanted = base(schema, &old, None);
         if let (Value::Map(map), Some(patch)) = (&mut wanted, patch.as_map()) {
             map.extend(patch.clone());
         }
-        self.bring(step, Row { inputs: wanted, ..old.clone() }, &old, None).await
+        self.bring(Row { inputs: wanted, ..old.clone() }, &old, None).await
     }
 
     async fn remove(&self, step: &Step, key: &Key, applied: &Value) -> Result<Done> {

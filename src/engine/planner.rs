@@ -137,7 +137,6 @@ struct Planner<'a> {
     /// Old rows that the walk wants deleted: key, and whether the new half comes after.
     retired: Vec<(Key, bool)>,
     problems: Vec<Diagnostic>,
-    /// Problems of this run's plan were found; evaluation of dependents would only repeat them.
     notes: Vec<String>,
     outputs: Vec<(String, Shown, Shown)>,
 }
@@ -247,8 +246,7 @@ impl<'a> Planner<'a> {
         let candidates: Vec<Candidate> = declared.chain(remembered).collect();
         for pattern in &settings.replaces {
             if !candidates.iter().any(|c| matches(pattern, &c.urn)) {
-                let mut asked = Settings { targets: vec![pattern.clone()], ..Settings::default() };
-                asked.excludes.clear();
+                let asked = Settings { targets: vec![pattern.clone()], ..Settings::default() };
                 return select(&asked, &candidates);
             }
         }
@@ -685,7 +683,7 @@ impl<'a> Planner<'a> {
             })
             .collect();
         self.check_surviving_dependents(&state, &doomed);
-        let deletes: Vec<&Row> = doomed.iter().copied().filter(|row| !row.external && !retains(row)).collect();
+        let deletes: Vec<&Row> = doomed.iter().copied().filter(|row| !row.external && !row.retain_on_delete).collect();
         if !self.request.settings.override_protection {
             let guarded = deletes.iter().copied().filter(|row| !row.old);
             let unprotected_by_program: HashSet<&Urn> =
@@ -707,7 +705,7 @@ impl<'a> Planner<'a> {
             let partner = self.current.get(&row.key.urn).copied().filter(|_| retired.contains_key(&row.key));
             let with = row.deleted_with.as_ref().filter(|urn| doomed_urns.contains(urn));
             let schema = self.catalog.find(&row.ty);
-            let forget = row.external || retains(row);
+            let forget = row.external || row.retain_on_delete;
             if let (Some(schema), false, None) = (schema, forget, with) {
                 for precaution in removal::precautions(schema, row) {
                     let (step, task) = removal::act(row, schema, &precaution, why.clone());
@@ -936,10 +934,6 @@ impl<'a> Planner<'a> {
         self.tasks.push(task);
         self.steps.len() - 1
     }
-}
-
-fn retains(row: &Row) -> bool {
-    row.retain_on_delete
 }
 
 /// The row that a declaration asks for, keeping what an existing row knows.

@@ -73,7 +73,7 @@ pub fn alike(how: Alike) -> impl Fn(&mut Schema) {
     }
 }
 
-/// Known values. Others pass with a warning unless `closed`.
+/// Known values. Others pass with a warning: AWS adds values faster than drctl learns them.
 pub fn one_of(values: &'static [&'static str]) -> impl Fn(&mut Schema) {
     move |s| {
         s.insert("enum".into(), values.into());

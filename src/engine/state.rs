@@ -141,11 +141,6 @@ impl State {
     pub fn live(&self, urn: &Urn) -> Option<&Row> {
         self.rows.values().rev().find(|r| r.key.urn == *urn && !r.old)
     }
-
-    /// The highest generation of a resource that was ever used here.
-    pub fn generation(&self, urn: &Urn) -> Option<u32> {
-        self.rows.keys().filter(|k| k.urn == *urn).map(|k| k.generation).max()
-    }
 }
 
 impl Row {
