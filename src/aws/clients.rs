@@ -43,11 +43,19 @@ macro_rules! clients {
 
 // One line a service. A setting in parentheses is true for endpoints other than AWS's own.
 clients! {
+    acm: aws_sdk_acm,
+    apigateway: aws_sdk_apigateway,
+    appautoscaling: aws_sdk_applicationautoscaling,
+    autoscaling: aws_sdk_autoscaling,
     backup: aws_sdk_backup,
     cloudwatch: aws_sdk_cloudwatch,
+    dynamodb: aws_sdk_dynamodb,
     ec2: aws_sdk_ec2,
+    elb: aws_sdk_elasticloadbalancingv2,
     eventbridge: aws_sdk_eventbridge,
+    firehose: aws_sdk_firehose,
     iam: aws_sdk_iam,
+    kinesis: aws_sdk_kinesis,
     kms: aws_sdk_kms,
     lambda: aws_sdk_lambda,
     logs: aws_sdk_cloudwatchlogs,
@@ -55,7 +63,9 @@ clients! {
     route53: aws_sdk_route53,
     s3: aws_sdk_s3 (force_path_style),
     secretsmanager: aws_sdk_secretsmanager,
+    sfn: aws_sdk_sfn,
     sns: aws_sdk_sns,
+    sqs: aws_sdk_sqs,
     ssm: aws_sdk_ssm,
     sts: aws_sdk_sts,
 }
