@@ -36,6 +36,7 @@ pub mod error;
 mod invoke;
 mod lane;
 mod left_out;
+mod mirror;
 mod prelude;
 mod provider;
 mod repeat;
@@ -87,7 +88,11 @@ registry! {
     cloudwatch::LogGroup,
     cloudwatch::MetricAlarm,
 
+    ec2::Eip,
+    ec2::FlowLog,
     ec2::InternetGateway,
+    ec2::LaunchTemplate,
+    ec2::NatGateway,
     ec2::PeeringConnectionOptions,
     ec2::Route,
     ec2::RouteTable,
@@ -101,6 +106,7 @@ registry! {
     ec2::VpcPeeringConnection,
     ec2::VpcPeeringConnectionAccepter,
 
+    iam::InstanceProfile,
     iam::Policy,
     iam::Role,
     iam::RolePolicy,
