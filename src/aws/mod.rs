@@ -36,18 +36,21 @@ pub mod error;
 mod invoke;
 mod lane;
 mod left_out;
+mod mirror;
 mod prelude;
 mod provider;
 mod repeat;
 mod settle;
 pub mod tags;
 
+pub mod autoscaling;
 pub mod backup;
 pub mod cloudwatch;
 pub mod ec2;
 pub mod iam;
 pub mod kms;
 pub mod lambda;
+pub mod lb;
 pub mod rds;
 pub mod route53;
 pub mod s3;
@@ -78,6 +81,9 @@ macro_rules! registry {
 }
 
 registry! {
+    autoscaling::Group,
+    autoscaling::Policy,
+
     backup::Plan,
     backup::Selection,
     backup::Vault,
@@ -87,7 +93,11 @@ registry! {
     cloudwatch::LogGroup,
     cloudwatch::MetricAlarm,
 
+    ec2::Eip,
+    ec2::FlowLog,
     ec2::InternetGateway,
+    ec2::LaunchTemplate,
+    ec2::NatGateway,
     ec2::PeeringConnectionOptions,
     ec2::Route,
     ec2::RouteTable,
@@ -101,6 +111,7 @@ registry! {
     ec2::VpcPeeringConnection,
     ec2::VpcPeeringConnectionAccepter,
 
+    iam::InstanceProfile,
     iam::Policy,
     iam::Role,
     iam::RolePolicy,
@@ -111,6 +122,10 @@ registry! {
 
     lambda::Function,
     lambda::Permission,
+
+    lb::Listener,
+    lb::LoadBalancer,
+    lb::TargetGroup,
 
     rds::Cluster,
     rds::ClusterInstance,
