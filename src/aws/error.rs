@@ -111,6 +111,10 @@ fn classify(code: &str, message: &str, status: u16) -> Kind {
         {
             Kind::NotFound
         }
+        // API Gateway has one code for what is there already and for what is busy, and none for what
+        // is still in use.
+        "ConflictException" if says_taken(message) => Kind::Exists,
+        "BadRequestException" if message.starts_with("Active stages pointing") => Kind::Busy,
         "DependencyViolation"
         | "DeleteConflict"
         | "DeleteConflictException"
@@ -131,6 +135,7 @@ fn classify(code: &str, message: &str, status: u16) -> Kind {
         | "InstanceRefreshInProgress"
         | "ResourceContention"
         | "ScalingActivityInProgress"
+        | "RequestInProgressException"
         | "UpdateInProgressException" => Kind::Busy,
         _ if starts(&["InvalidDB", "InvalidGlobal", "InvalidSubnet", "InvalidVPC"])
             && ends(&["StateFault", "State"]) =>
@@ -159,6 +164,10 @@ fn classify(code: &str, message: &str, status: u16) -> Kind {
 /// Auto Scaling and a few old APIs know no other way to say that a thing does not exist.
 fn says_missing(message: &str) -> bool {
     message.contains("not found") && message.starts_with("AutoScalingGroup name")
+}
+
+fn says_taken(message: &str) -> bool {
+    message.contains("already exists") || message.contains("already has this name")
 }
 
 /// Emulators answer with a web page, or say so.

@@ -10,6 +10,13 @@ pub const LEFT_OUT: &[(&str, &str, &str)] = &[
     ("aws:autoscaling/group:Group", "minElbCapacity", "drctl does not wait for instances"),
     ("aws:autoscaling/group:Group", "waitForCapacityTimeout", "drctl does not wait for instances"),
     ("aws:autoscaling/group:Group", "waitForElbCapacity", "drctl does not wait for instances"),
+    (
+        "aws:acm/certificate:Certificate",
+        "earlyRenewalDuration",
+        "ACM renews by itself; an earlier renewal is no property of a certificate",
+    ),
+    ("aws:acm/certificate:Certificate", "privateKeyWo", "`privateKey` is never shown either"),
+    ("aws:acm/certificate:Certificate", "privateKeyWoVersion", "a changed `privateKey` is noticed without it"),
     ("aws:iam/policy:Policy", "delayAfterPolicyCreationInMs", "drctl waits by itself until AWS takes the policy"),
     ("aws:cloudwatch/eventRule:EventRule", "isEnabled", "use `state`, which knows more than on and off"),
     ("aws:s3/bucket:Bucket", "accelerationStatus", "use `aws:s3:BucketAccelerateConfiguration`"),

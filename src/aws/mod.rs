@@ -44,6 +44,8 @@ mod settle;
 pub mod tags;
 
 pub mod autoscaling;
+pub mod acm;
+pub mod apigateway;
 pub mod backup;
 pub mod cloudwatch;
 pub mod ec2;
@@ -83,6 +85,19 @@ macro_rules! registry {
 registry! {
     autoscaling::Group,
     autoscaling::Policy,
+    acm::Certificate,
+    acm::CertificateValidation,
+
+    apigateway::Account,
+    apigateway::BasePathMapping,
+    apigateway::Deployment,
+    apigateway::DomainName,
+    apigateway::Integration,
+    apigateway::Method,
+    apigateway::MethodSettings,
+    apigateway::Resource,
+    apigateway::RestApi,
+    apigateway::Stage,
 
     backup::Plan,
     backup::Selection,

@@ -13,6 +13,7 @@ use crate::twin::world::World;
 mod alarms;
 mod aurora;
 mod buckets;
+mod gateways;
 mod names;
 mod network;
 mod peering;
@@ -92,10 +93,11 @@ const PLAIN: Quirk = Quirk {
 };
 
 /// All rules, a group of types each.
-const GROUPS: [&[Quirk]; 9] = [
+const GROUPS: [&[Quirk]; 10] = [
     &alarms::QUIRKS,
     &aurora::QUIRKS,
     &buckets::QUIRKS,
+    &gateways::QUIRKS,
     &names::QUIRKS,
     &network::QUIRKS,
     &peering::QUIRKS,

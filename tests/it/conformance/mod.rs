@@ -34,6 +34,8 @@ macro_rules! services {
 
 services! {
     autoscaling,
+    acm,
+    apigateway,
     backup,
     cloudwatch,
     ec2,
