@@ -44,6 +44,7 @@ pub mod tags;
 
 pub mod backup;
 pub mod cloudwatch;
+pub mod dynamodb;
 pub mod ec2;
 pub mod iam;
 pub mod kms;
@@ -86,6 +87,10 @@ registry! {
     cloudwatch::EventTarget,
     cloudwatch::LogGroup,
     cloudwatch::MetricAlarm,
+
+    dynamodb::ContributorInsights,
+    dynamodb::Table,
+    dynamodb::TableReplica,
 
     ec2::InternetGateway,
     ec2::PeeringConnectionOptions,
