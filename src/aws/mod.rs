@@ -47,6 +47,7 @@ pub mod cloudwatch;
 pub mod dynamodb;
 pub mod ec2;
 pub mod iam;
+pub mod kinesis;
 pub mod kms;
 pub mod lambda;
 pub mod rds;
@@ -110,6 +111,8 @@ registry! {
     iam::Role,
     iam::RolePolicy,
     iam::RolePolicyAttachment,
+
+    kinesis::FirehoseDeliveryStream,
 
     kms::Alias,
     kms::Key,

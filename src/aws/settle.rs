@@ -13,6 +13,7 @@ const PASSING: &[(&str, &str, &str)] = &[
     ("lambda:CreateEventSourceMapping", "InvalidParameterValueException", "execution role"),
     ("backup:CreateBackupSelection", "InvalidParameterValueException", "cannot be assumed"),
     ("events:PutTargets", "ValidationException", "assume"),
+    ("firehose:CreateDeliveryStream", "InvalidArgumentException", "assume role"),
     ("ec2:CreateFlowLogs", "InvalidParameter", "role"),
     ("rds:CreateDBCluster", "InvalidParameterValue", "IAM role"),
     ("rds:CreateDBInstance", "InvalidParameterValue", "IAM role"),

@@ -35,9 +35,11 @@ macro_rules! services {
 services! {
     backup,
     cloudwatch,
+    dynamodb,
     ec2,
     iam,
     iam_policies,
+    kinesis,
     kms,
     lambda,
     rds,
