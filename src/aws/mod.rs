@@ -48,8 +48,10 @@ pub mod acm;
 pub mod apigateway;
 pub mod backup;
 pub mod cloudwatch;
+pub mod dynamodb;
 pub mod ec2;
 pub mod iam;
+pub mod kinesis;
 pub mod kms;
 pub mod lambda;
 pub mod lb;
@@ -110,6 +112,10 @@ registry! {
 
     ec2::Eip,
     ec2::FlowLog,
+    dynamodb::ContributorInsights,
+    dynamodb::Table,
+    dynamodb::TableReplica,
+
     ec2::InternetGateway,
     ec2::LaunchTemplate,
     ec2::NatGateway,
@@ -131,6 +137,8 @@ registry! {
     iam::Role,
     iam::RolePolicy,
     iam::RolePolicyAttachment,
+
+    kinesis::FirehoseDeliveryStream,
 
     kms::Alias,
     kms::Key,

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::engine::error::Result;
 use crate::engine::urn::Place;
 use crate::engine::value::{Map, Value};
@@ -21,6 +23,7 @@ mod records;
 mod regions;
 mod rehearsed;
 mod retention;
+mod tables;
 
 pub(super) use regions::in_reach;
 
@@ -42,6 +45,7 @@ pub(super) struct Draft<'a> {
     pub(super) inputs: &'a Map,
     /// The rows that the inputs refer to.
     pub(super) refers: &'a BTreeSet<Serial>,
+    pub(super) now: Timestamp,
 }
 
 /// What a rule adds to a new row.
@@ -64,6 +68,7 @@ pub(super) struct Ending<'a> {
     pub(super) row: &'a Row,
     /// The inputs that the caller applied last, its wishes for the deletion among them.
     pub(super) applied: &'a Value,
+    pub(super) now: Timestamp,
 }
 
 /// What a deletion comes to.
@@ -72,6 +77,8 @@ pub(super) enum End {
     Now,
     /// Gone for callers, kept under that word for that long.
     Kept(&'static str, Duration),
+    /// Nothing happens until that time has passed.
+    Later(Duration),
     /// Something else has to happen first.
     Step(Step),
 }
@@ -104,6 +111,7 @@ const GROUPS: [&[Quirk]; 10] = [
     &records::QUIRKS,
     &rehearsed::QUIRKS,
     &retention::QUIRKS,
+    &tables::QUIRKS,
 ];
 
 /// The rules of a type.
