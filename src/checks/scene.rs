@@ -273,3 +273,81 @@ impl<'s> Field<'s> {
         Diagnostic { at: Some(self.at()), ..self.owner.wrong(message) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stack::testing::{Desk, shown};
+
+    const PROGRAM: &str = "
+name: test
+runtime: yaml
+regions: {primary: us-east-1, secondary: eu-west-1}
+components:
+  alerts:
+    resources:
+      topic: {type: aws:sns:Topic}
+    outputs: {arn: '${topic.arn}'}
+  watch:
+    inputs: {topics: {type: object}}
+    resources:
+      alarm:
+        type: aws:cloudwatch:MetricAlarm
+        properties: {metricName: m, namespace: n, alarmActions: ['${topics[region.role]}']}
+variables:
+  topics: {primary: '${near.arn}', secondary: '${far.arn}'}
+resources:
+  near: {type: alerts}
+  far: {type: alerts, region: secondary}
+  here: {type: watch, properties: {topics: '${topics}'}}
+  there: {type: watch, region: secondary, properties: {topics: '${topics}'}}
+  net: {type: aws:ec2:Vpc, properties: {cidrBlock: 10.0.0.0/16}}
+  part: {type: aws:ec2:Subnet, properties: {vpcId: '${net.id}', cidrBlock: {'fn::cidrSubnet': ['${net.cidrBlock}', 8, 3]}}}
+  group: {type: aws:cloudwatch:LogGroup, properties: {name: /a}}
+  filter:
+    type: aws:cloudwatch:LogSubscriptionFilter
+    properties: {logGroup: /a, filterPattern: '', destinationArn: 'arn:aws:lambda:eu-west-1:1:function:f'}
+";
+
+    fn look<T>(walk: impl Fn(&Scene<'_>) -> T) -> T {
+        let desk = Desk::of(PROGRAM);
+        let loaded = crate::stack::load(&desk.request, crate::aws::catalog());
+        let loaded = loaded.unwrap_or_else(|problems| panic!("{}", shown(&problems)));
+        walk(&Scene::of_program(&loaded.program))
+    }
+
+    fn item<'s>(scene: &'s Scene<'s>, name: &str) -> Item<'s> {
+        scene.all().find(|item| item.name() == name).unwrap()
+    }
+
+    #[test]
+    fn a_reference_is_followed_through_components_and_variables_to_the_right_one() {
+        look(|scene| {
+            for (alarm, topic) in [("here/alarm", "near/topic"), ("there/alarm", "far/topic")] {
+                let action = item(scene, alarm).field("alarmActions").items().next().unwrap();
+                assert_eq!(action.link().map(|(item, property)| (item.name(), property)), Some((topic, "arn")));
+                assert_eq!(action.elsewhere(), None);
+            }
+        });
+    }
+
+    #[test]
+    fn what_follows_from_another_resource_is_known_if_that_is() {
+        look(|scene| {
+            let part = item(scene, "part");
+            assert_eq!(part.field("cidrBlock").text(), Some("10.0.3.0/24"));
+            assert_eq!(part.field("vpcId").text(), None);
+            assert!(part.field("vpcId").is_given() && !part.field("outpostArn").is_given());
+            assert_eq!(part.field("vpcId").target("aws:ec2/vpc:Vpc").unwrap().name(), "net");
+        });
+    }
+
+    #[test]
+    fn a_name_or_an_arn_tells_what_is_meant_too() {
+        look(|scene| {
+            let filter = item(scene, "filter");
+            assert_eq!(filter.field("logGroup").target("aws:cloudwatch/logGroup:LogGroup").unwrap().name(), "group");
+            assert_eq!(filter.field("destinationArn").elsewhere(), Some("eu-west-1"));
+        });
+    }
+}
