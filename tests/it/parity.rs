@@ -21,6 +21,18 @@ const DEVIATIONS: &[(&str, &str, &str, &str)] = &[
         "it is part of what names a mapping",
     ),
     (
+        "aws:cloudwatch/compositeAlarm:CompositeAlarm",
+        "actionsEnabled",
+        "does not replace",
+        "PutCompositeAlarm changes it",
+    ),
+    (
+        "aws:cloudwatch/logSubscriptionFilter:LogSubscriptionFilter",
+        "destinationArn",
+        "does not replace",
+        "PutSubscriptionFilter changes it, and no event is lost meanwhile",
+    ),
+    (
         "aws:ec2/routeTableAssociation:RouteTableAssociation",
         "routeTableId",
         "replaces",

@@ -16,6 +16,7 @@ mod alarms;
 mod aurora;
 mod buckets;
 mod gateways;
+mod logs;
 mod names;
 mod network;
 mod peering;
@@ -105,6 +106,7 @@ const GROUPS: [&[Quirk]; 10] = [
     &aurora::QUIRKS,
     &buckets::QUIRKS,
     &gateways::QUIRKS,
+    &logs::QUIRKS,
     &names::QUIRKS,
     &network::QUIRKS,
     &peering::QUIRKS,
@@ -159,8 +161,9 @@ impl Quirk {
 
 /// Whether the cloud deletes resources of that type no matter who still names them.
 pub(super) fn may_be_orphaned(token: &str) -> bool {
-    const TOKENS: [&str; 14] = [
+    const TOKENS: [&str; 15] = [
         "aws:backup/vault:Vault",
+        "aws:cloudwatch/logDestination:LogDestination",
         "aws:cloudwatch/logGroup:LogGroup",
         "aws:cloudwatch/metricAlarm:MetricAlarm",
         "aws:dynamodb/table:Table",
