@@ -8,6 +8,7 @@ mod body;
 mod check;
 mod components;
 mod config;
+mod credentials;
 mod dr;
 mod eval;
 mod expand;
@@ -28,10 +29,12 @@ mod regions;
 mod yaml;
 
 pub use assets::bytes;
+pub use credentials::{Credentials, Role};
 pub use dr::Dr;
 pub use instance::Stacks;
 pub use load::{Loaded, Request, load, load_beside};
 pub use program::StackProgram;
+pub(crate) use pulumi_secrets::{Opener, Sealer};
 
 #[cfg(test)]
 mod testing;
