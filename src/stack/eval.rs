@@ -443,6 +443,9 @@ impl<'a> Run<'a> {
         if name == "urn" {
             return self.navigate(&Value::from(node.urn.as_str()), rest, frame);
         }
+        if name == "region" && self.world.schema(node).is_some_and(|schema| schema.inputs.get("region").is_none()) {
+            return self.navigate(&Value::from(node.place.0.as_str()), rest, frame);
+        }
         let hidden = node.secret_outputs.contains(name)
             || self.world.schema(node).is_some_and(|schema| {
                 [&schema.inputs, &schema.outputs].into_iter().any(|o| o.get(name).is_some_and(|p| p.secret))
