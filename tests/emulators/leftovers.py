@@ -59,7 +59,12 @@ def found(client, operation, list_name, id_name, arguments=None):
 
 
 def keys(client):
+    # Moto calls the keys behind the aliases of AWS keys of the customer.
+    aliases = client.list_aliases()["Aliases"]
+    of_aws = {a.get("TargetKeyId") for a in aliases if a["AliasName"].startswith("alias/aws/")}
     for key in client.list_keys().get("Keys", []):
+        if key["KeyId"] in of_aws:
+            continue
         state = client.describe_key(KeyId=key["KeyId"])["KeyMetadata"]
         if state["KeyState"] != "PendingDeletion" and state.get("KeyManager") != "AWS":
             yield key["KeyId"]

@@ -5,13 +5,17 @@
 
 mod conformance;
 mod docs;
+mod doctor;
 mod economy;
 mod emulated;
+mod faults;
 mod functions;
 mod lifecycle;
 mod parity;
+mod processes;
 mod promotion;
 mod random;
 mod readme;
 mod stacks;
 mod support;
+mod terminal;
