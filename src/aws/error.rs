@@ -179,12 +179,6 @@ fn says_taken(message: &str) -> bool {
 /// Emulators answer with a web page, or say so.
 fn not_implemented(reply: &HttpResponse, code: &str, message: &str) -> bool {
     let status = reply.status().as_u16();
-    let page = || {
-        let body = reply.body().bytes().unwrap_or_default();
-        let head = String::from_utf8_lossy(body.get(..64).unwrap_or(body)).to_ascii_lowercase();
-        let head = head.trim_start();
-        head.starts_with("<!doctype html") || head.starts_with("<html")
-    };
     let message = message.to_ascii_lowercase();
     status == 501
         || matches!(code, "NotImplemented" | "NotImplementedError" | "UnknownOperationException" | "InvalidAction")
@@ -192,7 +186,15 @@ fn not_implemented(reply: &HttpResponse, code: &str, message: &str) -> bool {
         || message.contains("not been implemented")
         || message.starts_with("unknown action")
         || message.starts_with("unknown route53 endpoint")
-        || (matches!(status, 404 | 405 | 500) && page())
+        || (matches!(status, 404 | 405 | 500) && is_page(reply))
+}
+
+/// Whether an answer is a page for people, which AWS never sends.
+pub(super) fn is_page(reply: &HttpResponse) -> bool {
+    let body = reply.body().bytes().unwrap_or_default();
+    let head = String::from_utf8_lossy(body.get(..64).unwrap_or(body)).to_ascii_lowercase();
+    let head = head.trim_start();
+    head.starts_with("<!doctype html") || head.starts_with("<html")
 }
 
 /// Says what to do about missing rights.

@@ -469,8 +469,10 @@ impl Worker {
 
     /// Nothing was planned; but if something it refers to has moved, its inputs may have too.
     async fn keep(&self, step: &Step, row: Row, options: &Options, needs_moved: bool) -> Result<Done> {
-        let Some(old) = self.crew.ledger.row(&row.key) else { return Ok(Done::Unmoved) };
-        if needs_moved && !old.is_skipped() {
+        let Some(old) = self.crew.ledger.row(&row.key).filter(|old| !old.is_skipped()) else {
+            return Ok(Done::Unmoved);
+        };
+        if needs_moved {
             let schema = self.schema(&row.ty)?;
             let given = self.inputs(&row).await?;
             let wanted = names::fill(schema, given.clone(), &self.crew.ledger.lineage(), &row.key, Some(&old));
@@ -548,6 +550,8 @@ impl Worker {
     async fn skip(&self, row: Row, operation: String) -> Result<Done> {
         let row = Row { id: None, skipped: vec![operation.clone()], ..row };
         self.crew.ledger.record(vec![Entry::Put { row: Arc::new(row) }]).await?;
+        let row = Row { id: None, skipped: vec![operation.clone()], inputs: known_part(row.inputs), ..row };
+        self.crew.ledger.record(vec![Entry::Put { row: Box::new(row) }]).await?;
         Ok(Done::Unsupported(operation))
     }
 
@@ -743,6 +747,14 @@ impl Worker {
             Ok(()) => error,
             Err(worse) => worse,
         }
+    }
+}
+
+/// The inputs that can be written down, though others will never be known.
+fn known_part(inputs: Value) -> Value {
+    match inputs {
+        Value::Map(all) => Value::Map(all.into_iter().filter(|(_, value)| !value.has_unknown()).collect()),
+        other => other,
     }
 }
 
