@@ -36,18 +36,25 @@ pub mod error;
 mod invoke;
 mod lane;
 mod left_out;
+mod mirror;
 mod prelude;
 mod provider;
 mod repeat;
 mod settle;
 pub mod tags;
 
+pub mod autoscaling;
+pub mod acm;
+pub mod apigateway;
 pub mod backup;
 pub mod cloudwatch;
+pub mod dynamodb;
 pub mod ec2;
 pub mod iam;
+pub mod kinesis;
 pub mod kms;
 pub mod lambda;
+pub mod lb;
 pub mod rds;
 pub mod route53;
 pub mod s3;
@@ -78,16 +85,46 @@ macro_rules! registry {
 }
 
 registry! {
+    autoscaling::Group,
+    autoscaling::Policy,
+    acm::Certificate,
+    acm::CertificateValidation,
+
+    apigateway::Account,
+    apigateway::BasePathMapping,
+    apigateway::Deployment,
+    apigateway::DomainName,
+    apigateway::Integration,
+    apigateway::Method,
+    apigateway::MethodSettings,
+    apigateway::Resource,
+    apigateway::RestApi,
+    apigateway::Stage,
+
     backup::Plan,
     backup::Selection,
     backup::Vault,
 
+    cloudwatch::CompositeAlarm,
+    cloudwatch::Dashboard,
     cloudwatch::EventRule,
     cloudwatch::EventTarget,
+    cloudwatch::LogDestination,
+    cloudwatch::LogDestinationPolicy,
     cloudwatch::LogGroup,
+    cloudwatch::LogSubscriptionFilter,
     cloudwatch::MetricAlarm,
+    cloudwatch::MetricStream,
+
+    ec2::Eip,
+    ec2::FlowLog,
+    dynamodb::ContributorInsights,
+    dynamodb::Table,
+    dynamodb::TableReplica,
 
     ec2::InternetGateway,
+    ec2::LaunchTemplate,
+    ec2::NatGateway,
     ec2::PeeringConnectionOptions,
     ec2::Route,
     ec2::RouteTable,
@@ -101,16 +138,23 @@ registry! {
     ec2::VpcPeeringConnection,
     ec2::VpcPeeringConnectionAccepter,
 
+    iam::InstanceProfile,
     iam::Policy,
     iam::Role,
     iam::RolePolicy,
     iam::RolePolicyAttachment,
+
+    kinesis::FirehoseDeliveryStream,
 
     kms::Alias,
     kms::Key,
 
     lambda::Function,
     lambda::Permission,
+
+    lb::Listener,
+    lb::LoadBalancer,
+    lb::TargetGroup,
 
     rds::Cluster,
     rds::ClusterInstance,

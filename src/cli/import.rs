@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 use serde::Deserialize;
@@ -188,7 +189,7 @@ fn add(state: &mut State, rows: Vec<Row>) -> Result<()> {
             let message = format!("the state has {} already, as {}", taken.key.urn.name(), taken.key.urn);
             return Err(Failure::new(Exit::Configuration, message, "choose another name, or leave it out"));
         }
-        state.rows.insert(row.key.clone(), row);
+        state.rows.insert(row.key.clone(), Arc::new(row));
     }
     Ok(())
 }

@@ -5,6 +5,8 @@
 pub enum Alike {
     /// JSON documents by meaning: key order, white space, one item or a list of one (IAM).
     Json,
+    /// JSON documents whose lists have an order, as the metrics of a dashboard have.
+    OrderedJson,
     /// Letters by sound, not by case.
     Case,
     /// `16` stands for any `16.x`, as RDS takes it.
@@ -17,20 +19,26 @@ pub enum Alike {
     Dot,
     /// `text` and `"text"`, as DNS takes texts.
     Quotes,
+    /// The id of a part with and without that of its whole: `api/part` and `part`.
+    Part,
 }
 
 impl Alike {
-    const ALL: [Self; 7] = [Self::Json, Self::Case, Self::Version, Self::Major, Self::Arn, Self::Dot, Self::Quotes];
+    const ALL: [Self; 8] =
+        [Self::Json, Self::Case, Self::Version, Self::Major, Self::Arn, Self::Dot, Self::Quotes, Self::Part];
+        [Self::Json, Self::OrderedJson, Self::Case, Self::Version, Self::Major, Self::Arn, Self::Dot, Self::Quotes];
 
     pub fn name(self) -> &'static str {
         match self {
             Self::Json => "json",
+            Self::OrderedJson => "ordered-json",
             Self::Case => "case",
             Self::Version => "version",
             Self::Major => "major",
             Self::Arn => "arn",
             Self::Dot => "dot",
             Self::Quotes => "quotes",
+            Self::Part => "part",
         }
     }
 
@@ -46,12 +54,17 @@ impl Alike {
                     (Ok(a), Ok(b)) => meaning(a) == meaning(b),
                     _ => false,
                 },
+                Self::OrderedJson => {
+                    let read = |text| serde_json::from_str::<serde_json::Value>(text).ok();
+                    read(live).is_some_and(|live| read(wanted) == Some(live))
+                }
                 Self::Case => live.eq_ignore_ascii_case(wanted),
                 Self::Version => live.strip_prefix(wanted).is_some_and(|rest| rest.starts_with('.')),
                 Self::Major => major(live) == major(wanted),
                 Self::Arn => ends_in(live, wanted) || ends_in(wanted, live),
                 Self::Dot => live.trim_end_matches('.').eq_ignore_ascii_case(wanted.trim_end_matches('.')),
                 Self::Quotes => unquoted(live) == unquoted(wanted),
+                Self::Part => is_end(live, wanted) || is_end(wanted, live),
             }
     }
 }
@@ -69,6 +82,10 @@ pub fn unquoted(text: &str) -> &str {
 
 fn ends_in(arn: &str, name: &str) -> bool {
     arn.starts_with("arn:") && !name.is_empty() && arn.strip_suffix(name).is_some_and(|head| head.ends_with([':', '/']))
+}
+
+fn is_end(whole: &str, part: &str) -> bool {
+    !part.is_empty() && whole.strip_suffix(part).is_some_and(|head| head.ends_with('/'))
 }
 
 /// Lists in policies are sets, and a set of one may be written as its item.
@@ -106,6 +123,14 @@ mod tests {
     }
 
     #[test]
+    fn the_lists_of_a_dashboard_have_an_order() {
+        let a = r#"{"metrics":[["AWS/RDS","Lag"]],"width":6}"#;
+        assert!(Alike::OrderedJson.same(a, r#"{ "width": 6, "metrics": [ ["AWS/RDS", "Lag"] ] }"#));
+        assert!(!Alike::OrderedJson.same(a, r#"{"metrics":[["Lag","AWS/RDS"]],"width":6}"#));
+        assert!(!Alike::OrderedJson.same("text", "other text"));
+    }
+
+    #[test]
     fn a_major_version_stands_for_its_minors_only() {
         assert!(Alike::Version.same("16.6", "16"));
         assert!(!Alike::Version.same("160.6", "16"));
@@ -125,6 +150,14 @@ mod tests {
         assert!(Alike::Quotes.same("v=spf1 -all", "\"v=spf1 -all\""));
         assert!(Alike::Quotes.same("a\" \"b", "\"a\" \"b\""));
         assert!(!Alike::Quotes.same("\"a", "a"));
+    }
+
+    #[test]
+    fn a_part_may_be_named_with_its_whole() {
+        assert!(Alike::Part.same("abc", "api/abc"));
+        assert!(Alike::Part.same("api/abc", "abc"));
+        assert!(!Alike::Part.same("api/abc", "bc"));
+        assert!(!Alike::Part.same("one/abc", "two/abc"));
     }
 
     #[test]

@@ -26,6 +26,7 @@ mod program;
 mod project;
 mod pulumi_secrets;
 mod regions;
+mod survey;
 mod yaml;
 
 pub use assets::bytes;
@@ -36,7 +37,10 @@ pub use load::{Loaded, Request, load, load_beside};
 pub use program::StackProgram;
 pub(crate) use pulumi_secrets::{Opener, Sealer};
 
+pub(crate) use check::Place as Written;
+pub(crate) use survey::{Link, Surveyed};
+
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

@@ -13,6 +13,25 @@ type Inputs = BTreeMap<String, String>;
 
 /// Type, input, how ours differs, why.
 const DEVIATIONS: &[(&str, &str, &str, &str)] = &[
+    ("aws:apigateway/basePathMapping:BasePathMapping", "basePath", "replaces", "it is part of what names a mapping"),
+    (
+        "aws:apigateway/basePathMapping:BasePathMapping",
+        "domainNameId",
+        "replaces",
+        "it is part of what names a mapping",
+    ),
+    (
+        "aws:cloudwatch/compositeAlarm:CompositeAlarm",
+        "actionsEnabled",
+        "does not replace",
+        "PutCompositeAlarm changes it",
+    ),
+    (
+        "aws:cloudwatch/logSubscriptionFilter:LogSubscriptionFilter",
+        "destinationArn",
+        "does not replace",
+        "PutSubscriptionFilter changes it, and no event is lost meanwhile",
+    ),
     (
         "aws:ec2/routeTableAssociation:RouteTableAssociation",
         "routeTableId",

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::engine::error::Result;
 use crate::engine::urn::Place;
 use crate::engine::value::{Map, Value};
@@ -13,6 +15,8 @@ use crate::twin::world::World;
 mod alarms;
 mod aurora;
 mod buckets;
+mod gateways;
+mod logs;
 mod names;
 mod network;
 mod peering;
@@ -20,6 +24,7 @@ mod records;
 mod regions;
 mod rehearsed;
 mod retention;
+mod tables;
 
 pub(super) use regions::in_reach;
 
@@ -41,6 +46,7 @@ pub(super) struct Draft<'a> {
     pub(super) inputs: &'a Map,
     /// The rows that the inputs refer to.
     pub(super) refers: &'a BTreeSet<Serial>,
+    pub(super) now: Timestamp,
 }
 
 /// What a rule adds to a new row.
@@ -63,6 +69,7 @@ pub(super) struct Ending<'a> {
     pub(super) row: &'a Row,
     /// The inputs that the caller applied last, its wishes for the deletion among them.
     pub(super) applied: &'a Value,
+    pub(super) now: Timestamp,
 }
 
 /// What a deletion comes to.
@@ -71,6 +78,8 @@ pub(super) enum End {
     Now,
     /// Gone for callers, kept under that word for that long.
     Kept(&'static str, Duration),
+    /// Nothing happens until that time has passed.
+    Later(Duration),
     /// Something else has to happen first.
     Step(Step),
 }
@@ -92,16 +101,19 @@ const PLAIN: Quirk = Quirk {
 };
 
 /// All rules, a group of types each.
-const GROUPS: [&[Quirk]; 9] = [
+const GROUPS: [&[Quirk]; 10] = [
     &alarms::QUIRKS,
     &aurora::QUIRKS,
     &buckets::QUIRKS,
+    &gateways::QUIRKS,
+    &logs::QUIRKS,
     &names::QUIRKS,
     &network::QUIRKS,
     &peering::QUIRKS,
     &records::QUIRKS,
     &rehearsed::QUIRKS,
     &retention::QUIRKS,
+    &tables::QUIRKS,
 ];
 
 /// The rules of a type.
@@ -149,8 +161,9 @@ impl Quirk {
 
 /// Whether the cloud deletes resources of that type no matter who still names them.
 pub(super) fn may_be_orphaned(token: &str) -> bool {
-    const TOKENS: [&str; 14] = [
+    const TOKENS: [&str; 15] = [
         "aws:backup/vault:Vault",
+        "aws:cloudwatch/logDestination:LogDestination",
         "aws:cloudwatch/logGroup:LogGroup",
         "aws:cloudwatch/metricAlarm:MetricAlarm",
         "aws:dynamodb/table:Table",

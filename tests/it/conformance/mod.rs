@@ -33,13 +33,19 @@ macro_rules! services {
 }
 
 services! {
+    autoscaling,
+    acm,
+    apigateway,
     backup,
     cloudwatch,
+    dynamodb,
     ec2,
     iam,
     iam_policies,
+    kinesis,
     kms,
     lambda,
+    lb,
     rds,
     route53,
     s3,
