@@ -11,6 +11,13 @@ const PASSING: &[(&str, &str, &str)] = &[
     ("lambda:CreateFunction", "InvalidParameterValueException", "cannot be assumed by Lambda"),
     ("lambda:UpdateFunctionConfiguration", "InvalidParameterValueException", "cannot be assumed by Lambda"),
     ("lambda:CreateEventSourceMapping", "InvalidParameterValueException", "execution role"),
+    ("states:CreateStateMachine", "AccessDeniedException", "to assume the provided role"),
+    ("states:CreateStateMachine", "AccessDeniedException", "not authorized to access the Log Destination"),
+    ("states:UpdateStateMachine", "AccessDeniedException", "to assume the provided role"),
+    ("states:UpdateStateMachine", "AccessDeniedException", "not authorized to access the Log Destination"),
+    // A target that was registered a moment ago.
+    ("application-autoscaling:PutScalingPolicy", "ObjectNotFoundException", "No scalable target"),
+    ("application-autoscaling:RegisterScalableTarget", "ValidationException", "assume"),
     ("backup:CreateBackupSelection", "InvalidParameterValueException", "cannot be assumed"),
     ("events:PutTargets", "ValidationException", "assume"),
     ("apigateway:UpdateAccount", "BadRequestException", "role ARN does not have required permissions"),

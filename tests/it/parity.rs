@@ -56,6 +56,18 @@ const DEVIATIONS: &[(&str, &str, &str, &str)] = &[
         "replaces",
         "another size is another range, and AWS takes it only when it makes one",
     ),
+    (
+        "aws:lambda/eventSourceMapping:EventSourceMapping",
+        "amazonManagedKafkaEventSourceConfig",
+        "does not replace",
+        "only the group of consumers in it does; Lambda changes the registry of schemas",
+    ),
+    (
+        "aws:lambda/eventSourceMapping:EventSourceMapping",
+        "selfManagedKafkaEventSourceConfig",
+        "does not replace",
+        "only the group of consumers in it does; Lambda changes the registry of schemas",
+    ),
     ("aws:kms/key:Key", "xksKeyId", "replaces", "KMS has no call that changes it"),
     (
         "aws:rds/cluster:Cluster",
