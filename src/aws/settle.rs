@@ -15,8 +15,6 @@ const PASSING: &[(&str, &str, &str)] = &[
     ("states:CreateStateMachine", "AccessDeniedException", "not authorized to access the Log Destination"),
     ("states:UpdateStateMachine", "AccessDeniedException", "to assume the provided role"),
     ("states:UpdateStateMachine", "AccessDeniedException", "not authorized to access the Log Destination"),
-    // A target that was registered a moment ago.
-    ("application-autoscaling:PutScalingPolicy", "ObjectNotFoundException", "No scalable target"),
     ("application-autoscaling:RegisterScalableTarget", "ValidationException", "assume"),
     ("backup:CreateBackupSelection", "InvalidParameterValueException", "cannot be assumed"),
     ("events:PutTargets", "ValidationException", "assume"),
@@ -31,6 +29,8 @@ const PASSING: &[(&str, &str, &str)] = &[
     ("iam:PutRolePolicy", "NoSuchEntity", "role"),
     ("iam:AttachRolePolicy", "NoSuchEntity", ""),
     ("iam:AddRoleToInstanceProfile", "NoSuchEntity", "role"),
+    // A target that was registered a moment ago.
+    ("application-autoscaling:PutScalingPolicy", "ObjectNotFoundException", "No scalable target"),
     // An instance profile that was made a moment ago.
     ("autoscaling:CreateAutoScalingGroup", "ValidationError", "Invalid IAM Instance Profile"),
     ("autoscaling:UpdateAutoScalingGroup", "ValidationError", "Invalid IAM Instance Profile"),
