@@ -13,5 +13,6 @@ mod parity;
 mod promotion;
 mod random;
 mod readme;
+mod serverless;
 mod stacks;
 mod support;

@@ -55,7 +55,7 @@ def handler(event, context):
 
 
 def health(event):
-    """Answers 200 only if the table of this region does, and within the time that Route 53 waits."""
+    """Answers 200 only if the table of this region does, in the time that Route 53 waits."""
     try:
         impatient_client("dynamodb").get_item(
             TableName=os.environ["TABLE_NAME"], Key={"id": {"S": HEALTH_ID}}, ConsistentRead=True
