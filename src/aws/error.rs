@@ -116,6 +116,10 @@ fn classify(code: &str, message: &str, status: u16) -> Kind {
         "ContinuousBackupsUnavailableException" => Kind::Busy,
         "LimitExceededException" if message.starts_with("Subscriber limit exceeded") => Kind::Busy,
         "ValidationException" if message.contains("multiple times within a fixed interval") => Kind::Busy,
+        // API Gateway has one code for what is there already and for what is busy, and none for what
+        // is still in use.
+        "ConflictException" if says_taken(message) => Kind::Exists,
+        "BadRequestException" if message.starts_with("Active stages pointing") => Kind::Busy,
         "DependencyViolation"
         | "DeleteConflict"
         | "DeleteConflictException"
@@ -133,6 +137,7 @@ fn classify(code: &str, message: &str, status: u16) -> Kind {
         | "EntityTemporarilyUnmodifiable"
         | "StaleTag"
         | "StaleTagException"
+        | "RequestInProgressException"
         | "UpdateInProgressException" => Kind::Busy,
         _ if starts(&["InvalidDB", "InvalidGlobal", "InvalidSubnet", "InvalidVPC"])
             && ends(&["StateFault", "State"]) =>
@@ -162,6 +167,10 @@ fn classify(code: &str, message: &str, status: u16) -> Kind {
 fn says_missing(message: &str) -> bool {
     message.contains("not found")
         && (message.starts_with("AutoScalingGroup name") || message.starts_with("Replica specified"))
+}
+
+fn says_taken(message: &str) -> bool {
+    message.contains("already exists") || message.contains("already has this name")
 }
 
 /// Emulators answer with a web page, or say so.

@@ -6,6 +6,13 @@ pub const LEFT_OUT: &[(&str, &str, &str)] = &[
     ("*", "bucketPrefix", "give `bucket`, or leave it out for an automatic name"),
     ("*", "timeouts", "use the option `customTimeouts`"),
     ("*", "namePrefix", "give `name`, or leave it out for an automatic name"),
+    (
+        "aws:acm/certificate:Certificate",
+        "earlyRenewalDuration",
+        "ACM renews by itself; an earlier renewal is no property of a certificate",
+    ),
+    ("aws:acm/certificate:Certificate", "privateKeyWo", "`privateKey` is never shown either"),
+    ("aws:acm/certificate:Certificate", "privateKeyWoVersion", "a changed `privateKey` is noticed without it"),
     ("aws:iam/policy:Policy", "delayAfterPolicyCreationInMs", "drctl waits by itself until AWS takes the policy"),
     ("aws:cloudwatch/eventRule:EventRule", "isEnabled", "use `state`, which knows more than on and off"),
     ("aws:s3/bucket:Bucket", "accelerationStatus", "use `aws:s3:BucketAccelerateConfiguration`"),

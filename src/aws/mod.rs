@@ -42,6 +42,8 @@ mod repeat;
 mod settle;
 pub mod tags;
 
+pub mod acm;
+pub mod apigateway;
 pub mod backup;
 pub mod cloudwatch;
 pub mod dynamodb;
@@ -79,6 +81,20 @@ macro_rules! registry {
 }
 
 registry! {
+    acm::Certificate,
+    acm::CertificateValidation,
+
+    apigateway::Account,
+    apigateway::BasePathMapping,
+    apigateway::Deployment,
+    apigateway::DomainName,
+    apigateway::Integration,
+    apigateway::Method,
+    apigateway::MethodSettings,
+    apigateway::Resource,
+    apigateway::RestApi,
+    apigateway::Stage,
+
     backup::Plan,
     backup::Selection,
     backup::Vault,

@@ -13,6 +13,8 @@ const PASSING: &[(&str, &str, &str)] = &[
     ("lambda:CreateEventSourceMapping", "InvalidParameterValueException", "execution role"),
     ("backup:CreateBackupSelection", "InvalidParameterValueException", "cannot be assumed"),
     ("events:PutTargets", "ValidationException", "assume"),
+    ("apigateway:UpdateAccount", "BadRequestException", "role ARN does not have required permissions"),
+    ("apigateway:UpdateAccount", "BadRequestException", "could not successfully write to CloudWatch Logs"),
     ("ec2:CreateFlowLogs", "InvalidParameter", "role"),
     ("rds:CreateDBCluster", "InvalidParameterValue", "IAM role"),
     ("rds:CreateDBInstance", "InvalidParameterValue", "IAM role"),

@@ -13,6 +13,7 @@ use crate::twin::world::World;
 mod alarms;
 mod aurora;
 mod buckets;
+mod gateways;
 mod logs;
 mod names;
 mod network;
@@ -93,10 +94,11 @@ const PLAIN: Quirk = Quirk {
 };
 
 /// All rules, a group of types each.
-const GROUPS: [&[Quirk]; 10] = [
+const GROUPS: [&[Quirk]; 11] = [
     &alarms::QUIRKS,
     &aurora::QUIRKS,
     &buckets::QUIRKS,
+    &gateways::QUIRKS,
     &logs::QUIRKS,
     &names::QUIRKS,
     &network::QUIRKS,

@@ -33,6 +33,8 @@ macro_rules! services {
 }
 
 services! {
+    acm,
+    apigateway,
     backup,
     cloudwatch,
     ec2,
