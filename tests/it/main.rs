@@ -14,5 +14,6 @@ mod promotion;
 mod random;
 mod readme;
 mod serverless;
+mod serverless_emulated;
 mod stacks;
 mod support;

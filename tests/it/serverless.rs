@@ -167,7 +167,7 @@ async fn everything_of_the_serverless_payments_is_named_and_tagged_after_its_reg
             let known = [("us-east-1", "primary"), ("us-east-2", "secondary"), ("global", "global")];
             let fits = known.iter().any(|(r, d)| region == Some(r) && role == Some(d));
             assert!(environment == Some("dev") && fits, "tags of {name}: {environment:?} {region:?} {role:?}");
-            assert!(row.key.place.is_global() || region == Some(&row.key.place.0), "{name} is tagged {region:?}");
+            assert!(row.place.is_global() || region == Some(&row.place.0), "{name} is tagged {region:?}");
         }
         let names = ["name", "bucket", "statementId"].into_iter().filter_map(|input| text(row, input));
         for given in names.filter(|_| !row.ty.starts_with("aws:route53/")) {
