@@ -15,3 +15,4 @@ mod random;
 mod readme;
 mod stacks;
 mod support;
+mod verify;
