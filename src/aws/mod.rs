@@ -82,10 +82,16 @@ registry! {
     backup::Selection,
     backup::Vault,
 
+    cloudwatch::CompositeAlarm,
+    cloudwatch::Dashboard,
     cloudwatch::EventRule,
     cloudwatch::EventTarget,
+    cloudwatch::LogDestination,
+    cloudwatch::LogDestinationPolicy,
     cloudwatch::LogGroup,
+    cloudwatch::LogSubscriptionFilter,
     cloudwatch::MetricAlarm,
+    cloudwatch::MetricStream,
 
     ec2::InternetGateway,
     ec2::PeeringConnectionOptions,

@@ -20,6 +20,17 @@ const PASSING: &[(&str, &str, &str)] = &[
     ("s3:PutBucketReplication", "InvalidRequest", "role"),
     ("iam:PutRolePolicy", "NoSuchEntity", "role"),
     ("iam:AttachRolePolicy", "NoSuchEntity", ""),
+    ("cloudwatch:PutMetricStream", "InvalidParameterValue", "role"),
+    ("cloudwatch:PutMetricStream", "InvalidParameterValueException", "role"),
+    ("logs:PutDestination", "InvalidParameterException", "role"),
+    ("logs:PutSubscriptionFilter", "InvalidParameterException", "role"),
+    // A permission that was given a moment ago.
+    ("logs:PutDestination", "InvalidParameterException", "Could not deliver test message"),
+    ("logs:PutSubscriptionFilter", "InvalidParameterException", "Could not deliver test message"),
+    ("logs:PutSubscriptionFilter", "InvalidParameterException", "Could not execute the lambda function"),
+    // Another change of the same log group or destination.
+    ("logs:PutDestination", "OperationAbortedException", ""),
+    ("logs:PutSubscriptionFilter", "OperationAbortedException", ""),
     // Versioning that was switched on a moment ago.
     ("s3:PutBucketReplication", "InvalidRequest", "ersioning"),
     // A principal that a policy names.

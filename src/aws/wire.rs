@@ -24,8 +24,8 @@ use crate::engine::value::Value;
 pub(super) enum Reply {
     /// Status and body.
     Says(u16, String),
-    /// A body that is no text, with status 200.
-    Bytes(Vec<u8>),
+    /// Status and a body that is no text.
+    Bytes(u16, Vec<u8>),
     TimesOut,
     Refuses,
 }
@@ -63,7 +63,7 @@ impl HttpConnector for Wire {
         self.seen.lock().unwrap().push(request.clone());
         match self.replies.iter().find(|(words, _)| request.contains(words)) {
             Some((_, Reply::Says(status, body))) => says(*status, body.as_str()),
-            Some((_, Reply::Bytes(body))) => says(200, body.clone()),
+            Some((_, Reply::Bytes(status, body))) => says(*status, body.clone()),
             Some((_, Reply::TimesOut)) => HttpConnectorFuture::ready(Err(ConnectorError::timeout("slow".into()))),
             Some((_, Reply::Refuses)) => {
                 let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);

@@ -5,6 +5,8 @@
 pub enum Alike {
     /// JSON documents by meaning: key order, white space, one item or a list of one (IAM).
     Json,
+    /// JSON documents whose lists have an order, as the metrics of a dashboard have.
+    OrderedJson,
     /// Letters by sound, not by case.
     Case,
     /// `16` stands for any `16.x`, as RDS takes it.
@@ -20,11 +22,13 @@ pub enum Alike {
 }
 
 impl Alike {
-    const ALL: [Self; 7] = [Self::Json, Self::Case, Self::Version, Self::Major, Self::Arn, Self::Dot, Self::Quotes];
+    const ALL: [Self; 8] =
+        [Self::Json, Self::OrderedJson, Self::Case, Self::Version, Self::Major, Self::Arn, Self::Dot, Self::Quotes];
 
     pub fn name(self) -> &'static str {
         match self {
             Self::Json => "json",
+            Self::OrderedJson => "ordered-json",
             Self::Case => "case",
             Self::Version => "version",
             Self::Major => "major",
@@ -46,6 +50,10 @@ impl Alike {
                     (Ok(a), Ok(b)) => meaning(a) == meaning(b),
                     _ => false,
                 },
+                Self::OrderedJson => {
+                    let read = |text| serde_json::from_str::<serde_json::Value>(text).ok();
+                    read(live).is_some_and(|live| read(wanted) == Some(live))
+                }
                 Self::Case => live.eq_ignore_ascii_case(wanted),
                 Self::Version => live.strip_prefix(wanted).is_some_and(|rest| rest.starts_with('.')),
                 Self::Major => major(live) == major(wanted),
@@ -103,6 +111,14 @@ mod tests {
         let b = r#"{ "Statement": {"Effect": "Allow", "Action": ["a", "b"]} }"#;
         assert!(Alike::Json.same(a, b));
         assert!(!Alike::Json.same(a, r#"{"Statement":[]}"#));
+    }
+
+    #[test]
+    fn the_lists_of_a_dashboard_have_an_order() {
+        let a = r#"{"metrics":[["AWS/RDS","Lag"]],"width":6}"#;
+        assert!(Alike::OrderedJson.same(a, r#"{ "width": 6, "metrics": [ ["AWS/RDS", "Lag"] ] }"#));
+        assert!(!Alike::OrderedJson.same(a, r#"{"metrics":[["Lag","AWS/RDS"]],"width":6}"#));
+        assert!(!Alike::OrderedJson.same("text", "other text"));
     }
 
     #[test]

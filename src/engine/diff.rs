@@ -157,11 +157,10 @@ fn same_scalar(property: &Property, base: &Value, wanted: &Value) -> bool {
         (Value::Number(a), Value::Number(b)) => a == b || a.as_f64() == b.as_f64(),
         (Value::String(a), Value::String(b)) => property.alike.is_some_and(|alike| alike.same(a, b)),
         (Value::Unknown, _) | (_, Value::Unknown) => false,
-        _ if property.alike == Some(Alike::Json) => match (document(base), document(wanted)) {
-            (Some(a), Some(b)) => Alike::Json.same(&a, &b),
+        _ => match (property.alike, document(base), document(wanted)) {
+            (Some(how @ (Alike::Json | Alike::OrderedJson)), Some(a), Some(b)) => how.same(&a, &b),
             _ => false,
         },
-        _ => false,
     }
 }
 

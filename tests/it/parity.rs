@@ -14,6 +14,18 @@ type Inputs = BTreeMap<String, String>;
 /// Type, input, how ours differs, why.
 const DEVIATIONS: &[(&str, &str, &str, &str)] = &[
     (
+        "aws:cloudwatch/compositeAlarm:CompositeAlarm",
+        "actionsEnabled",
+        "does not replace",
+        "PutCompositeAlarm changes it",
+    ),
+    (
+        "aws:cloudwatch/logSubscriptionFilter:LogSubscriptionFilter",
+        "destinationArn",
+        "does not replace",
+        "PutSubscriptionFilter changes it, and no event is lost meanwhile",
+    ),
+    (
         "aws:ec2/routeTableAssociation:RouteTableAssociation",
         "routeTableId",
         "replaces",

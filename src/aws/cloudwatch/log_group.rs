@@ -142,16 +142,7 @@ impl Resource for LogGroup {
     }
 
     async fn retag(_: &Id, live: &Live<Self>, tags: &Retag, cx: &Cx) -> Result<()> {
-        let arn = &live.outputs.arn;
-        if !tags.unset.is_empty() {
-            let untag = cx.logs().untag_resource().resource_arn(arn);
-            untag.set_tag_keys(Some(tags.unset.clone())).send().await?;
-        }
-        if !tags.set.is_empty() {
-            let set = tags.set.iter().cloned().collect();
-            cx.logs().tag_resource().resource_arn(arn).set_tags(Some(set)).send().await?;
-        }
-        Ok(())
+        retag(&live.outputs.arn, tags, cx).await
     }
 
     fn foresee(inputs: &Value, at: &Where) -> Vec<(&'static str, Value)> {
@@ -180,9 +171,22 @@ async fn described(ids: &[Id], cx: &Cx) -> Result<Vec<sdk::LogGroup>> {
     Ok(groups)
 }
 
-async fn tags_of(arn: &str, cx: &Cx) -> Result<Option<Tags>> {
+pub(super) async fn tags_of(arn: &str, cx: &Cx) -> Result<Option<Tags>> {
     let reply = cx.logs().list_tags_for_resource().resource_arn(arn).send().await.or_none()?;
     Ok(reply.map(|reply| reply.tags.into_iter().flatten().collect()))
+}
+
+/// Sets and removes tags of a thing of CloudWatch Logs.
+pub(super) async fn retag(arn: &str, tags: &Retag, cx: &Cx) -> Result<()> {
+    if !tags.unset.is_empty() {
+        let untag = cx.logs().untag_resource().resource_arn(arn);
+        untag.set_tag_keys(Some(tags.unset.clone())).send().await?;
+    }
+    if !tags.set.is_empty() {
+        let set = tags.set.iter().cloned().collect();
+        cx.logs().tag_resource().resource_arn(arn).set_tags(Some(set)).send().await?;
+    }
+    Ok(())
 }
 
 /// Older answers know only the ARN of the streams.

@@ -5,6 +5,7 @@ use aws_sdk_cloudwatch::types::{
     StandardUnit, Statistic, Tag, WarmUpConfiguration,
 };
 
+use super::{retag, some};
 use crate::aws::prelude::*;
 use crate::engine::rules::{auto_name, computed, exactly_one, exclusive, one_of, replace, unordered};
 
@@ -284,16 +285,7 @@ impl Resource for MetricAlarm {
     }
 
     async fn retag(_: &Id, live: &Live<Self>, tags: &Retag, cx: &Cx) -> Result<()> {
-        let arn = &live.outputs.arn;
-        if !tags.unset.is_empty() {
-            let untag = cx.cloudwatch().untag_resource().resource_arn(arn);
-            untag.set_tag_keys(Some(tags.unset.clone())).send().await?;
-        }
-        if !tags.set.is_empty() {
-            let set = tags.set.iter().map(|(k, v)| Tag::builder().key(k).value(v).build()).collect();
-            cx.cloudwatch().tag_resource().resource_arn(arn).set_tags(Some(set)).send().await?;
-        }
-        Ok(())
+        retag(&live.outputs.arn, tags, cx).await
     }
 
     fn foresee(inputs: &Value, at: &Where) -> Vec<(&'static str, Value)> {
@@ -437,7 +429,7 @@ async fn described(ids: &[Id], cx: &Cx) -> Result<Vec<sdk::MetricAlarm>> {
     Ok(alarms)
 }
 
-async fn tags_of(arn: &str, cx: &Cx) -> Result<Tags> {
+pub(super) async fn tags_of(arn: &str, cx: &Cx) -> Result<Tags> {
     let reply = cx.cloudwatch().list_tags_for_resource().resource_arn(arn).send().await.or_none()?;
     let tags = reply.and_then(|reply| reply.tags).unwrap_or_default();
     Ok(tags.into_iter().filter_map(|t| Some((t.key?, t.value.unwrap_or_default()))).collect())
@@ -489,60 +481,17 @@ fn seen(a: sdk::MetricAlarm, tags: Tags) -> Result<(String, Seen<Live<MetricAlar
     Ok((name, Seen::Ready(Live { inputs, outputs })))
 }
 
-fn some(list: Option<Vec<String>>) -> Option<Vec<String>> {
-    list.filter(|list| !list.is_empty())
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value as Json, json};
+    use serde_json::json;
 
     use super::*;
-    use crate::aws::wire::{Reply, at, aws, reads_back};
+    use crate::aws::cloudwatch::cbor::says;
+    use crate::aws::wire::{at, aws, reads_back};
     use crate::engine::provider::Provider;
 
     const TYPE: &str = MetricAlarm::TYPE;
     const ARN: &str = "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:lag";
-
-    /// CloudWatch speaks CBOR.
-    fn cbor(value: &Json, out: &mut Vec<u8>) {
-        let head = |major: u8, length: usize, out: &mut Vec<u8>| {
-            out.push(major << 5 | 25);
-            out.extend(u16::try_from(length).unwrap().to_be_bytes());
-        };
-        match value {
-            Json::Null => out.push(0xf6),
-            Json::Bool(b) => out.push(if *b { 0xf5 } else { 0xf4 }),
-            Json::Number(n) => match n.as_u64() {
-                Some(n) => head(0, usize::try_from(n).unwrap(), out),
-                None => {
-                    out.push(0xfb);
-                    out.extend(n.as_f64().unwrap().to_be_bytes());
-                }
-            },
-            Json::String(text) => {
-                head(3, text.len(), out);
-                out.extend(text.bytes());
-            }
-            Json::Array(items) => {
-                head(4, items.len(), out);
-                items.iter().for_each(|item| cbor(item, out));
-            }
-            Json::Object(map) => {
-                head(5, map.len(), out);
-                for (key, value) in map {
-                    cbor(&Json::String(key.clone()), out);
-                    cbor(value, out);
-                }
-            }
-        }
-    }
-
-    fn says(value: &Json) -> Reply {
-        let mut body = Vec::new();
-        cbor(value, &mut body);
-        Reply::Bytes(body)
-    }
 
     #[tokio::test]
     async fn read_gives_back_every_input() {

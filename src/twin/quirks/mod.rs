@@ -13,6 +13,7 @@ use crate::twin::world::World;
 mod alarms;
 mod aurora;
 mod buckets;
+mod logs;
 mod names;
 mod network;
 mod peering;
@@ -92,10 +93,11 @@ const PLAIN: Quirk = Quirk {
 };
 
 /// All rules, a group of types each.
-const GROUPS: [&[Quirk]; 9] = [
+const GROUPS: [&[Quirk]; 10] = [
     &alarms::QUIRKS,
     &aurora::QUIRKS,
     &buckets::QUIRKS,
+    &logs::QUIRKS,
     &names::QUIRKS,
     &network::QUIRKS,
     &peering::QUIRKS,
@@ -149,8 +151,9 @@ impl Quirk {
 
 /// Whether the cloud deletes resources of that type no matter who still names them.
 pub(super) fn may_be_orphaned(token: &str) -> bool {
-    const TOKENS: [&str; 14] = [
+    const TOKENS: [&str; 15] = [
         "aws:backup/vault:Vault",
+        "aws:cloudwatch/logDestination:LogDestination",
         "aws:cloudwatch/logGroup:LogGroup",
         "aws:cloudwatch/metricAlarm:MetricAlarm",
         "aws:dynamodb/table:Table",

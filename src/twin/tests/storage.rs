@@ -115,3 +115,18 @@ async fn a_role_that_does_not_exist_is_refused() {
     let error = create(&twin, &at_in(REPLICATION, "x", NEAR), inputs).await.unwrap_err();
     assert_eq!(code(&error), (Kind::NotFound, "NoSuchEntity"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_log_group_takes_two_subscription_filters() {
+    let twin = twin_of(Arc::clone(crate::aws::catalog()));
+    let group = "aws:cloudwatch/logGroup:LogGroup";
+    create(&twin, &at(group, "g"), json!({ "name": "/a" })).await.unwrap();
+    let filter = async |name: &str| {
+        let destination = "arn:aws:lambda:us-east-1:000000000000:function:f";
+        let inputs = json!({ "name": name, "logGroup": "/a", "filterPattern": "", "destinationArn": destination });
+        create(&twin, &at("aws:cloudwatch/logSubscriptionFilter:LogSubscriptionFilter", name), inputs).await
+    };
+    filter("one").await.unwrap();
+    filter("two").await.unwrap();
+    assert_eq!(code(&filter("three").await.unwrap_err()), (Kind::Invalid, "LimitExceededException"));
+}
