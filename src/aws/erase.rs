@@ -177,6 +177,7 @@ fn erased_next<R: Resource>(next: resource::Next<R>) -> Result<Next> {
         resource::Next::Saw(live) => Next::Saw(Box::new(erased_live(&live)?)),
         resource::Next::Waits(on) => Next::Waits(on),
         resource::Next::Gone => Next::Gone,
+        resource::Next::Later(long) => Next::Later(long),
     })
 }
 

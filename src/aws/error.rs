@@ -111,6 +111,11 @@ fn classify(code: &str, message: &str, status: u16) -> Kind {
         {
             Kind::NotFound
         }
+        "ResourceInUseException" if message.contains("already exists") => Kind::Exists,
+        // DynamoDB does one thing after another, and changes an expiry once an hour.
+        "ContinuousBackupsUnavailableException" => Kind::Busy,
+        "LimitExceededException" if message.starts_with("Subscriber limit exceeded") => Kind::Busy,
+        "ValidationException" if message.contains("multiple times within a fixed interval") => Kind::Busy,
         "DependencyViolation"
         | "DeleteConflict"
         | "DeleteConflictException"
@@ -153,9 +158,10 @@ fn classify(code: &str, message: &str, status: u16) -> Kind {
     }
 }
 
-/// Auto Scaling and a few old APIs know no other way to say that a thing does not exist.
+/// Auto Scaling, DynamoDB and a few old APIs know no other way to say that a thing does not exist.
 fn says_missing(message: &str) -> bool {
-    message.contains("not found") && message.starts_with("AutoScalingGroup name")
+    message.contains("not found")
+        && (message.starts_with("AutoScalingGroup name") || message.starts_with("Replica specified"))
 }
 
 /// Emulators answer with a web page, or say so.

@@ -44,6 +44,7 @@ pub mod tags;
 
 pub mod backup;
 pub mod cloudwatch;
+pub mod dynamodb;
 pub mod ec2;
 pub mod iam;
 pub mod kms;
@@ -92,6 +93,10 @@ registry! {
     cloudwatch::LogSubscriptionFilter,
     cloudwatch::MetricAlarm,
     cloudwatch::MetricStream,
+
+    dynamodb::ContributorInsights,
+    dynamodb::Table,
+    dynamodb::TableReplica,
 
     ec2::InternetGateway,
     ec2::PeeringConnectionOptions,

@@ -137,7 +137,7 @@ impl Journey<'_> {
                     live = self.ready(id, &want, None, false, self.limits.update).await?;
                     continue;
                 }
-                Next::Gone => return Err(Error::bug("an update says that the resource is gone")),
+                Next::Gone | Next::Later(_) => return Err(Error::bug("an update answers like a deletion")),
             };
             if !more {
                 applied = self.wanted.clone();

@@ -115,6 +115,8 @@ pub enum Skipped {
     /// That resource failed or was skipped.
     Dependency(Urn),
     Cancelled,
+    /// The cloud allows the deletion only then.
+    Later(Timestamp),
     /// The endpoint lacks the operation, and `--skip-unsupported` was given.
     Unsupported(String),
 }

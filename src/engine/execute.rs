@@ -9,6 +9,7 @@
 use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use jiff::Timestamp;
 use tokio::task::JoinSet;
 
 use crate::engine::clock::Clock;
@@ -26,7 +27,7 @@ use crate::engine::plan::{Op, Plan, Step, Summary};
 use crate::engine::planner::{Mode, Planned};
 use crate::engine::program::{Known, Options, Program, Timeouts};
 use crate::engine::provider::{At, KindAt, Live, Provider};
-use crate::engine::remove::Removal;
+use crate::engine::remove::{Removal, Removed};
 use crate::engine::resource::{Limits, Seen, Want};
 use crate::engine::schema::TypeSchema;
 use crate::engine::settings::Settings;
@@ -158,6 +159,9 @@ struct Schedule {
     moved: HashSet<Urn>,
     failed: Vec<usize>,
     skipped: HashMap<usize, Skipped>,
+    /// Deletions that the cloud allows only later, and what waits for them.
+    later: Vec<usize>,
+    postponed: HashMap<usize, Skipped>,
 }
 
 /// What became of a step.
@@ -167,6 +171,8 @@ enum Done {
     Moved,
     /// The endpoint lacks the operation.
     Unsupported(String),
+    /// A deletion that the cloud allows only then.
+    Later(Timestamp),
 }
 
 impl Schedule {
@@ -188,6 +194,8 @@ impl Schedule {
             moved: HashSet::new(),
             failed: Vec::new(),
             skipped: HashMap::new(),
+            later: Vec::new(),
+            postponed: HashMap::new(),
         }
     }
 
@@ -248,6 +256,12 @@ impl Schedule {
                 run.sink.send(Event::StepSkipped { urn: urn.clone(), place: place.clone(), op: op.clone(), because });
                 self.done[i] = true;
             }
+            Ok(Done::Later(until)) => {
+                let because = Skipped::Later(until);
+                run.sink.send(Event::StepSkipped { urn: urn.clone(), place: place.clone(), op: op.clone(), because });
+                self.later.push(i);
+                return;
+            }
             Ok(done) => {
                 if matches!(done, Done::Moved) {
                     self.moved.insert(urn.clone());
@@ -290,7 +304,17 @@ impl Schedule {
             self.skipped.insert(i, because);
             blocked.extend(self.after[i].iter().map(|n| (*n, cause)));
         }
-        let mut skipped: Vec<_> = self.skipped.iter().collect();
+        let waiting = |i: &usize| self.after[*i].iter().map(|n| (*n, *i)).collect::<Vec<_>>();
+        let mut blocked: Vec<(usize, usize)> = self.later.iter().flat_map(waiting).collect();
+        while let Some((i, cause)) = blocked.pop() {
+            let settled = self.done[i] || self.failed.contains(&i) || self.skipped.contains_key(&i);
+            if settled || self.postponed.contains_key(&i) {
+                continue;
+            }
+            self.postponed.insert(i, Skipped::Dependency(self.steps[cause].key.urn.clone()));
+            blocked.extend(self.after[i].iter().map(|n| (*n, i)));
+        }
+        let mut skipped: Vec<_> = self.skipped.iter().chain(&self.postponed).collect();
         skipped.sort_by_key(|(i, _)| **i);
         for (i, because) in skipped.into_iter().filter(|(i, _)| self.steps[**i].op != Op::Same) {
             let step = &self.steps[*i];
@@ -613,6 +637,7 @@ impl Worker {
             failure: None,
             pending: None,
             tainted: false,
+            delete_after: None,
             modified: Some(self.crew.clock.now()),
             ..row
         };
@@ -646,9 +671,17 @@ impl Worker {
         let limits = limits(schema, &row.timeouts);
         let removal = Removal { crew: &self.crew, at: &at, schema, limits, applied };
         match removal.remove(&id).await {
-            Ok(()) => {
+            Ok(Removed::Gone) => {
                 self.crew.ledger.record(vec![Entry::Gone { key: key.clone() }]).await?;
                 Ok(Done::Moved)
+            }
+            Ok(Removed::Later(until)) => {
+                // What the cloud said first stands: a later run knows no better when the time began.
+                let now = self.crew.clock.now();
+                let until = row.delete_after.filter(|known| *known > now).map_or(until, |known| known.min(until));
+                let kept = Row { pending: None, failure: None, delete_after: Some(until), ..row };
+                self.crew.ledger.record(vec![Entry::Put { row: Box::new(kept) }]).await?;
+                Ok(Done::Later(until))
             }
             Err(error) => Err(self.fail(key, error, false).await),
         }

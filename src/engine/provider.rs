@@ -95,6 +95,7 @@ pub enum Next {
     Saw(Box<Live>),
     Waits(String),
     Gone,
+    Later(std::time::Duration),
 }
 
 /// All types and functions of a cloud, looked up by any of their tokens.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 use crate::engine::crew::Crew;
@@ -15,6 +16,14 @@ use crate::engine::value::Value;
 /// After that time a resource that still looks untouched is deleted once more.
 const UNTOUCHED: Duration = Duration::from_secs(60);
 
+/// How a removal ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removed {
+    Gone,
+    /// It is still there: the cloud allows its deletion from then on.
+    Later(Timestamp),
+}
+
 /// One resource on its way out.
 pub struct Removal<'a> {
     pub crew: &'a Crew,
@@ -26,16 +35,17 @@ pub struct Removal<'a> {
 }
 
 impl Removal<'_> {
-    /// Deletes it and waits until it is gone. One that is gone already is a success.
+    /// Deletes it and waits until it is gone. One that is gone already is a success, and nobody waits
+    /// for what the cloud allows only hours later.
     ///
     /// # Errors
     /// If the cloud refuses, or the deadline passes.
-    pub async fn remove(&self, id: &Id) -> Result<()> {
+    pub async fn remove(&self, id: &Id) -> Result<Removed> {
         let clock = &self.crew.clock;
         let (since, deadline) = (Instant::now(), clock.after(self.limits.delete));
         let mut live = if self.schema.facts.look_before_delete {
             match self.read(id, deadline).await? {
-                Seen::Gone => return Ok(()),
+                Seen::Gone => return Ok(Removed::Gone),
                 Seen::Ready(live) => Some(live),
                 Seen::Pending(_) | Seen::Failed(_) => None,
             }
@@ -44,11 +54,12 @@ impl Removal<'_> {
         };
         loop {
             let word = match self.delete(id, live.as_ref(), deadline).await? {
-                Next::Gone => return Ok(()),
+                Next::Gone => return Ok(Removed::Gone),
+                Next::Later(long) => return Ok(Removed::Later(after(clock.now(), long))),
                 Next::Waits(word) => {
                     self.crew.wait_for_others(self.at, &word, self.limits.poll, since, deadline).await?;
                     match self.read(id, deadline).await? {
-                        Seen::Gone => return Ok(()),
+                        Seen::Gone => return Ok(Removed::Gone),
                         Seen::Ready(seen) => live = Some(seen),
                         Seen::Pending(_) | Seen::Failed(_) => live = None,
                     }
@@ -60,7 +71,7 @@ impl Removal<'_> {
             let call_again = clock.after(UNTOUCHED);
             loop {
                 match self.read(id, deadline).await? {
-                    Seen::Gone => return Ok(()),
+                    Seen::Gone => return Ok(Removed::Gone),
                     Seen::Ready(seen) if word.is_some() || clock.passed(call_again) => {
                         live = Some(seen);
                         break;
@@ -104,6 +115,10 @@ impl Removal<'_> {
             }
         }
     }
+}
+
+fn after(now: Timestamp, long: Duration) -> Timestamp {
+    now.saturating_add(SignedDuration::try_from(long).unwrap_or(SignedDuration::MAX)).unwrap_or(Timestamp::MAX)
 }
 
 fn still_used(error: Error) -> Error {

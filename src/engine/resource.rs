@@ -138,6 +138,8 @@ pub enum Next<R: Resource> {
     Waits(String),
     /// A deletion that is complete with this answer.
     Gone,
+    /// The cloud allows the deletion only later: after that time at the latest.
+    Later(Duration),
 }
 
 /// Tags to set and keys to remove.

@@ -91,6 +91,7 @@ impl Story {
                 let why = match because {
                     Skipped::Dependency(on) => format!("{} was not done", resource(on)),
                     Skipped::Cancelled => "the run was stopped".into(),
+                    Skipped::Later(until) => format!("the cloud allows it only from {until} on"),
                     Skipped::Unsupported(what) => format!("the endpoint does not implement {what}"),
                 };
                 let verb = format!("did not {}", Sign::of(op).infinitive);
