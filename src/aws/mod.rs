@@ -36,6 +36,7 @@ pub mod error;
 mod invoke;
 mod lane;
 mod left_out;
+mod mirror;
 mod prelude;
 mod provider;
 mod repeat;
@@ -98,7 +99,11 @@ registry! {
     dynamodb::Table,
     dynamodb::TableReplica,
 
+    ec2::Eip,
+    ec2::FlowLog,
     ec2::InternetGateway,
+    ec2::LaunchTemplate,
+    ec2::NatGateway,
     ec2::PeeringConnectionOptions,
     ec2::Route,
     ec2::RouteTable,
@@ -112,6 +117,7 @@ registry! {
     ec2::VpcPeeringConnection,
     ec2::VpcPeeringConnectionAccepter,
 
+    iam::InstanceProfile,
     iam::Policy,
     iam::Role,
     iam::RolePolicy,
