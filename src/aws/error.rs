@@ -133,6 +133,9 @@ fn classify(code: &str, message: &str, status: u16) -> Kind {
         | "EntityTemporarilyUnmodifiable"
         | "StaleTag"
         | "StaleTagException"
+        | "InstanceRefreshInProgress"
+        | "ResourceContention"
+        | "ScalingActivityInProgress"
         | "UpdateInProgressException" => Kind::Busy,
         _ if starts(&["InvalidDB", "InvalidGlobal", "InvalidSubnet", "InvalidVPC"])
             && ends(&["StateFault", "State"]) =>

@@ -41,6 +41,16 @@ impl Field<Self> for i32 {
     }
 }
 
+impl Field<Self> for f64 {
+    fn put(&self) -> Result<Option<Self>> {
+        Ok(Some(*self))
+    }
+
+    fn take(name: &str, sdk: Option<Self>) -> Result<Self> {
+        need(name, sdk)
+    }
+}
+
 impl Field<Self> for bool {
     fn put(&self) -> Result<Option<Self>> {
         Ok(Some(*self))
@@ -99,7 +109,7 @@ macro_rules! same {
     )*};
 }
 
-same!(String, bool, i32, f64);
+same!(String, bool, i32, i64, f64);
 
 /// Pulumi has switches of three positions as texts: on, off, and not given.
 impl Mirror<bool> for String {
@@ -119,6 +129,16 @@ impl Mirror<i32> for String {
     }
 
     fn show(sdk: i32) -> Result<Self> {
+        Ok(sdk.to_string())
+    }
+}
+
+impl Mirror<f64> for String {
+    fn send(&self) -> Result<f64> {
+        self.parse().map_err(|_| Error::invalid(format!("`{self}` is no number")))
+    }
+
+    fn show(sdk: f64) -> Result<Self> {
         Ok(sdk.to_string())
     }
 }
@@ -204,8 +224,6 @@ mod tests {
 
     use super::*;
     use crate::engine::error::Kind;
-
-    words!(AmdSevSnpSpecification);
 
     mirror! {
         /// Options of a processor.

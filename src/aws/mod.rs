@@ -43,6 +43,7 @@ mod repeat;
 mod settle;
 pub mod tags;
 
+pub mod autoscaling;
 pub mod backup;
 pub mod cloudwatch;
 pub mod dynamodb;
@@ -50,6 +51,7 @@ pub mod ec2;
 pub mod iam;
 pub mod kms;
 pub mod lambda;
+pub mod lb;
 pub mod rds;
 pub mod route53;
 pub mod s3;
@@ -80,6 +82,9 @@ macro_rules! registry {
 }
 
 registry! {
+    autoscaling::Group,
+    autoscaling::Policy,
+
     backup::Plan,
     backup::Selection,
     backup::Vault,
@@ -128,6 +133,10 @@ registry! {
 
     lambda::Function,
     lambda::Permission,
+
+    lb::Listener,
+    lb::LoadBalancer,
+    lb::TargetGroup,
 
     rds::Cluster,
     rds::ClusterInstance,

@@ -33,6 +33,7 @@ macro_rules! services {
 }
 
 services! {
+    autoscaling,
     backup,
     cloudwatch,
     ec2,
@@ -40,6 +41,7 @@ services! {
     iam_policies,
     kms,
     lambda,
+    lb,
     rds,
     route53,
     s3,
