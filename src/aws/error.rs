@@ -138,6 +138,9 @@ fn classify(code: &str, message: &str, status: u16) -> Kind {
         | "StaleTag"
         | "StaleTagException"
         | "RequestInProgressException"
+        | "InstanceRefreshInProgress"
+        | "ResourceContention"
+        | "ScalingActivityInProgress"
         | "UpdateInProgressException" => Kind::Busy,
         _ if starts(&["InvalidDB", "InvalidGlobal", "InvalidSubnet", "InvalidVPC"])
             && ends(&["StateFault", "State"]) =>

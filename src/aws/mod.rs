@@ -36,6 +36,7 @@ pub mod error;
 mod invoke;
 mod lane;
 mod left_out;
+mod mirror;
 mod prelude;
 mod provider;
 mod repeat;
@@ -44,6 +45,7 @@ pub mod tags;
 
 pub mod acm;
 pub mod apigateway;
+pub mod autoscaling;
 pub mod backup;
 pub mod cloudwatch;
 pub mod dynamodb;
@@ -51,6 +53,7 @@ pub mod ec2;
 pub mod iam;
 pub mod kms;
 pub mod lambda;
+pub mod lb;
 pub mod rds;
 pub mod route53;
 pub mod s3;
@@ -95,6 +98,9 @@ registry! {
     apigateway::RestApi,
     apigateway::Stage,
 
+    autoscaling::Group,
+    autoscaling::Policy,
+
     backup::Plan,
     backup::Selection,
     backup::Vault,
@@ -114,7 +120,11 @@ registry! {
     dynamodb::Table,
     dynamodb::TableReplica,
 
+    ec2::Eip,
+    ec2::FlowLog,
     ec2::InternetGateway,
+    ec2::LaunchTemplate,
+    ec2::NatGateway,
     ec2::PeeringConnectionOptions,
     ec2::Route,
     ec2::RouteTable,
@@ -128,6 +138,7 @@ registry! {
     ec2::VpcPeeringConnection,
     ec2::VpcPeeringConnectionAccepter,
 
+    iam::InstanceProfile,
     iam::Policy,
     iam::Role,
     iam::RolePolicy,
@@ -138,6 +149,10 @@ registry! {
 
     lambda::Function,
     lambda::Permission,
+
+    lb::Listener,
+    lb::LoadBalancer,
+    lb::TargetGroup,
 
     rds::Cluster,
     rds::ClusterInstance,

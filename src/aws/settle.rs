@@ -33,6 +33,12 @@ const PASSING: &[(&str, &str, &str)] = &[
     // Another change of the same log group or destination.
     ("logs:PutDestination", "OperationAbortedException", ""),
     ("logs:PutSubscriptionFilter", "OperationAbortedException", ""),
+    ("iam:AddRoleToInstanceProfile", "NoSuchEntity", "role"),
+    // An instance profile that was made a moment ago.
+    ("autoscaling:CreateAutoScalingGroup", "ValidationError", "Invalid IAM Instance Profile"),
+    ("autoscaling:UpdateAutoScalingGroup", "ValidationError", "Invalid IAM Instance Profile"),
+    ("autoscaling:StartInstanceRefresh", "ValidationError", "Invalid IAM Instance Profile"),
+    ("ec2:CreateLaunchTemplate", "InvalidParameterValue", "Invalid IAM Instance Profile"),
     // Versioning that was switched on a moment ago.
     ("s3:PutBucketReplication", "InvalidRequest", "ersioning"),
     // A principal that a policy names.

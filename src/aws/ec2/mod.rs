@@ -1,9 +1,15 @@
 //! Networks: EC2.
 
 mod acceptance;
+mod eip;
+mod flow_log;
 mod grant;
+pub(in crate::aws) mod instance_requirements;
 mod internet_gateway;
 pub(in crate::aws) mod joint;
+mod launch_template;
+mod launch_template_data;
+mod nat_gateway;
 pub mod order;
 mod peering;
 mod peering_connection_options;
@@ -19,7 +25,11 @@ mod vpc_endpoint;
 mod vpc_peering_connection;
 mod vpc_peering_connection_accepter;
 
+pub use eip::Eip;
+pub use flow_log::FlowLog;
 pub use internet_gateway::InternetGateway;
+pub use launch_template::LaunchTemplate;
+pub use nat_gateway::NatGateway;
 pub use peering_connection_options::PeeringConnectionOptions;
 pub use route::Route;
 pub use route_table::RouteTable;
@@ -32,10 +42,10 @@ pub use vpc_endpoint::VpcEndpoint;
 pub use vpc_peering_connection::VpcPeeringConnection;
 pub use vpc_peering_connection_accepter::VpcPeeringConnectionAccepter;
 
-use aws_sdk_ec2::types::{AttributeBooleanValue, Filter, ResourceType, Tag, TagSpecification};
+use aws_sdk_ec2::types::{AttributeBooleanValue, Filter, ResourceType, Tag, TagSpecification, UnsuccessfulItem};
 
 use super::{Cx, Tags, tags};
-use crate::engine::error::Result;
+use crate::engine::error::{Error, Kind, Result};
 use crate::engine::resource::{Retag, Where};
 use crate::engine::urn::Id;
 use crate::engine::value::Value;
@@ -65,6 +75,15 @@ fn tagged(kind: ResourceType, tags: &Tags) -> TagSpecification {
 
 pub(super) fn tags_from(tags: Option<Vec<Tag>>) -> Tags {
     tags.into_iter().flatten().filter_map(|t| Some((t.key?, t.value.unwrap_or_default()))).collect()
+}
+
+/// Some calls succeed as a whole and list what they did not do.
+fn refused(operation: &str, items: Option<Vec<UnsuccessfulItem>>) -> Result<()> {
+    let Some(error) = items.into_iter().flatten().find_map(|item| item.error) else { return Ok(()) };
+    let code = error.code.unwrap_or_default();
+    let kind = if code.ends_with("NotFound") { Kind::NotFound } else { Kind::Invalid };
+    let message = error.message.unwrap_or_else(|| code.clone());
+    Err(Error { operation: Some(operation.to_owned()), code: Some(code), ..Error::new(kind, message) })
 }
 
 /// Sets and removes tags of anything in EC2.

@@ -2,9 +2,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use aws_sdk_ec2::types::{self as sdk, DnsRecordIpType, IpAddressType, ResourceType, VpcEndpointType};
 
-use super::{acceptance, any_of, arn, filter, mine, retag, tagged, tags_from};
+use super::{acceptance, any_of, arn, filter, mine, refused, retag, tagged, tags_from};
 use crate::aws::prelude::*;
-use crate::engine::error::Kind;
 use crate::engine::rules::{computed, exactly_one, one_of, refers, replace, unordered, write_only};
 
 /// A way from a VPC to a service that does not touch the internet.
@@ -310,15 +309,6 @@ fn difference(wanted: &Option<Vec<String>>, live: &Option<Vec<String>>) -> (Opti
     let live = live.as_deref().unwrap_or_default();
     let some = |ids: Vec<&String>| (!ids.is_empty()).then(|| ids.into_iter().cloned().collect());
     (some(only_in(wanted, live)), some(only_in(live, wanted)))
-}
-
-/// Some calls succeed as a whole and list what they did not do.
-fn refused(operation: &str, items: Option<Vec<sdk::UnsuccessfulItem>>) -> Result<()> {
-    let Some(error) = items.into_iter().flatten().find_map(|item| item.error) else { return Ok(()) };
-    let code = error.code.unwrap_or_default();
-    let kind = if code.ends_with("NotFound") { Kind::NotFound } else { Kind::Invalid };
-    let message = error.message.unwrap_or_else(|| code.clone());
-    Err(Error { operation: Some(operation.to_owned()), code: Some(code), ..Error::new(kind, message) })
 }
 
 /// Prefix lists of the services that gateways lead to, by the name of the service.

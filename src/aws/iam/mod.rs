@@ -1,10 +1,12 @@
 //! Identities and rights: IAM.
 
+mod instance_profile;
 mod policy;
 mod role;
 mod role_policy;
 mod role_policy_attachment;
 
+pub use instance_profile::InstanceProfile;
 pub use policy::Policy;
 pub use role::Role;
 pub use role_policy::RolePolicy;

@@ -35,6 +35,7 @@ macro_rules! services {
 services! {
     acm,
     apigateway,
+    autoscaling,
     backup,
     cloudwatch,
     ec2,
@@ -42,6 +43,7 @@ services! {
     iam_policies,
     kms,
     lambda,
+    lb,
     rds,
     route53,
     s3,

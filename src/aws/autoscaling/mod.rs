@@ -1,0 +1,9 @@
+//! Groups of instances: EC2 Auto Scaling.
+
+mod group;
+mod group_change;
+mod group_parts;
+mod policy;
+
+pub use group::Group;
+pub use policy::Policy;
