@@ -31,7 +31,8 @@ impl Resource for CertificateValidation {
             create: &["acm:DescribeCertificate"],
             read: &["acm:DescribeCertificate"],
             update: &[],
-            delete: &[],
+            // Nothing is deleted; at most the certificate is looked at.
+            delete: &["acm:DescribeCertificate"],
         },
         import: "ARN of the certificate",
         // Waiting twice is waiting once.

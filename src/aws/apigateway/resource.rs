@@ -107,7 +107,8 @@ mod tests {
     async fn read_gives_back_every_input() {
         let reply = r#"{"id":"res","parentId":"root","pathPart":"{id}","path":"/orders/{id}"}"#;
         let inputs = json!({ "parentId": "root", "pathPart": "{id}", "restApi": "api" });
-        let live = reads_back(Resource::TYPE, "api/res", &[("/restapis/api/resources/res", ok(reply))], &[], inputs);
-        assert_eq!(live.await.outputs.get("path").unwrap().as_str(), Some("/orders/{id}"));
+        let get = ("/restapis/api/resources/res", ok(reply));
+        let live = reads_back(Resource::TYPE, "api/res", &[get], &[], inputs).await;
+        assert_eq!(live.outputs.get("path").unwrap().as_str(), Some("/orders/{id}"));
     }
 }
