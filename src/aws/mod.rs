@@ -51,6 +51,7 @@ pub mod cloudwatch;
 pub mod dynamodb;
 pub mod ec2;
 pub mod iam;
+pub mod kinesis;
 pub mod kms;
 pub mod lambda;
 pub mod lb;
@@ -143,6 +144,8 @@ registry! {
     iam::Role,
     iam::RolePolicy,
     iam::RolePolicyAttachment,
+
+    kinesis::FirehoseDeliveryStream,
 
     kms::Alias,
     kms::Key,

@@ -15,6 +15,7 @@ const PASSING: &[(&str, &str, &str)] = &[
     ("events:PutTargets", "ValidationException", "assume"),
     ("apigateway:UpdateAccount", "BadRequestException", "role ARN does not have required permissions"),
     ("apigateway:UpdateAccount", "BadRequestException", "could not successfully write to CloudWatch Logs"),
+    ("firehose:CreateDeliveryStream", "InvalidArgumentException", "assume role"),
     ("ec2:CreateFlowLogs", "InvalidParameter", "role"),
     ("rds:CreateDBCluster", "InvalidParameterValue", "IAM role"),
     ("rds:CreateDBInstance", "InvalidParameterValue", "IAM role"),

@@ -954,6 +954,8 @@ fn template(declaration: &Declaration, needs: Vec<Urn>, key: Key, row: Option<&R
         additional_secret_outputs: options.additional_secret_outputs.clone(),
         timeouts: options.timeouts,
         at: Some(declaration.at.to_string()),
+        // What is wanted again is not on its way out.
+        delete_after: None,
         ..row.cloned().unwrap_or_else(fresh)
     }
 }
