@@ -7,10 +7,12 @@ use std::sync::{Arc, OnceLock};
 use jiff::Timestamp;
 
 use crate::aws::{self, Aws};
+use crate::checks;
 use crate::cli::Global;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result, io};
 use crate::engine::clock::Clock;
+use crate::engine::diagnostic::Severity;
 use crate::engine::error::Error;
 use crate::engine::provider::{Catalog, Provider};
 use crate::engine::state::State;
@@ -90,8 +92,15 @@ pub(super) fn directory(global: &Global) -> Result<PathBuf> {
 }
 
 /// Loads the program of the stack that was asked for, and shows its warnings.
+///
+/// A program that breaks a rule is refused here and not in `try_load`: whatever the text says, what
+/// exists can be looked at and destroyed.
 pub(super) fn load(global: &Global) -> Result<Loaded> {
-    let loaded = try_load(global)?;
+    let mut loaded = try_load(global)?;
+    loaded.warnings.extend(checks::check(&loaded.program));
+    if loaded.warnings.iter().any(|found| found.severity == Severity::Error) {
+        return Err(Failure::Program(loaded.warnings));
+    }
     if !loaded.warnings.is_empty() {
         render::say(render::diagnostics::Diagnostics(&loaded.warnings));
     }

@@ -25,6 +25,7 @@ mod program;
 mod project;
 mod pulumi_secrets;
 mod regions;
+mod survey;
 mod yaml;
 
 pub use assets::bytes;
@@ -33,7 +34,10 @@ pub use instance::Stacks;
 pub use load::{Loaded, Request, load, load_beside};
 pub use program::StackProgram;
 
+pub(crate) use check::Place as Written;
+pub(crate) use survey::{Link, Surveyed};
+
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

@@ -26,8 +26,8 @@ use crate::stack::order::{Order, Reach, Refs};
 pub struct StackProgram {
     stack: String,
     project: String,
-    world: World,
-    declarations: Vec<Declaration>,
+    pub(super) world: World,
+    pub(super) declarations: Vec<Declaration>,
     asked: Asked,
 }
 
@@ -214,7 +214,7 @@ fn has_resource(value: &Value) -> bool {
 }
 
 /// The inputs of a resource as far as they are known: tags merged, checked, converted.
-fn inputs(world: &World, index: usize, run: &mut Run) -> Option<Map> {
+pub(super) fn inputs(world: &World, index: usize, run: &mut Run) -> Option<Map> {
     let node = &world.nodes[index];
     let schema = world.schema(node)?;
     let block = &node.block;
