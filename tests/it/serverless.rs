@@ -9,7 +9,7 @@ use crate::stacks::Shipped;
 use crate::support::checkout::Checkout;
 use crate::support::stage::{steps, told};
 
-const RESOURCES: usize = 0;
+const RESOURCES: usize = 155;
 
 const OUTPUTS: [&str; 10] = [
     "alarmArns",
@@ -86,25 +86,9 @@ const CHANGES: [(&str, &str, &str, &[&str]); 12] = [
     ("components/alerts.yaml", "Sid: AlertsOfThisAccount", "Sid: AlertsOfOurAccount", &["update {side}/alerts/policy"]),
 ];
 
-/// The stack as a user has it, in a folder whose files may be changed.
-struct Files(Checkout);
-
-impl Files {
-    fn new() -> Self {
-        Self(Checkout::new())
-    }
-
-    fn program(&self) -> String {
-        format!("extends: {}\n", self.0.path().join("stacks/payments-serverless.yaml").display())
-    }
-
-    /// Puts one text in the place of another, which must be there once.
-    fn replace(&self, file: &str, from: &str, to: &str) {
-        let path = self.0.path().join("stacks").join(file);
-        let text = std::fs::read_to_string(&path).unwrap();
-        assert_eq!(text.matches(from).count(), 1, "`{from}` in {file}");
-        std::fs::write(&path, text.replace(from, to)).unwrap();
-    }
+/// The stack as it lies in a checkout, whose files may be changed.
+fn program(checkout: &Checkout) -> String {
+    format!("extends: {}\n", checkout.path().join("stacks/payments-serverless.yaml").display())
 }
 
 fn row<'a>(state: &'a State, name: &str) -> &'a Row {
@@ -124,9 +108,9 @@ fn of_both_sides(expected: &[&str]) -> BTreeSet<String> {
 
 #[tokio::test(start_paused = true)]
 async fn the_serverless_payments_come_change_in_one_place_and_go() {
-    let files = Files::new();
+    let checkout = Checkout::new();
     let mut shipped = Shipped::new();
-    let program = files.program();
+    let program = program(&checkout);
     let made = shipped.up(&program).await;
     assert_eq!(steps(&made.plan).len(), RESOURCES);
     let outputs = &shipped.stage.state.outputs;
@@ -139,11 +123,12 @@ async fn the_serverless_payments_come_change_in_one_place_and_go() {
     assert_eq!(steps(&shipped.up(&program).await.plan), [""; 0], "a second `up` does something");
 
     for (file, from, to, expected) in CHANGES {
-        files.replace(file, from, to);
+        let file = format!("stacks/{file}");
+        checkout.replace(&file, from, to);
         let plan = shipped.up(&program).await.plan;
         assert_eq!(BTreeSet::from_iter(steps(&plan)), of_both_sides(expected), "`{to}` in {file}");
         assert_eq!(steps(&shipped.preview(&program).await), [""; 0], "`{to}` in {file}");
-        files.replace(file, to, from);
+        checkout.replace(&file, to, from);
         shipped.up(&program).await;
     }
 
@@ -158,7 +143,7 @@ async fn the_serverless_payments_come_change_in_one_place_and_go() {
 #[tokio::test(start_paused = true)]
 async fn everything_of_the_serverless_payments_is_named_and_tagged_after_its_region() {
     let mut shipped = Shipped::new();
-    shipped.up(&Files::new().program()).await;
+    shipped.up(&program(&Checkout::new())).await;
     for row in shipped.stage.state.rows.values() {
         let name = row.key.urn.name();
         if let Some(tags) = row.inputs.get("tags") {
@@ -181,7 +166,7 @@ async fn everything_of_the_serverless_payments_is_named_and_tagged_after_its_reg
 #[tokio::test(start_paused = true)]
 async fn the_functions_of_the_serverless_payments_are_the_same_in_both_regions() {
     let mut shipped = Shipped::new();
-    shipped.up(&Files::new().program()).await;
+    shipped.up(&program(&Checkout::new())).await;
     let state = &shipped.stage.state;
     for function in ["processor/function", "centralLogs/forwarder/function"] {
         let [one, other] = ["primary", "secondary"].map(|side| row(state, &format!("{side}/{function}")));
@@ -200,7 +185,7 @@ async fn the_functions_of_the_serverless_payments_are_the_same_in_both_regions()
 #[tokio::test(start_paused = true)]
 async fn no_log_of_a_forwarder_is_forwarded() {
     let mut shipped = Shipped::new();
-    shipped.up(&Files::new().program()).await;
+    shipped.up(&program(&Checkout::new())).await;
     let state = &shipped.stage.state;
     let subscriptions = state.rows.values().filter(|row| row.ty.contains("logSubscriptionFilter"));
     let groups: BTreeSet<&str> = subscriptions.map(|row| text(row, "logGroup").unwrap()).collect();
