@@ -28,35 +28,59 @@ const OUTPUTS: [&str; 11] = [
 /// A change of one property of each service: the file, the text in it, the new one, and the steps that
 /// it takes; `{side}` stands for both sides.
 const CHANGES: [(&str, &str, &str, &[&str]); 17] = [
-    ("instances.yaml", "volumeSize: {type: integer, default: 20}", "volumeSize: {type: integer, default: 30}", &[
-        "update instances[\"{side}\"]/autoScaling",
-        "update instances[\"{side}\"]/template",
-    ]),
-    ("instances.yaml", "targetCpu: {type: number, default: 60}", "targetCpu: {type: number, default: 50}", &[
-        "update instances[\"{side}\"]/followLoad",
-    ]),
-    ("load_balancer.yaml", "deregistrationDelay: 30", "deregistrationDelay: 20", &[
-        "update loadBalancer[\"{side}\"]/targets",
-    ]),
-    ("recovery.yaml", "days: {type: integer, default: 7}", "days: {type: integer, default: 14}", &[
-        "update data[\"v2\"]/recovery/plan",
-    ]),
+    (
+        "instances.yaml",
+        "volumeSize: {type: integer, default: 20}",
+        "volumeSize: {type: integer, default: 30}",
+        &["update instances[\"{side}\"]/autoScaling", "update instances[\"{side}\"]/template"],
+    ),
+    (
+        "instances.yaml",
+        "targetCpu: {type: number, default: 60}",
+        "targetCpu: {type: number, default: 50}",
+        &["update instances[\"{side}\"]/followLoad"],
+    ),
+    (
+        "load_balancer.yaml",
+        "deregistrationDelay: 30",
+        "deregistrationDelay: 20",
+        &["update loadBalancer[\"{side}\"]/targets"],
+    ),
+    (
+        "recovery.yaml",
+        "days: {type: integer, default: 7}",
+        "days: {type: integer, default: 14}",
+        &["update data[\"v2\"]/recovery/plan"],
+    ),
     ("payments_data.yaml", "limit: 1000,", "limit: 2000,", &["update data[\"v2\"]/replicationAlarm[\"lag\"]"]),
     ("payments_data.yaml", "expiresAt: expiresAt", "expiresAt: until", &["update data[\"v2\"]/sessions/table"]),
-    ("database.yaml", "preferredBackupWindow: 03:00-03:30", "preferredBackupWindow: 04:00-04:30", &[
-        "update data[\"v2\"]/database[\"{side}\"]/cluster",
-    ]),
-    ("network.yaml", "mapPublicIpOnLaunch: true", "mapPublicIpOnLaunch: false", &[
-        "update network[\"{side}\"]/publicSubnet[\"a\"]",
-        "update network[\"{side}\"]/publicSubnet[\"b\"]",
-        "update network[\"{side}\"]/publicSubnet[\"c\"]",
-    ]),
-    ("function.yaml", "retentionInDays: 30", "retentionInDays: 60", &[
-        "update connectivity[\"{side}\"]/probe/logs",
-        "update notifier[\"{side}\"]/logs",
-        "update orchestrator/function/logs",
-        "update regionHealth[\"{side}\"]/probe/logs",
-    ]),
+    (
+        "database.yaml",
+        "preferredBackupWindow: 03:00-03:30",
+        "preferredBackupWindow: 04:00-04:30",
+        &["update data[\"v2\"]/database[\"{side}\"]/cluster"],
+    ),
+    (
+        "network.yaml",
+        "mapPublicIpOnLaunch: true",
+        "mapPublicIpOnLaunch: false",
+        &[
+            "update network[\"{side}\"]/publicSubnet[\"a\"]",
+            "update network[\"{side}\"]/publicSubnet[\"b\"]",
+            "update network[\"{side}\"]/publicSubnet[\"c\"]",
+        ],
+    ),
+    (
+        "function.yaml",
+        "retentionInDays: 30",
+        "retentionInDays: 60",
+        &[
+            "update connectivity[\"{side}\"]/probe/logs",
+            "update notifier[\"{side}\"]/logs",
+            "update orchestrator/function/logs",
+            "update regionHealth[\"{side}\"]/probe/logs",
+        ],
+    ),
     ("region_health.yaml", "timeout: 75", "timeout: 70", &["update regionHealth[\"{side}\"]/probe/function"]),
     ("region_health.yaml", "rate(1 minute)", "rate(2 minutes)", &["update regionHealth[\"{side}\"]/probe/rule"]),
     ("failover_role.yaml", "maxSessionDuration: 3600", "maxSessionDuration: 7200", &["update failoverRole/role"]),
