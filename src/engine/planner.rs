@@ -484,8 +484,12 @@ impl<'a> Planner<'a> {
                         handle.properties.insert(property.name.clone(), old.unwrap_or(Value::Unknown));
                     }
                 }
-                for (name, value) in (schema.foresee)(&wanted, &self.place(&row.place, row.id.clone())) {
-                    handle.properties.insert(name.to_owned(), value);
+                // What is foreseen in part only takes the place of nothing that is known.
+                let foreseen = (schema.foresee)(&wanted, &self.place(&row.place, row.id.clone()));
+                for (name, value) in foreseen {
+                    if !value.has_unknown() || handle.properties.get(name).is_none_or(Value::has_unknown) {
+                        handle.properties.insert(name.to_owned(), value);
+                    }
                 }
                 self.known.insert(declaration.urn.clone(), handle);
                 let options = Box::new(declaration.options.clone());
