@@ -13,12 +13,14 @@
 //! - [`stack`]: the language, Pulumi YAML and its extensions.
 //! - [`state`]: what is remembered, sealed and durable.
 //! - [`aws`]: every resource type, and how AWS is reached.
+//! - [`checks`]: what AWS would refuse or ignore only when it is too late.
 //! - [`random`]: values made here and kept in the state, beside any cloud.
 //! - [`twin`]: an AWS in memory, for rehearsals and tests.
 //! - [`render`]: the only place that writes to a terminal.
 //! - [`cli`]: the commands.
 
 pub mod aws;
+pub mod checks;
 pub mod cli;
 pub mod engine;
 pub mod random;

@@ -44,11 +44,14 @@ mod settle;
 pub mod tags;
 
 pub mod autoscaling;
+pub mod acm;
+pub mod apigateway;
 pub mod backup;
 pub mod cloudwatch;
 pub mod dynamodb;
 pub mod ec2;
 pub mod iam;
+pub mod kinesis;
 pub mod kms;
 pub mod lambda;
 pub mod lb;
@@ -63,7 +66,7 @@ use std::sync::{Arc, OnceLock};
 
 pub use batch::{each, in_order};
 pub use clients::Clients;
-pub use config::{ReadAsset, Settings};
+pub use config::{ReadAsset, Role, Settings};
 pub use cx::Cx;
 pub use erase::AnyResource;
 pub use left_out::{LEFT_OUT, why as why_left_out};
@@ -84,6 +87,19 @@ macro_rules! registry {
 registry! {
     autoscaling::Group,
     autoscaling::Policy,
+    acm::Certificate,
+    acm::CertificateValidation,
+
+    apigateway::Account,
+    apigateway::BasePathMapping,
+    apigateway::Deployment,
+    apigateway::DomainName,
+    apigateway::Integration,
+    apigateway::Method,
+    apigateway::MethodSettings,
+    apigateway::Resource,
+    apigateway::RestApi,
+    apigateway::Stage,
 
     backup::Plan,
     backup::Selection,
@@ -100,12 +116,12 @@ registry! {
     cloudwatch::MetricAlarm,
     cloudwatch::MetricStream,
 
+    ec2::Eip,
+    ec2::FlowLog,
     dynamodb::ContributorInsights,
     dynamodb::Table,
     dynamodb::TableReplica,
 
-    ec2::Eip,
-    ec2::FlowLog,
     ec2::InternetGateway,
     ec2::LaunchTemplate,
     ec2::NatGateway,
@@ -127,6 +143,8 @@ registry! {
     iam::Role,
     iam::RolePolicy,
     iam::RolePolicyAttachment,
+
+    kinesis::FirehoseDeliveryStream,
 
     kms::Alias,
     kms::Key,

@@ -96,10 +96,10 @@ impl Aws {
 }
 
 /// Calls of a service and place that may be in flight at once. Account-wide services allow few:
-/// Route 53 takes five requests a second, IAM is slow to agree with itself.
+/// Route 53 takes five requests a second, API Gateway ten, IAM is slow to agree with itself.
 fn at_once(service: &str) -> usize {
     match service {
-        "route53" => 2,
+        "apigateway" | "route53" => 2,
         "iam" => 4,
         "backup" | "rds" => 8,
         _ => 16,

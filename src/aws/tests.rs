@@ -108,6 +108,15 @@ async fn a_read_is_repeated_whatever_failed() {
     assert!(wire.requests("Action=DescribeSubnets").len() > 3);
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_an_endpoint_lacks_is_not_asked_for_again() {
+    let page = Reply::Says(500, "<!doctype html>\n<title>Internal Server Error</title>".into());
+    let (aws, wire) = aws(&[("Action=DescribeSubnets", page)]);
+    let e = wire::read(&aws, SUBNET, "subnet-1").await.unwrap_err();
+    assert_eq!(e.kind, Kind::Unsupported);
+    assert_eq!(wire.requests("Action=DescribeSubnets").len(), 1);
+}
+
 #[tokio::test]
 async fn a_create_sends_the_ownership_tags() {
     let (aws, wire) = aws(&[]);

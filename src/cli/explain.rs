@@ -1,9 +1,11 @@
-//! `drctl explain`: what a type, a function or a property is, from the schemas that drctl runs on.
+//! `drctl explain`: what a type, a function or a property is, from the schemas that drctl runs on;
+//! and why a rule refuses a program.
 
 use std::fmt::Write as _;
 
 use clap::Args;
 
+use crate::checks::{self, Rule};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result};
 use crate::cli::schema;
@@ -17,14 +19,15 @@ use crate::render::words::{count, duration};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// `aws:ec2:Vpc`, `aws:ec2:Vpc.cidrBlock` or `aws:getRegion`; without it, all types and functions are listed
-    #[arg(value_name = "TYPE[.PROPERTY]")]
+    /// `aws:ec2:Vpc`, `aws:ec2:Vpc.cidrBlock`, `aws:getRegion`, or the code of a rule such as
+    /// `burstable-class`; without it, all of them are listed
+    #[arg(value_name = "TYPE[.PROPERTY]|RULE")]
     subject: Option<String>,
 }
 
 pub(super) fn run(arguments: &Arguments, catalog: &Catalog, json: bool) -> Result {
     render::data(match &arguments.subject {
-        None => everything(catalog),
+        None => format!("{}\n{}", everything(catalog), rules()),
         Some(subject) if json => {
             let (token, _) = subject.split_once('.').unwrap_or((subject, ""));
             let ty = catalog.find(token).ok_or_else(|| unknown(catalog, token))?;
@@ -47,7 +50,22 @@ fn everything(catalog: &Catalog) -> String {
     table.to_string()
 }
 
+fn rules() -> String {
+    let mut table = Table::new(["RULE", "WHAT MUST HOLD"]);
+    for rule in checks::RULES {
+        table.row([rule.code.to_owned(), rule.summary.to_owned()]);
+    }
+    table.to_string()
+}
+
+fn of_rule(rule: &Rule) -> String {
+    format!("{}\n\n{}\n{}\n", rule.code, rule.summary, rule.why)
+}
+
 fn explain(catalog: &Catalog, subject: &str) -> Result<String> {
+    if let Some(rule) = checks::rule(subject) {
+        return Ok(of_rule(rule));
+    }
     let (token, path) = subject.split_once('.').unwrap_or((subject, ""));
     if let Some(ty) = catalog.find(token) {
         return if path.is_empty() { Ok(of_type(ty)) } else { of_property(&[&ty.inputs, &ty.outputs], token, path) };
@@ -66,14 +84,15 @@ fn unknown(catalog: &Catalog, token: &str) -> Failure {
         .map(|t| t.token)
         .chain(catalog.functions().iter().map(|f| f.token))
         .flat_map(|token| [short(token), token.to_owned()])
+        .chain(checks::RULES.iter().map(|rule| rule.code.to_owned()))
         .collect();
     let last = |name: &str| name.rsplit(':').next().unwrap_or(name).to_lowercase();
     let same_name = || names.iter().find(|name| last(name) == last(token)).map(String::as_str);
     let help = match nearest(token, names.iter().map(String::as_str)).or_else(same_name) {
         Some(name) => format!("did you mean `{name}`?"),
-        None => "`drctl explain` lists all types and functions".to_owned(),
+        None => "`drctl explain` lists all types, functions and rules".to_owned(),
     };
-    Failure::new(Exit::Configuration, format!("there is no type and no function `{token}`"), help)
+    Failure::new(Exit::Configuration, format!("there is no type, no function and no rule `{token}`"), help)
 }
 
 fn of_type(ty: &TypeSchema) -> String {
@@ -267,6 +286,16 @@ mod tests {
     }
 
     #[test]
+    fn a_rule_is_explained_with_what_happens_otherwise() {
+        insta::assert_snapshot!(explain(&catalog(), "burstable-class").unwrap(), @r"
+        burstable-class
+
+        No instance of a global database is of a burstable class.
+        RDS refuses `db.t` classes in a global database, once the clusters are there.
+        ");
+    }
+
+    #[test]
     fn a_property_is_explained_at_any_depth() {
         insta::assert_snapshot!(
             explain(&catalog(), "aws:rds:Cluster.serverlessv2ScalingConfiguration.minCapacity").unwrap(),
@@ -285,7 +314,8 @@ mod tests {
         assert_eq!(help("aws:ec2:Vpcs"), "did you mean `aws:ec2:Vpc`?");
         assert_eq!(help("aws:vpc"), "did you mean `aws:ec2:Vpc`?");
         assert_eq!(help("aws:ec2:Vpc.cidrBlok"), "did you mean `cidrBlock`?");
-        assert_eq!(help("x"), "`drctl explain` lists all types and functions");
+        assert_eq!(help("x"), "`drctl explain` lists all types, functions and rules");
+        assert_eq!(help("burstable-clas"), "did you mean `burstable-class`?");
     }
 
     #[test]

@@ -7,10 +7,12 @@ use std::sync::{Arc, OnceLock};
 use jiff::Timestamp;
 
 use crate::aws::{self, Aws};
+use crate::checks;
 use crate::cli::Global;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result, io};
 use crate::engine::clock::Clock;
+use crate::engine::diagnostic::Severity;
 use crate::engine::error::Error;
 use crate::engine::provider::{Catalog, Provider};
 use crate::engine::state::State;
@@ -74,7 +76,7 @@ impl Target {
     }
 }
 
-fn environment() -> BTreeMap<String, String> {
+pub(super) fn environment() -> BTreeMap<String, String> {
     std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect()
 }
 
@@ -90,8 +92,15 @@ pub(super) fn directory(global: &Global) -> Result<PathBuf> {
 }
 
 /// Loads the program of the stack that was asked for, and shows its warnings.
+///
+/// A program that breaks a rule is refused here and not in `try_load`: whatever the text says, what
+/// exists can be looked at and destroyed.
 pub(super) fn load(global: &Global) -> Result<Loaded> {
-    let loaded = try_load(global)?;
+    let mut loaded = try_load(global)?;
+    loaded.warnings.extend(checks::check(&loaded.program));
+    if loaded.warnings.iter().any(|found| found.severity == Severity::Error) {
+        return Err(Failure::Program(loaded.warnings));
+    }
     if !loaded.warnings.is_empty() {
         render::say(render::diagnostics::Diagnostics(&loaded.warnings));
     }
@@ -337,7 +346,9 @@ impl Site {
         let mut settings = aws::Settings::default();
         if let Some(loaded) = &self.loaded {
             let directory = loaded.program_directory.clone();
-            settings.profile.clone_from(&loaded.profile);
+            let credentials = loaded.credentials.clone();
+            settings.profile = credentials.profile;
+            settings.roles = credentials.roles.into_iter().map(assumed).collect();
             settings.region = loaded.regions.values().next().cloned();
             settings.allowed_account_ids.clone_from(&loaded.allowed_account_ids);
             settings.read_asset = Arc::new(move |asset| {
@@ -346,6 +357,11 @@ impl Site {
         }
         Ok(Cloud { provider: Arc::new(WithRandom::new(Arc::new(Aws::new(settings)))), twin: None })
     }
+}
+
+fn assumed(role: stack::Role) -> aws::Role {
+    let stack::Role { arn, session_name, external_id, policy, policy_arns, session, tags } = role;
+    aws::Role { arn, session_name, external_id, policy, policy_arns, session, tags }
 }
 
 /// The twin that a project keeps.

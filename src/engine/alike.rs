@@ -19,10 +19,13 @@ pub enum Alike {
     Dot,
     /// `text` and `"text"`, as DNS takes texts.
     Quotes,
+    /// The id of a part with and without that of its whole: `api/part` and `part`.
+    Part,
 }
 
 impl Alike {
     const ALL: [Self; 8] =
+        [Self::Json, Self::Case, Self::Version, Self::Major, Self::Arn, Self::Dot, Self::Quotes, Self::Part];
         [Self::Json, Self::OrderedJson, Self::Case, Self::Version, Self::Major, Self::Arn, Self::Dot, Self::Quotes];
 
     pub fn name(self) -> &'static str {
@@ -35,6 +38,7 @@ impl Alike {
             Self::Arn => "arn",
             Self::Dot => "dot",
             Self::Quotes => "quotes",
+            Self::Part => "part",
         }
     }
 
@@ -60,6 +64,7 @@ impl Alike {
                 Self::Arn => ends_in(live, wanted) || ends_in(wanted, live),
                 Self::Dot => live.trim_end_matches('.').eq_ignore_ascii_case(wanted.trim_end_matches('.')),
                 Self::Quotes => unquoted(live) == unquoted(wanted),
+                Self::Part => is_end(live, wanted) || is_end(wanted, live),
             }
     }
 }
@@ -77,6 +82,10 @@ pub fn unquoted(text: &str) -> &str {
 
 fn ends_in(arn: &str, name: &str) -> bool {
     arn.starts_with("arn:") && !name.is_empty() && arn.strip_suffix(name).is_some_and(|head| head.ends_with([':', '/']))
+}
+
+fn is_end(whole: &str, part: &str) -> bool {
+    !part.is_empty() && whole.strip_suffix(part).is_some_and(|head| head.ends_with('/'))
 }
 
 /// Lists in policies are sets, and a set of one may be written as its item.
@@ -141,6 +150,14 @@ mod tests {
         assert!(Alike::Quotes.same("v=spf1 -all", "\"v=spf1 -all\""));
         assert!(Alike::Quotes.same("a\" \"b", "\"a\" \"b\""));
         assert!(!Alike::Quotes.same("\"a", "a"));
+    }
+
+    #[test]
+    fn a_part_may_be_named_with_its_whole() {
+        assert!(Alike::Part.same("abc", "api/abc"));
+        assert!(Alike::Part.same("api/abc", "abc"));
+        assert!(!Alike::Part.same("api/abc", "bc"));
+        assert!(!Alike::Part.same("one/abc", "two/abc"));
     }
 
     #[test]

@@ -19,7 +19,7 @@ struct Checker<'a> {
 
 /// The place of a value: its own expression where that is still visible, else the nearest around it.
 #[derive(Clone, Copy)]
-struct Place<'e> {
+pub(crate) struct Place<'e> {
     expr: &'e Expr,
     /// The expression is that of the value itself and not of something around it.
     exact: bool,
@@ -28,11 +28,16 @@ struct Place<'e> {
 }
 
 impl<'e> Place<'e> {
-    fn at(self) -> Location {
+    /// The place of named values, with what mistakes of the whole are shown at.
+    pub(crate) fn of(expr: &'e Expr, at: &'e Location) -> Self {
+        Self { expr, exact: true, at }
+    }
+
+    pub(crate) fn at(self) -> Location {
         self.at.clone()
     }
 
-    fn key(self, name: &str) -> Location {
+    pub(crate) fn key(self, name: &str) -> Location {
         match &self.expr.kind {
             Kind::Map(entries) if self.exact => {
                 entries.iter().find(|(k, _, _)| k == name).map_or_else(|| self.at(), |(_, at, _)| at.clone())
@@ -41,7 +46,7 @@ impl<'e> Place<'e> {
         }
     }
 
-    fn entry(self, name: &str) -> Self {
+    pub(crate) fn entry(self, name: &str) -> Self {
         let found = match &self.expr.kind {
             Kind::Map(entries) if self.exact => entries.iter().find(|(k, _, _)| k == name).map(|(_, _, e)| e),
             _ => None,
@@ -49,7 +54,7 @@ impl<'e> Place<'e> {
         found.map_or(Self { exact: false, ..self }, |expr| Self { expr, exact: true, at: &expr.at })
     }
 
-    fn item(self, n: usize) -> Self {
+    pub(crate) fn item(self, n: usize) -> Self {
         let found = match &self.expr.kind {
             Kind::List(items) if self.exact => items.get(n),
             _ => None,
@@ -78,7 +83,16 @@ pub(crate) fn object(
     word: &'static str,
     problems: &mut Vec<Diagnostic>,
 ) -> Map {
-    Checker { subject, word, hidden: false, problems }.object(schema, given, Place { expr, exact: true, at }, "")
+    Checker { subject, word, hidden: false, problems }.object(schema, given, Place::of(expr, at), "")
+}
+
+/// Checks only which properties are given, for when what they are given cannot be told.
+pub(crate) fn names(schema: &Object, expr: &Expr, subject: &str, problems: &mut Vec<Diagnostic>) {
+    let Kind::Map(entries) = &expr.kind else { return };
+    let mut checker = Checker { subject, word: "input", hidden: false, problems };
+    for (name, at, _) in entries.iter().filter(|(name, _, _)| name != "region" && schema.get(name).is_none()) {
+        checker.unknown(schema, name, at.clone(), "");
+    }
 }
 
 /// "… `given`", with the nearest of the known names or all of them.

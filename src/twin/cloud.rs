@@ -74,6 +74,7 @@ impl Cloud {
             place,
             inputs: &inputs,
             refers: &refers,
+            now,
         })?;
         let serial = self.world.next();
         let id = naming::id(schema, serial, place, &inputs);
@@ -161,7 +162,7 @@ impl Cloud {
         let refers = self.resolve(&catalog, no, place, Some(serial), &wanted)?;
         quirks::in_reach(no, place, &wanted)?;
         quirks::of(schema.token)
-            .amend(serial, &Draft { world: &self.world, no, place, inputs: &wanted, refers: &refers })?;
+            .amend(serial, &Draft { world: &self.world, no, place, inputs: &wanted, refers: &refers, now })?;
         for property in &schema.inputs.properties {
             if (property.computed || property.write_only || property.initial)
                 && !wanted.contains_key(&property.name)
@@ -230,9 +231,10 @@ impl Cloud {
                 format!("`{id}` is not empty"),
             ));
         }
-        let keep = match quirks::of(schema.token).end(&Ending { world: &self.world, no, serial, row, applied })? {
+        let keep = match quirks::of(schema.token).end(&Ending { world: &self.world, no, serial, row, applied, now })? {
             End::Now => None,
             End::Kept(word, long) => Some((word, long)),
+            End::Later(long) => return Ok(Next::Later(long)),
             End::Step(step) => return Ok(self.take(no, serial, step, now)),
         };
         let parts = self.free(no, serial)?;

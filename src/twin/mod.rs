@@ -99,6 +99,12 @@ impl Twin {
         *self.cloud() = Cloud::new(Arc::clone(&self.catalog));
     }
 
+    /// From now on a table that was copied to another region less than a day ago cannot be deleted, as
+    /// in AWS.
+    pub fn keep_young_sources(&self) {
+        self.cloud().world.young_sources_stay = true;
+    }
+
     /// Gives the resources of a state their secrets back, of which the file holds no more than hashes.
     /// To be called after [`Twin::open`], or secrets will show as changed. Values that do not fit their
     /// hashes are left alone, and so are resources that are not there.

@@ -94,6 +94,7 @@ mod delete;
 mod dns;
 mod faults;
 mod functions;
+mod gateways;
 mod inspect;
 mod network;
 mod persistence;

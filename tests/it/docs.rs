@@ -40,10 +40,19 @@ fn functions() -> String {
     table
 }
 
+fn rules() -> String {
+    let mut table = String::from("| rule | what must hold |\n| --- | --- |\n");
+    for rule in drctl::checks::RULES {
+        writeln!(table, "| `{}` | {} |", rule.code, rule.summary).unwrap();
+    }
+    table
+}
+
 /// The README with its generated parts as they should be.
 fn fresh(text: &str) -> String {
     let mut text = text.to_owned();
-    for (name, table) in [("commands", commands()), ("types", types()), ("data sources", functions())] {
+    let tables = [("commands", commands()), ("rules", rules()), ("types", types()), ("data sources", functions())];
+    for (name, table) in tables {
         let (begin, end) = (format!("<!-- generated: {name} -->\n"), "<!-- end -->");
         let start = text.find(&begin).unwrap_or_else(|| panic!("the README has no place for the {name}")) + begin.len();
         let stop = start + text[start..].find(end).unwrap();

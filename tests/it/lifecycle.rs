@@ -5,6 +5,7 @@
 mod crash;
 mod failures;
 mod options;
+mod postponed;
 mod protection;
 mod random;
 mod replacement;

@@ -3,18 +3,25 @@
 #![allow(unreachable_pub, reason = "nothing outside this binary can reach anything")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+mod checks;
 mod conformance;
 mod docs;
+mod doctor;
 mod economy;
 mod emulated;
+mod environments;
+mod faults;
 mod functions;
+mod language;
 mod lifecycle;
 mod migration;
 mod parity;
 mod payments;
+mod processes;
 mod promotion;
 mod random;
 mod readme;
 mod stacks;
 mod support;
+mod terminal;
 mod verify;

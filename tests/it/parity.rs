@@ -13,6 +13,13 @@ type Inputs = BTreeMap<String, String>;
 
 /// Type, input, how ours differs, why.
 const DEVIATIONS: &[(&str, &str, &str, &str)] = &[
+    ("aws:apigateway/basePathMapping:BasePathMapping", "basePath", "replaces", "it is part of what names a mapping"),
+    (
+        "aws:apigateway/basePathMapping:BasePathMapping",
+        "domainNameId",
+        "replaces",
+        "it is part of what names a mapping",
+    ),
     (
         "aws:cloudwatch/compositeAlarm:CompositeAlarm",
         "actionsEnabled",

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::engine::error::Result;
 use crate::engine::urn::Place;
 use crate::engine::value::{Map, Value};
@@ -13,6 +15,7 @@ use crate::twin::world::World;
 mod alarms;
 mod aurora;
 mod buckets;
+mod gateways;
 mod logs;
 mod names;
 mod network;
@@ -21,6 +24,7 @@ mod records;
 mod regions;
 mod rehearsed;
 mod retention;
+mod tables;
 
 pub(super) use regions::in_reach;
 
@@ -42,6 +46,7 @@ pub(super) struct Draft<'a> {
     pub(super) inputs: &'a Map,
     /// The rows that the inputs refer to.
     pub(super) refers: &'a BTreeSet<Serial>,
+    pub(super) now: Timestamp,
 }
 
 /// What a rule adds to a new row.
@@ -64,6 +69,7 @@ pub(super) struct Ending<'a> {
     pub(super) row: &'a Row,
     /// The inputs that the caller applied last, its wishes for the deletion among them.
     pub(super) applied: &'a Value,
+    pub(super) now: Timestamp,
 }
 
 /// What a deletion comes to.
@@ -72,6 +78,8 @@ pub(super) enum End {
     Now,
     /// Gone for callers, kept under that word for that long.
     Kept(&'static str, Duration),
+    /// Nothing happens until that time has passed.
+    Later(Duration),
     /// Something else has to happen first.
     Step(Step),
 }
@@ -97,6 +105,7 @@ const GROUPS: [&[Quirk]; 10] = [
     &alarms::QUIRKS,
     &aurora::QUIRKS,
     &buckets::QUIRKS,
+    &gateways::QUIRKS,
     &logs::QUIRKS,
     &names::QUIRKS,
     &network::QUIRKS,
@@ -104,6 +113,7 @@ const GROUPS: [&[Quirk]; 10] = [
     &records::QUIRKS,
     &rehearsed::QUIRKS,
     &retention::QUIRKS,
+    &tables::QUIRKS,
 ];
 
 /// The rules of a type.

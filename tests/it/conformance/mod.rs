@@ -34,11 +34,15 @@ macro_rules! services {
 
 services! {
     autoscaling,
+    acm,
+    apigateway,
     backup,
     cloudwatch,
+    dynamodb,
     ec2,
     iam,
     iam_policies,
+    kinesis,
     kms,
     lambda,
     lb,

@@ -1,0 +1,7 @@
+//! Certificates: ACM.
+
+mod certificate;
+mod certificate_validation;
+
+pub use certificate::Certificate;
+pub use certificate_validation::CertificateValidation;

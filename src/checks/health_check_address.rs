@@ -1,0 +1,108 @@
+use std::collections::HashSet;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::Rule;
+use super::scene::{Field, Item, Scene};
+use crate::engine::diagnostic::Diagnostic;
+
+pub(super) const RULE: Rule = Rule {
+    code: "health-check-address",
+    summary: "A health check asks a public address.",
+    why: "Route 53 asks from the internet, so a private address never answers and the check fails for ever.",
+    find,
+};
+
+const CLUSTER: &str = "aws:rds/cluster:Cluster";
+const INSTANCE: &str = "aws:rds/clusterInstance:ClusterInstance";
+const BALANCER: &str = "aws:lb/loadBalancer:LoadBalancer";
+
+fn find(scene: &Scene<'_>) -> Vec<Diagnostic> {
+    let instances = scene.of(INSTANCE).filter(|instance| instance.field("publiclyAccessible").is_true());
+    let public: HashSet<usize> =
+        instances.filter_map(|i| Some(i.field("clusterIdentifier").target(CLUSTER)?.index)).collect();
+    let mut found = Vec::new();
+    for check in scene.of("aws:route53/healthCheck:HealthCheck") {
+        for field in [check.field("ipAddress"), check.field("fqdn")] {
+            let address = field.text().and_then(|text| text.parse().ok());
+            let what = match address {
+                Some(address) if is_private(address) => format!("{address} is a private address"),
+                _ if field.text().is_some_and(is_private_name) => "the name is known in private networks only".into(),
+                _ => match field.link().and_then(|(item, _)| behind(item, &public)) {
+                    Some(what) => format!("`{}` of `{}` {what}", field.name, check.name()),
+                    None => continue,
+                },
+            };
+            found.push(refused(field, &what));
+        }
+    }
+    found
+}
+
+fn refused(field: Field<'_>, what: &str) -> Diagnostic {
+    let problem = field.wrong(format!("{what}, which Route 53 cannot ask"));
+    problem.help("let an alarm inside the network decide, with a health check of type `CLOUDWATCH_METRIC`")
+}
+
+/// What is private about the addresses of a resource.
+fn behind(item: Item<'_>, public: &HashSet<usize>) -> Option<&'static str> {
+    if !item.is_managed() {
+        return None;
+    }
+    if item.is(CLUSTER) && !public.contains(&item.index) {
+        return Some("is a database without public address");
+    }
+    (item.is(BALANCER) && item.field("internal").is_true()).then_some("is an internal load balancer")
+}
+
+fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(a) => {
+            let shared = a.octets()[0] == 100 && (64..128).contains(&a.octets()[1]);
+            a.is_private() || a.is_loopback() || a.is_link_local() || shared || a == Ipv4Addr::UNSPECIFIED
+        }
+        IpAddr::V6(a) => {
+            a.is_unique_local() || a.is_loopback() || a.is_unicast_link_local() || a == Ipv6Addr::UNSPECIFIED
+        }
+    }
+}
+
+fn is_private_name(name: &str) -> bool {
+    let name = name.trim_end_matches('.').to_ascii_lowercase();
+    name == "localhost" || [".internal", ".local", ".localhost"].iter().any(|end| name.ends_with(end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::testing::found;
+
+    #[test]
+    fn a_health_check_asks_what_the_internet_reaches() {
+        let program = "
+  db: {type: aws:rds:Cluster, properties: {engine: a}}
+  a: {type: aws:route53:HealthCheck, properties: {type: TCP, port: 5432, ipAddress: 10.0.0.5}}
+  b: {type: aws:route53:HealthCheck, properties: {type: TCP, port: 5432, fqdn: '${db.endpoint}'}}
+  c: {type: aws:route53:HealthCheck, properties: {type: TCP, port: 5432, fqdn: db.corp.internal}}
+  d: {type: aws:route53:HealthCheck, properties: {type: TCP, port: 443, ipAddress: 192.0.2.44}}
+  e: {type: aws:route53:HealthCheck, properties: {type: HTTPS, fqdn: api.example.com}}
+";
+        let expected = [
+            "'${db.endpoint}' | `fqdn` of `b` is a database without public address, which Route 53 cannot ask",
+            "10.0.0.5 | 10.0.0.5 is a private address, which Route 53 cannot ask",
+            "db.corp.internal | the name is known in private networks only, which Route 53 cannot ask",
+        ];
+        assert_eq!(found(&RULE, program), expected);
+    }
+
+    #[test]
+    fn a_public_database_may_be_asked() {
+        let program = "
+  db: {type: aws:rds:Cluster, properties: {engine: a}}
+  node:
+    type: aws:rds:ClusterInstance
+    properties: {clusterIdentifier: '${db.id}', engine: a, instanceClass: db.r6g.large, publiclyAccessible: true}
+  check: {type: aws:route53:HealthCheck, properties: {type: TCP, port: 5432, fqdn: '${db.endpoint}'}}
+";
+        assert!(found(&RULE, program).is_empty());
+    }
+}

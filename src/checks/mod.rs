@@ -1,0 +1,120 @@
+//! What AWS would refuse minutes into a run, or accept and never do: rules that look at the whole
+//! program before anything happens.
+//!
+//! # How to add a rule
+//!
+//! 1. Write `<code>.rs`, the code with underscores; `burstable_class.rs` is the model. It holds one
+//!    `RULE` and its tests.
+//! 2. Add its name to `rules!` below. The README, `drctl explain` and the tests that hold for all
+//!    rules know it from there.
+//!
+//! # Rules of rules
+//!
+//! - What is unknown is skipped: a rule speaks only of what it sees. [`scene::Field::target`] follows
+//!   a reference to the resource that it names, although its id is unknown.
+//! - A mistake is shown at the property that has to change, and its help says what to.
+//! - A rule looks things up in an index and never compares all with all.
+
+mod global_database;
+mod scene;
+#[cfg(test)]
+mod testing;
+
+use crate::engine::diagnostic::Diagnostic;
+use crate::stack::StackProgram;
+use scene::Scene;
+
+/// Something that must hold in a program.
+pub struct Rule {
+    /// What messages carry and `drctl explain` takes: `burstable-class`.
+    pub code: &'static str,
+    /// What must hold, in one sentence.
+    pub summary: &'static str,
+    /// What happens otherwise.
+    pub why: &'static str,
+    find: fn(&Scene<'_>) -> Vec<Diagnostic>,
+}
+
+macro_rules! rules {
+    ($($file:ident),* $(,)?) => {
+        $(mod $file;)*
+
+        /// Every rule, in the order of the codes.
+        pub static RULES: &[Rule] = &[$($file::RULE),*];
+
+        #[cfg(test)]
+        const FILES: &[&str] = &[$(stringify!($file)),*];
+    };
+}
+
+rules! {
+    alarm_action_region,
+    alarm_route53_reads,
+    bucket_versioning,
+    burstable_class,
+    certificate_region,
+    cidr_peered,
+    cidr_size,
+    cidr_subnet,
+    cluster_identifier,
+    composite_alarm_region,
+    event_target_region,
+    global_metric_region,
+    health_check_address,
+    key_region,
+    load_balancer_name,
+    log_destination_region,
+    metric_stream_region,
+    reserved_name,
+    reserved_path,
+    reserved_tag,
+    reserved_variable,
+    same_name,
+    schedule,
+    secondary_credentials,
+    secondary_key,
+    security_group_region,
+    subnet_group_zones,
+}
+
+/// The rule of a code.
+pub fn rule(code: &str) -> Option<&'static Rule> {
+    RULES.iter().find(|rule| rule.code == code)
+}
+
+/// What is wrong with a program by all rules, in the order of its text.
+pub fn check(program: &StackProgram) -> Vec<Diagnostic> {
+    let scene = Scene::of_program(program);
+    let mut found: Vec<Diagnostic> = RULES.iter().flat_map(|rule| rule.check(&scene)).collect();
+    found.sort_by_cached_key(|d| (d.at.as_ref().map(|at| (at.source.name.clone(), at.start)), d.code));
+    // Instances of one text make one mistake.
+    found.dedup_by(|a, b| a.at == b.at && a.code == b.code && a.message == b.message);
+    found
+}
+
+impl Rule {
+    fn check(&self, scene: &Scene<'_>) -> Vec<Diagnostic> {
+        (self.find)(scene).into_iter().map(|found| Diagnostic { code: self.code, ..found }).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rule_stands_in_the_file_of_its_code() {
+        let codes: Vec<String> = RULES.iter().map(|rule| rule.code.replace('-', "_")).collect();
+        assert_eq!(codes, FILES);
+        assert!(codes.is_sorted());
+    }
+
+    #[test]
+    fn every_rule_says_what_must_hold_and_why() {
+        for rule in RULES {
+            for text in [rule.summary, rule.why] {
+                assert!(text.ends_with('.') && !text.contains('\n'), "{}: {text}", rule.code);
+            }
+        }
+    }
+}

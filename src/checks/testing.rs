@@ -1,0 +1,24 @@
+//! Rules on small programs.
+
+use super::Rule;
+use super::scene::Scene;
+use crate::stack::testing::{Desk, shown};
+
+const HEAD: &str = "name: test\nruntime: yaml\nregions: {primary: us-east-1, secondary: eu-west-1}\nresources:\n";
+
+/// What a rule finds in a program of these resources: what stands at the place, and the message.
+pub(super) fn found(rule: &Rule, resources: &str) -> Vec<String> {
+    let desk = Desk::of(&format!("{HEAD}{resources}"));
+    let loaded = crate::stack::load(&desk.request, crate::aws::catalog());
+    let loaded = loaded.unwrap_or_else(|problems| panic!("{}", shown(&problems)));
+    let found = rule.check(&Scene::of_program(&loaded.program));
+    let mut told: Vec<String> = found
+        .iter()
+        .map(|d| {
+            let at = d.at.as_ref().unwrap();
+            format!("{} | {}", at.source.text[at.start..at.end].trim(), d.message)
+        })
+        .collect();
+    told.sort();
+    told
+}

@@ -1,0 +1,185 @@
+//! A program as rules look at it: the inputs of every resource as far as they follow from the text,
+//! and which resources they name.
+
+use std::collections::HashMap;
+
+use crate::engine::diagnostic::Location;
+use crate::engine::foresight;
+use crate::engine::program::{Declaration, Known};
+use crate::engine::resource::Where;
+use crate::engine::schema::{Object, Shape, TypeSchema};
+use crate::engine::value::{Handle, Map, Value};
+use crate::stack::check::Place;
+use crate::stack::eval::{NoAnswers, Run};
+use crate::stack::expr::{Expr, Kind};
+use crate::stack::instance::World;
+use crate::stack::program::{StackProgram, inputs};
+
+/// A resource of a program, looked at before anything exists.
+pub(crate) struct Surveyed<'a> {
+    pub(crate) declaration: &'a Declaration,
+    pub(crate) schema: &'a TypeSchema,
+    /// Inputs with defaults and tags; what only the cloud decides is unknown.
+    pub(crate) values: Value,
+    /// The inputs as written, with a [`Link`] wherever another resource is named.
+    pub(crate) links: Value,
+    properties: &'a Expr,
+}
+
+impl<'a> Surveyed<'a> {
+    /// Where its inputs are written.
+    pub(crate) fn written(&self) -> Place<'a> {
+        Place::of(self.properties, &self.declaration.at)
+    }
+
+    pub(crate) fn at(&self) -> Location {
+        self.declaration.at.clone()
+    }
+}
+
+/// Stands in a text for a property of another resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Link<'t> {
+    /// Which declaration.
+    pub(crate) resource: usize,
+    pub(crate) property: &'t str,
+    /// The text is nothing but the link.
+    pub(crate) whole: bool,
+}
+
+/// Characters for private use, which no program holds.
+const BEGIN: char = '\u{E000}';
+const END: char = '\u{E001}';
+
+impl<'t> Link<'t> {
+    fn text(resource: usize, property: &str) -> Value {
+        Value::String(format!("{BEGIN}{resource}:{property}{END}"))
+    }
+
+    /// The links of a text, in its order.
+    pub(crate) fn all(text: &'t str) -> impl Iterator<Item = Self> {
+        text.split(BEGIN).skip(1).filter_map(move |part| {
+            let (inner, rest) = part.split_once(END)?;
+            let (resource, property) = inner.split_once(':')?;
+            let whole = rest.is_empty() && text.starts_with(BEGIN) && text.matches(BEGIN).count() == 1;
+            Some(Self { resource: resource.parse().ok()?, property, whole })
+        })
+    }
+}
+
+/// Made-up, because a check knows no account. Only regions and names of ARNs are looked at.
+const ACCOUNT: &str = "000000000000";
+const PARTITION: &str = "aws";
+
+impl StackProgram {
+    /// All resources, in the order of the declarations.
+    pub(crate) fn survey(&self) -> Vec<Surveyed<'_>> {
+        let world = &self.world;
+        let nodes: Vec<usize> = self.declarations.iter().filter_map(|d| world.by_urn.get(&d.urn).copied()).collect();
+        let schemas: Vec<&TypeSchema> = nodes.iter().filter_map(|n| world.schema(&world.nodes[*n])).collect();
+        let linked: Known =
+            (0..).zip(self.declarations.iter().zip(&schemas)).map(|(i, (d, s))| link(i, d, s)).collect();
+        let mut run = Run::new(world, &linked, &NoAnswers);
+        let links: Vec<Value> = nodes.iter().map(|n| written(world, *n, &mut run)).collect();
+        let mut values = self.values(&nodes, &schemas);
+        let all = self.declarations.iter().zip(nodes).zip(schemas).zip(links).enumerate();
+        let surveyed = all.map(|(i, (((declaration, node), schema), links))| Surveyed {
+            declaration,
+            schema,
+            values: values.remove(&i).unwrap_or(Value::Null),
+            links,
+            properties: &world.nodes[node].block.properties,
+        });
+        surveyed.collect()
+    }
+
+    /// Inputs in the order of dependencies, each with what can be said of those before it.
+    fn values(&self, nodes: &[usize], schemas: &[&TypeSchema]) -> HashMap<usize, Value> {
+        let mut known = Known::new();
+        let mut values = HashMap::new();
+        for i in self.by_dependency() {
+            let (declaration, schema) = (&self.declarations[i], schemas[i]);
+            if declaration.external.is_some() {
+                continue;
+            }
+            let found = inputs(&self.world, nodes[i], &mut Run::new(&self.world, &known, &NoAnswers));
+            let Some(found) = found.map(Value::Map) else { continue };
+            let at = Where {
+                partition: PARTITION.to_owned(),
+                account: ACCOUNT.to_owned(),
+                region: declaration.place.clone(),
+                id: None,
+            };
+            let handle = foresight::of_new(schema, &declaration.urn, &found, &at);
+            known.insert(declaration.urn.clone(), handle);
+            values.insert(i, found);
+        }
+        values
+    }
+
+    /// The declarations, each after those that it needs.
+    fn by_dependency(&self) -> Vec<usize> {
+        let index: HashMap<_, _> = self.declarations.iter().enumerate().map(|(i, d)| (&d.urn, i)).collect();
+        let mut order = Vec::with_capacity(self.declarations.len());
+        let mut seen = vec![false; self.declarations.len()];
+        // What is on the stack for the second time has all its needs in the order.
+        let mut stack: Vec<(usize, bool)> = (0..self.declarations.len()).rev().map(|i| (i, false)).collect();
+        while let Some((i, ready)) = stack.pop() {
+            if ready {
+                order.push(i);
+            } else if !std::mem::replace(&mut seen[i], true) {
+                stack.push((i, true));
+                let needs = self.declarations[i].needs.iter().filter_map(|urn| index.get(urn).copied());
+                stack.extend(needs.filter(|n| !seen[*n]).map(|n| (n, false)));
+            }
+        }
+        order
+    }
+}
+
+/// A resource of which every text is a link.
+fn link(i: usize, declaration: &Declaration, schema: &TypeSchema) -> (crate::engine::urn::Urn, Handle) {
+    let mut properties = Map::new();
+    let mut add = |object: &Object| {
+        for property in &object.properties {
+            let value = match property.shape {
+                Shape::Text => Link::text(i, &property.name),
+                _ => Value::Unknown,
+            };
+            properties.insert(property.name.clone(), value);
+        }
+    };
+    add(&schema.inputs);
+    add(&schema.outputs);
+    let handle = Handle { urn: declaration.urn.clone(), id: Link::text(i, "id"), properties };
+    (declaration.urn.clone(), handle)
+}
+
+/// The inputs as written. What cannot be made of links is unknown.
+fn written(world: &World, node: usize, run: &mut Run) -> Value {
+    let node = &world.nodes[node];
+    match &node.block.properties.kind {
+        Kind::Map(entries) => {
+            let mut value = |expr| run.eval(expr, node.frame).unwrap_or(Value::Unknown);
+            Value::Map(entries.iter().map(|(name, _, expr)| (name.clone(), value(expr))).collect())
+        }
+        _ => run.eval(&node.block.properties, node.frame).unwrap_or(Value::Unknown),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_tells_the_links_that_it_holds() {
+        let text = |v: Value| v.as_str().map(str::to_owned).unwrap();
+        let (one, two) = (text(Link::text(3, "arn")), text(Link::text(12, "name")));
+        let all =
+            |text: &str| Link::all(text).map(|l| (l.resource, l.property.to_owned(), l.whole)).collect::<Vec<_>>();
+        assert_eq!(all(&one), [(3, "arn".to_owned(), true)]);
+        assert_eq!(all(&format!("{one}/*")), [(3, "arn".to_owned(), false)]);
+        assert_eq!(all(&format!("{one}{two}")), [(3, "arn".to_owned(), false), (12, "name".to_owned(), false)]);
+        assert!(all("plain").is_empty());
+    }
+}

@@ -1,0 +1,97 @@
+//! Deletions that the cloud allows only later.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use drctl::aws;
+use drctl::engine::clock::Clock;
+use drctl::engine::event::{Ended, Event, Skipped};
+use drctl::twin::Twin;
+
+use super::theatre::program;
+use crate::support::stage::{Report, Stage, told};
+
+const GLOBAL: &str = "
+key: {type: aws:kms:Key, properties: {deletionWindowInDays: 7}}
+table:
+  type: aws:dynamodb:Table
+  properties:
+    name: orders
+    attributes: [{name: id, type: S}]
+    hashKey: id
+    billingMode: PAY_PER_REQUEST
+    streamEnabled: true
+    streamViewType: NEW_AND_OLD_IMAGES
+    serverSideEncryption: {enabled: true, kmsKeyArn: '${key.arn}'}
+replica:
+  type: aws:dynamodb:TableReplica
+  region: secondary
+  properties: {globalTableArn: '${table.arn}', pointInTimeRecovery: true}
+";
+
+fn stage() -> (Arc<Twin>, Stage) {
+    let clock = Clock::starting("2026-01-01T00:00:00Z".parse().unwrap());
+    let twin = Arc::new(Twin::new(Arc::clone(aws::catalog()), clock));
+    (Arc::clone(&twin), Stage::new(twin, clock))
+}
+
+async fn up(stage: &mut Stage) {
+    let report = stage.up(&program(GLOBAL)).await.unwrap_or_else(|p| panic!("{}", told(&p)));
+    assert_eq!(report.outcome.ended, Ended::Completed, "{:#?}", report.failures());
+}
+
+async fn destroy(stage: &mut Stage) -> Report {
+    stage.destroy().await.unwrap_or_else(|p| panic!("{}", told(&p)))
+}
+
+fn left(stage: &Stage) -> Vec<String> {
+    let mut names: Vec<_> = stage.state.rows.keys().map(|key| key.urn.name().to_owned()).collect();
+    names.sort();
+    names
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_table_that_was_just_copied_is_pending_until_its_day_has_passed() {
+    let (twin, mut stage) = stage();
+    twin.keep_young_sources();
+    up(&mut stage).await;
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    let report = destroy(&mut stage).await;
+    let Ended::Pending { until } = report.outcome.ended else { panic!("{:?}", report.outcome.ended) };
+    assert_eq!(report.failures(), Vec::<String>::new());
+    // The key that encrypts the table stays with it.
+    assert_eq!(left(&stage), ["key", "table"]);
+    let skipped: Vec<_> = report
+        .events
+        .iter()
+        .filter_map(|e| match e {
+            Event::StepSkipped { urn, because, .. } => Some((urn.name(), because)),
+            _ => None,
+        })
+        .collect();
+    assert!(matches!(skipped[..], [("table", Skipped::Later(_)), ("key", Skipped::Dependency(_))]), "{skipped:?}");
+
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    assert_eq!(destroy(&mut stage).await.outcome.ended, Ended::Pending { until }, "the end does not move away");
+    tokio::time::sleep(Duration::from_secs(23 * 3600)).await;
+    assert_eq!(destroy(&mut stage).await.outcome.ended, Ended::Completed);
+    assert!(left(&stage).is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_table_that_is_wanted_again_is_no_longer_pending() {
+    let (twin, mut stage) = stage();
+    twin.keep_young_sources();
+    up(&mut stage).await;
+    assert!(matches!(destroy(&mut stage).await.outcome.ended, Ended::Pending { .. }));
+    up(&mut stage).await;
+    assert!(stage.state.rows.values().all(|row| row.delete_after.is_none()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rehearsal_leaves_no_table() {
+    let (twin, mut stage) = stage();
+    up(&mut stage).await;
+    assert_eq!(destroy(&mut stage).await.outcome.ended, Ended::Completed);
+    assert!(twin.inspect().iter().all(|e| e.token.contains("kms")), "{:?}", twin.inspect());
+}
