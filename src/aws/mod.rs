@@ -43,9 +43,9 @@ mod repeat;
 mod settle;
 pub mod tags;
 
-pub mod autoscaling;
 pub mod acm;
 pub mod apigateway;
+pub mod autoscaling;
 pub mod backup;
 pub mod cloudwatch;
 pub mod dynamodb;
@@ -85,8 +85,6 @@ macro_rules! registry {
 }
 
 registry! {
-    autoscaling::Group,
-    autoscaling::Policy,
     acm::Certificate,
     acm::CertificateValidation,
 
@@ -100,6 +98,9 @@ registry! {
     apigateway::Resource,
     apigateway::RestApi,
     apigateway::Stage,
+
+    autoscaling::Group,
+    autoscaling::Policy,
 
     backup::Plan,
     backup::Selection,
@@ -116,12 +117,12 @@ registry! {
     cloudwatch::MetricAlarm,
     cloudwatch::MetricStream,
 
-    ec2::Eip,
-    ec2::FlowLog,
     dynamodb::ContributorInsights,
     dynamodb::Table,
     dynamodb::TableReplica,
 
+    ec2::Eip,
+    ec2::FlowLog,
     ec2::InternetGateway,
     ec2::LaunchTemplate,
     ec2::NatGateway,

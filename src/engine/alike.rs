@@ -24,9 +24,17 @@ pub enum Alike {
 }
 
 impl Alike {
-    const ALL: [Self; 8] =
-        [Self::Json, Self::Case, Self::Version, Self::Major, Self::Arn, Self::Dot, Self::Quotes, Self::Part];
-        [Self::Json, Self::OrderedJson, Self::Case, Self::Version, Self::Major, Self::Arn, Self::Dot, Self::Quotes];
+    const ALL: [Self; 9] = [
+        Self::Json,
+        Self::OrderedJson,
+        Self::Case,
+        Self::Version,
+        Self::Major,
+        Self::Arn,
+        Self::Dot,
+        Self::Quotes,
+        Self::Part,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {

@@ -548,10 +548,8 @@ impl Worker {
     }
 
     async fn skip(&self, row: Row, operation: String) -> Result<Done> {
-        let row = Row { id: None, skipped: vec![operation.clone()], ..row };
-        self.crew.ledger.record(vec![Entry::Put { row: Arc::new(row) }]).await?;
         let row = Row { id: None, skipped: vec![operation.clone()], inputs: known_part(row.inputs), ..row };
-        self.crew.ledger.record(vec![Entry::Put { row: Box::new(row) }]).await?;
+        self.crew.ledger.record(vec![Entry::Put { row: Arc::new(row) }]).await?;
         Ok(Done::Unsupported(operation))
     }
 
@@ -688,8 +686,8 @@ impl Worker {
                 // What the cloud said first stands: a later run knows no better when the time began.
                 let now = self.crew.clock.now();
                 let until = row.delete_after.filter(|known| *known > now).map_or(until, |known| known.min(until));
-                let kept = Row { pending: None, failure: None, delete_after: Some(until), ..row };
-                self.crew.ledger.record(vec![Entry::Put { row: Box::new(kept) }]).await?;
+                let kept = Row { pending: None, failure: None, delete_after: Some(until), ..Row::clone(&row) };
+                self.crew.ledger.record(vec![Entry::Put { row: Arc::new(kept) }]).await?;
                 Ok(Done::Later(until))
             }
             Err(error) => Err(self.fail(key, error, false).await),

@@ -3,9 +3,19 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
+use crate::support::ask::Ask;
 use crate::support::checkout::{Checkout, root};
 use crate::support::emulator::{Emulator, ministack, own_moto, python};
 use crate::support::proxy::Proxy;
+
+/// Operations that several types read with, and how many. What they ask for at the same time goes out
+/// in one request, and each asks once.
+const SHARED: [(&str, usize); 4] = [
+    ("ec2:DescribeRouteTables", 3),
+    ("ec2:DescribeSecurityGroupRules", 2),
+    ("ec2:DescribeSecurityGroups", 2),
+    ("ec2:DescribeVpcPeeringConnections", 3),
+];
 
 /// A stack in an account, asked for through a proxy that counts.
 struct Deployed<'a> {
@@ -47,11 +57,15 @@ impl<'a> Deployed<'a> {
 
     /// The requests since the last time, by region and operation.
     fn requests(&self) -> String {
-        let mut counts = BTreeMap::new();
+        let mut counts: BTreeMap<Ask, usize> = BTreeMap::new();
         for ask in self.proxy.take() {
-            *counts.entry(ask.to_string()).or_insert(0) += 1;
+            *counts.entry(ask).or_default() += 1;
         }
-        counts.iter().map(|(ask, count)| format!("{count:3}  {ask}\n")).collect()
+        let line = |(ask, count): (&Ask, &usize)| match SHARED.iter().find(|(name, _)| *name == ask.name()) {
+            Some((_, types)) if count <= types => format!("1 to {types}  {ask}\n"),
+            _ => format!("{count:6}  {ask}\n"),
+        };
+        counts.iter().map(line).collect()
     }
 
     /// Made, unchanged, changed in one place, and gone. Gives what the server lacks and drops for the

@@ -101,7 +101,7 @@ const PLAIN: Quirk = Quirk {
 };
 
 /// All rules, a group of types each.
-const GROUPS: [&[Quirk]; 10] = [
+const GROUPS: [&[Quirk]; 12] = [
     &alarms::QUIRKS,
     &aurora::QUIRKS,
     &buckets::QUIRKS,

@@ -33,9 +33,9 @@ macro_rules! services {
 }
 
 services! {
-    autoscaling,
     acm,
     apigateway,
+    autoscaling,
     backup,
     cloudwatch,
     dynamodb,

@@ -239,7 +239,9 @@ impl Trial {
     fn told(&self, problems: &[Diagnostic]) -> String {
         let lines = problems.iter().map(|problem| {
             let at = problem.at.as_ref().map(|at| format!("{at} ")).unwrap_or_default();
-            let help = problem.help.as_ref().map(|help| format!("\n      help: {help}")).unwrap_or_default();
+            // The help about an unknown type lists the types that there are, which changes with each.
+            let help = problem.help.as_ref().filter(|_| problem.code != "unknown-type");
+            let help = help.map(|help| format!("\n      help: {help}")).unwrap_or_default();
             format!("    {at}{}{help}", problem.message)
         });
         hide(self.folder.path(), &lines.collect::<Vec<_>>().join("\n"))

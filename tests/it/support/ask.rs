@@ -44,10 +44,12 @@ fn rest(service: &str, method: &str, uri: &str) -> String {
         return operation.to_owned();
     }
     let setting = words.split('&').find(|word| !word.starts_with("x-id=")).unwrap_or_default();
+    let setting = setting.split('=').next().unwrap_or_default();
     // Paths alternate between a collection and the name of one of its members; those of S3 are all names.
     let parts = path.split('/').filter(|part| !part.is_empty() && *part != "backup");
     let parts = parts.filter(|part| !part.starts_with("20"));
-    let collections: Vec<&str> = if service == "s3" { Vec::new() } else { parts.step_by(2).collect() };
+    let is_word = |part: &&str| part.chars().all(|c| c.is_ascii_lowercase() || c == '-');
+    let collections: Vec<&str> = if service == "s3" { Vec::new() } else { parts.step_by(2).filter(is_word).collect() };
     [method, &collections.join("/"), setting].into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
