@@ -6,7 +6,7 @@ use aws_config::SdkConfig;
 
 use super::config::has_endpoint;
 use super::ec2::joint::Joints;
-use super::repeat::Unambiguous;
+use super::repeat::{Implemented, Unambiguous};
 
 macro_rules! clients {
     ($($name:ident: $sdk:ident $(($endpoint_setting:ident))?),* $(,)?) => {
@@ -32,6 +32,7 @@ macro_rules! clients {
                     self.$name.get_or_init(|| {
                         let conf = $sdk::config::Builder::from(&self.config);
                         $(let conf = conf.$endpoint_setting(has_endpoint(&self.config, stringify!($name)));)?
+                        let conf = conf.retry_classifier(Implemented);
                         let conf = if self.unambiguous { conf.retry_classifier(Unambiguous) } else { conf };
                         $sdk::Client::from_conf(conf.build())
                     })

@@ -1,10 +1,12 @@
 //! How AWS is reached: credentials, endpoints, time limits and retries, from the environment that
 //! every AWS tool reads.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_config::sts::AssumeRoleProvider;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
@@ -33,10 +35,53 @@ pub struct Settings {
     pub allowed_account_ids: Vec<String>,
     /// Takes the place of the credentials that the environment names.
     pub credentials: Option<SharedCredentialsProvider>,
+    /// Roles to take on, each with the credentials of the one before.
+    pub roles: Vec<Role>,
     /// Takes the place of the real HTTP client, in tests.
     pub http_client: Option<SharedHttpClient>,
     /// Where the bytes of files and archives come from.
     pub read_asset: ReadAsset,
+}
+
+/// A role to take on; see `sts:AssumeRole`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Role {
+    pub arn: String,
+    pub session_name: Option<String>,
+    pub external_id: Option<String>,
+    /// A policy document that narrows what the role may do.
+    pub policy: Option<String>,
+    pub policy_arns: Vec<String>,
+    /// From 15 minutes to 12 hours; an hour if it is not given.
+    pub session: Option<Duration>,
+    pub tags: BTreeMap<String, String>,
+}
+
+impl Role {
+    /// The same way to AWS as this role.
+    async fn taken(self, config: SdkConfig) -> SdkConfig {
+        let mut builder = AssumeRoleProvider::builder(self.arn).configure(&config);
+        if let Some(name) = self.session_name {
+            builder = builder.session_name(name);
+        }
+        if let Some(id) = self.external_id {
+            builder = builder.external_id(id);
+        }
+        if let Some(policy) = self.policy {
+            builder = builder.policy(policy);
+        }
+        if !self.policy_arns.is_empty() {
+            builder = builder.policy_arns(self.policy_arns);
+        }
+        if let Some(session) = self.session {
+            builder = builder.session_length(session);
+        }
+        if !self.tags.is_empty() {
+            builder = builder.tags(self.tags);
+        }
+        let provider = SharedCredentialsProvider::new(builder.build().await);
+        config.into_builder().credentials_provider(provider).build()
+    }
 }
 
 impl Default for Settings {
@@ -47,6 +92,7 @@ impl Default for Settings {
             endpoint_url: None,
             allowed_account_ids: Vec::new(),
             credentials: None,
+            roles: Vec::new(),
             http_client: None,
             read_asset: Arc::new(|asset| Err(Error::bug(format!("nobody can read the {asset}")))),
         }
@@ -107,7 +153,11 @@ pub(super) async fn load(settings: &Settings) -> SdkConfig {
         None => RetryConfig::adaptive().with_max_attempts(ATTEMPTS),
     };
     let region = config.region().cloned().unwrap_or_else(|| Region::from_static(FIRST_REGION));
-    config.into_builder().retry_config(retry).region(region).build()
+    let mut config = config.into_builder().retry_config(retry).region(region).build();
+    for role in &settings.roles {
+        config = role.clone().taken(config).await;
+    }
+    config
 }
 
 /// Whether a service is reached at an endpoint other than AWS's own.

@@ -66,7 +66,7 @@ use std::sync::{Arc, OnceLock};
 
 pub use batch::{each, in_order};
 pub use clients::Clients;
-pub use config::{ReadAsset, Settings};
+pub use config::{ReadAsset, Role, Settings};
 pub use cx::Cx;
 pub use erase::AnyResource;
 pub use left_out::{LEFT_OUT, why as why_left_out};

@@ -6,7 +6,29 @@ use aws_smithy_runtime_api::client::retries::classifiers::{
 };
 use aws_smithy_types::retry::ErrorKind;
 
-use super::error::never_sent;
+use super::error::{is_page, never_sent};
+
+/// Forbids repeating what an endpoint does not implement: emulators say so with a page for people and
+/// a status that stands for a passing failure on AWS.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Implemented;
+
+impl ClassifyRetry for Implemented {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        match context.response() {
+            Some(reply) if is_page(reply) => RetryAction::RetryForbidden,
+            _ => RetryAction::NoActionIndicated,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "implemented operations only"
+    }
+
+    fn priority(&self) -> RetryClassifierPriority {
+        RetryClassifierPriority::run_after(RetryClassifierPriority::transient_error_classifier())
+    }
+}
 
 /// Allows repeating only what surely had no effect: throttling, and failures before the request was
 /// sent. Timeouts, resets and answers of 500 and above go up to the engine, which looks for what

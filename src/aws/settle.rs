@@ -23,6 +23,12 @@ const PASSING: &[(&str, &str, &str)] = &[
     ("s3:PutBucketReplication", "InvalidRequest", "role"),
     ("iam:PutRolePolicy", "NoSuchEntity", "role"),
     ("iam:AttachRolePolicy", "NoSuchEntity", ""),
+    ("iam:AddRoleToInstanceProfile", "NoSuchEntity", "role"),
+    // An instance profile that was made a moment ago.
+    ("autoscaling:CreateAutoScalingGroup", "ValidationError", "Invalid IAM Instance Profile"),
+    ("autoscaling:UpdateAutoScalingGroup", "ValidationError", "Invalid IAM Instance Profile"),
+    ("autoscaling:StartInstanceRefresh", "ValidationError", "Invalid IAM Instance Profile"),
+    ("ec2:CreateLaunchTemplate", "InvalidParameterValue", "Invalid IAM Instance Profile"),
     ("cloudwatch:PutMetricStream", "InvalidParameterValue", "role"),
     ("cloudwatch:PutMetricStream", "InvalidParameterValueException", "role"),
     ("logs:PutDestination", "InvalidParameterException", "role"),
@@ -34,12 +40,6 @@ const PASSING: &[(&str, &str, &str)] = &[
     // Another change of the same log group or destination.
     ("logs:PutDestination", "OperationAbortedException", ""),
     ("logs:PutSubscriptionFilter", "OperationAbortedException", ""),
-    ("iam:AddRoleToInstanceProfile", "NoSuchEntity", "role"),
-    // An instance profile that was made a moment ago.
-    ("autoscaling:CreateAutoScalingGroup", "ValidationError", "Invalid IAM Instance Profile"),
-    ("autoscaling:UpdateAutoScalingGroup", "ValidationError", "Invalid IAM Instance Profile"),
-    ("autoscaling:StartInstanceRefresh", "ValidationError", "Invalid IAM Instance Profile"),
-    ("ec2:CreateLaunchTemplate", "InvalidParameterValue", "Invalid IAM Instance Profile"),
     // Versioning that was switched on a moment ago.
     ("s3:PutBucketReplication", "InvalidRequest", "ersioning"),
     // A principal that a policy names.
@@ -50,6 +50,25 @@ const PASSING: &[(&str, &str, &str)] = &[
     ("s3:PutBucketPolicy", "MalformedPolicy", "Invalid principal"),
     ("sns:SetTopicAttributes", "InvalidParameter", "principal"),
     ("sns:CreateTopic", "InvalidParameter", "principal"),
+    // Parts of a network that not all of EC2 has heard of.
+    ("ec2:CreateSubnet", "InvalidVpcID.NotFound", ""),
+    ("ec2:CreateRouteTable", "InvalidVpcID.NotFound", ""),
+    ("ec2:CreateSecurityGroup", "InvalidVpcID.NotFound", ""),
+    ("ec2:CreateVpcEndpoint", "InvalidVpcId.NotFound", ""),
+    ("ec2:CreateVpcPeeringConnection", "InvalidVpcID.NotFound", ""),
+    ("ec2:ModifyVpcAttribute", "InvalidVpcID.NotFound", ""),
+    ("ec2:ModifySubnetAttribute", "InvalidSubnetID.NotFound", ""),
+    ("ec2:AttachInternetGateway", "InvalidInternetGatewayID.NotFound", ""),
+    ("ec2:AttachInternetGateway", "InvalidVpcID.NotFound", ""),
+    ("ec2:CreateRoute", "InvalidRouteTableID.NotFound", ""),
+    ("ec2:CreateRoute", "InvalidInternetGatewayID.NotFound", ""),
+    ("ec2:AssociateRouteTable", "InvalidRouteTableID.NotFound", ""),
+    ("ec2:AssociateRouteTable", "InvalidSubnetID.NotFound", ""),
+    ("ec2:AuthorizeSecurityGroup", "InvalidGroup.NotFound", ""),
+    // A key or a log group that was made a moment ago.
+    ("kms:EnableKeyRotation", "NotFoundException", ""),
+    ("kms:CreateAlias", "NotFoundException", ""),
+    ("logs:PutRetentionPolicy", "ResourceNotFoundException", ""),
     // A peering connection that the other region does not see yet, or that was just accepted.
     ("ec2:AcceptVpcPeeringConnection", "InvalidVpcPeeringConnectionID.NotFound", ""),
     ("ec2:AcceptVpcPeeringConnection", "InvalidStateTransition", "initiating-request"),
@@ -115,6 +134,19 @@ mod tests {
         });
         assert!(done.await.is_ok());
         assert_eq!(calls.get(), 3);
+    }
+
+    #[test]
+    fn a_network_just_made_is_waited_for_but_not_what_is_read() {
+        let refused = |operation: &str, code: &str| Error {
+            operation: Some(operation.into()),
+            code: Some(code.into()),
+            ..Error::invalid("The vpc ID 'vpc-1' does not exist")
+        };
+        assert!(passes(&refused("ec2:CreateSubnet", "InvalidVpcID.NotFound")));
+        assert!(passes(&refused("ec2:AuthorizeSecurityGroupIngress", "InvalidGroup.NotFound")));
+        assert!(!passes(&refused("ec2:DescribeVpcs", "InvalidVpcID.NotFound")));
+        assert!(!passes(&refused("ec2:CreateSubnet", "InvalidSubnet.Conflict")));
     }
 
     #[tokio::test(start_paused = true)]

@@ -42,6 +42,24 @@ async fn an_error_names_operation_code_request_and_the_missing_right() {
 }
 
 #[tokio::test]
+async fn roles_are_taken_on_one_after_the_other_before_anything_is_asked() {
+    let taken = "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>taken</AccessKeyId>\
+        <SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken><Expiration>2999-01-01T00:00:00Z</Expiration>\
+        </Credentials></AssumeRoleResult></AssumeRoleResponse>";
+    let role = |name: &str| Role { arn: format!("arn:aws:iam::123456789012:role/{name}"), ..Role::default() };
+    let last = Role { session_name: Some("drill".into()), external_id: Some("x".into()), ..role("two") };
+    let settings = Settings { roles: vec![role("one"), last], ..Settings::default() };
+    let replies = [("Action=AssumeRole", ok(taken)), ("Action=DescribeSubnets", ok("<DescribeSubnetsResponse/>"))];
+    let (aws, wire) = wire::aws_with(settings, &replies);
+    assert_eq!(wire::read(&aws, SUBNET, "subnet-1").await.unwrap(), Seen::Gone);
+    let requests = wire.requests("Action=AssumeRole");
+    assert!(requests[0].contains("one"), "{requests:?}");
+    let of_two: Vec<&String> = requests.iter().filter(|r| r.contains("role%2Ftwo")).collect();
+    assert!(of_two.iter().all(|r| r.contains("RoleSessionName=drill") && r.contains("ExternalId=x")), "{requests:?}");
+    assert!(!of_two.is_empty(), "{requests:?}");
+}
+
+#[tokio::test]
 async fn codes_become_kinds() {
     let cases = [
         (400, "InvalidSubnetID.NotFound", Kind::NotFound),
@@ -106,6 +124,15 @@ async fn a_read_is_repeated_whatever_failed() {
     let e = wire::read(&aws, SUBNET, "subnet-1").await.unwrap_err();
     assert_eq!(e.kind, Kind::Outage);
     assert!(wire.requests("Action=DescribeSubnets").len() > 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_endpoint_lacks_is_not_asked_for_again() {
+    let page = Reply::Says(500, "<!doctype html>\n<title>Internal Server Error</title>".into());
+    let (aws, wire) = aws(&[("Action=DescribeSubnets", page)]);
+    let e = wire::read(&aws, SUBNET, "subnet-1").await.unwrap_err();
+    assert_eq!(e.kind, Kind::Unsupported);
+    assert_eq!(wire.requests("Action=DescribeSubnets").len(), 1);
 }
 
 #[tokio::test]

@@ -88,6 +88,12 @@ pub(super) fn aws(replies: &[(&str, Reply)]) -> (Aws, Wire) {
 
 /// The same, for the eyes of some accounts only.
 pub(super) fn aws_for(accounts: &[&str], replies: &[(&str, Reply)]) -> (Aws, Wire) {
+    let allowed_account_ids = accounts.iter().map(|a| (*a).to_owned()).collect();
+    aws_with(Settings { allowed_account_ids, ..Settings::default() }, replies)
+}
+
+/// The same with other choices than who asks, from where and through what.
+pub(super) fn aws_with(settings: Settings, replies: &[(&str, Reply)]) -> (Aws, Wire) {
     let wire = Wire {
         replies: Arc::new(replies.iter().map(|(words, reply)| ((*words).to_owned(), reply.clone())).collect()),
         seen: Arc::default(),
@@ -97,8 +103,7 @@ pub(super) fn aws_for(accounts: &[&str], replies: &[(&str, Reply)]) -> (Aws, Wir
         region: Some("eu-west-1".into()),
         credentials: Some(SharedCredentialsProvider::new(Credentials::new("k", "s", None, None, "test"))),
         http_client: Some(http_client_fn(move |_, _| SharedHttpConnector::new(connector.clone()))),
-        allowed_account_ids: accounts.iter().map(|a| (*a).to_owned()).collect(),
-        ..Settings::default()
+        ..settings
     });
     (aws, wire)
 }

@@ -1,5 +1,7 @@
 //! `drctl config`: the values that a stack's own file gives to its config.
 
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -8,11 +10,12 @@ use serde_yaml::{Mapping, Value as Yaml};
 use crate::cli::Global;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result, io};
-use crate::cli::session::config_file;
+use crate::cli::session::{config_file, environment};
 use crate::engine::diagnostic::nearest;
 use crate::engine::value::Shown;
 use crate::render;
 use crate::render::table::Table;
+use crate::stack::{Opener, Sealer};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -30,8 +33,12 @@ pub(super) enum Command {
 pub(super) struct Set {
     /// Key, with the project's name before a colon if it is another project's
     key: String,
-    /// Value: YAML, so `3` is a number and `"3"` is text
-    value: String,
+    /// Value: YAML, so `3` is a number and `"3"` is text; without it, a line of standard input
+    value: Option<String>,
+
+    /// Seal the value with the passphrase in `PULUMI_CONFIG_PASSPHRASE`
+    #[arg(long)]
+    secret: bool,
 }
 
 #[derive(Debug, Args)]
@@ -44,12 +51,18 @@ pub(super) fn run(command: &Command, global: &Global) -> Result {
     let path = config_file(global)?;
     let mut file = File::read(&path)?;
     match command {
-        Command::Set(Set { key, value }) => {
-            file.set(key, value)?;
+        Command::Set(Set { key, value, secret }) => {
+            let value = value.clone().map_or_else(read_value, Ok)?;
+            if *secret {
+                file.seal(key, &value, &environment())?;
+            } else {
+                file.set(key, &value)?;
+            }
             file.write()?;
             render::say(format_args!("Set `{key}` in {}\n", path.display()));
         }
         Command::Get(Get { key }) => match file.get(key)? {
+            sealed if is_sealed(sealed) => render::data(format_args!("{}\n", file.open(sealed, &environment())?)),
             Yaml::String(text) => render::data(format_args!("{text}\n")),
             other => render::data(format_args!("{}\n", flow(other))),
         },
@@ -112,7 +125,33 @@ impl File {
     }
 
     fn set(&mut self, key: &str, value: &str) -> Result<()> {
-        let value: Yaml = serde_yaml::from_str(value).unwrap_or_else(|_| Yaml::String(value.to_owned()));
+        self.put(key, serde_yaml::from_str(value).unwrap_or_else(|_| Yaml::String(value.to_owned())))
+    }
+
+    /// Sets a value that only the passphrase opens.
+    fn seal(&mut self, key: &str, value: &str, environment: &BTreeMap<String, String>) -> Result<()> {
+        let sealer = Sealer::new(self.top("encryptionsalt"), self.top("secretsprovider"), environment);
+        let sealer = sealer.map_err(|why| no_passphrase(&format!("`{key}` cannot be sealed: {why}")))?;
+        let sealed = sealer.seal(value).map_err(|why| no_passphrase(&format!("`{key}` cannot be sealed: {why}")))?;
+        if let Some(salt) = sealer.new_salt() {
+            let end = if self.text.is_empty() || self.text.ends_with('\n') { "" } else { "\n" };
+            *self = Self::parse(&self.path, format!("{}{end}encryptionsalt: {salt}\n", self.text))?;
+        }
+        let secure = (Yaml::String("secure".into()), Yaml::String(sealed));
+        self.put(key, Yaml::Mapping(Mapping::from_iter([secure])))
+    }
+
+    fn open(&self, value: &Yaml, environment: &BTreeMap<String, String>) -> Result<String> {
+        let sealed = value.get("secure").and_then(Yaml::as_str).unwrap_or_default();
+        let mut opener = Opener::new(self.top("encryptionsalt"), self.top("secretsprovider"), environment);
+        opener.open(sealed).map_err(|why| no_passphrase(&format!("the secure value cannot be opened: {why}")))
+    }
+
+    fn top(&self, key: &str) -> Option<String> {
+        self.yaml.get(key).and_then(Yaml::as_str).map(str::to_owned)
+    }
+
+    fn put(&mut self, key: &str, value: Yaml) -> Result<()> {
         let line = format!("  {}: {}", flow(&Yaml::String(key.to_owned())), flow(&value));
         let mut lines: Vec<String> = self.text.lines().map(str::to_owned).collect();
         match (self.stretch(key), lines.iter().position(|l| l.trim_end() == "config:")) {
@@ -175,6 +214,23 @@ impl File {
 
     fn write(&self) -> Result<()> {
         std::fs::write(&self.path, &self.text).map_err(io("write", &self.path))
+    }
+}
+
+fn no_passphrase(message: &str) -> Failure {
+    let help = "set PULUMI_CONFIG_PASSPHRASE, or PULUMI_CONFIG_PASSPHRASE_FILE to a file that holds it";
+    Failure::new(Exit::Configuration, message, help)
+}
+
+/// The first line of standard input, so that a secret need not stand in a command line.
+fn read_value() -> Result<String> {
+    let mut line = String::new();
+    if !std::io::stdin().is_terminal() {
+        std::io::stdin().read_line(&mut line).map_err(io("read", Path::new("standard input")))?;
+    }
+    match line.trim_end_matches(['\r', '\n']) {
+        "" => Err(Failure::new(Exit::Configuration, "no value was given", "write it after the key, or pipe it in")),
+        value => Ok(value.to_owned()),
     }
 }
 
@@ -281,5 +337,18 @@ mod tests {
     #[test]
     fn sealed_values_are_recognised() {
         assert!(is_sealed(file(TEXT).get("key").unwrap()));
+    }
+
+    #[test]
+    fn a_sealed_value_is_written_without_its_text_and_opens_again() {
+        let environment = BTreeMap::from([("PULUMI_CONFIG_PASSPHRASE".to_owned(), "horse".to_owned())]);
+        let mut file = file("# Mine.\nconfig:\n  a: 1");
+        file.seal("password", "hunter2", &environment).unwrap();
+        file.seal("token", "3", &environment).unwrap();
+        assert!(file.text.starts_with("# Mine.\n") && !file.text.contains("hunter2"), "{}", file.text);
+        assert_eq!(file.text.matches("encryptionsalt: v1:").count(), 1);
+        assert_eq!(file.open(file.get("password").unwrap(), &environment).unwrap(), "hunter2");
+        assert_eq!(file.open(file.get("token").unwrap(), &environment).unwrap(), "3");
+        assert!(file.open(file.get("token").unwrap(), &BTreeMap::new()).is_err());
     }
 }

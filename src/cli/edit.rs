@@ -64,6 +64,8 @@ pub(super) fn find(state: &State, given: &str) -> Result<Urn> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::engine::state::{Key, Row};
     use crate::engine::urn::Place;
@@ -72,7 +74,7 @@ mod tests {
         let mut state = State::new("l", "s", "p", "twin");
         for (ty, name) in [("t:i:A", "x"), ("t:i:B", "x"), ("t:i:A", "network")] {
             let key = Key { urn: Urn::new("s", "p", ty, name), generation: 0 };
-            state.rows.insert(key.clone(), Row::new(key, ty, Place::global()));
+            state.rows.insert(key.clone(), Arc::new(Row::new(key, ty, Place::global())));
         }
         state
     }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 use serde::Deserialize;
@@ -35,10 +36,6 @@ pub(super) struct Arguments {
     /// Id that AWS gave it; `drctl explain TYPE` tells its form
     id: Option<String>,
 
-    /// Region, if it is not the first one of the stack
-    #[arg(long)]
-    region: Option<String>,
-
     /// File with a list of resources, each with `type`, `name`, `id` and perhaps `region`
     #[arg(long, value_name = "FILE", conflicts_with = "ty")]
     from: Option<PathBuf>,
@@ -66,7 +63,7 @@ struct Wanted<'a> {
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
     let answers = Answers::here(global.yes);
     answers.refuse_nobody("import")?;
-    let wishes = wishes(arguments)?;
+    let wishes = wishes(arguments, global.selection.regions.first())?;
     let site = Site::with_program(global)?;
     let catalog = catalog();
     let wanted = wishes.iter().map(|wish| wanted(wish, &site, catalog)).collect::<Result<Vec<_>>>()?;
@@ -103,7 +100,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
     Ok(Exit::Ok)
 }
 
-fn wishes(arguments: &Arguments) -> Result<Vec<Wish>> {
+fn wishes(arguments: &Arguments, region: Option<&String>) -> Result<Vec<Wish>> {
     if let Some(path) = &arguments.from {
         let text = std::fs::read_to_string(path).map_err(io("read", path))?;
         return serde_yaml::from_str(&text).map_err(|error| {
@@ -122,7 +119,7 @@ fn wishes(arguments: &Arguments) -> Result<Vec<Wish>> {
             "`drctl import TYPE NAME ID`",
         ));
     };
-    Ok(vec![Wish { ty: ty.clone(), name: name.clone(), id: id.clone(), region: arguments.region.clone() }])
+    Ok(vec![Wish { ty: ty.clone(), name: name.clone(), id: id.clone(), region: region.cloned() }])
 }
 
 fn wanted<'a>(wish: &Wish, site: &Site, catalog: &'a Catalog) -> Result<Wanted<'a>> {
@@ -192,7 +189,7 @@ fn add(state: &mut State, rows: Vec<Row>) -> Result<()> {
             let message = format!("the state has {} already, as {}", taken.key.urn.name(), taken.key.urn);
             return Err(Failure::new(Exit::Configuration, message, "choose another name, or leave it out"));
         }
-        state.rows.insert(row.key.clone(), row);
+        state.rows.insert(row.key.clone(), Arc::new(row));
     }
     Ok(())
 }

@@ -26,6 +26,7 @@ mod preview;
 mod refresh;
 mod run;
 mod schema;
+mod selection;
 mod session;
 mod stack;
 mod state;
@@ -42,6 +43,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result};
+use crate::cli::selection::{Heeds, Selection};
 use crate::engine::error::Error;
 use crate::render;
 
@@ -83,6 +85,9 @@ pub(crate) struct Global {
     /// Agree to all questions in advance
     #[arg(short, long, global = true)]
     pub(crate) yes: bool,
+
+    #[command(flatten)]
+    pub(crate) selection: Selection,
 }
 
 fn key_value(text: &str) -> std::result::Result<(String, String), String> {
@@ -194,6 +199,7 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode 
 
 fn dispatch(cli: &Cli) -> Result {
     let global = &cli.global;
+    global.selection.fits(cli.command.name(), cli.command.heeds())?;
     match &cli.command {
         Command::Up(arguments) => up::run(arguments, global),
         Command::Preview(arguments) => preview::run(arguments, global),
@@ -222,19 +228,61 @@ fn dispatch(cli: &Cli) -> Result {
     }
 }
 
+impl Command {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Up(_) => "up",
+            Self::Preview(_) => "preview",
+            Self::Destroy(_) => "destroy",
+            Self::Refresh(_) => "refresh",
+            Self::Validate => "validate",
+            Self::Outputs(_) => "outputs",
+            Self::Stack(_) => "stack",
+            Self::State(_) => "state",
+            Self::Unlock(_) => "unlock",
+            Self::Import(_) => "import",
+            Self::Config(_) => "config",
+            Self::History(_) => "history",
+            Self::Explain(_) => "explain",
+            Self::Graph(_) => "graph",
+            Self::Permissions(_) => "permissions",
+            Self::Schema => "schema",
+            Self::Doctor(_) => "doctor",
+            Self::Local(_) => "local",
+            Self::Completions(_) => "completions",
+            Self::Man(_) => "man",
+            Self::Later(later) => later.name(),
+        }
+    }
+
+    /// What of the selection it heeds.
+    fn heeds(&self) -> Heeds {
+        match self {
+            Self::Up(_) | Self::Preview(_) | Self::Destroy(_) | Self::Refresh(_) => Heeds::All,
+            Self::Import(_) => Heeds::Region,
+            // It is refused as a whole, with a text of its own.
+            Self::Later(_) => Heeds::All,
+            _ => Heeds::Nothing,
+        }
+    }
+}
+
 impl Later {
-    fn refusal(&self) -> Failure {
-        let name = match self {
+    fn name(&self) -> &'static str {
+        match self {
             Self::Assess(_) => "assess",
             Self::Status(_) => "status",
             Self::Drill(_) => "drill",
             Self::Failover(_) => "failover",
             Self::Switchover(_) => "switchover",
             Self::Failback(_) => "failback",
-        };
+        }
+    }
+
+    fn refusal(&self) -> Failure {
         Failure::new(
             Exit::Configuration,
-            format!("`drctl {name}` comes with a later release"),
+            format!("`drctl {}` comes with a later release", self.name()),
             "`drctl help` lists what this one does",
         )
     }
@@ -275,6 +323,18 @@ mod tests {
             assert_eq!(cli.global.stack.as_deref(), Some("a"));
             assert!(cli.global.local && cli.global.yes);
         }
+    }
+
+    #[test]
+    fn what_to_touch_may_stand_before_and_after_the_command_too() {
+        for line in
+            ["drctl --target a --region eu-west-1 -p 3 preview", "drctl up -t a --region eu-west-1 --parallel 3"]
+        {
+            let selection = Cli::try_parse_from(line.split(' ')).unwrap().global.selection;
+            assert_eq!((selection.targets.len(), selection.regions.len(), selection.parallel), (1, 1, Some(3)));
+        }
+        assert_eq!(exit("drctl --target a validate"), Exit::Configuration.into());
+        assert_eq!(exit("drctl up --parallel 0"), Exit::Configuration.into());
     }
 
     #[test]

@@ -5,13 +5,13 @@ use clap::Args;
 use crate::cli::Global;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Result;
-use crate::cli::run::{Form, Job, Selection, Showing, look};
+use crate::cli::run::{Form, Job, Manner, Showing, look};
 use crate::engine::planner::Mode;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    selection: Selection,
+    manner: Manner,
     #[command(flatten)]
     showing: Showing,
 
@@ -29,10 +29,10 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
-    let Arguments { selection, showing, markdown, detailed_exitcode, destroy } = arguments;
+    let Arguments { manner, showing, markdown, detailed_exitcode, destroy } = arguments;
     let mode = if *destroy { Mode::Destroy } else { Mode::Up };
     let form = if *markdown { Form::Markdown } else { Form::Screen };
-    let plan = look(&Job { command: "preview", mode, global, selection, showing }, form)?;
+    let plan = look(&Job { command: "preview", mode, global, manner, showing }, form)?;
     Ok(match plan.is_empty() {
         true => Exit::Ok,
         false if showing.expect_no_changes => Exit::UnexpectedChanges,

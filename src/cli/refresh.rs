@@ -4,18 +4,18 @@ use clap::Args;
 
 use crate::cli::Global;
 use crate::cli::failure::Result;
-use crate::cli::run::{Job, Selection, Showing, change};
+use crate::cli::run::{Job, Manner, Showing, change};
 use crate::engine::planner::Mode;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    selection: Selection,
+    manner: Manner,
     #[command(flatten)]
     showing: Showing,
 }
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
-    let Arguments { selection, showing } = arguments;
-    change(&Job { command: "refresh", mode: Mode::Refresh, global, selection, showing })
+    let Arguments { manner, showing } = arguments;
+    change(&Job { command: "refresh", mode: Mode::Refresh, global, manner, showing })
 }

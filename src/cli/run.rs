@@ -12,6 +12,7 @@ use crate::cli::confirm::{Answers, declined};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result};
 use crate::cli::interrupt::Interrupts;
+use crate::cli::selection::Selection;
 use crate::cli::session::{Cloud, Site, Target, failed, runtime};
 use crate::engine::clock::Clock;
 use crate::engine::diagnostic::Diagnostic;
@@ -30,38 +31,10 @@ use crate::render::plan_markdown::PlanMarkdown;
 use crate::render::{Detail, Numbering, Renderer, Style};
 use crate::state::{Lock, Owner, StateError, check_environment};
 
-/// What a run touches and how.
+/// How a run goes about it.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "What to touch")]
-pub(super) struct Selection {
-    /// Only these resources: URNs, logical names or types, with `*` and `?`
-    #[arg(short, long = "target", value_name = "RESOURCE")]
-    targets: Vec<String>,
-
-    /// With --target: all that depend on them, too
-    #[arg(long)]
-    target_dependents: bool,
-
-    /// All but these resources
-    #[arg(long = "exclude", value_name = "RESOURCE")]
-    excludes: Vec<String>,
-
-    /// With --exclude: what depends on them stays untouched, too
-    #[arg(long)]
-    exclude_dependents: bool,
-
-    /// Replace these resources even if nothing differs
-    #[arg(long = "replace", value_name = "RESOURCE")]
-    replaces: Vec<String>,
-
-    /// Only resources in this region; may be given more than once
-    #[arg(long = "region", value_name = "REGION")]
-    regions: Vec<String>,
-
-    /// Read every resource from the cloud before planning
-    #[arg(short, long)]
-    refresh: bool,
-
+#[command(next_help_heading = "How to go about it")]
+pub(super) struct Manner {
     /// Delete and replace what is protected, lifting each protection as a step of its own
     #[arg(long)]
     force_override_protection: bool,
@@ -69,10 +42,6 @@ pub(super) struct Selection {
     /// With a custom endpoint: go on past operations that it does not implement
     #[arg(long)]
     skip_unsupported: bool,
-
-    /// Calls in flight per region
-    #[arg(short, long, value_name = "N", default_value_t = Settings::default().parallel, value_parser = parallel)]
-    parallel: usize,
 
     /// Start nothing new after the first failure
     #[arg(long)]
@@ -85,13 +54,6 @@ pub(super) struct Selection {
     /// Accept that config from the environment is not what this state was made with
     #[arg(long)]
     rename_environment: bool,
-}
-
-fn parallel(text: &str) -> std::result::Result<usize, String> {
-    match text.parse() {
-        Ok(n) if n > 0 => Ok(n),
-        _ => Err("expected a number from 1".to_owned()),
-    }
 }
 
 /// How a plan is shown.
@@ -111,8 +73,8 @@ pub(super) struct Showing {
     pub(super) expect_no_changes: bool,
 }
 
-impl Selection {
-    fn settings(&self, target: &Target) -> Result<Settings> {
+impl Manner {
+    fn settings(&self, selection: &Selection, target: &Target) -> Result<Settings> {
         if self.skip_unsupported && !matches!(target, Target::Endpoint(_)) {
             return Err(Failure::new(
                 Exit::Configuration,
@@ -121,17 +83,10 @@ impl Selection {
             ));
         }
         Ok(Settings {
-            refresh: self.refresh,
-            targets: self.targets.clone(),
-            target_dependents: self.target_dependents,
-            excludes: self.excludes.clone(),
-            exclude_dependents: self.exclude_dependents,
-            replaces: self.replaces.clone(),
-            regions: self.regions.clone(),
             override_protection: self.force_override_protection,
             skip_unsupported: self.skip_unsupported,
-            parallel: self.parallel,
             fail_fast: self.fail_fast,
+            ..selection.settings()
         })
     }
 }
@@ -141,7 +96,7 @@ pub(super) struct Job<'a> {
     pub(super) command: &'static str,
     pub(super) mode: Mode,
     pub(super) global: &'a Global,
-    pub(super) selection: &'a Selection,
+    pub(super) manner: &'a Manner,
     pub(super) showing: &'a Showing,
 }
 
@@ -176,7 +131,7 @@ impl Job<'_> {
     }
 
     async fn change(&self, mut site: Site, answers: Answers) -> Result {
-        let settings = self.selection.settings(&site.target)?;
+        let settings = self.manner.settings(&self.global.selection, &site.target)?;
         let local = site.local();
         if self.mode != Mode::Up && !local.exists() {
             return Err(site.not_found());
@@ -222,7 +177,7 @@ impl Job<'_> {
     }
 
     async fn look(&self, mut site: Site, form: Form) -> Result<Plan> {
-        let settings = self.selection.settings(&site.target)?;
+        let settings = self.manner.settings(&self.global.selection, &site.target)?;
         let local = site.local();
         let state = if local.exists() { site.state().await?.0 } else { site.fresh()? };
         let (cloud, _) = self.open(&site, &state)?;
@@ -260,7 +215,7 @@ impl Job<'_> {
 
     fn open(&self, site: &Site, state: &State) -> Result<(Cloud, BTreeMap<String, String>)> {
         let environment = site.loaded.as_ref().map_or_else(|| state.environment.clone(), |l| l.environment.clone());
-        if !self.selection.rename_environment {
+        if !self.manner.rename_environment {
             let asked = environment.iter().map(|(k, v)| (k.clone(), Some(v.clone()))).collect();
             check_environment(&site.stack, &state.environment, &asked).map_err(crate::engine::error::Error::from)?;
         }
@@ -281,10 +236,10 @@ impl Job<'_> {
     async fn lock(&self, site: &Site, run: &str) -> Result<Lock> {
         let owner = Owner::here(run, &format!("{} --stack {}", self.command, site.stack));
         match site.local().lock(owner.clone(), Duration::ZERO).await {
-            Err(StateError::Locked { owner: holder }) if self.selection.lock_timeout > 0 => {
+            Err(StateError::Locked { owner: holder }) if self.manner.lock_timeout > 0 => {
                 let who = holder.map_or_else(|| "another run".to_owned(), |holder| holder.to_string());
                 render::say(format_args!("Waiting for {who}\n"));
-                let timeout = Duration::from_secs(self.selection.lock_timeout);
+                let timeout = Duration::from_secs(self.manner.lock_timeout);
                 site.local().lock(owner, timeout).await.map_err(failed)
             }
             other => other.map_err(failed),

@@ -76,7 +76,7 @@ impl Target {
     }
 }
 
-fn environment() -> BTreeMap<String, String> {
+pub(super) fn environment() -> BTreeMap<String, String> {
     std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect()
 }
 
@@ -346,7 +346,9 @@ impl Site {
         let mut settings = aws::Settings::default();
         if let Some(loaded) = &self.loaded {
             let directory = loaded.program_directory.clone();
-            settings.profile.clone_from(&loaded.profile);
+            let credentials = loaded.credentials.clone();
+            settings.profile = credentials.profile;
+            settings.roles = credentials.roles.into_iter().map(assumed).collect();
             settings.region = loaded.regions.values().next().cloned();
             settings.allowed_account_ids.clone_from(&loaded.allowed_account_ids);
             settings.read_asset = Arc::new(move |asset| {
@@ -355,6 +357,11 @@ impl Site {
         }
         Ok(Cloud { provider: Arc::new(WithRandom::new(Arc::new(Aws::new(settings)))), twin: None })
     }
+}
+
+fn assumed(role: stack::Role) -> aws::Role {
+    let stack::Role { arn, session_name, external_id, policy, policy_arns, session, tags } = role;
+    aws::Role { arn, session_name, external_id, policy, policy_arns, session, tags }
 }
 
 /// The twin that a project keeps.

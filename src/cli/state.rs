@@ -1,5 +1,7 @@
 //! `drctl state`: what is remembered of the resources of a stack, and corrections to it.
 
+use std::sync::Arc;
+
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -110,7 +112,7 @@ pub(super) fn run(command: &Command, global: &Global) -> Result {
 
 fn list(state: &State, json: bool) -> String {
     if json {
-        let rows: Vec<_> = state.rows.values().map(shown).collect();
+        let rows: Vec<_> = state.rows.values().map(|row| shown(row)).collect();
         return format!("{:#}\n", json!(rows));
     }
     let mut table = Table::new(["REGION", "TYPE", "NAME", "ID", "NOTES"]);
@@ -183,7 +185,7 @@ fn mark(site: &Site, many: &Many, command: &str, word: &str, set: impl Fn(&mut R
             true => state.rows.keys().map(|k| k.urn.clone()).collect(),
             false => many.resources.iter().map(|given| find(state, given)).collect::<Result<Vec<_>>>()?,
         };
-        let rows = state.rows.values_mut().filter(|row| !row.old && urns.contains(&row.key.urn));
+        let rows = state.rows.values_mut().map(Arc::make_mut).filter(|row| !row.old && urns.contains(&row.key.urn));
         rows.for_each(set);
         Ok(urns)
     })?;
@@ -223,7 +225,7 @@ fn forget(state: &mut State, given: &[String], force: bool) -> Result<Vec<Urn>> 
         }
     }
     state.rows.retain(|key, _| !gone.contains(&key.urn));
-    for row in state.rows.values_mut() {
+    for row in state.rows.values_mut().map(Arc::make_mut) {
         row.needs.retain(|urn| !gone.contains(urn));
         row.replace_with.retain(|urn| !gone.contains(urn));
         row.refers.values_mut().for_each(|urns| urns.retain(|urn| !gone.contains(urn)));
@@ -252,12 +254,13 @@ fn rename(state: &mut State, given: &str, name: &str) -> Result<Urn> {
     let rows = std::mem::take(&mut state.rows);
     state.rows = rows
         .into_values()
-        .map(|mut row| {
+        .map(|mut shared| {
+            let row = Arc::make_mut(&mut shared);
             moved(&mut row.key.urn);
             row.needs.iter_mut().chain(&mut row.replace_with).for_each(moved);
             row.refers.values_mut().flatten().for_each(moved);
             row.parent.iter_mut().chain(&mut row.deleted_with).for_each(moved);
-            (row.key.clone(), row)
+            (row.key.clone(), shared)
         })
         .collect();
     Ok(new)
@@ -286,7 +289,7 @@ mod tests {
     fn state() -> State {
         let mut state = State::new("l", "s", "p", "twin");
         let protected = Row { protect: true, ..row("c", &["b"]) };
-        state.rows = [row("a", &[]), row("b", &["a"]), protected].map(|r| (r.key.clone(), r)).into();
+        state.rows = [row("a", &[]), row("b", &["a"]), protected].map(|r| (r.key.clone(), Arc::new(r))).into();
         state
     }
 

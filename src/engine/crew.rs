@@ -24,9 +24,6 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 /// How often an unreachable endpoint is tried.
 const OUTAGE_TRIES: u32 = 6;
-/// Calls in flight to a service that has no region: such services share small quotas, for example
-/// five requests a second for Route 53.
-const GLOBAL_CALLS: usize = 6;
 
 /// Shared by all steps of a run. Cheap to clone.
 #[derive(Clone)]
@@ -73,7 +70,8 @@ impl Crew {
         Member(Arc::clone(&self.running))
     }
 
-    /// Makes one call, within the limits of its place and the longest time for a call.
+    /// Makes one call, within the limit of its place and the longest time for a call. Quotas of a
+    /// single service are the provider's business.
     ///
     /// # Errors
     /// Those of the call; a call that does not answer may have had its effect.
@@ -87,9 +85,8 @@ impl Crew {
     }
 
     fn gate(&self, place: &Place) -> Arc<Semaphore> {
-        let permits = if place.is_global() { GLOBAL_CALLS.min(self.parallel) } else { self.parallel };
         let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(gates.entry(place.clone()).or_insert_with(|| Arc::new(Semaphore::new(permits))))
+        Arc::clone(gates.entry(place.clone()).or_insert_with(|| Arc::new(Semaphore::new(self.parallel))))
     }
 
     /// Waits until the next poll is due. Polls of all steps fall on the same instants, so that reads

@@ -20,6 +20,7 @@ use crate::engine::diagnostic::Diagnostic;
 use crate::engine::error::{Error, Kind, Result};
 use crate::engine::event::{Ended, Event, Sink, Skipped};
 use crate::engine::graph;
+use crate::engine::handle::Handle;
 use crate::engine::journal::{Entry, Journal, apply};
 use crate::engine::ledger::Ledger;
 use crate::engine::names;
@@ -386,7 +387,7 @@ struct Worker {
 
 impl Worker {
     /// Whether the state says already what a step without a call would write.
-    fn is_as_written(&self, row: &Row) -> bool {
+    fn is_as_written(&self, row: &Arc<Row>) -> bool {
         let Some(old) = self.crew.ledger.row(&row.key) else { return true };
         self.learn(&old);
         old == *row
@@ -396,9 +397,9 @@ impl Worker {
         self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn learn(&self, row: &Row) {
+    fn learn(&self, row: &Arc<Row>) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        known.insert(row.key.urn.clone(), row.handle());
+        known.insert(row.key.urn.clone(), Handle::of(row));
     }
 
     async fn step(&self, step: Step, task: Task, needs_moved: bool) -> Result<Done> {
@@ -410,13 +411,15 @@ impl Worker {
             self.crew.sink.send(Event::StepStarted { urn, place, op });
         }
         let result = match task {
-            Task::Keep { row, options } => self.keep(&step, *row, &options, needs_moved).await,
-            Task::Make { row, attempt, set_aside } => self.make(*row, attempt, set_aside).await,
-            Task::Change { row, options, live } => self.change(&step, *row, &options, live.map(|l| *l)).await,
+            Task::Keep { row, options } => self.keep(&step, Arc::unwrap_or_clone(row), &options, needs_moved).await,
+            Task::Make { row, attempt, set_aside } => self.make(Arc::unwrap_or_clone(row), attempt, set_aside).await,
+            Task::Change { row, options, live } => {
+                self.change(&step, Arc::unwrap_or_clone(row), &options, live.map(|l| *l)).await
+            }
             Task::Act { key, patch } => self.act(&key, &patch).await,
             Task::Remove { key, applied } => self.remove(&step, &key, &applied).await,
             Task::Drop { key } => self.crew.ledger.record(vec![Entry::Gone { key }]).await.map(|()| Done::Moved),
-            Task::Look { row } => self.look(&step, *row).await,
+            Task::Look { row } => self.look(&step, Arc::unwrap_or_clone(row)).await,
             Task::Note => Ok(Done::Unmoved),
         };
         if let (Ok(Done::Moved | Done::Unmoved), false) = (&result, quiet) {
@@ -466,8 +469,10 @@ impl Worker {
 
     /// Nothing was planned; but if something it refers to has moved, its inputs may have too.
     async fn keep(&self, step: &Step, row: Row, options: &Options, needs_moved: bool) -> Result<Done> {
-        let Some(old) = self.crew.ledger.row(&row.key) else { return Ok(Done::Unmoved) };
-        if needs_moved && !old.is_skipped() {
+        let Some(old) = self.crew.ledger.row(&row.key).filter(|old| !old.is_skipped()) else {
+            return Ok(Done::Unmoved);
+        };
+        if needs_moved {
             let schema = self.schema(&row.ty)?;
             let given = self.inputs(&row).await?;
             let wanted = names::fill(schema, given.clone(), &self.crew.ledger.lineage(), &row.key, Some(&old));
@@ -476,9 +481,9 @@ impl Worker {
                 return self.bring(Row { inputs: wanted, ..row }, &old, None).await;
             }
         }
-        let kept = Row { seen: old.seen.clone(), outputs: old.outputs.clone(), ..row };
+        let kept = Arc::new(Row { seen: old.seen.clone(), outputs: old.outputs.clone(), ..row });
         if kept != old {
-            self.crew.ledger.record(vec![Entry::Put { row: Box::new(kept.clone()) }]).await?;
+            self.crew.ledger.record(vec![Entry::Put { row: Arc::clone(&kept) }]).await?;
         }
         self.learn(&kept);
         Ok(Done::Unmoved)
@@ -500,9 +505,9 @@ impl Worker {
         let row = Row { inputs: wanted, created: Some(self.crew.clock.now()), ..row };
         let mut entries = Vec::new();
         if let Some(old) = set_aside.and_then(|key| self.crew.ledger.row(&key)) {
-            entries.push(Entry::Put { row: Box::new(Row { old: true, ..old }) });
+            entries.push(Entry::Put { row: Arc::new(Row { old: true, ..Arc::unwrap_or_clone(old) }) });
         }
-        entries.push(Entry::Begin { row: Box::new(row.clone()), op: Begun::Create, attempt: attempt.clone() });
+        entries.push(Entry::Begin { row: Arc::new(row.clone()), op: Begun::Create, attempt: attempt.clone() });
         self.crew.ledger.record(entries).await?;
         let at = self.at(&row, attempt);
         let journey = self.journey(&at, &row.key, schema, &row.timeouts, &row.inputs);
@@ -543,15 +548,15 @@ impl Worker {
     }
 
     async fn skip(&self, row: Row, operation: String) -> Result<Done> {
-        let row = Row { id: None, skipped: vec![operation.clone()], ..row };
-        self.crew.ledger.record(vec![Entry::Put { row: Box::new(row) }]).await?;
+        let row = Row { id: None, skipped: vec![operation.clone()], inputs: known_part(row.inputs), ..row };
+        self.crew.ledger.record(vec![Entry::Put { row: Arc::new(row) }]).await?;
         Ok(Done::Unsupported(operation))
     }
 
     async fn change(&self, step: &Step, row: Row, options: &Options, live: Option<Live>) -> Result<Done> {
         let schema = self.schema(&row.ty)?;
         if step.op == Op::Import {
-            self.crew.ledger.record(vec![Entry::Put { row: Box::new(row.clone()) }]).await?;
+            self.crew.ledger.record(vec![Entry::Put { row: Arc::new(row.clone()) }]).await?;
         }
         let old = self.crew.ledger.row(&row.key).ok_or_else(|| Error::bug("the row to update is gone"))?;
         let given = self.inputs(&row).await?;
@@ -563,7 +568,8 @@ impl Worker {
         if !self.decide(schema, &old, live.as_ref(), &given, &wanted, options, step)? && old.pending.is_none() {
             let kept =
                 Row { inputs: wanted, seen: old.seen.clone(), outputs: old.outputs.clone(), failure: None, ..row };
-            self.crew.ledger.record(vec![Entry::Put { row: Box::new(kept.clone()) }]).await?;
+            let kept = Arc::new(kept);
+            self.crew.ledger.record(vec![Entry::Put { row: Arc::clone(&kept) }]).await?;
             self.learn(&kept);
             return Ok(Done::Moved);
         }
@@ -606,7 +612,7 @@ impl Worker {
         let attempt = new_attempt();
         let just_made = old.pending.as_ref().is_some_and(|p| p.op == Begun::Create);
         if !just_made {
-            let begin = Entry::Begin { row: Box::new(row.clone()), op: Begun::Update, attempt: attempt.clone() };
+            let begin = Entry::Begin { row: Arc::new(row.clone()), op: Begun::Update, attempt: attempt.clone() };
             self.crew.ledger.record(vec![begin]).await?;
         }
         let at = self.at(&row, attempt);
@@ -641,7 +647,8 @@ impl Worker {
             modified: Some(self.crew.clock.now()),
             ..row
         };
-        self.crew.ledger.record(vec![Entry::Done { row: Box::new(row.clone()) }]).await?;
+        let row = Arc::new(row);
+        self.crew.ledger.record(vec![Entry::Done { row: Arc::clone(&row) }]).await?;
         self.learn(&row);
         Ok(Done::Moved)
     }
@@ -653,7 +660,7 @@ impl Worker {
         if let (Value::Map(map), Some(patch)) = (&mut wanted, patch.as_map()) {
             map.extend(patch.clone());
         }
-        self.bring(Row { inputs: wanted, ..old.clone() }, &old, None).await
+        self.bring(Row { inputs: wanted, ..Row::clone(&old) }, &old, None).await
     }
 
     async fn remove(&self, step: &Step, key: &Key, applied: &Value) -> Result<Done> {
@@ -665,7 +672,7 @@ impl Worker {
         };
         let schema = self.schema(&step.ty)?;
         let attempt = new_attempt();
-        let begin = Entry::Begin { row: Box::new(row.clone()), op: Begun::Delete, attempt: attempt.clone() };
+        let begin = Entry::Begin { row: Arc::clone(&row), op: Begun::Delete, attempt: attempt.clone() };
         self.crew.ledger.record(vec![begin]).await?;
         let at = self.at(&row, attempt);
         let limits = limits(schema, &row.timeouts);
@@ -679,8 +686,8 @@ impl Worker {
                 // What the cloud said first stands: a later run knows no better when the time began.
                 let now = self.crew.clock.now();
                 let until = row.delete_after.filter(|known| *known > now).map_or(until, |known| known.min(until));
-                let kept = Row { pending: None, failure: None, delete_after: Some(until), ..row };
-                self.crew.ledger.record(vec![Entry::Put { row: Box::new(kept) }]).await?;
+                let kept = Row { pending: None, failure: None, delete_after: Some(until), ..Row::clone(&row) };
+                self.crew.ledger.record(vec![Entry::Put { row: Arc::new(kept) }]).await?;
                 Ok(Done::Later(until))
             }
             Err(error) => Err(self.fail(key, error, false).await),
@@ -709,9 +716,9 @@ impl Worker {
                 }
             }
         };
-        let row = Row { external: true, ..row };
+        let row = Arc::new(Row { external: true, ..row });
         if self.crew.ledger.row(&row.key).as_ref() != Some(&row) {
-            self.crew.ledger.record(vec![Entry::Put { row: Box::new(row.clone()) }]).await?;
+            self.crew.ledger.record(vec![Entry::Put { row: Arc::clone(&row) }]).await?;
         }
         self.learn(&row);
         Ok(Done::Moved)
@@ -738,6 +745,14 @@ impl Worker {
             Ok(()) => error,
             Err(worse) => worse,
         }
+    }
+}
+
+/// The inputs that can be written down, though others will never be known.
+fn known_part(inputs: Value) -> Value {
+    match inputs {
+        Value::Map(all) => Value::Map(all.into_iter().filter(|(_, value)| !value.has_unknown()).collect()),
+        other => other,
     }
 }
 

@@ -1,9 +1,11 @@
 //! What can be said about a resource before the cloud has made it.
 
+use crate::engine::handle::Handle;
 use crate::engine::resource::Where;
 use crate::engine::schema::TypeSchema;
+use crate::engine::state::Row;
 use crate::engine::urn::{Id, Urn};
-use crate::engine::value::{Handle, Map, Value};
+use crate::engine::value::{Map, Value};
 
 /// What programs see of a resource that a plan will make: inputs, outputs that can be computed, and
 /// unknowns for the rest.
@@ -22,12 +24,34 @@ pub fn of_new(schema: &TypeSchema, urn: &Urn, inputs: &Value, at: &Where) -> Han
     for (name, value) in known {
         properties.insert(name.to_owned(), value);
     }
-    Handle { urn: urn.clone(), id: id_value(id), properties }
+    Handle::foreseen(urn, id_value(id), properties)
+}
+
+/// What programs see of a resource that a plan will update: the new inputs, computed ones as they
+/// are unless the cloud has yet to say them, and outputs as they are unless they can be computed.
+pub fn of_changed(schema: &TypeSchema, row: &Row, wanted: &Value, at: &Where) -> Handle {
+    let mut properties = Map::new();
+    for part in [&row.seen, &row.outputs, wanted] {
+        properties.extend(part.as_map().cloned().unwrap_or_default());
+    }
+    for property in schema.inputs.properties.iter().filter(|p| p.computed) {
+        if properties.get(&property.name).is_none_or(Value::is_null) {
+            let old = row.seen.get(&property.name).cloned();
+            properties.insert(property.name.clone(), old.unwrap_or(Value::Unknown));
+        }
+    }
+    for (name, value) in (schema.foresee)(wanted, at) {
+        // What is foreseen in part only takes the place of nothing that is known.
+        if !value.has_unknown() || properties.get(name).is_none_or(Value::has_unknown) {
+            properties.insert(name.to_owned(), value);
+        }
+    }
+    Handle::foreseen(&row.key.urn, id_value(row.id.clone()), properties)
 }
 
 /// What programs see of a resource that is gone before its successor comes: nothing.
 pub fn of_gone(urn: &Urn) -> Handle {
-    Handle { urn: urn.clone(), id: Value::Unknown, properties: Map::new() }
+    Handle::foreseen(urn, Value::Unknown, Map::new())
 }
 
 fn id_value(id: Option<Id>) -> Value {

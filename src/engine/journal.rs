@@ -5,6 +5,7 @@
 //! journal is replayed, so replay and run cannot disagree.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use futures::future::BoxFuture;
 
@@ -19,17 +20,17 @@ pub enum Entry {
     /// A run starts, as this identity.
     Run { account: String, partition: String, environment: BTreeMap<String, String> },
     /// A changing operation is about to call. For a create, the row as it will be.
-    Begin { row: Box<Row>, op: Begun, attempt: String },
+    Begin { row: Arc<Row>, op: Begun, attempt: String },
     /// A create returned, or a lost one was found.
     Made { key: Key, id: Id },
     /// The operation is complete and the row is so.
-    Done { row: Box<Row> },
+    Done { row: Arc<Row> },
     /// The resource does not exist any more, or is not ours to remember.
     Gone { key: Key },
     /// The operation ended with an error. If `settled`, the call is known to have had no effect.
     Failed { key: Key, error: String, settled: bool },
     /// The row is so, without a call: reads, state commands, the half of a replacement set aside.
-    Put { row: Box<Row> },
+    Put { row: Arc<Row> },
     /// The outputs of the stack.
     Outputs { outputs: Map },
     /// Who writes now.
@@ -58,20 +59,22 @@ pub fn apply(state: &mut State, entry: Entry) -> Result<()> {
             let pending = Pending { op, attempt, inputs: row.inputs.clone() };
             match (op, state.rows.get_mut(&row.key)) {
                 (Begun::Create, None) => {
-                    state.rows.insert(row.key.clone(), Row { pending: Some(pending), ..*row });
+                    state.rows.insert(row.key.clone(), with(row, Some(pending)));
                 }
                 // A create that was begun before and found to have had no effect.
-                (Begun::Create, Some(old)) if old.id.is_none() => *old = Row { pending: Some(pending), ..*row },
-                (Begun::Update | Begun::Delete, Some(old)) if old.id.is_some() => old.pending = Some(pending),
+                (Begun::Create, Some(old)) if old.id.is_none() => *old = with(row, Some(pending)),
+                (Begun::Update | Begun::Delete, Some(old)) if old.id.is_some() => {
+                    Arc::make_mut(old).pending = Some(pending);
+                }
                 _ => return Err(illegal(&row.key, "begin")),
             }
         }
         Entry::Made { key, id } => match state.rows.get_mut(&key) {
-            Some(row) if row.pending.is_some() && row.id.is_none() => row.id = Some(id),
+            Some(row) if row.pending.is_some() && row.id.is_none() => Arc::make_mut(row).id = Some(id),
             _ => return Err(illegal(&key, "made")),
         },
         Entry::Done { row } => match state.rows.get_mut(&row.key) {
-            Some(old) if old.pending.is_some() && row.id.is_some() => *old = Row { pending: None, ..*row },
+            Some(old) if old.pending.is_some() && row.id.is_some() => *old = with(row, None),
             _ => return Err(illegal(&row.key, "done")),
         },
         Entry::Gone { key } => {
@@ -83,16 +86,20 @@ pub fn apply(state: &mut State, entry: Entry) -> Result<()> {
             if settled && row.id.is_none() {
                 state.rows.swap_remove(&key);
             } else {
-                row.failure = Some(error);
+                Arc::make_mut(row).failure = Some(error);
             }
         }
         Entry::Put { row } => {
-            state.rows.insert(row.key.clone(), *row);
+            state.rows.insert(row.key.clone(), row);
         }
         Entry::Outputs { outputs } => state.outputs = outputs,
         Entry::Roles { roles } => state.dr = roles,
     }
     Ok(())
+}
+
+fn with(row: Arc<Row>, pending: Option<Pending>) -> Arc<Row> {
+    if row.pending == pending { row } else { Arc::new(Row { pending, ..Arc::unwrap_or_clone(row) }) }
 }
 
 fn illegal(key: &Key, what: &str) -> Error {
@@ -111,14 +118,14 @@ mod tests {
         Row::new(key, "t:i:T", Place("eu-west-1".into()))
     }
     fn begun(op: Begun) -> Entry {
-        Entry::Begin { row: Box::new(row()), op, attempt: "1".into() }
+        Entry::Begin { row: Arc::new(row()), op, attempt: "1".into() }
     }
 
     #[test]
     fn an_end_without_a_begin_is_an_error() {
         let mut state = State::new("l", "s", "p", "twin");
         let done = Row { id: Some(Id("x".into())), ..row() };
-        assert!(apply(&mut state, Entry::Done { row: Box::new(done) }).is_err());
+        assert!(apply(&mut state, Entry::Done { row: Arc::new(done) }).is_err());
         assert!(apply(&mut state, begun(Begun::Update)).is_err());
     }
 
@@ -140,9 +147,9 @@ mod tests {
         apply(&mut state, begun(Begun::Create)).unwrap();
         apply(&mut state, Entry::Made { key: row().key, id: Id("x".into()) }).unwrap();
         let done = Row { id: Some(Id("x".into())), inputs: Value::from("old"), ..row() };
-        apply(&mut state, Entry::Done { row: Box::new(done) }).unwrap();
+        apply(&mut state, Entry::Done { row: Arc::new(done) }).unwrap();
         let wanted = Row { inputs: Value::from("new"), ..row() };
-        let begin = Entry::Begin { row: Box::new(wanted), op: Begun::Update, attempt: "2".into() };
+        let begin = Entry::Begin { row: Arc::new(wanted), op: Begun::Update, attempt: "2".into() };
         apply(&mut state, begin).unwrap();
         assert_eq!(state.rows[0].inputs, Value::from("old"));
         assert_eq!(state.rows[0].pending.as_ref().unwrap().inputs, Value::from("new"));

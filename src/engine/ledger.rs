@@ -54,7 +54,7 @@ impl Ledger {
         self.record(Vec::new()).await
     }
 
-    pub fn row(&self, key: &Key) -> Option<Row> {
+    pub fn row(&self, key: &Key) -> Option<Arc<Row>> {
         self.shared().state.rows.get(key).cloned()
     }
 

@@ -18,6 +18,7 @@ pub mod event;
 pub mod execute;
 pub mod foresight;
 pub mod graph;
+pub mod handle;
 pub mod journal;
 pub mod ledger;
 pub mod names;

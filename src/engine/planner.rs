@@ -11,11 +11,13 @@
 //! What `execute` then does is exactly this plan: see `execute`.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use crate::engine::decide::{Case, Decision, Order, decide, ignore_changes};
 use crate::engine::diagnostic::Diagnostic;
 use crate::engine::diff::diff;
 use crate::engine::error::Kind;
+use crate::engine::handle::Handle;
 use crate::engine::journal::{Entry, apply};
 use crate::engine::names;
 use crate::engine::observe::{self, Sights};
@@ -217,14 +219,15 @@ impl<'a> Planner<'a> {
             }
             let key = Key { urn: declaration.urn.clone(), generation: old.key.generation };
             let (from, to) = (old.key.urn.clone(), declaration.urn.clone());
-            self.record(Entry::Put { row: Box::new(Row { key, ..old.clone() }) })?;
-            self.record(Entry::Gone { key: old.key })?;
-            let users: Vec<Row> = self.state.rows.values().filter(|r| r.needs.contains(&from)).cloned().collect();
-            for mut row in users {
+            self.record(Entry::Put { row: Arc::new(Row { key, ..Row::clone(&old) }) })?;
+            self.record(Entry::Gone { key: old.key.clone() })?;
+            let users: Vec<Arc<Row>> = self.state.rows.values().filter(|r| r.needs.contains(&from)).cloned().collect();
+            for user in users {
+                let mut row = Arc::unwrap_or_clone(user);
                 for urn in row.needs.iter_mut().chain(row.refers.values_mut().flatten()).filter(|urn| **urn == from) {
                     *urn = to.clone();
                 }
-                self.record(Entry::Put { row: Box::new(row) })?;
+                self.record(Entry::Put { row: Arc::new(row) })?;
             }
         }
         Ok(())
@@ -258,14 +261,14 @@ impl<'a> Planner<'a> {
         let destroying = self.request.mode == Mode::Destroy;
         let doubtful = |row: &Row| row.pending.is_some() || row.failure.is_some();
         let guarded = |schema: &TypeSchema| schema.inputs.properties.iter().any(|p| p.protection);
-        let wanted = |row: &&Row| {
+        let wanted = |row: &&Arc<Row>| {
             let schema = self.catalog.find(&row.ty);
             self.selection.has(&row.key.urn)
                 && (everything
                     || doubtful(row)
                     || schema.is_some_and(|s| s.facts.always_read || destroying && guarded(s)))
         };
-        let rows: Vec<&Row> = self.state.rows.values().filter(wanted).collect();
+        let rows = self.state.rows.values().filter(wanted).map(Arc::as_ref);
         self.sights = observe::read(self.request.cloud, rows).await?;
         let seen: Vec<(Key, Seen<Live>)> = self.sights.iter().map(|(k, s)| (k.clone(), s.clone())).collect();
         for (key, seen) in seen {
@@ -302,11 +305,11 @@ impl<'a> Planner<'a> {
                 if row.seen == inputs && row.outputs == outputs {
                     return Ok(());
                 }
-                let row = Row { seen: inputs, outputs, ..row.clone() };
                 if self.request.mode == Mode::Refresh {
                     return Ok(());
                 }
-                self.record(Entry::Put { row: Box::new(row) })
+                let row = Row { seen: inputs, outputs, ..Row::clone(row) };
+                self.record(Entry::Put { row: Arc::new(row) })
             }
             Seen::Pending(_) | Seen::Failed(_) => Ok(()),
         }
@@ -381,7 +384,7 @@ impl<'a> Planner<'a> {
                 Value::Unknown => given.get("id").cloned().unwrap_or(Value::Unknown),
                 id => id.clone(),
             };
-            return self.look_at_external(declaration, template(self.first_key(urn), row.as_ref()), id).await;
+            return self.look_at_external(declaration, template(self.first_key(urn), row.as_deref()), id).await;
         }
         match row {
             None => match &declaration.options.import {
@@ -402,9 +405,9 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn leave_alone(&mut self, declaration: &Declaration, row: Option<Row>) {
+    fn leave_alone(&mut self, declaration: &Declaration, row: Option<Arc<Row>>) {
         let Some(row) = row else { return };
-        self.known.insert(declaration.urn.clone(), row.handle());
+        self.known.insert(declaration.urn.clone(), Handle::of(&row));
         let options = Box::new(declaration.options.clone());
         self.push(
             declaration,
@@ -413,7 +416,7 @@ impl<'a> Planner<'a> {
             Vec::new(),
             Vec::new(),
             0,
-            Task::Keep { row: Box::new(row.clone()), options },
+            Task::Keep { row: Arc::clone(&row), options },
         );
     }
 
@@ -443,7 +446,7 @@ impl<'a> Planner<'a> {
         &mut self,
         declaration: &Declaration,
         schema: &TypeSchema,
-        row: &Row,
+        row: &Arc<Row>,
         kept: Row,
         given: Value,
     ) {
@@ -466,34 +469,18 @@ impl<'a> Planner<'a> {
         let decision = if row.is_skipped() { Decision::Same } else { decision };
         match decision {
             Decision::Same => {
-                let mut handle = row.handle();
-                handle
-                    .properties
-                    .extend(wanted.as_map().cloned().unwrap_or_default().into_iter().filter(|(_, v)| !v.is_null()));
-                self.known.insert(declaration.urn.clone(), handle);
+                let kept = Row { inputs: wanted, ..kept };
+                let kept = if kept == **row { Arc::clone(row) } else { Arc::new(kept) };
+                self.known.insert(declaration.urn.clone(), Handle::of(&kept));
                 let options = Box::new(declaration.options.clone());
-                let task = Task::Keep { row: Box::new(Row { inputs: wanted, ..kept }), options };
+                let task = Task::Keep { row: kept, options };
                 self.push(declaration, row, Op::Same, Vec::new(), Vec::new(), 0, task);
             }
             Decision::Update { why, changes } => {
-                let mut handle = row.handle();
-                handle.properties.extend(wanted.as_map().cloned().unwrap_or_default());
-                for property in schema.inputs.properties.iter().filter(|p| p.computed) {
-                    if handle.properties.get(&property.name).is_none_or(Value::is_null) {
-                        let old = row.seen.get(&property.name).cloned();
-                        handle.properties.insert(property.name.clone(), old.unwrap_or(Value::Unknown));
-                    }
-                }
-                // What is foreseen in part only takes the place of nothing that is known.
-                let foreseen = (schema.foresee)(&wanted, &self.place(&row.place, row.id.clone()));
-                for (name, value) in foreseen {
-                    if !value.has_unknown() || handle.properties.get(name).is_none_or(Value::has_unknown) {
-                        handle.properties.insert(name.to_owned(), value);
-                    }
-                }
+                let handle = foresight::of_changed(schema, row, &wanted, &self.place(&row.place, row.id.clone()));
                 self.known.insert(declaration.urn.clone(), handle);
                 let options = Box::new(declaration.options.clone());
-                let task = Task::Change { row: Box::new(kept), options, live: live.map(Box::new) };
+                let task = Task::Change { row: Arc::new(kept), options, live: live.map(Box::new) };
                 self.push(declaration, row, Op::Update, why, changes, schema.facts.takes.update, task);
             }
             Decision::Replace { why, changes, order } => {
@@ -556,7 +543,7 @@ impl<'a> Planner<'a> {
         let handle = foresight::of_new(schema, &declaration.urn, &inputs, &self.place(&row.place, None));
         self.known.insert(declaration.urn.clone(), handle);
         let attempt = self.retries.remove(&declaration.urn);
-        let task = Task::Make { row: Box::new(Row { inputs, ..row.clone() }), attempt, set_aside };
+        let task = Task::Make { row: Arc::new(Row { inputs, ..row.clone() }), attempt, set_aside };
         self.push(declaration, &row, Op::Create, why, changes, schema.facts.takes.create, task);
     }
 
@@ -606,11 +593,10 @@ impl<'a> Planner<'a> {
                 set_by: SetBy::Program,
             })
             .collect();
-        let mut handle = row.handle();
-        handle.properties.extend(wanted.as_map().cloned().unwrap_or_default());
+        let handle = foresight::of_changed(schema, &row, &wanted, &self.place(&row.place, row.id.clone()));
         self.known.insert(declaration.urn.clone(), handle);
         let options = Box::new(declaration.options.clone());
-        let task = Task::Change { row: Box::new(row.clone()), options, live: Some(Box::new(live)) };
+        let task = Task::Change { row: Arc::new(row.clone()), options, live: Some(Box::new(live)) };
         self.push(declaration, &row, Op::Import, vec![Reason::New], changes, 0, task);
         Ok(())
     }
@@ -630,23 +616,23 @@ impl<'a> Planner<'a> {
                 Vec::new(),
                 Vec::new(),
                 0,
-                Task::Look { row: Box::new(row.clone()) },
+                Task::Look { row: Arc::new(row.clone()) },
             );
             return Ok(());
         };
         let Some(live) = self.read_one(declaration, &id).await? else { return Ok(()) };
-        let row = Row {
+        let row = Arc::new(Row {
             id: Some(id),
             external: true,
             inputs: live.inputs.clone(),
             seen: live.inputs,
             outputs: live.outputs,
             ..row
-        };
-        self.known.insert(declaration.urn.clone(), row.handle());
+        });
+        self.known.insert(declaration.urn.clone(), Handle::of(&row));
         let same = self.state.rows.get(&row.key).is_some_and(|old| *old == row);
         let op = if same { Op::Same } else { Op::Read };
-        self.push(declaration, &row, op, Vec::new(), Vec::new(), 0, Task::Look { row: Box::new(row.clone()) });
+        self.push(declaration, &row, op, Vec::new(), Vec::new(), 0, Task::Look { row: Arc::clone(&row) });
         Ok(())
     }
 
@@ -681,6 +667,7 @@ impl<'a> Planner<'a> {
         let doomed: Vec<&Row> = state
             .rows
             .values()
+            .map(Arc::as_ref)
             .filter(|row| {
                 self.selection.has(&row.key.urn)
                     && (row.old || retired.contains_key(&row.key) || !declared.contains(&row.key.urn))
@@ -751,7 +738,7 @@ impl<'a> Planner<'a> {
             }
             deletions.push(Deletion { step: index, row, with, makes_room });
         }
-        let live: Vec<&Row> = state.rows.values().filter(|row| !row.old).collect();
+        let live: Vec<&Row> = state.rows.values().map(Arc::as_ref).filter(|row| !row.old).collect();
         let order = removal::edges(&deletions, &live, &self.current);
         let step_of: HashMap<&Key, usize> = deletions.iter().map(|d| (&d.row.key, d.step)).collect();
         if self.request.mode == Mode::Destroy {
@@ -797,7 +784,8 @@ impl<'a> Planner<'a> {
 
     /// In a refresh each row that the cloud shows differently is a step.
     fn note_drift(&mut self) -> Result<(), Vec<Diagnostic>> {
-        let rows: Vec<Row> = self.state.rows.values().filter(|r| self.sights.contains_key(&r.key)).cloned().collect();
+        let rows: Vec<Arc<Row>> =
+            self.state.rows.values().filter(|r| self.sights.contains_key(&r.key)).cloned().collect();
         for row in rows {
             let Some(schema) = self.catalog.find(&row.ty) else { continue };
             let (why, changes, entry) = match self.sights.get(&row.key) {
@@ -823,8 +811,8 @@ impl<'a> Planner<'a> {
                     // A create or an update that was interrupted may be complete by now.
                     let pending = row.pending.clone().filter(|_| !changes.is_empty());
                     let failure = row.failure.clone().filter(|_| !changes.is_empty());
-                    let put = Row { seen, outputs, pending, failure, ..row.clone() };
-                    (vec![Reason::Changed], changes, Entry::Put { row: Box::new(put) })
+                    let put = Row { seen, outputs, pending, failure, ..Row::clone(&row) };
+                    (vec![Reason::Changed], changes, Entry::Put { row: Arc::new(put) })
                 }
                 _ => continue,
             };
@@ -889,7 +877,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn live(&self, urn: &Urn) -> Option<&Row> {
+    fn live(&self, urn: &Urn) -> Option<&Arc<Row>> {
         self.state.rows.get(self.rows.get(urn)?.0.as_ref()?)
     }
 

@@ -7,9 +7,10 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 
 use crate::engine::diagnostic::{Diagnostic, Location};
+use crate::engine::handle::Handle;
 use crate::engine::provider::Provider;
 use crate::engine::urn::{Id, Place, Urn};
-use crate::engine::value::{Handle, Map, Value};
+use crate::engine::value::{Map, Value};
 
 /// A program: declarations, and expressions that are evaluated as outputs become known.
 ///

@@ -22,8 +22,11 @@ pub struct Precaution {
     pub protects: bool,
 }
 
-/// What must come before the deletion of a row.
+/// What must come before the deletion of a row. What was never made needs none.
 pub fn precautions(schema: &TypeSchema, row: &Row) -> Vec<Precaution> {
+    if row.is_skipped() {
+        return Vec::new();
+    }
     let now = |name: &str| match row.seen.get(name) {
         Some(seen) if !seen.is_null() => Some(seen.clone()),
         _ => row.inputs.get(name).cloned(),

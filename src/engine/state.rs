@@ -1,6 +1,7 @@
 //! What drctl remembers of a stack. Files are `state`'s business; this is the data.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 use jiff::Timestamp;
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::program::Timeouts;
 use crate::engine::urn::{Id, Place, Urn};
-use crate::engine::value::{Handle, Map, Value};
+use crate::engine::value::{Map, Value};
 
 /// The state of one stack on one target.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,8 +42,9 @@ pub struct Roles {
     pub epoch: u64,
 }
 
-/// Rows by key, in an order in which every row comes after those it depends on.
-pub type Rows = IndexMap<Key, Row>;
+/// Rows by key, in an order in which every row comes after those it depends on. A copy shares its
+/// rows: states, plans and what programs see hold most of them unchanged.
+pub type Rows = IndexMap<Key, Arc<Row>>;
 
 /// The key of a row. While a resource is being replaced it has two rows.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -138,7 +140,7 @@ impl State {
     }
 
     /// The row that stands for the resource now; not the old half of a replacement.
-    pub fn live(&self, urn: &Urn) -> Option<&Row> {
+    pub fn live(&self, urn: &Urn) -> Option<&Arc<Row>> {
         self.rows.values().rev().find(|r| r.key.urn == *urn && !r.old)
     }
 }
@@ -180,19 +182,5 @@ impl Row {
     /// Whether the endpoint cannot make it, so that the row stands for nothing in the cloud.
     pub fn is_skipped(&self) -> bool {
         self.id.is_none() && self.pending.is_none() && !self.skipped.is_empty()
-    }
-
-    /// What programs see of the resource: its id, its inputs as applied and as seen, its outputs.
-    pub fn handle(&self) -> Handle {
-        let mut properties = Map::new();
-        for part in [&self.inputs, &self.seen, &self.outputs] {
-            for (name, value) in part.as_map().into_iter().flatten() {
-                if !value.is_null() || !properties.contains_key(name) {
-                    properties.insert(name.clone(), value.clone());
-                }
-            }
-        }
-        let id = self.id.as_ref().map_or(Value::Unknown, |id| Value::String(id.0.clone()));
-        Handle { urn: self.key.urn.clone(), id, properties }
     }
 }

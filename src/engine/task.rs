@@ -1,5 +1,7 @@
 //! What the executor needs for a step beside what the plan shows: values in plain, rows, options.
 
+use std::sync::Arc;
+
 use crate::engine::program::Options;
 use crate::engine::provider::Live;
 use crate::engine::state::{Key, Row};
@@ -9,17 +11,17 @@ use crate::engine::value::Value;
 #[derive(Debug, Clone)]
 pub enum Task {
     /// Nothing to call. The row is written if the program's options changed.
-    Keep { row: Box<Row>, options: Box<Options> },
+    Keep { row: Arc<Row>, options: Box<Options> },
     /// Make it. `row` holds everything but inputs, id and outputs.
     Make {
-        row: Box<Row>,
+        row: Arc<Row>,
         /// The attempt of an interrupted create without effect: its token is used again.
         attempt: Option<String>,
         /// The row of the old half, set aside before the new one is made.
         set_aside: Option<Key>,
     },
     /// Bring it to the program's inputs.
-    Change { row: Box<Row>, options: Box<Options>, live: Option<Box<Live>> },
+    Change { row: Arc<Row>, options: Box<Options>, live: Option<Box<Live>> },
     /// Set some inputs of it before something is deleted.
     Act { key: Key, patch: Value },
     /// Delete it. `applied` holds the inputs applied last, and what the override adds to them.
@@ -27,7 +29,7 @@ pub enum Task {
     /// Drop the row without a call: the thing stays, or goes with another one.
     Drop { key: Key },
     /// Read what the program does not manage.
-    Look { row: Box<Row> },
+    Look { row: Arc<Row> },
     /// Write the row as it was read.
     Note,
 }

@@ -1,26 +1,38 @@
 //! Names of resources inside drctl, and the places they live in.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 /// The identity of a resource in a program: `urn:pulumi:<stack>::<project>::<type>::<name>`.
 ///
 /// The form is Pulumi's, so that aliases and exported states keep their meaning. A name given to
-/// the cloud is never an identity.
+/// the cloud is never an identity. Copies share their text: every dependency holds one.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Urn(String);
+#[serde(into = "String", from = "String")]
+pub struct Urn(Arc<str>);
+
+impl From<Urn> for String {
+    fn from(urn: Urn) -> Self {
+        urn.0.as_ref().to_owned()
+    }
+}
+impl From<String> for Urn {
+    fn from(text: String) -> Self {
+        Self(text.into())
+    }
+}
 
 impl Urn {
     /// `ty` is a canonical token; a child carries its parents' as `parent$child`.
     pub fn new(stack: &str, project: &str, ty: &str, name: &str) -> Self {
-        Self(format!("urn:pulumi:{stack}::{project}::{ty}::{name}"))
+        Self(format!("urn:pulumi:{stack}::{project}::{ty}::{name}").into())
     }
 
     /// Takes text for a URN if it has the four parts of one.
     pub fn parse(text: &str) -> Option<Self> {
-        let urn = Self(text.to_owned());
+        let urn = Self(text.into());
         (text.starts_with("urn:pulumi:") && text.splitn(4, "::").count() == 4).then_some(urn)
     }
 

@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use serde_json::Number;
 
 use crate::engine::asset::Asset;
-use crate::engine::urn::Urn;
+use crate::engine::handle::Handle;
 
 /// Properties in the order in which they were written.
 pub type Map = IndexMap<String, Value>;
@@ -33,16 +33,6 @@ pub enum Value {
     Asset(Asset),
     /// A resource as a whole, as `${vpc}` gives it. Where text is expected, its id stands for it.
     Resource(Box<Handle>),
-}
-
-/// What a program holds of a resource.
-#[derive(Clone, PartialEq)]
-pub struct Handle {
-    pub urn: Urn,
-    /// Unknown until the resource exists.
-    pub id: Value,
-    /// Inputs as seen, and outputs.
-    pub properties: Map,
 }
 
 /// A value was asked for in plain although part of it is not known yet.
@@ -217,11 +207,6 @@ impl From<serde_json::Value> for Value {
 impl fmt::Debug for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", Shown::of(self))
-    }
-}
-impl fmt::Debug for Handle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.urn)
     }
 }
 

@@ -30,11 +30,7 @@ impl Hashes {
         if let Some(hash) = known {
             return Ok(hash);
         }
-        let hash = match source {
-            // What lies behind a URL is fetched when it is sent; until then its address stands for it.
-            Source::Remote(url) | Source::RemoteArchive(url) if !url.starts_with(LOCAL) => digest(url.as_bytes()),
-            _ => digest(&content(dir, source)?),
-        };
+        let hash = digest(&content(dir, source)?);
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key, hash.clone());
         Ok(hash)
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::engine::diagnostic::{Diagnostic, Location, nearest};
 use crate::engine::provider::Catalog;
+use crate::stack::check::no_such;
 use crate::stack::config::Input;
 use crate::stack::expr::{Expr, Keys, Kind, Reader, Root, Scope, listed, miscapitalized, wrong};
 use crate::stack::yaml::{Entry, Kind as Yaml, Node};
@@ -332,10 +333,8 @@ fn block(entry: &Entry, cx: &Context, reader: &mut Reader) -> Block {
             reader.problems.push(problem.help("a resource with `get` is only read; remove one of them"));
         }
         if let Some(get) = Keys::of(node, &format!("`get` of {what}"), &["id", "state"], reader.problems) {
-            if let Some(state) = get.entry("state") {
-                let problem =
-                    Diagnostic::warning("no-effect", "`state` has no effect: the id says which resource is read");
-                reader.problems.push(problem.at(state.at.clone()));
+            if let Some(state) = get.get("state") {
+                look_up(state, &block.ty, cx, reader);
             }
             match get.get("id") {
                 Some(id) => block.get = Some(reader.expr(id)),
@@ -367,6 +366,25 @@ fn block(entry: &Entry, cx: &Context, reader: &mut Reader) -> Block {
         }
     }
     block
+}
+
+/// The id alone says which resource is read, so that look-up properties need only be sound.
+fn look_up(state: &Node, ty: &Type, cx: &Context, reader: &mut Reader) {
+    reader.expr(state);
+    let Some(entries) = state.as_map() else {
+        reader.problems.push(wrong("`state`", "a map", state));
+        return;
+    };
+    let Type::Managed(index) = ty else { return };
+    let schema = &cx.catalog.types()[*index];
+    for entry in entries {
+        let properties = || schema.inputs.properties.iter().chain(&schema.outputs.properties);
+        if !properties().any(|p| p.name == entry.key) {
+            let known: Vec<&str> = properties().map(|p| p.name.as_str()).collect();
+            let problem = no_such(&format!("`{}` has no property", short(schema.token)), &entry.key, &known);
+            reader.problems.push(problem.at(entry.at.clone()));
+        }
+    }
 }
 
 fn ty(node: &Node, cx: &Context, problems: &mut Vec<Diagnostic>) -> Type {

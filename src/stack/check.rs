@@ -86,6 +86,15 @@ pub(crate) fn object(
     Checker { subject, word, hidden: false, problems }.object(schema, given, Place::of(expr, at), "")
 }
 
+/// Checks only which properties are given, for when what they are given cannot be told.
+pub(crate) fn names(schema: &Object, expr: &Expr, subject: &str, problems: &mut Vec<Diagnostic>) {
+    let Kind::Map(entries) = &expr.kind else { return };
+    let mut checker = Checker { subject, word: "input", hidden: false, problems };
+    for (name, at, _) in entries.iter().filter(|(name, _, _)| name != "region" && schema.get(name).is_none()) {
+        checker.unknown(schema, name, at.clone(), "");
+    }
+}
+
 /// "… `given`", with the nearest of the known names or all of them.
 pub(crate) fn no_such(what: &str, given: &str, known: &[&str]) -> Diagnostic {
     let problem = Diagnostic::error("unknown-property", format!("{what} `{given}`"));

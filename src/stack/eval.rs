@@ -7,9 +7,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::engine::diagnostic::{Diagnostic, Location};
+use crate::engine::handle::Handle;
 use crate::engine::program::Known;
 use crate::engine::urn::Place;
-use crate::engine::value::{Handle, Map, Value};
+use crate::engine::value::{Map, Value};
 use crate::stack::body::Type;
 use crate::stack::check;
 use crate::stack::expr::{Accessor, Expr, Invoke, Kind, Part, Reference, Root};
@@ -432,7 +433,7 @@ impl<'a> Run<'a> {
         let node = &self.world.nodes[index];
         let handle = self.known.get(&node.urn);
         let Some(((accessor, at), rest)) = path.split_first() else {
-            let unknown = || Handle { urn: node.urn.clone(), id: Value::Unknown, properties: Map::new() };
+            let unknown = || Handle::foreseen(&node.urn, Value::Unknown, Map::new());
             return Some(Value::Resource(Box::new(handle.cloned().unwrap_or_else(unknown))));
         };
         let (Accessor::Name(name) | Accessor::Key(name)) = accessor else {
@@ -442,13 +443,16 @@ impl<'a> Run<'a> {
         if name == "urn" {
             return self.navigate(&Value::from(node.urn.as_str()), rest, frame);
         }
+        if name == "region" && self.world.schema(node).is_some_and(|schema| schema.inputs.get("region").is_none()) {
+            return self.navigate(&Value::from(node.place.0.as_str()), rest, frame);
+        }
         let hidden = node.secret_outputs.contains(name)
             || self.world.schema(node).is_some_and(|schema| {
                 [&schema.inputs, &schema.outputs].into_iter().any(|o| o.get(name).is_some_and(|p| p.secret))
             });
         let value = match handle {
             None => Some(Value::Unknown),
-            Some(handle) => match handle.properties.get(name) {
+            Some(handle) => match handle.get(name) {
                 Some(value) => self.navigate(value, rest, frame),
                 None if name == "id" => self.navigate(&handle.id, rest, frame),
                 None if handle.id.has_unknown() => Some(Value::Unknown),

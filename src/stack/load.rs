@@ -14,6 +14,7 @@ use crate::stack::assets::Hashes;
 use crate::stack::body::{self, Context, Sections, section};
 use crate::stack::components::Library;
 use crate::stack::config;
+use crate::stack::credentials::{self, Credentials};
 use crate::stack::dr::{self, Dr};
 use crate::stack::eval::{NoAnswers, Run};
 use crate::stack::expand::{Expansion, failed};
@@ -58,8 +59,8 @@ pub struct Loaded {
     pub regions: IndexMap<String, String>,
     pub dr: Option<Dr>,
     pub allowed_account_ids: Vec<String>,
-    /// Profile of the AWS configuration that `aws:profile` names.
-    pub profile: Option<String>,
+    /// What AWS is reached with.
+    pub credentials: Credentials,
     /// The file that holds the program.
     pub file: PathBuf,
     /// The file that `config set` writes to; it may not exist yet.
@@ -280,7 +281,7 @@ impl<'a> Loader<'a> {
         });
         let regions = world.roles.clone();
         let allowed_account_ids = self.allowed_accounts(&world);
-        let profile = self.given.get("aws:profile").and_then(scalar_text);
+        let credentials = credentials::of(&world, &self.given, self.problems);
         let program = StackProgram::new(self.project.stack.clone(), self.project.name.clone(), world, self.problems);
         Some(Loaded {
             program,
@@ -293,7 +294,7 @@ impl<'a> Loader<'a> {
             regions,
             dr,
             allowed_account_ids,
-            profile,
+            credentials,
             file: self.project.file,
             config_file: self.project.config_file,
             backend: self.project.backend,

@@ -8,6 +8,7 @@ mod body;
 mod check;
 mod components;
 mod config;
+mod credentials;
 mod dr;
 mod eval;
 mod expand;
@@ -29,10 +30,12 @@ mod survey;
 mod yaml;
 
 pub use assets::bytes;
+pub use credentials::{Credentials, Role};
 pub use dr::Dr;
 pub use instance::Stacks;
 pub use load::{Loaded, Request, load, load_beside};
 pub use program::StackProgram;
+pub(crate) use pulumi_secrets::{Opener, Sealer};
 
 pub(crate) use check::Place as Written;
 pub(crate) use survey::{Link, Surveyed};

@@ -10,6 +10,7 @@ use crate::stack::eval::{NoAnswers, Run};
 use crate::stack::expr::{Expr, Kind};
 use crate::stack::functions::{noun, scalar_text};
 use crate::stack::instance::{Node, World};
+use crate::stack::regions::is_region;
 
 /// Reads the options of a resource. Whatever is wrong is reported and left out.
 pub(crate) fn read(world: &World, node: &Node, stack: &str, project: &str, problems: &mut Vec<Diagnostic>) -> Options {
@@ -27,7 +28,7 @@ pub(crate) fn read(world: &World, node: &Node, stack: &str, project: &str, probl
         replace_with: reader.urns("replaceWith"),
         replacement_trigger: reader.value("replacementTrigger").map(|(value, _)| value),
         additional_secret_outputs: reader.texts("additionalSecretOutputs"),
-        import: reader.text("import").map(Id),
+        import: reader.import(),
         hide_diffs: reader.texts("hideDiffs"),
     };
     options.aliases = reader.aliases(world, stack, project);
@@ -72,6 +73,13 @@ impl<'a> Reader<'a> {
     fn text(&mut self, word: &str) -> Option<String> {
         let (value, expr) = self.value(word)?;
         scalar_text(&value).or_else(|| self.wrong(word, "a string", &value, &expr.at))
+    }
+
+    fn import(&mut self) -> Option<Id> {
+        let id = self.text("import")?;
+        let at = self.node.block.option("import").map(|expr| expr.at.clone())?;
+        let id = id_here(&id, self.node).map_err(|problem| self.run.problems.push(problem.at(at).of(&self.node.urn)));
+        id.ok()
     }
 
     fn texts(&mut self, word: &str) -> Vec<String> {
@@ -231,6 +239,20 @@ impl<'a> Reader<'a> {
             let text = "the types are those of version 7 of the AWS provider; this version has no effect";
             self.run.problems.push(Diagnostic::warning("version", text).at(expr.at.clone()).of(&self.node.urn));
         }
+    }
+}
+
+/// The id without the `@eu-west-1` that may end it, which must be where the resource is.
+pub(crate) fn id_here(text: &str, node: &Node) -> Result<Id, Diagnostic> {
+    match text.rsplit_once('@') {
+        Some((id, region)) if is_region(region) && !node.place.is_global() => {
+            if region == node.place.0 {
+                return Ok(Id(id.to_owned()));
+            }
+            let text = format!("the id is of `{region}`, and resource `{}` is in `{}`", node.block.key, node.place);
+            Err(Diagnostic::error("wrong-region", text).help(format!("add `region: {region}` to the resource")))
+        }
+        _ => Ok(Id(text.to_owned())),
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use crate::engine::diagnostic::{Diagnostic, Location};
 use crate::engine::provider::Catalog;
+use crate::engine::resource::Scope;
 use crate::engine::schema::{Object, Shape};
 use crate::stack::body::{Body, Type, short};
 use crate::stack::check::no_such;
@@ -127,7 +128,7 @@ impl Checker<'_> {
         let [(Accessor::Name(name) | Accessor::Key(name), _), rest @ ..] = path else { return None };
         let mut shape = match objects.iter().find_map(|o| o.get(name)) {
             Some(property) => &property.shape,
-            None if name == "id" || name == "urn" => &Shape::Text,
+            None if name == "id" || name == "urn" || name == "region" => &Shape::Text,
             None => return None,
         };
         for (accessor, _) in rest {
@@ -176,7 +177,7 @@ impl Checker<'_> {
     fn resource(&mut self, index: usize, path: &[(Accessor, Location)]) {
         let schema = &self.catalog.types()[index];
         if let [(Accessor::Name(name) | Accessor::Key(name), _), ..] = path
-            && (name == "id" || name == "urn")
+            && (name == "id" || name == "urn" || name == "region" && schema.facts.scope == Scope::Region)
         {
             return;
         }

@@ -18,6 +18,7 @@ use crate::stack::check;
 use crate::stack::eval::{Answers, Ask, NoAnswers, Run};
 use crate::stack::expand::failed;
 use crate::stack::expr::{Expr, Kind};
+use crate::stack::functions::{noun, scalar_text};
 use crate::stack::instance::{Frame, Slot, World};
 use crate::stack::options;
 use crate::stack::order::{Order, Reach, Refs};
@@ -218,10 +219,16 @@ pub(super) fn inputs(world: &World, index: usize, run: &mut Run) -> Option<Map> 
     let node = &world.nodes[index];
     let schema = world.schema(node)?;
     let block = &node.block;
-    if block.get.is_some() {
-        return Some(Map::new());
+    if let Some(get) = &block.get {
+        let id = scalar_text(&run.eval(get, node.frame)?).and_then(|text| options::id_here(&text, node).ok());
+        return Some(Map::from_iter([("id".to_owned(), id.map_or(Value::Unknown, |id| Value::from(id.0)))]));
     }
-    let given = properties(run, &block.properties, node.frame)?;
+    let subject = format!("`{}`", short(schema.token));
+    let Some(given) = properties(run, &block.properties, node.frame) else {
+        // A value that is wrong must not hide a name that is.
+        check::names(&schema.inputs, &block.properties, &subject, &mut run.problems);
+        return None;
+    };
     let mut given = match given {
         Value::Map(map) => map,
         Value::Unknown => {
@@ -230,7 +237,7 @@ pub(super) fn inputs(world: &World, index: usize, run: &mut Run) -> Option<Map> 
             return None;
         }
         other => {
-            let text = format!("`properties` must be a map, not {}", crate::stack::functions::noun(&other));
+            let text = format!("`properties` must be a map, not {}", noun(&other));
             run.problems.push(Diagnostic::error("wrong-type", text).at(block.properties.at.clone()));
             return None;
         }
@@ -242,7 +249,6 @@ pub(super) fn inputs(world: &World, index: usize, run: &mut Run) -> Option<Map> 
         merge_tags(&mut given, default_tags(world, index, run)?);
     }
     let before = run.problems.len();
-    let subject = format!("`{}`", short(schema.token));
     // Mistakes of the whole are shown at the name of the resource, not at its first property.
     let place = (&block.properties, &block.at);
     let map = check::object(&schema.inputs, given, place, &subject, "input", &mut run.problems);
@@ -302,7 +308,7 @@ fn default_tags(world: &World, index: usize, run: &mut Run) -> Option<Map> {
             Value::Map(map) => tags.extend(map.clone()),
             Value::Unknown | Value::Null => {}
             other => {
-                let text = format!("`tags` must be a map, not {}", crate::stack::functions::noun(other));
+                let text = format!("`tags` must be a map, not {}", noun(other));
                 run.problems.push(Diagnostic::error("wrong-type", text).at(expr.at.clone()));
                 return None;
             }
@@ -381,18 +387,27 @@ fn declaration(
     }
 }
 
+/// What is only read. An id that a resource of the program gives is known once that exists.
 fn external(world: &World, index: usize, expr: &Expr, problems: &mut Vec<Diagnostic>) -> Option<External> {
     let node = &world.nodes[index];
     let known = Known::new();
     let mut run = Run::new(world, &known, &NoAnswers);
-    let id = run.eval(expr, node.frame);
-    problems.append(&mut run.problems);
-    let id = id?;
+    let id = run.eval(expr, node.frame)?;
     if id.has_unknown() {
-        let text = format!("the id under `get` of resource `{}` must be known before anything exists", node.block.key);
-        problems.push(Diagnostic::error("get", text).at(expr.at.clone()).of(&node.urn));
+        return Some(External { id: Value::Unknown });
     }
-    Some(External { id })
+    let Some(text) = scalar_text(&id) else {
+        let text = format!("the id under `get` of resource `{}` must be a string, not {}", node.block.key, noun(&id));
+        problems.push(Diagnostic::error("wrong-type", text).at(expr.at.clone()).of(&node.urn));
+        return None;
+    };
+    match options::id_here(&text, node) {
+        Ok(id) => Some(External { id: Value::from(id.0) }),
+        Err(problem) => {
+            problems.push(problem.at(expr.at.clone()).of(&node.urn));
+            None
+        }
+    }
 }
 
 fn volatile(input: &str, block: &crate::stack::body::Block, at: &Location, urn: &Urn) -> Diagnostic {
@@ -404,7 +419,7 @@ fn volatile(input: &str, block: &crate::stack::body::Block, at: &Location, urn: 
 }
 
 /// Settings of providers that have a meaning here, and those that steer only the other tool.
-const PROVIDER: [&str; 4] = ["region", "defaultTags", "profile", "allowedAccountIds"];
+const PROVIDER: [&str; 6] = ["region", "defaultTags", "profile", "assumeRole", "assumeRoles", "allowedAccountIds"];
 const IGNORED: &str = "skip";
 
 fn unmanaged(world: &World, index: usize, problems: &mut Vec<Diagnostic>) {
@@ -419,10 +434,7 @@ fn unmanaged(world: &World, index: usize, problems: &mut Vec<Diagnostic>) {
         (Type::Provider, Kind::Map(entries)) => {
             run.eval(&node.block.properties, node.frame);
             for (name, at, _) in entries.iter().filter(|(name, _, _)| !name.starts_with(IGNORED)) {
-                if name == "profile" {
-                    let text = "`profile` of a provider has no effect: a run uses one set of credentials";
-                    problems.push(Diagnostic::warning("provider", text).at(at.clone()).help("set AWS_PROFILE"));
-                } else if !PROVIDER.contains(&name.as_str()) {
+                if !PROVIDER.contains(&name.as_str()) {
                     let problem = check::no_such("`pulumi:providers:aws` has no supported input", name, &PROVIDER);
                     problems.push(problem.at(at.clone()));
                 }

@@ -10,6 +10,7 @@ use aes_gcm::aead::{Aead, KeyInit};
 use aes_gcm::{Aes256Gcm, Nonce};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
 
 const ROUNDS: u32 = 1_000_000;
 const CHECK_WORD: &str = "pulumi";
@@ -57,23 +58,77 @@ impl<'a> Opener<'a> {
             .and_then(|rest| rest.split_once(':'))
             .ok_or("`encryptionsalt` is not of the form `v1:<salt>:<check>`")?;
         let salt = STANDARD.decode(salt).map_err(|_| "the salt is no base64")?;
-        let mut key = [0u8; 32];
-        pbkdf2::pbkdf2_hmac::<sha2::Sha256>(self.passphrase()?.as_bytes(), &salt, ROUNDS, &mut key);
-        let cipher = Aes256Gcm::new_from_slice(&key).map_err(|e| e.to_string())?;
+        let cipher = cipher(&passphrase(self.environment)?, &salt)?;
         match unseal(&cipher, check) {
             Ok(word) if word == CHECK_WORD => Ok(cipher),
             _ => Err("the passphrase is not the right one".into()),
         }
     }
+}
 
-    fn passphrase(&self) -> Result<String, String> {
-        if let Some(passphrase) = self.environment.get("PULUMI_CONFIG_PASSPHRASE") {
-            return Ok(passphrase.clone());
+/// Seals values for one stack file, with its salt or a new one.
+pub(crate) struct Sealer {
+    cipher: Aes256Gcm,
+    new_salt: Option<String>,
+}
+
+impl Sealer {
+    /// # Errors
+    /// If there is no passphrase, or it is not the right one, or another key service is needed.
+    pub(crate) fn new(
+        salt: Option<String>,
+        provider: Option<String>,
+        environment: &BTreeMap<String, String>,
+    ) -> Result<Self, String> {
+        if salt.is_some() || provider.as_deref().is_some_and(|p| p != "passphrase") {
+            let cipher = Opener::new(salt, provider, environment).derive()?;
+            return Ok(Self { cipher, new_salt: None });
         }
-        let file = self.environment.get("PULUMI_CONFIG_PASSPHRASE_FILE").ok_or("there is no passphrase")?;
-        let text = std::fs::read_to_string(file).map_err(|e| format!("`{file}` cannot be read: {e}"))?;
-        Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+        let salt: [u8; 8] = random()?;
+        let cipher = cipher(&passphrase(environment)?, &salt)?;
+        let check = sealed(&cipher, CHECK_WORD)?;
+        Ok(Self { cipher, new_salt: Some(format!("v1:{}:{check}", STANDARD.encode(salt))) })
     }
+
+    /// What `encryptionsalt` of the file must become, if the file had none.
+    pub(crate) fn new_salt(&self) -> Option<&str> {
+        self.new_salt.as_deref()
+    }
+
+    /// A text as a stack file may hold it under `secure`.
+    ///
+    /// # Errors
+    /// If the system gives no random numbers.
+    pub(crate) fn seal(&self, text: &str) -> Result<String, String> {
+        sealed(&self.cipher, text)
+    }
+}
+
+fn cipher(passphrase: &str, salt: &[u8]) -> Result<Aes256Gcm, String> {
+    let mut key = Zeroizing::new([0u8; 32]);
+    pbkdf2::pbkdf2_hmac::<sha2::Sha256>(passphrase.as_bytes(), salt, ROUNDS, &mut *key);
+    Aes256Gcm::new_from_slice(&*key).map_err(|e| e.to_string())
+}
+
+fn passphrase(environment: &BTreeMap<String, String>) -> Result<Zeroizing<String>, String> {
+    if let Some(passphrase) = environment.get("PULUMI_CONFIG_PASSPHRASE") {
+        return Ok(Zeroizing::new(passphrase.clone()));
+    }
+    let file = environment.get("PULUMI_CONFIG_PASSPHRASE_FILE").ok_or("there is no passphrase")?;
+    let text = std::fs::read_to_string(file).map_err(|e| format!("`{file}` cannot be read: {e}"))?;
+    Ok(Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned()))
+}
+
+fn random<const N: usize>() -> Result<[u8; N], String> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|_| "the system gives no random numbers")?;
+    Ok(bytes)
+}
+
+fn sealed(cipher: &Aes256Gcm, text: &str) -> Result<String, String> {
+    let nonce: [u8; 12] = random()?;
+    let sealed = cipher.encrypt(&Nonce::from(nonce), text.as_bytes()).map_err(|e| e.to_string())?;
+    Ok(format!("v1:{}:{}", STANDARD.encode(nonce), STANDARD.encode(sealed)))
 }
 
 fn unseal(cipher: &Aes256Gcm, sealed: &str) -> Result<String, String> {
@@ -112,5 +167,22 @@ mod tests {
         };
         assert_eq!(open("horse").as_deref(), Ok("hunter2"));
         assert_eq!(open("cow").unwrap_err(), "the passphrase is not the right one");
+    }
+
+    #[test]
+    fn what_is_sealed_opens_with_the_salt_that_came_of_it() {
+        let environment = BTreeMap::from([("PULUMI_CONFIG_PASSPHRASE".to_owned(), "horse".to_owned())]);
+        let first = Sealer::new(None, None, &environment).unwrap();
+        let salt = first.new_salt().unwrap().to_owned();
+        let second = Sealer::new(Some(salt.clone()), None, &environment).unwrap();
+        assert_eq!(second.new_salt(), None);
+        let mut opener = Opener::new(Some(salt), None, &environment);
+        for sealer in [first, second] {
+            let value = sealer.seal("hunter2").unwrap();
+            assert!(!value.contains("hunter2"));
+            assert_eq!(opener.open(&value).as_deref(), Ok("hunter2"));
+        }
+        assert!(Sealer::new(None, Some("awskms://x".into()), &environment).is_err());
+        assert!(Sealer::new(None, None, &BTreeMap::new()).is_err());
     }
 }

@@ -5,10 +5,11 @@ use std::collections::HashMap;
 
 use crate::engine::diagnostic::Location;
 use crate::engine::foresight;
+use crate::engine::handle::Handle;
 use crate::engine::program::{Declaration, Known};
 use crate::engine::resource::Where;
 use crate::engine::schema::{Object, Shape, TypeSchema};
-use crate::engine::value::{Handle, Map, Value};
+use crate::engine::value::{Map, Value};
 use crate::stack::check::Place;
 use crate::stack::eval::{NoAnswers, Run};
 use crate::stack::expr::{Expr, Kind};
@@ -151,7 +152,7 @@ fn link(i: usize, declaration: &Declaration, schema: &TypeSchema) -> (crate::eng
     };
     add(&schema.inputs);
     add(&schema.outputs);
-    let handle = Handle { urn: declaration.urn.clone(), id: Link::text(i, "id"), properties };
+    let handle = Handle::foreseen(&declaration.urn, Link::text(i, "id"), properties);
     (declaration.urn.clone(), handle)
 }
 

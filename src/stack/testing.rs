@@ -13,6 +13,7 @@ use crate::engine::asset::AssetInput;
 use crate::engine::diagnostic::{Diagnostic, Severity};
 use crate::engine::document::Document;
 use crate::engine::error::{Error, Kind, Result};
+use crate::engine::handle::Handle;
 use crate::engine::program::{Known, Program};
 use crate::engine::provider::{At, Catalog, Identity, KindAt, Live, Made, Next, Provider};
 use crate::engine::resource::{self, Facts, FoundBy, IdForm, Resource, Scope, Seen, Want};
@@ -20,7 +21,7 @@ use crate::engine::rules::{auto_name, exclusive, form, one_of, refers, replace};
 use crate::engine::schema::{FunctionSchema, TypeSchema, json_schema, object};
 use crate::engine::secret::Secret;
 use crate::engine::urn::{Id, Place, Urn};
-use crate::engine::value::{Handle, Map, Value};
+use crate::engine::value::{Map, Value};
 use crate::stack::{Loaded, Request, load};
 
 type Tags = BTreeMap<String, String>;
@@ -440,7 +441,7 @@ pub(crate) fn known(loaded: &Loaded, resources: &[(&str, &str, serde_json::Value
             Value::Map(map) => map,
             _ => Map::new(),
         };
-        (urn.clone(), Handle { urn, id: Value::from(*id), properties })
+        (urn.clone(), Handle::foreseen(&urn, Value::from(*id), properties))
     };
     resources.iter().map(handle).collect()
 }

@@ -161,6 +161,8 @@ mod tests {
 
     use zeroize::Zeroizing;
 
+    use std::sync::Arc;
+
     use super::*;
     use crate::engine::state::{Key, Row};
     use crate::engine::urn::{Id, Place, Urn};
@@ -176,7 +178,7 @@ mod tests {
             inputs: Value::from("hunter2").secret(),
             ..Row::new(key.clone(), "t:i:T", Place::global())
         };
-        state.rows.insert(key, row);
+        state.rows.insert(key, Arc::new(row));
         state
     }
 
@@ -236,7 +238,7 @@ mod tests {
         assert!(matches!(check(&State { serial: 2, ..state() }), Err(StateError::Older { here: 3, found: 2 })));
         assert!(matches!(check(&State { target: "aws".into(), ..state() }), Err(StateError::OtherStack { .. })));
         let mut unsound = state();
-        unsound.rows[0].id = None;
+        Arc::make_mut(&mut unsound.rows[0]).id = None;
         let error = check(&unsound).unwrap_err();
         insta::assert_snapshot!(error, @"the state to import is not sound: `urn:pulumi:prod::dr::t:i:T::a`: it has no id, and no create is under way");
     }

@@ -115,6 +115,8 @@ impl fmt::Display for Broken {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::engine::state::{Key, Pending};
     use crate::engine::urn::{Id, Place};
@@ -131,7 +133,7 @@ mod tests {
 
     fn found(rows: impl IntoIterator<Item = Row>) -> Vec<Broken> {
         let mut state = State::new("l", "s", "p", "twin");
-        state.rows = rows.into_iter().map(|r| (r.key.clone(), r)).collect();
+        state.rows = rows.into_iter().map(|r| (r.key.clone(), Arc::new(r))).collect();
         lint(&state).into_iter().map(|f| f.rule).collect()
     }
 
@@ -172,7 +174,7 @@ mod tests {
     #[test]
     fn a_row_under_the_key_of_another_is_found() {
         let mut state = State::new("l", "s", "p", "twin");
-        state.rows.insert(Key { urn: urn("b"), generation: 0 }, row("a", 0));
+        state.rows.insert(Key { urn: urn("b"), generation: 0 }, Arc::new(row("a", 0)));
         assert_eq!(lint(&state)[0].to_string(), "`urn:pulumi:s::p::t:i:T::b`: its row is kept under another key");
     }
 }

@@ -398,9 +398,9 @@ mod tests {
     fn create(name: &str) -> Vec<Entry> {
         let made = Row { id: Some(Id(format!("{name}-1"))), ..row(name) };
         vec![
-            Entry::Begin { row: Box::new(row(name)), op: Begun::Create, attempt: "a".into() },
+            Entry::Begin { row: Arc::new(row(name)), op: Begun::Create, attempt: "a".into() },
             Entry::Made { key: made.key.clone(), id: Id(format!("{name}-1")) },
-            Entry::Done { row: Box::new(made) },
+            Entry::Done { row: Arc::new(made) },
         ]
     }
 
@@ -590,7 +590,7 @@ mod tests {
         let (mut state, session) = project.session().await;
         record(&mut state, &session, create("a")).await;
         let unknown = Row { seen: Value::Unknown, ..row("b") };
-        let error = session.append(vec![run(), Entry::Put { row: Box::new(unknown) }]).await.unwrap_err();
+        let error = session.append(vec![run(), Entry::Put { row: Arc::new(unknown) }]).await.unwrap_err();
         assert_eq!(error.kind, crate::engine::error::Kind::Bug);
         assert_eq!(project.load().await.unwrap().unwrap(), state);
         record(&mut state, &session, create("c")).await;
@@ -607,7 +607,7 @@ mod tests {
         let newer = Row { id: Some(Id("y".into())), ..row("a") };
         let newer = Row { key: Key { generation: 1, ..newer.key.clone() }, ..newer };
         let other = Row { id: Some(Id("z".into())), ..row("c") };
-        let puts = [child, newer, other].map(|row| Entry::Put { row: Box::new(row) });
+        let puts = [child, newer, other].map(|row| Entry::Put { row: Arc::new(row) });
         record(&mut state, &session, puts.into()).await;
         record(&mut state, &session, vec![Entry::Gone { key: row("a").key }]).await;
         let names: Vec<&str> = state.rows.keys().map(|key| key.urn.name()).collect();
@@ -768,24 +768,25 @@ mod tests {
     fn legal(state: &State, name: u8, sort: u8, text: &str) -> Option<Entry> {
         let present = state.rows.values().find(|row| row.key.urn.name() == name.to_string());
         let inputs = Value::Map(Map::from([("a".into(), text.into()), ("b".into(), Value::from(text).secret())]));
-        let fresh = || Box::new(Row { inputs: inputs.clone(), ..row(&name.to_string()) });
+        let fresh = || Arc::new(Row { inputs: inputs.clone(), ..row(&name.to_string()) });
         let begin = |row, op| Some(Entry::Begin { row, op, attempt: text.to_owned() });
         let Some(present) = present else {
             return match sort {
                 0..3 => begin(fresh(), Begun::Create),
-                3 => Some(Entry::Put { row: Box::new(Row { id: Some(Id("put".into())), ..*fresh() }) }),
+                3 => Some(Entry::Put { row: Arc::new(Row { id: Some(Id("put".into())), ..Row::clone(&fresh()) }) }),
                 4 => Some(Entry::Outputs { outputs: Map::from([(text.to_owned(), inputs)]) }),
                 _ => Some(run()),
             };
         };
-        let with_id =
-            |id: &Id| Box::new(Row { id: Some(id.clone()), pending: None, seen: inputs.clone(), ..present.clone() });
+        let with_id = |id: &Id| {
+            Arc::new(Row { id: Some(id.clone()), pending: None, seen: inputs.clone(), ..Row::clone(present) })
+        };
         match (sort, &present.id, &present.pending) {
             (0, None, _) => begin(fresh(), Begun::Create),
             (1 | 2, None, Some(_)) => Some(Entry::Made { key: present.key.clone(), id: Id(text.to_owned()) }),
             (0 | 1, Some(id), Some(_)) => Some(Entry::Done { row: with_id(id) }),
-            (2, Some(_), _) => begin(Box::new(Row { inputs, ..present.clone() }), Begun::Update),
-            (3, Some(_), _) => begin(Box::new(present.clone()), Begun::Delete),
+            (2, Some(_), _) => begin(Arc::new(Row { inputs, ..Row::clone(present) }), Begun::Update),
+            (3, Some(_), _) => begin(Arc::clone(present), Begun::Delete),
             (4, _, _) => Some(Entry::Gone { key: present.key.clone() }),
             (5, _, _) => Some(Entry::Failed { key: present.key.clone(), error: text.to_owned(), settled: true }),
             (6, _, _) => Some(Entry::Failed { key: present.key.clone(), error: text.to_owned(), settled: false }),

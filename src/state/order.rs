@@ -1,6 +1,7 @@
 //! The order in which rows are stored: every row after those it depends on.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::engine::state::{Row, Rows};
 use crate::engine::urn::Urn;
@@ -14,7 +15,7 @@ pub(super) fn before(row: &Row) -> impl Iterator<Item = &Urn> {
 /// comes to the end of a state when it is made, and so behind those that need it.
 ///
 /// Rows that depend on each other in a circle keep their order.
-pub(super) fn by_dependency(rows: &Rows) -> Vec<&Row> {
+pub(super) fn by_dependency(rows: &Rows) -> Vec<&Arc<Row>> {
     let mut of_urn: HashMap<&Urn, Vec<usize>> = HashMap::with_capacity(rows.len());
     for (i, key) in rows.keys().enumerate() {
         of_urn.entry(&key.urn).or_default().push(i);
@@ -55,7 +56,7 @@ mod tests {
             needs: needs.iter().map(|n| urn(n)).collect(),
             ..Row::new(Key { urn: urn(name), generation: 0 }, "t:i:T", Place::global())
         };
-        all.iter().map(row).map(|r| (r.key.clone(), r)).collect()
+        all.iter().map(row).map(|r| (r.key.clone(), Arc::new(r))).collect()
     }
 
     fn names(rows: &Rows) -> Vec<&str> {
@@ -79,7 +80,7 @@ mod tests {
             .map(|i| {
                 let needs = names.get(i + 1).map(|n| urn(n)).into_iter().collect();
                 let key = Key { urn: urn(&names[i]), generation: 0 };
-                (key.clone(), Row { needs, ..Row::new(key, "t:i:T", Place::global()) })
+                (key.clone(), Arc::new(Row { needs, ..Row::new(key, "t:i:T", Place::global()) }))
             })
             .collect();
         assert_eq!(by_dependency(&all)[0].key.urn.name(), "19999");

@@ -2,6 +2,7 @@
 //! written anew.
 
 use std::fs;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::engine::state::{Key, Row, State};
@@ -70,7 +71,8 @@ fn renamed(mut state: State, stack: &str) -> State {
         replace_with: all(row.replace_with),
         ..row
     };
-    state.rows = state.rows.into_values().map(row).map(|row| (row.key.clone(), row)).collect();
+    let rows = state.rows.into_values().map(Arc::unwrap_or_clone).map(row);
+    state.rows = rows.map(|row| (row.key.clone(), Arc::new(row))).collect();
     state
 }
 
@@ -117,7 +119,7 @@ mod tests {
     async fn a_renamed_stack_has_all_its_rows_and_secrets_under_the_new_name() {
         let dir = tempfile::tempdir().unwrap();
         let keys = Keys::open(dir.path(), Source::KeyFile).await.unwrap().0;
-        let rows = [row("a", &[]), row("b", &["a"])].map(|row| Entry::Put { row: Box::new(row) });
+        let rows = [row("a", &[]), row("b", &["a"])].map(|row| Entry::Put { row: Arc::new(row) });
         deployed(dir.path(), &keys, rows.into()).await;
         let new = rename(dir.path(), &keys).await.unwrap();
         let state = new.load(&keys).await.unwrap().unwrap();
@@ -132,11 +134,11 @@ mod tests {
     async fn a_name_that_is_taken_or_an_operation_under_way_stops_a_rename() {
         let dir = tempfile::tempdir().unwrap();
         let keys = Keys::open(dir.path(), Source::KeyFile).await.unwrap().0;
-        let put = Entry::Put { row: Box::new(row("a", &[])) };
-        let begin = Entry::Begin { row: Box::new(row("a", &[])), op: Begun::Update, attempt: "1".into() };
+        let put = Entry::Put { row: Arc::new(row("a", &[])) };
+        let begin = Entry::Begin { row: Arc::new(row("a", &[])), op: Begun::Update, attempt: "1".into() };
         let before = deployed(dir.path(), &keys, vec![put, begin]).await;
         assert!(matches!(rename(dir.path(), &keys).await, Err(StateError::Unfinished(_))));
-        deployed(dir.path(), &keys, vec![Entry::Done { row: Box::new(row("a", &[])) }]).await;
+        deployed(dir.path(), &keys, vec![Entry::Done { row: Arc::new(row("a", &[])) }]).await;
         let taken = Local::at(dir.path().to_owned(), "twin", "new");
         let lock = taken.lock(Owner::here("run", "up"), Duration::ZERO).await.unwrap();
         lock.import(&keys, &State::new("other", "new", "dr", "twin")).await.unwrap();

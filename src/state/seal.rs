@@ -211,8 +211,8 @@ mod tests {
 
     use super::*;
     use crate::engine::asset::Source;
+    use crate::engine::handle::Handle;
     use crate::engine::urn::Urn;
-    use crate::engine::value::Handle;
 
     fn ciphers() -> [Cipher; 1] {
         [Cipher::new(&[7; 32])]
@@ -293,7 +293,7 @@ mod tests {
     #[test]
     fn a_resource_is_stored_as_its_id() {
         let seal = Seal { ciphers: &[], lineage: "l" };
-        let handle = Handle { urn: Urn::new("s", "p", "t", "n"), id: Value::from("vpc-1"), properties: Map::new() };
+        let handle = Handle::foreseen(&Urn::new("s", "p", "t", "n"), Value::from("vpc-1"), Map::new());
         assert_eq!(seal.seal("urn", "inputs", &Value::Resource(Box::new(handle))).unwrap(), json!("vpc-1"));
     }
 }

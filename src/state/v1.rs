@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -245,7 +246,7 @@ impl Snapshot {
         let mut rows = Rows::with_capacity(self.rows.len());
         for row in self.rows {
             let row = row.open(seal)?;
-            if let Some(twin) = rows.insert(row.key.clone(), row) {
+            if let Some(twin) = rows.insert(row.key.clone(), Arc::new(row)) {
                 return Err(StateError::damaged(path, None, format!("`{}` is there twice", twin.key.urn)));
             }
         }
@@ -297,19 +298,19 @@ impl Happened {
         Ok(match self {
             Self::Run { account, partition, environment } => Entry::Run { account, partition, environment },
             Self::Create { attempt, row } => {
-                Entry::Begin { row: Box::new(row.open(seal)?), op: Begun::Create, attempt }
+                Entry::Begin { row: Arc::new(row.open(seal)?), op: Begun::Create, attempt }
             }
             Self::Change { op, attempt, key, inputs } => {
                 let inputs = seal.open(key.urn.as_str(), "pending", inputs)?;
                 let ty = key.urn.ty().to_owned();
                 let row = state::Row { inputs, ..state::Row::new(key, &ty, Place::global()) };
-                Entry::Begin { row: Box::new(row), op, attempt }
+                Entry::Begin { row: Arc::new(row), op, attempt }
             }
             Self::Made { key, id } => Entry::Made { key, id },
-            Self::Done(row) => Entry::Done { row: Box::new(row.open(seal)?) },
+            Self::Done(row) => Entry::Done { row: Arc::new(row.open(seal)?) },
             Self::Gone(key) => Entry::Gone { key },
             Self::Failed { key, error, settled } => Entry::Failed { key, error, settled },
-            Self::Put(row) => Entry::Put { row: Box::new(row.open(seal)?) },
+            Self::Put(row) => Entry::Put { row: Arc::new(row.open(seal)?) },
             Self::Outputs(outputs) => Entry::Outputs { outputs: opened_outputs(outputs, seal)? },
             Self::Roles(roles) => Entry::Roles { roles },
         })
@@ -529,7 +530,7 @@ mod tests {
             account: Some("123456789012".into()),
             partition: Some("aws".into()),
             environment: [("SUFFIX".to_owned(), "a".to_owned())].into(),
-            rows: [(row.key.clone(), row)].into_iter().collect(),
+            rows: [(row.key.clone(), Arc::new(row))].into_iter().collect(),
             outputs: Map::from([("$secret".into(), secret(value("output")))]),
             dr: Roles { active_region: Some("eu-west-1".into()), epoch: 4 },
         }
@@ -551,11 +552,11 @@ mod tests {
     fn every_entry_comes_back_as_it_was() {
         let ciphers = [Cipher::new(&[7; 32])];
         let seal = Seal { ciphers: &ciphers, lineage: "01J" };
-        let row = || Box::new(full(Value::secret));
-        let key = || row().key;
+        let row = || Arc::new(full(Value::secret));
+        let key = || row().key.clone();
         let bare = |op| {
-            let row = state::Row { inputs: row().inputs, ..state::Row::new(key(), "t:i:T", Place::global()) };
-            Entry::Begin { row: Box::new(row), op, attempt: "01J".into() }
+            let row = state::Row { inputs: row().inputs.clone(), ..state::Row::new(key(), "t:i:T", Place::global()) };
+            Entry::Begin { row: Arc::new(row), op, attempt: "01J".into() }
         };
         let all = [
             Entry::Run { account: "1".into(), partition: "aws".into(), environment: [("A".into(), "b".into())].into() },
@@ -585,7 +586,7 @@ mod tests {
         insta::assert_snapshot!(String::from_utf8(bytes).unwrap());
         let row = state::Row::new(Key { urn: urn("a"), generation: 0 }, "t:i:T", Place::global());
         let key = row.key.clone();
-        let row = Box::new(row);
+        let row = Arc::new(row);
         let lines = [
             Entry::Run { account: "1".into(), partition: "aws".into(), environment: [].into() },
             Entry::Begin { row: row.clone(), op: Begun::Create, attempt: "01J".into() },

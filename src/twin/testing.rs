@@ -1,5 +1,7 @@
 //! Small types for tests of the engine, one for each trait of real ones. They exist on the twin only.
 
+mod values;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -32,6 +34,14 @@ pub fn catalog() -> Arc<Catalog> {
             TypeSchema::of::<Lister>(),
             TypeSchema::of::<Container>(),
             TypeSchema::of::<Attached>(),
+            TypeSchema::of::<values::Flag>(),
+            TypeSchema::of::<values::Primitive>(),
+            TypeSchema::of::<values::Optional>(),
+            TypeSchema::of::<values::Hidden>(),
+            TypeSchema::of::<values::Nested>(),
+            TypeSchema::of::<values::Choice>(),
+            TypeSchema::of::<values::Content>(),
+            TypeSchema::of::<values::Keyword>(),
         ],
         Vec::new(),
     ))

@@ -1,4 +1,4 @@
-"""Starts MiniStack on the loopback address, with six defects corrected.
+"""Starts MiniStack on the loopback address, with seven defects corrected.
 
 Usage: ministack.py PORT   (or GATEWAY_PORT=PORT ministack.py)
 Prints `ready` when it answers, ends when its standard input closes.
@@ -10,7 +10,8 @@ The corrections are made in memory, never in the installed package:
 - the tags of several things could not be listed in one call;
 - the endpoints of a cluster became `localhost` with its first instance; AWS never changes them;
 - a global cluster had no endpoint of its writer;
-- a secret could be replicated to another region and never be taken away from there.
+- a secret could be replicated to another region and never be taken away from there;
+- the aliases that AWS predefines, such as `alias/aws/rds`, had no key.
 """
 
 import json
@@ -118,6 +119,30 @@ def correct_secret_replicas(secretsmanager):
     secretsmanager.handle_request = handle_removals
 
 
+def correct_predefined_aliases(kms):
+    resolve = kms._resolve_key
+    describe = kms._key_metadata
+
+    def resolve_with_predefined(reference):
+        key = resolve(reference)
+        name = (reference or "").rsplit(":", 1)[-1]
+        if key or not name.startswith("alias/aws/"):
+            return key
+        # AWS makes the key of such an alias when it is first asked for.
+        _, _, answer = kms._create_key({"Description": f"Key of AWS for {name}"})
+        made = json.loads(answer)["KeyMetadata"]["KeyId"]
+        kms._create_alias({"AliasName": name, "TargetKeyId": made})
+        key = resolve(made)
+        key["_manager"] = "AWS"
+        return key
+
+    def describe_with_manager(key):
+        return {**describe(key), "KeyManager": key.get("_manager", "CUSTOMER")}
+
+    kms._resolve_key = resolve_with_predefined
+    kms._key_metadata = describe_with_manager
+
+
 def main():
     port = lifetime.port_from(sys.argv, "GATEWAY_PORT")
     lifetime.begin()
@@ -129,13 +154,14 @@ def main():
     sys.modules.pop("ministack", None)
 
     from ministack import app
-    from ministack.services import rds, route53, secretsmanager
+    from ministack.services import kms, rds, route53, secretsmanager
 
     correct_health_checks(route53)
     correct_lists_of_tags(route53)
     correct_cluster_endpoints(rds)
     correct_global_endpoints(rds)
     correct_secret_replicas(secretsmanager)
+    correct_predefined_aliases(kms)
     lifetime.live_until_stdin_closes(port, "/_ministack/ready")
     sys.argv = sys.argv[:1]
     app.main()

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from conftest import NAMESPACE, PRIMARY, SUFFIX, Clock
 
-RECORD = f"/drctl/{SUFFIX}/failover"
+RECORD = f"/drctl/failover-{SUFFIX}"
 
 
 @pytest.fixture

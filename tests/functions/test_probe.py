@@ -242,7 +242,7 @@ def test_three_failures_in_a_row_make_the_orchestrator_promote_the_standby(
     while record.get("result") != "succeeded" and time.monotonic() < deadline:
         time.sleep(0.1)
         try:
-            name = f"/drctl/{SUFFIX}/failover"
+            name = f"/drctl/failover-{SUFFIX}"
             record = json.loads(ssm.get_parameter(Name=name)["Parameter"]["Value"])
         except ssm.exceptions.ParameterNotFound:
             continue

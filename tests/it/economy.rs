@@ -15,6 +15,7 @@ use drctl::aws::{Aws, Settings};
 use drctl::engine::clock::Clock;
 use drctl::engine::event::Ended;
 
+use crate::support::ask::Ask;
 use crate::support::emulator::{Emulator, ministack, moto};
 use crate::support::stage::{Report, Stage, steps, told};
 
@@ -108,33 +109,14 @@ impl std::fmt::Debug for Counting {
 
 impl HttpConnector for Counting {
     fn call(&self, mut request: HttpRequest) -> HttpConnectorFuture {
-        let service = service(&request);
-        *self.meter.0.lock().unwrap().entry(format!("{service}:{}", operation(&request))).or_default() += 1;
-        if service == "s3" {
+        let body = request.body().bytes().unwrap_or_default();
+        let ask = Ask::of(request.method(), request.uri(), |name| request.headers().get(name), body);
+        *self.meter.0.lock().unwrap().entry(ask.name()).or_default() += 1;
+        if ask.service == "s3" {
             let uri = request.uri().replace(&self.network.endpoint, &self.buckets.endpoint);
             request.set_uri(uri).unwrap();
         }
         self.real.call(request)
-    }
-}
-
-/// The signature names it: `Credential=<key>/<date>/<region>/<service>/aws4_request`.
-fn service(request: &HttpRequest) -> String {
-    let signature = request.headers().get("authorization").unwrap_or_default();
-    signature.split('/').nth(3).unwrap_or("unsigned").to_owned()
-}
-
-fn operation(request: &HttpRequest) -> String {
-    let body = String::from_utf8_lossy(request.body().bytes().unwrap_or_default());
-    let query = body.split('&').find_map(|pair| pair.strip_prefix("Action="));
-    let json = request.headers().get("x-amz-target").and_then(|target| target.rsplit('.').next());
-    match query.or(json) {
-        Some(operation) => operation.to_owned(),
-        None => {
-            let words = request.uri().split_once('?').map_or("", |(_, query)| query);
-            let setting = words.split('&').find(|word| !word.starts_with("x-id=")).unwrap_or_default();
-            format!("{} {setting}", request.method())
-        }
     }
 }
 

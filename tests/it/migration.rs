@@ -1,8 +1,12 @@
 //! The guide of the migration is true: its commands are run in order, nothing is deleted before the
 //! guide says so, and the numbers that it tells are those of the runs.
 
+use std::collections::BTreeSet;
+
+use crate::stacks::Shipped;
 use crate::support::checkout::{Checkout, root};
 use crate::support::emulator::ministack;
+use crate::support::stage::steps;
 
 /// A command of the guide, and the heading that it stands under.
 struct Step {
@@ -77,4 +81,26 @@ fn the_guide_leads_from_one_version_to_the_next_on_an_api_server() {
         ("AWS_EC2_METADATA_DISABLED", "true"),
     ];
     walk(&environment, "--skip-unsupported");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_example_of_v1_takes_v2_beside_it_and_gives_way_to_it_without_a_deletion() {
+    let mut shipped = Shipped::new();
+    let at = |versions: &str, live: &str| {
+        let stack = root().join("stacks/payments-aurora.yaml");
+        format!("extends: {}\nconfig: {{versions: {versions}, live: {live}}}\n", stack.display())
+    };
+    shipped.up(&format!("extends: {}\n", root().join("examples/payments-v1.yaml").display())).await;
+    assert_eq!(steps(&shipped.preview(&at("[v1]", "v1")).await), [""; 0], "the example is not the guide's v1");
+
+    let words = |steps: Vec<String>| steps.iter().map(|s| s.split(' ').next().unwrap().to_owned()).collect();
+    let besides: BTreeSet<String> = words(steps(&shipped.up(&at("[v1, v2]", "v1")).await.plan));
+    assert_eq!(besides, BTreeSet::from(["create".to_owned()]));
+    let over: BTreeSet<String> = words(steps(&shipped.up(&at("[v1, v2]", "v2")).await.plan));
+    assert_eq!(over, BTreeSet::from(["update".to_owned()]));
+    let back: BTreeSet<String> = words(steps(&shipped.up(&at("[v1, v2]", "v1")).await.plan));
+    assert_eq!(back, over);
+
+    // The default is v2 alone: that v1 must go may not pass unnoticed.
+    assert!(shipped.stage.up(&at("[v2]", "v2")).await.is_err(), "v1 is removed without a word");
 }

@@ -112,7 +112,7 @@ async fn a_promotion_by_others_is_noted_and_never_undone_and_the_stack_can_be_de
     let plan = stage.preview(PROGRAM).await.unwrap_or_else(|p| panic!("{}", told(&p)));
     assert_eq!(steps(&plan), [""; 0], "a refresh sees a difference");
 
-    let rows: Vec<Row> = stage.state.rows.values().cloned().collect();
+    let rows: Vec<Arc<Row>> = stage.state.rows.values().cloned().collect();
     stage.settings = Settings { override_protection: true, ..Settings::default() };
     completed(&stage.destroy().await.unwrap_or_else(|p| panic!("{}", told(&p))));
     assert!(stage.state.rows.is_empty(), "{:?}", stage.state.rows.keys());

@@ -171,10 +171,10 @@ async fn lives(stack: &str, suffix: &str, resources: usize) {
 
 #[tokio::test(start_paused = true)]
 async fn the_database_with_keys_of_its_own_comes_and_goes() {
-    lives("trading-database.yaml", "dev", 171).await;
+    lives("trading-database.yaml", "dev", 173).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_database_with_keys_of_aws_comes_and_goes() {
-    lives("database-dr.yaml", "prod", 183).await;
+    lives("database-dr.yaml", "prod", 185).await;
 }

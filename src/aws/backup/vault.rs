@@ -96,18 +96,19 @@ impl Resource for Vault {
         Ok(Next::Started)
     }
 
+    /// Most vaults are empty and go with one call; a full one is emptied only when AWS refuses.
     async fn delete(&self, id: &Id, _: Option<&Live<Self>>, cx: &Cx) -> Result<Next<Self>> {
-        if self.force_destroy {
-            empty(&id.0, cx).await.or_none()?;
+        let delete = cx.backup().delete_backup_vault().backup_vault_name(&id.0);
+        let Err(refused) = delete.send().await.or_none() else { return Ok(Next::Gone) };
+        if !refused.message.contains("recovery points") {
+            return Err(refused);
         }
-        let deleted = cx.backup().delete_backup_vault().backup_vault_name(&id.0).send().await.or_none();
-        deleted.map_err(|e: Error| match e.message.contains("recovery points") {
-            // Recovery points take a while to go.
-            true if self.force_destroy => Error { kind: Kind::Busy, ..e },
-            true => e.hint("set `forceDestroy: true`, or use `--force-override-protection`"),
-            false => e,
-        })?;
-        Ok(Next::Gone)
+        if !self.force_destroy {
+            return Err(refused.hint("set `forceDestroy: true`, or use `--force-override-protection`"));
+        }
+        empty(&id.0, cx).await.or_none()?;
+        // Recovery points take a while to go.
+        Err(Error { kind: Kind::Busy, ..refused })
     }
 
     async fn find(&self, cx: &Cx) -> Result<Vec<Id>> {
@@ -211,19 +212,19 @@ mod tests {
     async fn a_forced_deletion_removes_recovery_points_once_and_waits_until_they_are_gone() {
         let points = r#"{"RecoveryPoints":[{"RecoveryPointArn":"arn:p1","Status":"COMPLETED"},
             {"RecoveryPointArn":"arn:p2","Status":"DELETING"}]}"#;
-        let replies = [("DELETE http", ok("")), ("GET", ok(points))];
-        let (empty, wire) = aws(&replies);
-        let applied = json!({ "name": "v", "forceDestroy": true }).into();
-        let next = empty.delete(&at(Vault::TYPE), &Id("v".into()), &applied, None).await.unwrap();
-        assert_eq!(next, provider::Next::Gone);
-        let deleted = wire.requests("DELETE");
-        assert_eq!(deleted.len(), 2, "{deleted:?}");
-        assert!(deleted[0].contains("arn%3Ap1"), "{deleted:?}");
-
         let full = Reply::Says(400, FULL.into());
-        let (full, _) = aws(&[("DELETE", full), ("GET", ok(r#"{"RecoveryPoints":[]}"#))]);
+        let (full, wire) = aws(&[("GET", ok(points)), ("recovery-points", ok("")), ("DELETE", full)]);
+        let applied = json!({ "name": "v", "forceDestroy": true }).into();
         let e = full.delete(&at(Vault::TYPE), &Id("v".into()), &applied, None).await.unwrap_err();
         assert_eq!(e.kind, Kind::Busy);
+        let deleted = wire.requests("DELETE");
+        assert_eq!(deleted.len(), 2, "{deleted:?}");
+        assert!(deleted[1].contains("arn%3Ap1"), "{deleted:?}");
+
+        let (empty, wire) = aws(&[("DELETE http", ok(""))]);
+        let next = empty.delete(&at(Vault::TYPE), &Id("v".into()), &applied, None).await.unwrap();
+        assert_eq!(next, provider::Next::Gone);
+        assert!(wire.requests("recovery-points").is_empty());
     }
 
     #[tokio::test]

@@ -62,7 +62,12 @@ impl Resource for InternetGateway {
         if let Some(old) = &live.inputs.vpc_id {
             cx.ec2().detach_internet_gateway().internet_gateway_id(&id.0).vpc_id(old).send().await.or_none()?;
         }
-        cx.ec2().attach_internet_gateway().internet_gateway_id(&id.0).vpc_id(vpc).send().await?;
+        let attached = cx.ec2().attach_internet_gateway().internet_gateway_id(&id.0).vpc_id(vpc).send().await;
+        match attached.map_err(Error::from) {
+            // By an earlier call whose answer was lost, or to another VPC: the next read tells.
+            Err(e) if e.code.as_deref() == Some("Resource.AlreadyAssociated") => return Ok(Next::Started),
+            done => done?,
+        };
         let inputs = Self { vpc_id: Some(vpc.clone()), ..live.inputs.clone() };
         Ok(Next::Saw(Box::new(Live { inputs, outputs: live.outputs.clone() })))
     }
@@ -112,7 +117,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::aws::wire::{at, aws, ok, reads_back};
+    use crate::aws::wire::{Reply, at, aws, ok, reads_back};
     use crate::engine::provider::{self, Provider};
 
     const REPLY: &str = "<DescribeInternetGatewaysResponse><internetGatewaySet><item>\
@@ -147,5 +152,16 @@ mod tests {
         let calls = wire.requests("tachInternetGateway");
         assert!(calls[0].contains("Detach") && calls[0].contains("VpcId=vpc-1"), "{calls:?}");
         assert!(calls[1].contains("Attach") && calls[1].contains("VpcId=vpc-2"), "{calls:?}");
+    }
+
+    #[tokio::test]
+    async fn one_that_is_attached_already_is_looked_at() {
+        let refused =
+            "<Response><Errors><Error><Code>Resource.AlreadyAssociated</Code><Message/></Error></Errors></Response>";
+        let (aws, _) = aws(&[("Action=AttachInternetGateway", Reply::Says(400, refused.into()))]);
+        let live = provider::Live { inputs: json!({}).into(), outputs: json!({ "arn": "a", "ownerId": "1" }).into() };
+        let wanted = json!({ "vpcId": "vpc-1" }).into();
+        let next = aws.update(&at(InternetGateway::TYPE), &Id("igw-1".into()), &wanted, &live).await.unwrap();
+        assert_eq!(next, provider::Next::Started);
     }
 }

@@ -29,6 +29,8 @@ fn region(arn: &str) -> Option<String> {
 mod tests {
     use serde_json::json;
 
+    use std::sync::Arc;
+
     use super::*;
     use crate::engine::state::{Key, Row};
     use crate::engine::urn::{Place, Urn};
@@ -40,7 +42,7 @@ mod tests {
         let key = Key { urn, generation: 0 };
         let mut row = Row::new(key.clone(), GlobalCluster::TYPE, Place("us-east-1".into()));
         row.outputs = Value::from_json(json!({ "globalClusterMembers": members }));
-        state.rows.insert(key, row);
+        state.rows.insert(key, Arc::new(row));
         state
     }
 

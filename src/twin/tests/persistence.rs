@@ -1,4 +1,5 @@
 use std::path::Path;
+use std::sync::Arc;
 
 use super::*;
 use crate::engine::state::{Key, Row, State};
@@ -67,7 +68,7 @@ async fn a_secret_is_not_in_the_file_and_comes_back_only_to_who_knows_it() {
             inputs: inputs(note),
             ..Row::new(key.clone(), &at.kind.ty, at.kind.place.clone())
         };
-        state.rows.insert(key, row);
+        state.rows.insert(key, Arc::new(row));
         state
     };
     let note = |live: Live| live.inputs.get("note").unwrap().clone();

@@ -78,11 +78,11 @@ class Settings:
 
     @property
     def record_name(self):
-        return f"/drctl/{self.suffix}/failover"
+        return f"/drctl/failover-{self.suffix}"
 
     @property
     def lock_name(self):
-        return f"/drctl/{self.suffix}/failover-lock"
+        return f"/drctl/failover-lock-{self.suffix}"
 
 
 @dataclass(frozen=True)

@@ -162,7 +162,7 @@ impl<'a> Life<'a> {
     }
 
     async fn destroy(&mut self) -> Result {
-        let rows: Vec<Row> = self.stage.state.rows.values().cloned().collect();
+        let rows: Vec<Arc<Row>> = self.stage.state.rows.values().cloned().collect();
         let report = self.stage.destroy().await.map_err(|p| format!("destroy: {}", told(&p)))?;
         if report.outcome.ended != Ended::Completed {
             return Err(format!("destroy: {}", report.failures().join("; ")));

@@ -38,6 +38,27 @@ async fn a_create_whose_answer_is_lost_makes_no_second_resource() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_needs_a_skipped_resource_is_skipped_too_and_not_planned_again() {
+    const PAIR: &str = "
+    a: {type: test:Thing, properties: {name: a}}
+    b: {type: test:Child, properties: {thingId: '${a.id}'}}
+    c: {type: test:Named, properties: {name: c, note: '${b.id}'}}
+    g: {type: test:Guarded, properties: {name: '${a.id}', deletionProtection: true}}
+    ";
+    let mut t = Theatre::new();
+    t.stage.settings.skip_unsupported = true;
+    t.twin.faults().strike(Calls::to(Operation::Create).of("test:index:Thing"), 1, Fault::Fails(Kind::Unsupported));
+    let notes = t.up(PAIR).await.outcome.notes;
+    assert_eq!(notes.len(), 4, "{notes:?}");
+    assert!(t.stage.state.rows.values().all(|row| !row.inputs.has_unknown()), "{:?}", t.stage.state.rows);
+    assert!(t.preview(PAIR).await.is_empty());
+    assert_eq!(t.up(PAIR).await.outcome.notes, notes);
+    assert!(t.stage.state.rows.values().all(|row| !row.inputs.has_unknown()), "{:?}", t.stage.state.rows);
+    t.destroy().await;
+    assert!(t.stage.state.rows.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn throttling_is_waited_out() {
     let mut t = Theatre::new();
     t.twin.faults().throttle(Calls::to(Operation::Create), 5);

@@ -29,6 +29,11 @@ pub fn moto() -> &'static Emulator {
     SERVER.get_or_init(|| start("moto_server.py"))
 }
 
+/// A moto of one's own: moto has one account for all who use it.
+pub fn own_moto() -> Emulator {
+    start("moto_server.py")
+}
+
 fn start(script: &str) -> Emulator {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/emulators");
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();

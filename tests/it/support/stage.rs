@@ -94,6 +94,12 @@ impl Stage {
         Ok(self.plan(Some(&*program), Mode::Up).await?.plan)
     }
 
+    /// Plans and carries out a program that was loaded elsewhere.
+    pub async fn run(&mut self, program: Option<Arc<dyn Program>>, mode: Mode) -> Result<Report, Vec<Diagnostic>> {
+        let planned = self.plan(program.as_deref(), mode).await?;
+        Ok(self.carry_out(planned, program).await)
+    }
+
     pub async fn up(&mut self, text: &str) -> Result<Report, Vec<Diagnostic>> {
         let program = self.load(text)?;
         let planned = self.plan(Some(&*program), Mode::Up).await?;

@@ -1,0 +1,141 @@
+//! The real program is killed, interrupted, and run twice: the next run finishes what was begun.
+
+use std::io::{BufRead, BufReader, Lines};
+use std::process::{Child, ChildStderr, Command, Stdio};
+
+use crate::support::emulator::ministack;
+use crate::support::lab::Lab;
+use crate::support::proxy::{Fault, Proxy};
+
+/// The program under way, held at a request of its own.
+struct Running {
+    process: Child,
+    said: Lines<BufReader<ChildStderr>>,
+}
+
+impl Running {
+    /// Runs a command until the proxy holds a request of it.
+    fn until_held(lab: &Lab, proxy: &Proxy, line: &str) -> Self {
+        let mut command = lab.drctl(&proxy.endpoint, line);
+        let mut process = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        let said = BufReader::new(process.stderr.take().unwrap()).lines();
+        proxy.wait_for_the_held();
+        Self { process, said }
+    }
+
+    fn kill(mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    fn interrupt(&self) {
+        let sent = Command::new("kill").args(["-INT", &self.process.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Reads on until it says so.
+    fn says(&mut self, words: &str) {
+        let mut read = Vec::new();
+        for line in self.said.by_ref().map_while(Result::ok) {
+            if line.contains(words) {
+                return;
+            }
+            read.push(line);
+        }
+        panic!("it never says `{words}`:\n{}", read.join("\n"));
+    }
+
+    fn ends(mut self) -> Option<i32> {
+        self.said.by_ref().map_while(Result::ok).for_each(drop);
+        self.process.wait().unwrap().code()
+    }
+}
+
+/// What the record of the last run says after the words, one event a line.
+fn recorded_after(lab: &Lab, words: &str) -> Vec<String> {
+    let runs = std::fs::read_dir(lab.state().join("runs")).unwrap();
+    let last = runs.map(|entry| entry.unwrap().path()).max().unwrap();
+    let text = std::fs::read_to_string(last).unwrap();
+    let (_, rest) = text.split_once(words).unwrap_or_else(|| panic!("the record lacks `{words}`:\n{text}"));
+    rest.lines().skip(1).map(str::to_owned).collect()
+}
+
+fn killed_at(nth: usize, fault: Fault) {
+    let lab = Lab::new(ministack());
+    let proxy = Proxy::holding(ministack(), nth, fault);
+    Running::until_held(&lab, &proxy, "up --yes").kill();
+    proxy.open();
+    lab.run("up --yes").ends_with(0);
+    lab.is_whole();
+}
+
+/// Requests of an undisturbed run that make or change something lie between these.
+const POINTS: [usize; 5] = [4, 11, 23, 38, 57];
+
+#[test]
+fn a_run_that_is_killed_before_a_call_arrives_is_finished_by_the_next() {
+    for nth in POINTS {
+        killed_at(nth, Fault::HeldBefore);
+    }
+}
+
+#[test]
+fn a_run_that_is_killed_before_an_answer_arrives_is_finished_by_the_next() {
+    for nth in POINTS {
+        killed_at(nth, Fault::HeldAfter);
+    }
+}
+
+#[test]
+fn one_interrupt_starts_nothing_new_and_settles_what_runs() {
+    let lab = Lab::new(ministack());
+    let proxy = Proxy::holding_first(ministack(), "us-east-1 ec2:CreateVpc", Fault::HeldAfter);
+    let mut running = Running::until_held(&lab, &proxy, "up --yes");
+    running.interrupt();
+    running.says("stopping: nothing new starts");
+    proxy.open();
+    assert_eq!(running.ends(), Some(8));
+    let after = recorded_after(&lab, "stopping: nothing new starts");
+    let says = |event: &str, name: &str| after.iter().any(|line| line.contains(event) && line.contains(name));
+    assert!(says("id-known", "here/vpc"), "what ran was not settled: {after:#?}");
+    assert!(says("step-skipped", "here/subnet") && !says("step-started", "here/subnet"), "{after:#?}");
+    lab.run("state check").ends_with(0);
+    lab.run("up --yes").ends_with(0);
+    lab.is_whole();
+}
+
+#[test]
+fn two_interrupts_leave_at_once_and_the_next_run_recovers() {
+    let lab = Lab::new(ministack());
+    let proxy = Proxy::holding(ministack(), 12, Fault::HeldAfter);
+    let mut running = Running::until_held(&lab, &proxy, "up --yes");
+    running.interrupt();
+    running.says("stopping: nothing new starts");
+    running.interrupt();
+    // It does not wait for the answer, which is still held.
+    assert_eq!(running.ends(), Some(8));
+    proxy.open();
+    lab.run("up --yes").ends_with(0);
+    lab.is_whole();
+}
+
+#[test]
+fn a_second_run_is_told_who_holds_the_stack() {
+    let lab = Lab::new(ministack());
+    let proxy = Proxy::holding(ministack(), 12, Fault::HeldAfter);
+    let first = Running::until_held(&lab, &proxy, "up --yes");
+    let pid = first.process.id();
+    let holder = format!("`tester` on `{}`: `up --stack lab`, process {pid}, run ", host());
+    for line in ["up --yes", "destroy --yes", "refresh --yes", "unlock"] {
+        let said = lab.run(line).ends_with(1);
+        assert!(said.err.contains(&holder), "drctl {line}: {}", said.err);
+    }
+    lab.run("preview").ends_with(0);
+    proxy.open();
+    assert_eq!(first.ends(), Some(0));
+    lab.is_whole();
+}
+
+fn host() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap().trim().to_owned()
+}
