@@ -29,6 +29,12 @@ REGIONAL = [
     ("cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName"),
     ("kms", "list_aliases", "Aliases", "AliasName"),
     ("ssm", "describe_parameters", "Parameters", "Name"),
+    ("dynamodb", "list_tables", "TableNames", None),
+    ("apigateway", "get_rest_apis", "items", "name"),
+    ("apigateway", "get_domain_names", "items", "domainName"),
+    ("acm", "list_certificates", "CertificateSummaryList", "CertificateArn"),
+    ("backup", "list_backup_plans", "BackupPlansList", "BackupPlanName"),
+    ("backup", "list_backup_vaults", "BackupVaultList", "BackupVaultName"),
 ]
 NETWORK = [
     ("describe_vpcs", "Vpcs", "VpcId"),
@@ -54,7 +60,8 @@ def network(client):
 
 def found(client, operation, list_name, id_name, arguments=None):
     answer = getattr(client, operation)(**(arguments or {}))
-    ids = (item.get(id_name, "?") for item in answer.get(list_name, []))
+    items = answer.get(list_name, [])
+    ids = (item.get(id_name, "?") if id_name else item for item in items)
     return [name for name in ids if not name.startswith(("alias/aws/", "AWS", "default", "/aws/"))]
 
 
