@@ -9,7 +9,7 @@ use crate::stacks::Shipped;
 use crate::support::checkout::Checkout;
 use crate::support::stage::{steps, told};
 
-const RESOURCES: usize = 0;
+const RESOURCES: usize = 234;
 
 const OUTPUTS: [&str; 11] = [
     "databaseSecretArn",
