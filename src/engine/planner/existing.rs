@@ -14,7 +14,7 @@ use crate::engine::resource::{Seen, Want};
 use crate::engine::schema::TypeSchema;
 use crate::engine::state::Row;
 use crate::engine::task::Task;
-use crate::engine::urn::Id;
+use crate::engine::urn::{Id, Urn};
 use crate::engine::value::{Shown, Value};
 use std::sync::Arc;
 
