@@ -93,7 +93,7 @@ impl<'a> Life<'a> {
 
     fn subject(&self) -> Result<&Row> {
         let row = self.stage.state.rows.values().find(|r| r.key.urn.name() == "subject" && !r.old);
-        row.map(AsRef::as_ref).ok_or_else(|| "the state has no row of the subject".into())
+        row.map(Arc::as_ref).ok_or_else(|| "the state has no row of the subject".into())
     }
 
     /// Brings the cloud to these inputs, after which nothing may differ.
