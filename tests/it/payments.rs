@@ -204,7 +204,7 @@ async fn with_certificates_the_load_balancers_speak_tls_only() {
     let arn = |region: &str| format!("arn:aws:acm:{region}:000000000000:certificate/1");
     let certificates = format!("{{primary: \"{}\", dr: \"{}\"}}", arn("us-east-1"), arn("us-east-2"));
     let checkout = Checkout::new();
-    let program = format!("{}config: {{certificates: {certificates}}}\n", program(&checkout));
+    let program = format!("{}config: {{certificates: {{value: {certificates}}}}}\n", program(&checkout));
     shipped.up(&program).await;
     let state = &shipped.stage.state;
     assert_eq!(text(row(state, "loadBalancer[\"dr\"]/https"), "certificateArn"), Some(arn("us-east-2").as_str()));
@@ -223,6 +223,7 @@ fn on_an_api_server_the_payments_are_what_their_specification_asks_for() {
     let said = run("drctl up --yes");
     // The reviewed list of what MiniStack lacks and drops for this stack.
     insta::assert_snapshot!(gaps(&said));
+    // Its last check is a failover, which is no difference.
     verify(&checkout, "payments-aurora", "dev", &environment);
     run("drctl preview --refresh --expect-no-changes");
 
