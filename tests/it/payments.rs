@@ -230,6 +230,8 @@ fn on_an_api_server_the_payments_are_what_their_specification_asks_for() {
     checkout.replace("stacks/components/function.yaml", "retentionInDays: 30", "retentionInDays: 14");
     let said = run("drctl up --yes");
     assert!(said.contains("7 to update"), "{said}");
+    let measured = "drctl outputs replicationLagMetric --stack payments-aurora --json | grep 'lastValueMs.*120'";
+    checkout.run(measured, &environment);
     run("drctl preview --refresh --expect-no-changes");
 
     run("drctl destroy --force-override-protection --yes");
