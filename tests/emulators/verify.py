@@ -184,7 +184,7 @@ class Table:
             told = error.response["Error"]
             return {"error": told.get("Code", ""), "message": told.get("Message", "")}
         answer.pop("ResponseMetadata", None)
-        return answer
+        return {name: value.read().decode() if hasattr(value, "read") else value for name, value in answer.items()}
 
 
 def ids(check):
@@ -200,7 +200,7 @@ def holds(found, wanted):
 
 
 def plain(value):
-    """What JSON can say: times become texts, bodies are read."""
+    """What JSON can say: times become texts."""
     return json.loads(json.dumps(value, default=lambda other: getattr(other, "isoformat", other.__str__)()))
 
 
