@@ -41,7 +41,11 @@ pub fn of_changed(schema: &TypeSchema, row: &Row, wanted: &Value, at: &Where) ->
         }
     }
     for (name, value) in (schema.foresee)(wanted, at) {
-        properties.insert(name.to_owned(), value);
+        // Foreseen as unknown is what the update moves. Foreseen in part takes the place of nothing known.
+        let moves = matches!(value, Value::Unknown);
+        if moves || !value.has_unknown() || properties.get(name).is_none_or(Value::has_unknown) {
+            properties.insert(name.to_owned(), value);
+        }
     }
     Handle::foreseen(&row.key.urn, id_value(row.id.clone()), properties)
 }

@@ -398,3 +398,62 @@ def test_the_handler_reads_its_environment(
     event = {"mode": "failover", "evidence": {"firstFailureAt": clock.time()}}
     assert orchestrator.handler(event, context)["result"] == "succeeded"
     assert database.writer == database.standby_arn
+
+
+@pytest.fixture
+def group(account):
+    """An Auto Scaling group that waits with one instance and may have three."""
+    autoscaling, ec2 = boto3.client("autoscaling"), boto3.client("ec2")
+    template = ec2.create_launch_template(
+        LaunchTemplateName="app", LaunchTemplateData={"ImageId": "ami-1", "InstanceType": "t3.medium"}
+    )["LaunchTemplate"]["LaunchTemplateId"]
+    autoscaling.create_auto_scaling_group(
+        AutoScalingGroupName="app",
+        LaunchTemplate={"LaunchTemplateId": template, "Version": "$Latest"},
+        MinSize=1,
+        DesiredCapacity=1,
+        MaxSize=3,
+        AvailabilityZones=["eu-west-1a"],
+    )
+
+    def size():
+        found = autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=["app"])
+        return found["AutoScalingGroups"][0]["DesiredCapacity"]
+
+    return size
+
+
+@pytest.mark.parametrize(
+    ("wanted", "size"), [(2, 2), (9, 3), (0, 1)], ids=["as asked", "as far as it may", "never down"]
+)
+def test_a_failover_raises_the_instances_of_its_region(
+    call, database, small_lag, group, notices, wanted, size
+):
+    answer = call(GROUP_NAME="app", GROUP_CAPACITY=str(wanted))
+    assert (answer["result"], answer["instances"]) == ("succeeded", size)
+    assert group() == size
+    assert record() == answer
+    assert notices() == [answer]
+
+
+def test_a_refused_failover_leaves_the_instances_alone(call, database, group):
+    assert refused(call(GROUP_NAME="app", GROUP_CAPACITY="3"), "lag-unknown")
+    assert group() == 1
+
+
+def test_a_group_that_cannot_be_raised_does_not_stop_the_failover(
+    call, database, small_lag, session, capsys
+):
+    assert call(GROUP_NAME="missing", GROUP_CAPACITY="3")["instances"] is None
+    assert "there is no such group" in capsys.readouterr().out
+
+    def be_away(**_):
+        raise EndpointConnectionError(endpoint_url="https://autoscaling.eu-west-1.amazonaws.com")
+
+    boto3.client("rds", region_name=PRIMARY).switchover_global_cluster(
+        GlobalClusterIdentifier=database.identifier, TargetDbClusterIdentifier=database.home_arn
+    )
+    session.events.register("before-call.autoscaling", be_away)
+    answer = call(GROUP_NAME="app", GROUP_CAPACITY="3")
+    assert (answer["result"], answer["instances"]) == ("succeeded", None)
+    assert database.writer == database.standby_arn

@@ -17,13 +17,13 @@ use drctl::twin::Twin;
 use crate::support::stage::{Report, Stage, steps, told};
 
 /// The twin with AWS's types, as `drctl --local` works on it.
-struct Shipped {
-    twin: Arc<Twin>,
-    stage: Stage,
+pub struct Shipped {
+    pub twin: Arc<Twin>,
+    pub stage: Stage,
 }
 
 impl Shipped {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let clock = Clock::starting("2026-01-01T00:00:00Z".parse().unwrap());
         let types = Arc::clone(Aws::new(Settings::default()).catalog());
         let twin = Arc::new(Twin::new(types, clock));
@@ -31,15 +31,15 @@ impl Shipped {
         Self { stage: Stage::new(cloud, clock), twin }
     }
 
-    async fn preview(&self, text: &str) -> Plan {
+    pub async fn preview(&self, text: &str) -> Plan {
         self.stage.preview(text).await.unwrap_or_else(|p| panic!("{}", told(&p)))
     }
 
-    async fn up(&mut self, text: &str) -> Report {
+    pub async fn up(&mut self, text: &str) -> Report {
         completed(self.stage.up(text).await.unwrap_or_else(|p| panic!("{}", told(&p))))
     }
 
-    async fn destroy(&mut self) -> Report {
+    pub async fn destroy(&mut self) -> Report {
         completed(self.stage.destroy().await.unwrap_or_else(|p| panic!("{}", told(&p))))
     }
 }

@@ -90,6 +90,7 @@ registry! {
     get_ami::GetAmi,
     get_availability_zones::GetAvailabilityZones,
     get_caller_identity::GetCallerIdentity,
+    get_metric_value::GetMetricValue,
     get_parameter::GetParameter,
     get_partition::GetPartition,
     get_policy_document::GetPolicyDocument,

@@ -8,6 +8,9 @@ check holds, and otherwise says why not:
 - the target is an available secondary of the global cluster, with the writer's engine version;
 - before the outage the target was no further behind than the limit.
 
+With the move it raises the Auto Scaling group of its region, where there is one: the instances that
+waited are too few for all of the load.
+
 A refusal is an answer, a failure is an exception: Lambda tries an asynchronous call again, and
 its error metric tells somebody.
 """
@@ -46,6 +49,8 @@ class Settings:
     wait_seconds: float
     poll_seconds: float
     lock_seconds: float
+    group_name: str
+    group_capacity: int
 
     @classmethod
     def from_environment(cls, env=os.environ):
@@ -63,6 +68,8 @@ class Settings:
             wait_seconds=float(env.get("WAIT_SECONDS", "600")),
             poll_seconds=float(env.get("POLL_SECONDS", "5")),
             lock_seconds=float(env.get("LOCK_SECONDS", "900")),
+            group_name=env.get("GROUP_NAME", ""),
+            group_capacity=int(env.get("GROUP_CAPACITY", "0")),
         )
 
     @property
@@ -180,6 +187,8 @@ def move_writer(settings, trigger, remaining_millis, clock):
         write_record(settings, {**record, "result": "failed", "error": str(error)})
         raise
     put_event_metric(settings, "FailoverEvent")
+    if settings.group_name:
+        record["instances"] = raise_group(settings)
 
     budget = min(settings.wait_seconds, remaining_millis() / 1000 - RESERVE_SECONDS)
     moved = wait_for_writer(rds, settings, started + budget, clock)
@@ -215,6 +224,27 @@ def wait_for_writer(rds, settings, deadline, clock):
         if clock.monotonic() + settings.poll_seconds > deadline:
             return False
         clock.sleep(settings.poll_seconds)
+
+
+def raise_group(settings):
+    """Returns how many instances the group is to have, or None where it could not be raised.
+
+    A group is never made smaller, and never larger than it may be.
+    """
+    autoscaling, name = client("autoscaling"), settings.group_name
+    try:
+        found = autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[name])
+        for group in found["AutoScalingGroups"]:
+            present = group["DesiredCapacity"]
+            wanted = max(present, min(settings.group_capacity, group["MaxSize"]))
+            if wanted > present:
+                autoscaling.set_desired_capacity(AutoScalingGroupName=name, DesiredCapacity=wanted)
+            return wanted
+        log("group_not_raised", group=name, error="there is no such group")
+    except AWS_ERRORS as error:
+        # The database is on its way: too few instances are better than none that can write.
+        log("group_not_raised", group=name, error=str(error))
+    return None
 
 
 # The checks

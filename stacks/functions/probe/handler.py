@@ -2,7 +2,7 @@
 
 A sample is a TCP connection, the PostgreSQL request for TLS, the TLS handshake and, when a driver
 layer and a secret are there, `select 1`. Each sample becomes metrics, which alarms and Route 53
-read. In the standby region, three failures of the remote primary in a row call the orchestrator:
+read. In the region that stands by, three failures of the remote primary in a row call the orchestrator:
 waiting for the alarm would cost minutes.
 """
 
@@ -71,7 +71,7 @@ class Settings:
 
     @property
     def may_call_failover(self):
-        return self.role == "secondary" and bool(self.orchestrator) and "remote" in self.endpoints
+        return self.role != "primary" and bool(self.orchestrator) and "remote" in self.endpoints
 
 
 @dataclass(frozen=True)

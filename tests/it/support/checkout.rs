@@ -47,6 +47,17 @@ impl Checkout {
         String::from_utf8_lossy(&output.stderr).into_owned()
     }
 
+    /// Puts one text in the place of another in a file.
+    ///
+    /// # Panics
+    /// If the text is not there just once.
+    pub fn replace(&self, file: &str, from: &str, to: &str) {
+        let path = self.folder.path().join(file);
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(text.matches(from).count(), 1, "`{from}` in {file}");
+        std::fs::write(&path, text.replace(from, to)).unwrap();
+    }
+
     pub fn path(&self) -> &Path {
         self.folder.path()
     }

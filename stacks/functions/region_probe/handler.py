@@ -1,0 +1,150 @@
+"""Asks the application of every region, six times a minute, whether it works.
+
+Runs outside any VPC and asks as a customer would: over the internet, through the load balancer. A
+region works if its page answers 200 in time and, where a text is expected, holds it within the
+first 5,120 bytes, which is as far as Route 53 reads. Each answer becomes a metric.
+"""
+
+import functools
+import json
+import os
+import ssl
+import time
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+# Kept back before the function's timeout: one more sample and its metrics.
+RESERVE_SECONDS = 8
+BYTES_READ = 5120
+# A load balancer is asked by its own name, which is not the name of the certificate. Nothing is sent
+# but the question, and Route 53 does the same.
+UNVERIFIED = ssl.create_default_context()
+UNVERIFIED.check_hostname = False
+UNVERIFIED.verify_mode = ssl.CERT_NONE
+
+
+@dataclass(frozen=True)
+class Settings:
+    role: str
+    suffix: str
+    namespace: str
+    urls: dict
+    expects: str
+    interval: float
+    duration: float
+    timeout: float
+
+    @classmethod
+    def from_environment(cls, env=os.environ):
+        return cls(
+            role=env["ROLE"],
+            suffix=env["SUFFIX"],
+            namespace=env["METRIC_NAMESPACE"],
+            urls=json.loads(env["URLS"]),
+            expects=env.get("EXPECTS", ""),
+            interval=float(env.get("INTERVAL_SECONDS", "10")),
+            duration=float(env.get("DURATION_SECONDS", "60")),
+            timeout=float(env.get("TIMEOUT_SECONDS", "4")),
+        )
+
+
+@dataclass(frozen=True)
+class Sample:
+    target: str
+    url: str
+    time: float
+    response_ms: float = 0.0
+    error: str = ""
+
+    @property
+    def healthy(self):
+        return not self.error
+
+
+def handler(event, context):
+    return run(Settings.from_environment(), context.get_remaining_time_in_millis)
+
+
+def run(settings, remaining_millis, clock=time):
+    """Samples until the minute or the function's time is over and returns a summary."""
+    end = clock.monotonic() + settings.duration
+    samples = []
+    while True:
+        started = clock.monotonic()
+        batch = take_samples(settings, clock)
+        samples += batch
+        for sample in batch:
+            log("sample", role=settings.role, healthy=sample.healthy, **vars(sample))
+        put_metrics(settings, batch)
+        pause = max(0.0, started + settings.interval - clock.monotonic())
+        if clock.monotonic() + pause >= end:
+            break
+        if remaining_millis() / 1000 < pause + RESERVE_SECONDS:
+            break
+        clock.sleep(pause)
+    return {"samples": len(samples), "failures": sum(not sample.healthy for sample in samples)}
+
+
+def take_samples(settings, clock):
+    # Side by side, so that a region that hangs does not delay another one's sample.
+    with ThreadPoolExecutor(max_workers=len(settings.urls)) as pool:
+        return list(pool.map(lambda item: take_sample(settings, *item, clock), settings.urls.items()))
+
+
+def take_sample(settings, target, url, clock=time):
+    """Asks one region. A region that does not work is a sample with an error, not an exception."""
+    taken = {"target": target, "url": url, "time": clock.time()}
+    started = time.monotonic()
+    try:
+        with urllib.request.urlopen(url, timeout=settings.timeout, context=UNVERIFIED) as answer:
+            body = answer.read(BYTES_READ).decode(errors="replace")
+            status = answer.status
+    except urllib.error.HTTPError as error:
+        return Sample(**taken, error=f"the page answered {error.code}")
+    except (OSError, ValueError) as error:
+        return Sample(**taken, error=f"{type(error).__name__}: {error}")
+    if status != 200:
+        return Sample(**taken, error=f"the page answered {status}")
+    if settings.expects not in body:
+        return Sample(**taken, error=f"the page does not hold {settings.expects!r}")
+    return Sample(**taken, response_ms=round((time.monotonic() - started) * 1000, 2))
+
+
+def put_metrics(settings, samples):
+    """Publishes at standard resolution. A failure is only logged: the next sample is near."""
+    data = []
+    for sample in samples:
+        shared = {
+            "Timestamp": datetime.fromtimestamp(sample.time, timezone.utc),
+            "Dimensions": [
+                {"Name": "Role", "Value": settings.role},
+                {"Name": "Target", "Value": sample.target},
+                {"Name": "Suffix", "Value": settings.suffix},
+            ],
+        }
+        data.append({"MetricName": "RegionHealthy", "Value": float(sample.healthy), **shared})
+        if sample.healthy:
+            took = {"Value": sample.response_ms, "Unit": "Milliseconds"}
+            data.append({"MetricName": "ResponseTimeMs", **took, **shared})
+    try:
+        client("cloudwatch").put_metric_data(Namespace=settings.namespace, MetricData=data)
+    except (BotoCoreError, ClientError) as error:
+        log("metrics_not_published", error=str(error))
+
+
+@functools.cache
+def client(service):
+    # Short, because ten seconds hold a sample and its metrics.
+    limits = Config(connect_timeout=2, read_timeout=3, retries={"total_max_attempts": 2})
+    return boto3.client(service, config=limits)
+
+
+def log(message, **fields):
+    print(json.dumps({"message": message, **fields}, default=str))
