@@ -104,7 +104,7 @@ def load(request):
         spec = importlib.util.spec_from_file_location(name, FUNCTIONS / name / "handler.py")
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
-        request.addfinalizer(lambda: sys.modules.pop(name))
+        request.addfinalizer(lambda: sys.modules.pop(name, None))
         spec.loader.exec_module(module)
         return module
 

@@ -21,6 +21,8 @@ mod processes;
 mod promotion;
 mod random;
 mod readme;
+mod serverless;
+mod serverless_emulated;
 mod stacks;
 mod support;
 mod terminal;

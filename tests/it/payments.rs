@@ -155,7 +155,7 @@ async fn everything_of_the_payments_is_named_and_tagged_after_its_side() {
             let tag = |key: &str| tags.get(key).and_then(Value::as_str);
             let role = tag("DR-Role").unwrap_or_else(|| panic!("{name} has no DR-Role"));
             assert_eq!(tag("Environment"), Some("dev"), "tags of {name}");
-            match row.key.place.0.as_str() {
+            match row.place.0.as_str() {
                 "us-east-2" => assert_eq!(role, "dr", "tags of {name}"),
                 // Alarms on health checks live in us-east-1, whichever side they watch.
                 "us-east-1" => assert!(role == "primary" || name.starts_with("app["), "{name} is tagged {role}"),

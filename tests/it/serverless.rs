@@ -1,0 +1,194 @@
+//! The serverless payment stack: its whole life on the twin, and what holds for its parts.
+
+use std::collections::BTreeSet;
+
+use drctl::engine::state::{Row, State};
+use drctl::engine::value::Value;
+
+use crate::stacks::Shipped;
+use crate::support::checkout::Checkout;
+use crate::support::stage::{steps, told};
+
+const RESOURCES: usize = 155;
+
+const OUTPUTS: [&str; 10] = [
+    "alarmArns",
+    "customDomainEndpoint",
+    "failoverApiEndpoint",
+    "hostedZoneId",
+    "hostedZoneNameServers",
+    "primaryApiEndpoint",
+    "primaryApiId",
+    "primaryHealthCheckId",
+    "secondaryApiId",
+    "secondaryHealthCheckId",
+];
+
+/// A change of one property of each service: the file and the text in it, and the steps that it takes.
+const CHANGES: [(&str, &str, &str, &[&str]); 12] = [
+    (
+        "components/certificate.yaml",
+        "tags: {Name: \"${domainName}\"}",
+        "tags: {Name: another}",
+        &["update {side}/certificate/certificate"],
+    ),
+    (
+        "components/api.yaml",
+        "timeoutMilliseconds: 15000",
+        "timeoutMilliseconds: 14000",
+        &[
+            "replace {side}/api/deployment",
+            "update {side}/api/integration[\"create\"]",
+            "update {side}/api/integration[\"health\"]",
+            "update {side}/api/integration[\"read\"]",
+            "update {side}/api/stage",
+        ],
+    ),
+    ("payments-serverless.yaml", "days: 35", "days: 30", &["update {side}/backups/plan"]),
+    (
+        "payments-serverless.yaml",
+        "maximum: 30000",
+        "maximum: 20000",
+        &["update {side}/alarms/alarm[\"dynamodb-replication-latency\"]"],
+    ),
+    ("payments-serverless.yaml", "retentionInDays: 90", "retentionInDays: 60", &["update centralLogs"]),
+    (
+        "components/global_table.yaml",
+        "pointInTimeRecovery: {enabled: true}",
+        "pointInTimeRecovery: {enabled: true, recoveryPeriodInDays: 14}",
+        &["update table/table"],
+    ),
+    (
+        "components/network.yaml",
+        "tags: {Name: \"${prefix}vpc-${place}\"}",
+        "tags: {Name: \"${prefix}vpc-${place}\", Note: changed}",
+        &["update {side}/network/vpc"],
+    ),
+    (
+        "components/operations_role.yaml",
+        "maxSessionDuration: 3600",
+        "maxSessionDuration: 7200",
+        &["update {side}/operations/role"],
+    ),
+    (
+        "components/function.yaml",
+        "memorySize: 256",
+        "memorySize: 512",
+        &["update {side}/centralLogs/forwarder/function", "update {side}/processor/function"],
+    ),
+    ("payments-serverless.yaml", "failureThreshold: 3", "failureThreshold: 2", &["update {side}/health"]),
+    (
+        "components/replicated_bucket.yaml",
+        "storageClass: STANDARD",
+        "storageClass: STANDARD_IA",
+        &["update {side}/documents/replication"],
+    ),
+    ("components/alerts.yaml", "Sid: AlertsOfThisAccount", "Sid: AlertsOfOurAccount", &["update {side}/alerts/policy"]),
+];
+
+/// The stack as it lies in a checkout, whose files may be changed.
+fn program(checkout: &Checkout) -> String {
+    format!("extends: {}\n", checkout.path().join("stacks/payments-serverless.yaml").display())
+}
+
+fn row<'a>(state: &'a State, name: &str) -> &'a Row {
+    let found = state.rows.values().find(|row| row.key.urn.name() == name);
+    found.unwrap_or_else(|| panic!("there is no `{name}`"))
+}
+
+fn text<'a>(row: &'a Row, input: &str) -> Option<&'a str> {
+    row.inputs.get(input).and_then(Value::as_str)
+}
+
+/// The steps of both sides, in order.
+fn of_both_sides(expected: &[&str]) -> BTreeSet<String> {
+    let sides = |step: &&str| ["primary", "secondary"].map(|side| step.replace("{side}", side));
+    expected.iter().flat_map(sides).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_serverless_payments_come_change_in_one_place_and_go() {
+    let checkout = Checkout::new();
+    let mut shipped = Shipped::new();
+    let program = program(&checkout);
+    let made = shipped.up(&program).await;
+    assert_eq!(steps(&made.plan).len(), RESOURCES);
+    let outputs = &shipped.stage.state.outputs;
+    let mut names: Vec<&str> = outputs.keys().map(String::as_str).collect();
+    names.sort_unstable();
+    assert_eq!(names, OUTPUTS);
+    let alarms = outputs["alarmArns"].as_list().unwrap().len();
+    assert_eq!(alarms, 16, "seven of each region, and two of health");
+    assert_eq!(steps(&shipped.preview(&program).await), [""; 0], "a preview after `up` shows changes");
+    assert_eq!(steps(&shipped.up(&program).await.plan), [""; 0], "a second `up` does something");
+
+    for (file, from, to, expected) in CHANGES {
+        let file = format!("stacks/{file}");
+        checkout.replace(&file, from, to);
+        let plan = shipped.up(&program).await.plan;
+        assert_eq!(BTreeSet::from_iter(steps(&plan)), of_both_sides(expected), "`{to}` in {file}");
+        assert_eq!(steps(&shipped.preview(&program).await), [""; 0], "`{to}` in {file}");
+        checkout.replace(&file, to, from);
+        shipped.up(&program).await;
+    }
+
+    let Err(refused) = shipped.stage.destroy().await else { panic!("`destroy` does not mind the protection") };
+    assert!(told(&refused).contains("table"), "{}", told(&refused));
+    shipped.stage.settings.override_protection = true;
+    shipped.destroy().await;
+    assert_eq!(shipped.twin.leftovers(), []);
+    assert_eq!(shipped.twin.inspect(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn everything_of_the_serverless_payments_is_named_and_tagged_after_its_region() {
+    let mut shipped = Shipped::new();
+    shipped.up(&program(&Checkout::new())).await;
+    for row in shipped.stage.state.rows.values() {
+        let name = row.key.urn.name();
+        if let Some(tags) = row.inputs.get("tags") {
+            let tag = |key: &str| tags.get(key).and_then(Value::as_str);
+            let (environment, region, role) = (tag("Environment"), tag("Region"), tag("DR-Role"));
+            let known = [("us-east-1", "primary"), ("us-east-2", "secondary"), ("global", "global")];
+            let fits = known.iter().any(|(r, d)| region == Some(r) && role == Some(d));
+            assert!(environment == Some("dev") && fits, "tags of {name}: {environment:?} {region:?} {role:?}");
+            assert!(row.place.is_global() || region == Some(&row.place.0), "{name} is tagged {region:?}");
+        }
+        let names = ["name", "bucket", "statementId"].into_iter().filter_map(|input| text(row, input));
+        for given in names.filter(|_| !row.ty.starts_with("aws:route53/")) {
+            let places = ["us-east-1", "us-east-2", "global"].map(|place| format!("-{place}-dev"));
+            let fits = places.iter().any(|place| given.ends_with(place.as_str()));
+            assert!(fits, "{name} is called `{given}`");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_functions_of_the_serverless_payments_are_the_same_in_both_regions() {
+    let mut shipped = Shipped::new();
+    shipped.up(&program(&Checkout::new())).await;
+    let state = &shipped.stage.state;
+    for function in ["processor/function", "centralLogs/forwarder/function"] {
+        let [one, other] = ["primary", "secondary"].map(|side| row(state, &format!("{side}/{function}")));
+        for input in ["code", "runtime", "handler", "memorySize", "timeout", "architectures", "description"] {
+            assert!(one.inputs.get(input).is_some(), "{function} has no {input}");
+            assert_eq!(one.inputs.get(input), other.inputs.get(input), "{input} of {function}");
+        }
+        let variables = |row: &Row| {
+            let all = row.inputs.get("environment").and_then(|e| e.get("variables")).and_then(Value::as_map).cloned();
+            all.unwrap().keys().cloned().collect::<Vec<_>>()
+        };
+        assert_eq!(variables(one), variables(other), "environment of {function}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_log_of_a_forwarder_is_forwarded() {
+    let mut shipped = Shipped::new();
+    shipped.up(&program(&Checkout::new())).await;
+    let state = &shipped.stage.state;
+    let subscriptions = state.rows.values().filter(|row| row.ty.contains("logSubscriptionFilter"));
+    let groups: BTreeSet<&str> = subscriptions.map(|row| text(row, "logGroup").unwrap()).collect();
+    let expected = ["us-east-1", "us-east-2"].map(|place| format!("/aws/lambda/payment-processor-{place}-dev"));
+    assert!(groups.iter().eq(expected.iter()), "{groups:?}");
+}
