@@ -173,14 +173,14 @@ macro_rules! words {
 macro_rules! mirror {
     ($(
         $(#[$meta:meta])*
-        pub struct $name:ident = $($sdk:ty)|+ {
+        $vis:vis struct $name:ident = $($sdk:ty)|+ {
             $( $(#[$note:meta])* pub $field:ident: $ty:ty, )*
         }
     )*) => {$(
         #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
         #[serde(rename_all = "camelCase", deny_unknown_fields)]
         $(#[$meta])*
-        pub struct $name {
+        $vis struct $name {
             $( $(#[$note])* pub $field: $ty, )*
         }
 
@@ -227,7 +227,7 @@ mod tests {
 
     mirror! {
         /// Options of a processor.
-        pub struct Cpu = LaunchTemplateCpuOptionsRequest | LaunchTemplateCpuOptions {
+        struct Cpu = LaunchTemplateCpuOptionsRequest | LaunchTemplateCpuOptions {
             /// Encrypted memory.
             pub amd_sev_snp: Option<String>,
             /// Cores.

@@ -39,6 +39,35 @@ fn misplaced(field: Field<'_>, wanted: &str) -> Option<Diagnostic> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::checks::testing::found;
+
+    #[test]
+    fn a_certificate_serves_in_its_own_region() {
+        let program = "
+  near: {type: aws:acm:Certificate, properties: {domainName: api.example.com, validationMethod: DNS}}
+  far: {type: aws:acm:Certificate, region: secondary, properties: {domainName: api.example.com, validationMethod: DNS}}
+  valid: {type: aws:acm:CertificateValidation, region: secondary, properties: {certificateArn: '${far.arn}'}}
+  wrong:
+    type: aws:apigateway:DomainName
+    properties:
+      domainName: a.example.com
+      regionalCertificateArn: ${valid.certificateArn}
+      endpointConfiguration: {types: REGIONAL}
+  right:
+    type: aws:apigateway:DomainName
+    properties:
+      domainName: b.example.com
+      regionalCertificateArn: ${near.arn}
+      endpointConfiguration: {types: REGIONAL}
+  edge:
+    type: aws:apigateway:DomainName
+    region: secondary
+    properties: {domainName: c.example.com, certificateArn: '${far.arn}', endpointConfiguration: {types: EDGE}}
+";
+        let message = "the certificate is of eu-west-1, but must be of us-east-1";
+        let expected = ["${valid.certificateArn}", "'${far.arn}'"].map(|at| format!("{at} | {message}"));
+        assert_eq!(found(&RULE, program), expected);
+    }
 
     #[test]
     fn certificates_are_looked_for_where_types_take_them() {

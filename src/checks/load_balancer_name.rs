@@ -36,6 +36,19 @@ fn mistake(name: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::checks::testing::{found, refusal};
+
+    fn group(name: &str) -> String {
+        format!("  group: {{type: aws:lb:TargetGroup, properties: {{name: {name}, targetType: lambda}}}}\n")
+    }
+
+    #[test]
+    fn a_target_group_has_a_name_that_aws_takes() {
+        let message = "internal-api | `internal-api` begins with `internal-`, which AWS keeps for itself";
+        assert_eq!(found(&RULE, &group("internal-api")), [message]);
+        assert!(found(&RULE, &group("payments-orchestrator-primary-tg")).is_empty());
+        assert!(refusal(&group("payments-orchestrator-secondary-tg")).contains("at most 32 characters"));
+    }
 
     #[test]
     fn names_of_load_balancers_are_plain() {

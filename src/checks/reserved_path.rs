@@ -23,3 +23,20 @@ fn refused(part: Field<'_>) -> Option<Diagnostic> {
         part.wrong(format!("API Gateway answers `/{path}` by itself")).help("call it `/health`, for example")
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::testing::found;
+
+    #[test]
+    fn a_path_of_the_gateway_is_not_taken() {
+        let program = "
+  api: {type: aws:apigateway:RestApi}
+  wrong: {type: aws:apigateway:Resource, properties: {restApi: '${api.id}', parentId: '${api.rootResourceId}', pathPart: ping}}
+  right: {type: aws:apigateway:Resource, properties: {restApi: '${api.id}', parentId: '${api.rootResourceId}', pathPart: health}}
+  inner: {type: aws:apigateway:Resource, properties: {restApi: '${api.id}', parentId: '${right.id}', pathPart: ping}}
+";
+        assert_eq!(found(&RULE, program), ["ping | API Gateway answers `/ping` by itself"]);
+    }
+}

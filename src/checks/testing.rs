@@ -6,6 +6,13 @@ use crate::stack::testing::{Desk, shown};
 
 const HEAD: &str = "name: test\nruntime: yaml\nregions: {primary: us-east-1, secondary: eu-west-1}\nresources:\n";
 
+/// Why a program of these resources is refused before any rule looks at it.
+pub(super) fn refusal(resources: &str) -> String {
+    let desk = Desk::of(&format!("{HEAD}{resources}"));
+    let loaded = crate::stack::load(&desk.request, crate::aws::catalog());
+    loaded.err().map(|problems| shown(&problems)).unwrap_or_default()
+}
+
 /// What a rule finds in a program of these resources: what stands at the place, and the message.
 pub(super) fn found(rule: &Rule, resources: &str) -> Vec<String> {
     let desk = Desk::of(&format!("{HEAD}{resources}"));

@@ -133,6 +133,13 @@ impl Catalog {
         Self { active_region: Some(active_region), ..self }
     }
 
+    /// The same with more types.
+    pub fn and(&self, types: impl IntoIterator<Item = TypeSchema>) -> Self {
+        let types = self.types.iter().cloned().chain(types).collect();
+        let all = Self::new(types, self.functions.clone());
+        Self { orders: self.orders.clone(), active_region: self.active_region, ..all }
+    }
+
     /// Finds a type by a canonical, short or older token, whatever its case.
     pub fn find(&self, token: &str) -> Option<&TypeSchema> {
         self.tokens.get(&canonical(token)).map(|i| &self.types[*i])

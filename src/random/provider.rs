@@ -36,9 +36,7 @@ pub struct WithRandom {
 
 impl WithRandom {
     pub fn new(cloud: Arc<dyn Provider>) -> Self {
-        let own = cloud.catalog();
-        let types = own.types().iter().cloned().chain(KINDS.iter().map(|kind| (kind.schema)()));
-        let catalog = Catalog::new(types.collect(), own.functions().to_vec()).with_orders(own.orders.clone());
+        let catalog = cloud.catalog().and(KINDS.iter().map(|kind| (kind.schema)()));
         Self { cloud, catalog: Arc::new(catalog) }
     }
 }
@@ -164,6 +162,14 @@ mod tests {
             attempt: "1".into(),
             owner: "o".into(),
         }
+    }
+
+    #[test]
+    fn what_the_cloud_knows_of_orders_and_roles_is_known_beside_random_values_too() {
+        let cloud = crate::aws::catalog();
+        let both = cloud.and([]);
+        assert_eq!(both.orders.len(), cloud.orders.len());
+        assert!(both.active_region.is_some());
     }
 
     #[tokio::test]

@@ -118,7 +118,7 @@ async fn a_promotion_by_others_is_noted_and_never_undone_and_the_stack_can_be_de
     assert!(stage.state.rows.is_empty(), "{:?}", stage.state.rows.keys());
     for row in rows {
         let kind = KindAt { ty: row.ty.clone(), place: row.place.clone() };
-        let seen = stage.cloud.read(&kind, &[row.id.unwrap()], &Want::Only(Default::default())).await.unwrap();
+        let seen = stage.cloud.read(&kind, &[row.id.clone().unwrap()], &Want::Only(Default::default())).await.unwrap();
         assert_eq!(seen, [Seen::Gone], "{}", row.key.urn.name());
     }
 }

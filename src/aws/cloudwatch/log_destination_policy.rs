@@ -30,7 +30,8 @@ impl Resource for LogDestinationPolicy {
             create: &["logs:DescribeDestinations", "logs:PutDestinationPolicy"],
             read: &["logs:DescribeDestinations"],
             update: &["logs:PutDestinationPolicy"],
-            delete: &[],
+            // AWS cannot take a policy away; it goes with its destination.
+            delete: &["logs:DescribeDestinations"],
         },
         import: "name of the destination",
         ..Facts::new(IdForm::Input("destinationName"), FoundBy::Name)

@@ -426,9 +426,13 @@ mod tests {
             ("Action=DescribeListeners&", ok(listener)),
             ("Action=DescribeListenerAttributes&", ok(attributes)),
             ("Action=DescribeTags&", ok(tags)),
-            ("Action=ModifyListenerAttributes&", ok("<ModifyListenerAttributesResponse/>")),
-            ("Action=ModifyListener&", ok("<ModifyListenerResponse/>")),
+            ("Action=ModifyListenerAttributes&", ok(done("ModifyListenerAttributes"))),
+            ("Action=ModifyListener&", ok(done("ModifyListener"))),
         ]
+    }
+
+    fn done(operation: &str) -> String {
+        format!("<{operation}Response><{operation}Result/></{operation}Response>")
     }
 
     #[tokio::test]

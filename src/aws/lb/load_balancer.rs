@@ -617,7 +617,11 @@ mod tests {
             ("Action=DescribeLoadBalancerAttributes&", ok(attributes())),
             ("Action=DescribeCapacityReservation&", ok(CAPACITY)),
             ("Action=DescribeTags&", ok(TAGS)),
-            ("Action=ModifyLoadBalancerAttributes&", ok("<ModifyLoadBalancerAttributesResponse/>")),
+            (
+                "Action=ModifyLoadBalancerAttributes&",
+                ok("<ModifyLoadBalancerAttributesResponse><ModifyLoadBalancerAttributesResult/>\
+                </ModifyLoadBalancerAttributesResponse>"),
+            ),
         ]
     }
 

@@ -93,7 +93,7 @@ impl<'a> Life<'a> {
 
     fn subject(&self) -> Result<&Row> {
         let row = self.stage.state.rows.values().find(|r| r.key.urn.name() == "subject" && !r.old);
-        row.ok_or_else(|| "the state has no row of the subject".into())
+        row.map(Arc::as_ref).ok_or_else(|| "the state has no row of the subject".into())
     }
 
     /// Brings the cloud to these inputs, after which nothing may differ.
@@ -171,7 +171,7 @@ impl<'a> Life<'a> {
             return Ok(());
         }
         for row in rows {
-            let Some(id) = row.id else { continue };
+            let Some(id) = row.id.clone() else { continue };
             let kind = KindAt { ty: row.ty.clone(), place: row.place.clone() };
             let seen = self.stage.cloud.read(&kind, &[id], &Want::Only(BTreeSet::new())).await;
             match seen {

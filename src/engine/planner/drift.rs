@@ -1,0 +1,69 @@
+//! What a refresh finds.
+
+use crate::engine::diagnostic::Diagnostic;
+use crate::engine::diff::diff;
+use crate::engine::journal::Entry;
+use crate::engine::plan::{Change, Op, Reason, SetBy, Step};
+use crate::engine::planner::Planner;
+use crate::engine::resource::Seen;
+use crate::engine::state::Row;
+use crate::engine::task::Task;
+use crate::engine::value::Shown;
+use std::sync::Arc;
+
+impl Planner<'_> {
+    /// In a refresh each row that the cloud shows differently is a step.
+    pub(super) fn note_drift(&mut self) -> Result<(), Vec<Diagnostic>> {
+        let rows: Vec<Arc<Row>> =
+            self.state.rows.values().filter(|r| self.sights.contains_key(&r.key)).cloned().collect();
+        for row in rows {
+            let Some(schema) = self.catalog.find(&row.ty) else { continue };
+            let (why, changes, entry) = match self.sights.get(&row.key) {
+                Some(Seen::Gone) => (vec![Reason::GoneFromCloud], Vec::new(), Entry::Gone { key: row.key.clone() }),
+                Some(Seen::Ready(live)) => {
+                    let base = crate::engine::diff::baseline(&schema.inputs, &live.inputs, &row.inputs, &row.not_kept);
+                    let drift = diff(&schema.inputs, &row.inputs, &base);
+                    let changes: Vec<Change> = drift
+                        .into_iter()
+                        .map(|d| Change {
+                            path: d.path.to_string(),
+                            before: Shown::of(&d.before),
+                            after: Shown::of(&d.after),
+                            replaces: false,
+                            set_by: SetBy::Cloud,
+                        })
+                        .collect();
+                    let seen = live.inputs.clone().tainted_like(&row.inputs);
+                    let outputs = live.outputs.clone().tainted_like(&row.outputs);
+                    if changes.is_empty() && row.seen == seen && row.outputs == outputs {
+                        continue;
+                    }
+                    // A create or an update that was interrupted may be complete by now.
+                    let pending = row.pending.clone().filter(|_| !changes.is_empty());
+                    let failure = row.failure.clone().filter(|_| !changes.is_empty());
+                    let put = Row { seen, outputs, pending, failure, ..Row::clone(&row) };
+                    (vec![Reason::Changed], changes, Entry::Put { row: Arc::new(put) })
+                }
+                _ => continue,
+            };
+            let silent = changes.is_empty() && why == [Reason::Changed];
+            self.record(entry)?;
+            if !silent {
+                let step = Step {
+                    key: row.key.clone(),
+                    ty: row.ty.clone(),
+                    place: row.place.clone(),
+                    op: Op::Refresh,
+                    id: row.id.clone(),
+                    why,
+                    changes,
+                    replacement: None,
+                    typical: 0,
+                    at: row.at.clone(),
+                };
+                self.add(step, Task::Note);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,72 @@
+//! What the cloud shows, and who writes now.
+
+use crate::engine::diagnostic::Diagnostic;
+use crate::engine::journal::Entry;
+use crate::engine::observe;
+use crate::engine::planner::{Mode, Planner};
+use crate::engine::provider::Live;
+use crate::engine::resource::Seen;
+use crate::engine::schema::TypeSchema;
+use crate::engine::state::{Key, Roles, Row};
+use std::sync::Arc;
+
+impl Planner<'_> {
+    pub(super) async fn look(&mut self) -> Result<(), Vec<Diagnostic>> {
+        let everything = self.request.settings.refresh || self.request.mode == Mode::Refresh;
+        let destroying = self.request.mode == Mode::Destroy;
+        let doubtful = |row: &Row| row.pending.is_some() || row.failure.is_some();
+        let guarded = |schema: &TypeSchema| schema.inputs.properties.iter().any(|p| p.protection);
+        let wanted = |row: &&Arc<Row>| {
+            let schema = self.catalog.find(&row.ty);
+            self.selection.has(&row.key.urn)
+                && (everything
+                    || doubtful(row)
+                    || schema.is_some_and(|s| s.facts.always_read || destroying && guarded(s)))
+        };
+        let rows = self.state.rows.values().filter(wanted).map(Arc::as_ref);
+        self.sights = observe::read(self.request.cloud, rows).await?;
+        let seen: Vec<(Key, Seen<Live>)> = self.sights.iter().map(|(k, s)| (k.clone(), s.clone())).collect();
+        for (key, seen) in seen {
+            self.believe(key, seen)?;
+        }
+        Ok(())
+    }
+
+    /// What the cloud shows beats what we remember.
+    pub(super) fn believe(&mut self, key: Key, seen: Seen<Live>) -> Result<(), Vec<Diagnostic>> {
+        let Some(row) = self.state.rows.get(&key) else { return Ok(()) };
+        match seen {
+            Seen::Gone if self.request.mode == Mode::Refresh => Ok(()),
+            Seen::Gone => self.record(Entry::Gone { key }),
+            Seen::Ready(live) => {
+                let (inputs, outputs) =
+                    (live.inputs.tainted_like(&row.inputs), live.outputs.tainted_like(&row.outputs));
+                if row.seen == inputs && row.outputs == outputs {
+                    return Ok(());
+                }
+                if self.request.mode == Mode::Refresh {
+                    return Ok(());
+                }
+                let row = Row { seen: inputs, outputs, ..Row::clone(row) };
+                self.record(Entry::Put { row: Arc::new(row) })
+            }
+            Seen::Pending(_) | Seen::Failed(_) => Ok(()),
+        }
+    }
+
+    /// A promotion may have happened without drctl; it is a fact to be recorded, never a difference
+    /// to be undone.
+    pub(super) fn observe_roles(&mut self) -> Result<(), Vec<Diagnostic>> {
+        let Some(active) = self.catalog.active_region.and_then(|of| of(&self.state)) else { return Ok(()) };
+        let Roles { active_region, epoch } = self.state.dr.clone();
+        match active_region {
+            Some(before) if before == active => return Ok(()),
+            Some(before) => self.notes.push(format!(
+                "promotion detected (epoch {epoch} → {}): {active} writes now, {before} did before",
+                epoch + 1
+            )),
+            None => {}
+        }
+        self.record(Entry::Roles { roles: Roles { active_region: Some(active), epoch: epoch + 1 } })
+    }
+}

@@ -1,0 +1,297 @@
+//! From declarations, a state and what the cloud shows to a plan. Nothing here changes anything.
+//!
+//! 1. Settle what earlier runs left open: look for creates whose answer was lost.
+//! 2. Look at the cloud, in batches: everything with `refresh`, otherwise only rows that were left
+//!    in doubt and types that the cloud changes by itself.
+//! 3. Walk the declarations in dependency order. Each is evaluated with what is known by then, and
+//!    [`decide`](crate::engine::decide) says what to do with it. What a step will make is predicted
+//!    as far as possible, the rest is unknown to those that come after.
+//! 4. Add the deletions, what must come before them, and the order of everything.
+//!
+//! What `execute` then does is exactly this plan: see `execute`.
+
+mod deletions;
+mod drift;
+mod existing;
+mod look;
+mod settle;
+mod walk;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::engine::diagnostic::Diagnostic;
+use crate::engine::error::Kind;
+use crate::engine::journal::{Entry, apply};
+use crate::engine::observe::Sights;
+use crate::engine::plan::{Change, Op, Plan, Reason, Step};
+use crate::engine::program::{Declaration, Known, Program};
+use crate::engine::provider::{Catalog, Identity, Provider};
+use crate::engine::resource::Where;
+use crate::engine::selection::{Candidate, Selection, matches, select};
+use crate::engine::settings::Settings;
+use crate::engine::state::{Key, Row, State};
+use crate::engine::task::Task;
+use crate::engine::urn::{Id, Place, Urn};
+use crate::engine::value::{Shown, Value};
+
+/// What kind of run is planned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Bring the cloud to what the program says.
+    Up,
+    /// Delete everything.
+    Destroy,
+    /// Bring the state to what the cloud shows.
+    Refresh,
+}
+
+/// What is to be planned.
+#[derive(Clone, Copy)]
+pub struct Request<'a> {
+    /// None only where the program does not matter: `destroy` and `refresh`.
+    pub program: Option<&'a dyn Program>,
+    pub state: &'a State,
+    pub cloud: &'a dyn Provider,
+    pub mode: Mode,
+    pub settings: &'a Settings,
+}
+
+/// A plan and what is needed to carry it out.
+#[derive(Debug)]
+pub struct Planned {
+    pub plan: Plan,
+    pub mode: Mode,
+    /// The work behind each step.
+    pub tasks: Vec<Task>,
+    /// The state with what was settled and seen while planning.
+    pub state: State,
+    /// The entries that lead from the old state to that one, to be written before anything else.
+    pub prelude: Vec<Entry>,
+    pub identity: Identity,
+}
+
+/// Plans a run.
+///
+/// # Errors
+/// Everything that forbids the run, at once: wrong inputs, protected resources, unknown targets,
+/// what cannot be read.
+pub async fn plan(request: Request<'_>) -> Result<Planned, Vec<Diagnostic>> {
+    let identity = identify(&request).await?;
+    let mut planner = Planner::new(request, identity);
+    planner.settle_lost_creates().await?;
+    planner.adopt_aliases()?;
+    planner.selection = planner.select()?;
+    planner.look().await?;
+    planner.index_rows();
+    planner.observe_roles()?;
+    match request.mode {
+        Mode::Up => planner.walk().await?,
+        Mode::Destroy | Mode::Refresh => {}
+    }
+    match request.mode {
+        Mode::Refresh => planner.note_drift()?,
+        Mode::Up | Mode::Destroy => planner.plan_deletions()?,
+    }
+    planner.finish().await
+}
+
+async fn identify(request: &Request<'_>) -> Result<Identity, Vec<Diagnostic>> {
+    let identity = request.cloud.identity().await.map_err(|e| {
+        let code = if e.kind == Kind::Denied { "credentials" } else { "identity" };
+        vec![Diagnostic {
+            help: e.hint.clone(),
+            ..Diagnostic::error(code, format!("cannot tell which account this is: {e}"))
+        }]
+    })?;
+    match &request.state.account {
+        Some(account) if *account != identity.account => Err(vec![
+            Diagnostic::error(
+                "wrong-account",
+                format!("this state belongs to account {account}, the credentials to {}", identity.account),
+            )
+            .help("use the credentials of that account, or another instance of the stack: `--stack NAME@INSTANCE`"),
+        ]),
+        _ => Ok(identity),
+    }
+}
+
+struct Planner<'a> {
+    request: Request<'a>,
+    catalog: &'a Catalog,
+    identity: Identity,
+    state: State,
+    prelude: Vec<Entry>,
+    selection: Selection,
+    sights: Sights,
+    /// Attempts of creates that had no effect, to be tried again with the same token.
+    retries: HashMap<Urn, String>,
+    known: Known,
+    steps: Vec<Step>,
+    tasks: Vec<Task>,
+    edges: Vec<(usize, usize)>,
+    /// The row that stands for each resource, and the highest generation it ever had here.
+    rows: HashMap<Urn, (Option<Key>, u32)>,
+    /// The step that brings a resource up to date.
+    current: HashMap<Urn, usize>,
+    replaced: HashSet<Urn>,
+    deleted_first: HashSet<Urn>,
+    /// Old rows that the walk wants deleted: key, and whether the new half comes after.
+    retired: Vec<(Key, bool)>,
+    problems: Vec<Diagnostic>,
+    notes: Vec<String>,
+    outputs: Vec<(String, Shown, Shown)>,
+}
+
+impl<'a> Planner<'a> {
+    fn new(request: Request<'a>, identity: Identity) -> Self {
+        Self {
+            request,
+            catalog: request.cloud.catalog(),
+            identity,
+            state: request.state.clone(),
+            prelude: Vec::new(),
+            selection: Selection::All,
+            sights: Sights::new(),
+            retries: HashMap::new(),
+            known: Known::new(),
+            steps: Vec::new(),
+            tasks: Vec::new(),
+            edges: Vec::new(),
+            rows: HashMap::new(),
+            current: HashMap::new(),
+            replaced: HashSet::new(),
+            deleted_first: HashSet::new(),
+            retired: Vec::new(),
+            problems: Vec::new(),
+            notes: Vec::new(),
+            outputs: Vec::new(),
+        }
+    }
+
+    fn declarations(&self) -> &'a [Declaration] {
+        self.request.program.map_or(&[], Program::declarations)
+    }
+
+    /// Changes the planned state, and remembers how.
+    fn record(&mut self, entry: Entry) -> Result<(), Vec<Diagnostic>> {
+        apply(&mut self.state, entry.clone()).map_err(|e| {
+            vec![Diagnostic { help: e.hint.clone(), ..Diagnostic::error("damaged-state", e.to_string()) }]
+        })?;
+        self.prelude.push(entry);
+        Ok(())
+    }
+
+    fn select(&self) -> Result<Selection, Vec<Diagnostic>> {
+        let settings = self.request.settings;
+        let declared = self.declarations().iter().map(|d| Candidate {
+            urn: d.urn.clone(),
+            place: d.place.clone(),
+            needs: d.needs.clone(),
+        });
+        let known: HashSet<&Urn> = self.declarations().iter().map(|d| &d.urn).collect();
+        let remembered = self.state.rows.values().filter(|r| !known.contains(&r.key.urn)).map(|r| Candidate {
+            urn: r.key.urn.clone(),
+            place: r.place.clone(),
+            needs: r.needs.clone(),
+        });
+        let candidates: Vec<Candidate> = declared.chain(remembered).collect();
+        for pattern in &settings.replaces {
+            if !candidates.iter().any(|c| matches(pattern, &c.urn)) {
+                let asked = Settings { targets: vec![pattern.clone()], ..Settings::default() };
+                return select(&asked, &candidates);
+            }
+        }
+        select(settings, &candidates)
+    }
+
+    async fn finish(mut self) -> Result<Planned, Vec<Diagnostic>> {
+        if let (Mode::Up, Some(program), true) = (self.request.mode, self.request.program, self.problems.is_empty()) {
+            match program.outputs(&self.known, self.request.cloud).await {
+                Ok(outputs) => {
+                    let old = &self.state.outputs;
+                    let names = outputs.keys().chain(old.keys().filter(|k| !outputs.contains_key(*k)));
+                    let shown = |v: Option<&Value>| Shown::of(v.unwrap_or(&Value::Null));
+                    self.outputs = names
+                        .filter(|name| old.get(*name) != outputs.get(*name))
+                        .map(|name| (name.clone(), shown(old.get(name)), shown(outputs.get(name))))
+                        .collect();
+                }
+                Err(problems) => self.problems.extend(problems),
+            }
+        }
+        if !self.problems.is_empty() {
+            return Err(self.problems);
+        }
+        self.edges.sort_unstable();
+        self.edges.dedup();
+        Ok(Planned {
+            plan: Plan { steps: self.steps, edges: self.edges, notes: self.notes, outputs: self.outputs },
+            mode: self.request.mode,
+            tasks: self.tasks,
+            state: self.state,
+            prelude: self.prelude,
+            identity: self.identity,
+        })
+    }
+
+    fn index_rows(&mut self) {
+        for (key, row) in &self.state.rows {
+            let entry = self.rows.entry(key.urn.clone()).or_default();
+            entry.1 = entry.1.max(key.generation);
+            if !row.old {
+                entry.0 = Some(key.clone());
+            }
+        }
+    }
+
+    fn live(&self, urn: &Urn) -> Option<&Arc<Row>> {
+        self.state.rows.get(self.rows.get(urn)?.0.as_ref()?)
+    }
+
+    fn first_key(&self, urn: &Urn) -> Key {
+        Key { urn: urn.clone(), generation: self.rows.get(urn).map_or(0, |(_, newest)| *newest) }
+    }
+
+    fn next_key(&self, urn: &Urn) -> Key {
+        Key { urn: urn.clone(), generation: self.rows.get(urn).map_or(0, |(_, newest)| newest + 1) }
+    }
+
+    fn place(&self, region: &Place, id: Option<Id>) -> Where {
+        let Identity { account, partition } = self.identity.clone();
+        Where { partition, account, region: region.clone(), id }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of one step, each used once")]
+    fn push(
+        &mut self,
+        declaration: &Declaration,
+        row: &Row,
+        op: Op,
+        why: Vec<Reason>,
+        changes: Vec<Change>,
+        typical: u32,
+        task: Task,
+    ) {
+        let step = Step {
+            key: row.key.clone(),
+            ty: declaration.ty.clone(),
+            place: declaration.place.clone(),
+            op,
+            id: row.id.clone(),
+            why,
+            changes,
+            replacement: None,
+            typical,
+            at: Some(declaration.at.to_string()),
+        };
+        let index = self.add(step, task);
+        self.current.insert(declaration.urn.clone(), index);
+    }
+
+    fn add(&mut self, step: Step, task: Task) -> usize {
+        self.steps.push(step);
+        self.tasks.push(task);
+        self.steps.len() - 1
+    }
+}

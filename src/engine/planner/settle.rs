@@ -1,0 +1,65 @@
+//! What earlier runs left open, and resources that were renamed in the program.
+
+use crate::engine::diagnostic::Diagnostic;
+use crate::engine::journal::Entry;
+use crate::engine::names;
+use crate::engine::observe;
+use crate::engine::planner::Planner;
+use crate::engine::program::Declaration;
+use crate::engine::state::{Key, Row};
+use crate::engine::urn::Urn;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+impl Planner<'_> {
+    pub(super) async fn settle_lost_creates(&mut self) -> Result<(), Vec<Diagnostic>> {
+        let lineage = self.state.lineage.clone();
+        let found = observe::find(self.request.cloud, &self.state, |key| names::owner(&lineage, key)).await?;
+        for (key, id) in found.made {
+            self.notes.push(format!("an interrupted create of `{}` had made `{id}`: it is adopted", key.urn.name()));
+            self.record(Entry::Made { key, id })?;
+        }
+        for key in found.without_effect {
+            if let Some(pending) = self.state.rows.get(&key).and_then(|row| row.pending.as_ref()) {
+                self.retries.insert(key.urn.clone(), pending.attempt.clone());
+            }
+            let error = "it was interrupted before it had an effect".to_owned();
+            self.record(Entry::Failed { key, error, settled: true })?;
+        }
+        Ok(())
+    }
+
+    /// Rows whose resource was renamed in the program move to the new URN.
+    pub(super) fn adopt_aliases(&mut self) -> Result<(), Vec<Diagnostic>> {
+        let mut taken: HashMap<Urn, &Declaration> = HashMap::new();
+        for declaration in self.declarations() {
+            if declaration.options.aliases.is_empty() || self.state.live(&declaration.urn).is_some() {
+                continue;
+            }
+            let declared = |urn: &Urn| self.declarations().iter().any(|d| d.urn == *urn);
+            let old = declaration.options.aliases.iter().find_map(|alias| self.state.live(alias)).cloned();
+            let Some(old) = old.filter(|row| !declared(&row.key.urn)) else { continue };
+            if let Some(other) = taken.insert(old.key.urn.clone(), declaration) {
+                self.problems.push(
+                    Diagnostic::error("alias-conflict", format!("`{}` is claimed by two aliases", old.key.urn.name()))
+                        .at(declaration.at.clone())
+                        .also(other.at.clone(), "also claimed here"),
+                );
+                continue;
+            }
+            let key = Key { urn: declaration.urn.clone(), generation: old.key.generation };
+            let (from, to) = (old.key.urn.clone(), declaration.urn.clone());
+            self.record(Entry::Put { row: Arc::new(Row { key, ..Row::clone(&old) }) })?;
+            self.record(Entry::Gone { key: old.key.clone() })?;
+            let users: Vec<Arc<Row>> = self.state.rows.values().filter(|r| r.needs.contains(&from)).cloned().collect();
+            for user in users {
+                let mut row = Arc::unwrap_or_clone(user);
+                for urn in row.needs.iter_mut().chain(row.refers.values_mut().flatten()).filter(|urn| **urn == from) {
+                    *urn = to.clone();
+                }
+                self.record(Entry::Put { row: Arc::new(row) })?;
+            }
+        }
+        Ok(())
+    }
+}

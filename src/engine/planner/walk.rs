@@ -1,0 +1,295 @@
+//! The declarations in dependency order, and what becomes of each.
+
+use crate::engine::decide::{Case, Decision, Order, decide, ignore_changes};
+use crate::engine::diagnostic::Diagnostic;
+use crate::engine::handle::Handle;
+use crate::engine::names;
+use crate::engine::plan::{Change, Op, Reason, SetBy};
+use crate::engine::planner::Planner;
+use crate::engine::program::Declaration;
+use crate::engine::resource::Seen;
+use crate::engine::schema::TypeSchema;
+use crate::engine::selection::matches;
+use crate::engine::state::{Begun, Key, Row};
+use crate::engine::task::Task;
+use crate::engine::urn::Urn;
+use crate::engine::value::{Shown, Value};
+use crate::engine::{foresight, graph};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+impl Planner<'_> {
+    pub(super) async fn walk(&mut self) -> Result<(), Vec<Diagnostic>> {
+        let declarations = self.declarations();
+        let implied = self.implied_needs();
+        let ordered: Vec<Declaration> = declarations
+            .iter()
+            .enumerate()
+            .map(|(i, d)| {
+                let mut d = d.clone();
+                d.needs.extend(implied.get(&i).into_iter().flatten().map(|(urn, _)| urn.clone()));
+                d
+            })
+            .collect();
+        for index in graph::order(&ordered)? {
+            let permanent = implied.get(&index).into_iter().flatten().filter(|(_, on_delete)| *on_delete);
+            let needs: Vec<Urn> =
+                declarations[index].needs.iter().cloned().chain(permanent.map(|(urn, _)| urn.clone())).collect();
+            self.visit(&declarations[index], needs).await?;
+            let Some(&step) = self.current.get(&declarations[index].urn) else { continue };
+            let before = ordered[index].needs.iter().chain(&ordered[index].parent);
+            self.edges.extend(before.filter_map(|urn| Some((*self.current.get(urn)?, step))).filter(|(a, b)| a != b));
+        }
+        Ok(())
+    }
+
+    /// For each declaration, what the cloud wants to exist first, and whether that counts for
+    /// deletions too.
+    pub(super) fn implied_needs(&self) -> HashMap<usize, Vec<(Urn, bool)>> {
+        let declarations = self.declarations();
+        let mut needs: HashMap<usize, Vec<(Urn, bool)>> = HashMap::new();
+        for order in self.catalog.orders.iter().flat_map(|rule| rule(declarations)) {
+            needs.entry(order.after).or_default().push((declarations[order.before].urn.clone(), order.on_delete));
+        }
+        needs
+    }
+
+    /// Decides about one declaration.
+    pub(super) async fn visit(&mut self, declaration: &Declaration, needs: Vec<Urn>) -> Result<(), Vec<Diagnostic>> {
+        let urn = &declaration.urn;
+        let row = self.live(urn).cloned();
+        if !self.selection.has(urn) {
+            self.leave_alone(declaration, row);
+            return Ok(());
+        }
+        let Some(schema) = self.catalog.find(&declaration.ty) else {
+            let problem = Diagnostic::error("unknown-type", format!("no provider has the type `{}`", declaration.ty));
+            self.problems.push(problem.at(declaration.at.clone()).of(urn));
+            return Ok(());
+        };
+        self.check_unselected_needs(declaration);
+        let Some(program) = self.request.program else { return Ok(()) };
+        let given = match program.inputs(urn, &self.known, self.request.cloud).await {
+            Ok(given) => given,
+            Err(problems) => {
+                self.problems.extend(problems);
+                self.known.insert(urn.clone(), foresight::of_gone(urn));
+                return Ok(());
+            }
+        };
+        // A component groups its children and has no row of its own.
+        let parent = declaration.parent.clone().filter(|urn| self.current.contains_key(urn));
+        let template = |key: Key, row: Option<&Row>| Row {
+            parent: parent.clone(),
+            ..template(declaration, needs.clone(), key, row)
+        };
+        if let Some(external) = &declaration.external {
+            let id = match &external.id {
+                Value::Unknown => given.get("id").cloned().unwrap_or(Value::Unknown),
+                id => id.clone(),
+            };
+            return self.look_at_external(declaration, template(self.first_key(urn), row.as_deref()), id).await;
+        }
+        match row {
+            None => match &declaration.options.import {
+                Some(id) => {
+                    self.import(declaration, schema, template(self.next_key(urn), None), id.clone(), given).await
+                }
+                None => {
+                    let row = template(self.next_key(urn), None);
+                    self.make(declaration, schema, row, given, Vec::from([Reason::New]), Vec::new(), None);
+                    Ok(())
+                }
+            },
+            Some(row) => {
+                let kept = template(row.key.clone(), Some(&row));
+                self.keep_change_or_replace(declaration, schema, &row, kept, given);
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) fn leave_alone(&mut self, declaration: &Declaration, row: Option<Arc<Row>>) {
+        let Some(row) = row else { return };
+        self.known.insert(declaration.urn.clone(), Handle::of(&row));
+        let options = Box::new(declaration.options.clone());
+        self.push(
+            declaration,
+            &row,
+            Op::Same,
+            Vec::new(),
+            Vec::new(),
+            0,
+            Task::Keep { row: Arc::clone(&row), options },
+        );
+    }
+
+    pub(super) fn check_unselected_needs(&mut self, declaration: &Declaration) {
+        if self.selection.is_all() {
+            return;
+        }
+        let absent = |need: &&Urn| !self.selection.has(need) && self.live(need).is_none();
+        for need in declaration.needs.iter().filter(absent).collect::<Vec<_>>() {
+            self.problems.push(
+                Diagnostic::error(
+                    "target-needs",
+                    format!(
+                        "`{}` needs `{}`, which does not exist and is not selected",
+                        declaration.urn.name(),
+                        need.name()
+                    ),
+                )
+                .at(declaration.at.clone())
+                .of(&declaration.urn)
+                .help(format!("add `--target '{}'`", need.name())),
+            );
+        }
+    }
+
+    pub(super) fn keep_change_or_replace(
+        &mut self,
+        declaration: &Declaration,
+        schema: &TypeSchema,
+        row: &Arc<Row>,
+        kept: Row,
+        given: Value,
+    ) {
+        let wanted = names::fill(schema, given.clone(), &self.state.lineage, &row.key, Some(row));
+        let live = match self.sights.get(&row.key) {
+            Some(Seen::Ready(live)) => Some(live.clone()),
+            _ => None,
+        };
+        let wanted = ignore_changes(schema, &declaration.options, row, live.as_ref(), wanted);
+        let decision = decide(&Case {
+            schema,
+            row,
+            live: live.as_ref(),
+            given: &given,
+            wanted: &wanted,
+            options: &declaration.options,
+            moved: row.place != declaration.place || row.ty != declaration.ty,
+            asked: self.reasons_to_replace(declaration, row),
+        });
+        let decision = if row.is_skipped() { Decision::Same } else { decision };
+        match decision {
+            Decision::Same => {
+                let kept = Row { inputs: wanted, ..kept };
+                let kept = if kept == **row { Arc::clone(row) } else { Arc::new(kept) };
+                self.known.insert(declaration.urn.clone(), Handle::of(&kept));
+                let options = Box::new(declaration.options.clone());
+                let task = Task::Keep { row: kept, options };
+                self.push(declaration, row, Op::Same, Vec::new(), Vec::new(), 0, task);
+            }
+            Decision::Update { why, changes } => {
+                let handle = foresight::of_changed(schema, row, &wanted, &self.place(&row.place, row.id.clone()));
+                self.known.insert(declaration.urn.clone(), handle);
+                let options = Box::new(declaration.options.clone());
+                let task = Task::Change { row: Arc::new(kept), options, live: live.map(Box::new) };
+                self.push(declaration, row, Op::Update, why, changes, schema.facts.takes.update, task);
+            }
+            Decision::Replace { why, changes, order } => {
+                let makes_room = order == Order::DeleteFirst
+                    || declaration.needs.iter().any(|need| self.deleted_first.contains(need));
+                self.replaced.insert(declaration.urn.clone());
+                self.retired.push((row.key.clone(), makes_room));
+                let fresh = Row { key: self.next_key(&declaration.urn), created: None, ..kept };
+                let fresh = Row { id: None, not_kept: Vec::new(), skipped: Vec::new(), tainted: false, ..fresh };
+                let aside = (!makes_room).then(|| row.key.clone());
+                self.make(declaration, schema, fresh, given, why, changes, aside);
+                if makes_room {
+                    self.deleted_first.insert(declaration.urn.clone());
+                    self.known.insert(declaration.urn.clone(), foresight::of_gone(&declaration.urn));
+                }
+            }
+        }
+    }
+
+    pub(super) fn reasons_to_replace(&self, declaration: &Declaration, row: &Row) -> Vec<Reason> {
+        let mut reasons = Vec::new();
+        let deletion_begun = row.pending.as_ref().is_some_and(|p| p.op == Begun::Delete);
+        if deletion_begun && !matches!(self.sights.get(&row.key), Some(Seen::Ready(_))) {
+            reasons.push(Reason::Interrupted);
+        }
+        if row.tainted {
+            reasons.push(Reason::Asked("tainted".into()));
+        }
+        if self.request.settings.replaces.iter().any(|pattern| matches(pattern, &declaration.urn)) {
+            reasons.push(Reason::Asked("--replace".into()));
+        }
+        let options = &declaration.options;
+        if options.replacement_trigger != row.replacement_trigger
+            && options.replacement_trigger.is_some()
+            && row.replacement_trigger.is_some()
+        {
+            reasons.push(Reason::Asked("replacementTrigger".into()));
+        }
+        for urn in options.replace_with.iter().chain(&options.deleted_with) {
+            if self.replaced.contains(urn) {
+                reasons.push(Reason::Dependency(urn.clone()));
+            }
+        }
+        reasons
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of one step, each used once")]
+    pub(super) fn make(
+        &mut self,
+        declaration: &Declaration,
+        schema: &TypeSchema,
+        row: Row,
+        given: Value,
+        why: Vec<Reason>,
+        changes: Vec<Change>,
+        set_aside: Option<Key>,
+    ) {
+        let inputs = names::fill(schema, given, &self.state.lineage, &row.key, None);
+        let changes = if changes.is_empty() { all_new(schema, &inputs) } else { changes };
+        let handle = foresight::of_new(schema, &declaration.urn, &inputs, &self.place(&row.place, None));
+        self.known.insert(declaration.urn.clone(), handle);
+        let attempt = self.retries.remove(&declaration.urn);
+        let task = Task::Make { row: Arc::new(Row { inputs, ..row.clone() }), attempt, set_aside };
+        self.push(declaration, &row, Op::Create, why, changes, schema.facts.takes.create, task);
+    }
+}
+
+/// The row that a declaration asks for, keeping what an existing row knows.
+fn template(declaration: &Declaration, needs: Vec<Urn>, key: Key, row: Option<&Row>) -> Row {
+    let fresh = || Row::new(key.clone(), &declaration.ty, declaration.place.clone());
+    let options = &declaration.options;
+    Row {
+        key: key.clone(),
+        ty: declaration.ty.clone(),
+        place: declaration.place.clone(),
+        needs,
+        refers: declaration.refers.clone(),
+        protect: options.protect,
+        retain_on_delete: options.retain_on_delete,
+        deleted_with: options.deleted_with.clone(),
+        replace_with: options.replace_with.clone(),
+        replacement_trigger: options.replacement_trigger.clone(),
+        additional_secret_outputs: options.additional_secret_outputs.clone(),
+        timeouts: options.timeouts,
+        at: Some(declaration.at.to_string()),
+        // What is wanted again is not on its way out.
+        delete_after: None,
+        ..row.cloned().unwrap_or_else(fresh)
+    }
+}
+
+/// For a create, every input that is set.
+fn all_new(schema: &TypeSchema, inputs: &Value) -> Vec<Change> {
+    let set = inputs.as_map().into_iter().flatten().filter(|(_, value)| !value.is_null());
+    set.filter_map(|(name, value)| {
+        let property = schema.inputs.get(name)?;
+        let by_default = property.default.is_some() && value.to_json().ok() == property.default;
+        let value = if property.secret { value.clone().secret() } else { value.clone() };
+        Some(Change {
+            path: name.clone(),
+            before: Shown::of(&Value::Null),
+            after: Shown::of(&value),
+            replaces: false,
+            set_by: if by_default { SetBy::Default } else { SetBy::Program },
+        })
+    })
+    .collect()
+}
