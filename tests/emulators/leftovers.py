@@ -11,12 +11,21 @@ import boto3
 
 GLOBAL = [
     ("iam", "list_roles", "Roles", "RoleName"),
+    ("iam", "list_instance_profiles", "InstanceProfiles", "InstanceProfileName"),
     ("iam", "list_policies", "Policies", "PolicyName", {"Scope": "Local"}),
     ("route53", "list_hosted_zones", "HostedZones", "Name"),
     ("route53", "list_health_checks", "HealthChecks", "Id"),
     ("s3", "list_buckets", "Buckets", "Name"),
 ]
 REGIONAL = [
+    ("ec2", "describe_launch_templates", "LaunchTemplates", "LaunchTemplateName"),
+    ("autoscaling", "describe_auto_scaling_groups", "AutoScalingGroups", "AutoScalingGroupName"),
+    ("elbv2", "describe_load_balancers", "LoadBalancers", "LoadBalancerName"),
+    ("elbv2", "describe_target_groups", "TargetGroups", "TargetGroupName"),
+    ("dynamodb", "list_tables", "TableNames", None),
+    ("firehose", "list_delivery_streams", "DeliveryStreamNames", None),
+    ("backup", "list_backup_vaults", "BackupVaultList", "BackupVaultName"),
+    ("backup", "list_backup_plans", "BackupPlansList", "BackupPlanName"),
     ("rds", "describe_global_clusters", "GlobalClusters", "GlobalClusterIdentifier"),
     ("rds", "describe_db_clusters", "DBClusters", "DBClusterIdentifier"),
     ("rds", "describe_db_instances", "DBInstances", "DBInstanceIdentifier"),
@@ -54,7 +63,7 @@ def network(client):
 
 def found(client, operation, list_name, id_name, arguments=None):
     answer = getattr(client, operation)(**(arguments or {}))
-    ids = (item.get(id_name, "?") for item in answer.get(list_name, []))
+    ids = (item.get(id_name, "?") if id_name else item for item in answer.get(list_name, []))
     return [name for name in ids if not name.startswith(("alias/aws/", "AWS", "default", "/aws/"))]
 
 

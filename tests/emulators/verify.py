@@ -125,14 +125,13 @@ class Table:
 
     def run(self):
         """Yields a line for every check that does not hold and every requirement without one."""
-        ids = [check["id"] if isinstance(check["id"], list) else [check["id"]] for check in self.checks]
-        checked = {one for some in ids for one in some}
+        checked = {one for check in self.checks for one in ids(check)}
         yield from (f"{one}: no check" for one in self.requirements if one not in checked)
         yield from (f"{one}: no such requirement" for one in sorted(checked - set(self.requirements)))
         for check in self.checks:
             sides = self.sides if check.get("each") == "side" else [None]
             for side in sides:
-                where = f"{check['id']} {check['name']}" + (f" [{side}]" if side else "")
+                where = f"{', '.join(ids(check))} {check['name']}" + (f" [{side}]" if side else "")
                 gap = check.get("gaps", {}).get(self.server)
                 wrong = self.mismatch(check, side)
                 if wrong and not gap:
@@ -185,7 +184,11 @@ class Table:
             told = error.response["Error"]
             return {"error": told.get("Code", ""), "message": told.get("Message", "")}
         answer.pop("ResponseMetadata", None)
-        return answer
+        return {name: value.read().decode() if hasattr(value, "read") else value for name, value in answer.items()}
+
+
+def ids(check):
+    return check["id"] if isinstance(check["id"], list) else [check["id"]]
 
 
 def holds(found, wanted):
@@ -197,7 +200,7 @@ def holds(found, wanted):
 
 
 def plain(value):
-    """What JSON can say: times become texts, bodies are read."""
+    """What JSON can say: times become texts."""
     return json.loads(json.dumps(value, default=lambda other: getattr(other, "isoformat", other.__str__)()))
 
 

@@ -52,6 +52,15 @@ def test_health_checks_keep_children_and_regions_and_answer_xml_booleans(minista
     assert config["ChildHealthChecks"] == [child_id]
 
 
+def test_a_global_cluster_has_an_endpoint_of_its_writer(ministack):
+    rds = client("rds", ministack, "900000000004")
+    made = {"GlobalClusterIdentifier": "orders", "Engine": "aurora-postgresql"}
+    rds.create_global_cluster(**made)
+    [found] = rds.describe_global_clusters(GlobalClusterIdentifier="orders")["GlobalClusters"]
+    assert found["Endpoint"].startswith("orders.global-")
+    assert found["Endpoint"].endswith(".global.rds.amazonaws.com")
+
+
 @pytest.mark.parametrize("script", ["ministack.py", "moto_server.py"])
 def test_an_emulator_ends_with_its_standard_input(script):
     process, url = start_emulator(script)

@@ -1,11 +1,10 @@
 //! The shipped database stacks over HTTP on API servers that others wrote, as a user would run them.
 
 use std::collections::BTreeMap;
-use std::process::Command;
 
 use crate::support::ask::Ask;
-use crate::support::checkout::{Checkout, root};
-use crate::support::emulator::{Emulator, ministack, own_moto, python};
+use crate::support::checkout::Checkout;
+use crate::support::emulator::{Emulator, ministack, own_moto};
 use crate::support::proxy::Proxy;
 
 /// Operations that several types read with, and how many. What they ask for at the same time goes out
@@ -43,16 +42,9 @@ impl<'a> Deployed<'a> {
         self.checkout.run(line, &environment)
     }
 
-    /// What the account holds in both regions, asked with another client.
+    /// What the account holds in both regions.
     fn leftovers(&self) -> String {
-        let script = root().join("tests/emulators/leftovers.py");
-        let output = Command::new(python())
-            .arg(script)
-            .args([self.server.endpoint.as_str(), self.account, "us-east-1", "eu-west-1"])
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
+        self.server.leftovers(self.account, &["us-east-1", "eu-west-1"])
     }
 
     /// The requests since the last time, by region and operation.
@@ -91,7 +83,7 @@ impl<'a> Deployed<'a> {
 }
 
 /// What a run skipped and what was not kept.
-fn gaps(said: &str) -> String {
+pub fn gaps(said: &str) -> String {
     let lines = said.lines().map(str::trim_start);
     let mut gaps: Vec<&str> = lines.filter(|l| l.starts_with("* skipped") || l.starts_with("* not kept")).collect();
     gaps.sort_unstable();

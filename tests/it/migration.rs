@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use crate::stacks::Shipped;
 use crate::support::checkout::{Checkout, root};
-use crate::support::emulator::ministack;
 use crate::support::stage::steps;
+use crate::verify::on_ministack;
 
 /// A command of the guide, and the heading that it stands under.
 struct Step {
@@ -73,14 +73,7 @@ fn the_guide_leads_from_one_version_to_the_next_on_the_twin() {
 
 #[test]
 fn the_guide_leads_from_one_version_to_the_next_on_an_api_server() {
-    let environment = [
-        ("AWS_ENDPOINT_URL", ministack().endpoint.as_str()),
-        ("AWS_ACCESS_KEY_ID", "300000000013"),
-        ("AWS_SECRET_ACCESS_KEY", "secret"),
-        ("AWS_REGION", "us-east-1"),
-        ("AWS_EC2_METADATA_DISABLED", "true"),
-    ];
-    walk(&environment, "--skip-unsupported");
+    walk(&on_ministack("300000000013"), "--skip-unsupported");
 }
 
 #[tokio::test(start_paused = true)]

@@ -39,7 +39,7 @@ pub fn verify(checkout: &Checkout, stack: &str, suffix: &str, environment: &[(&s
 }
 
 /// The environment of a user who works with MiniStack in an account of its own.
-fn on_ministack(account: &str) -> [(&'static str, &str); 5] {
+pub fn on_ministack(account: &str) -> [(&'static str, &str); 5] {
     [
         ("AWS_ENDPOINT_URL", ministack().endpoint.as_str()),
         ("AWS_ACCESS_KEY_ID", account),

@@ -66,6 +66,14 @@ pub fn python() -> &'static str {
 }
 
 impl Emulator {
+    /// What an account holds in some regions, asked with another client; empty if it holds nothing.
+    pub fn leftovers(&self, account: &str, regions: &[&str]) -> String {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/emulators/leftovers.py");
+        let output = Command::new(python()).arg(script).args([&self.endpoint, account]).args(regions).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     /// A client in an account of its own: a 12-digit access key is an account.
     pub fn account(&self) -> (String, Aws) {
         static NEXT: AtomicU64 = AtomicU64::new(200_000_000_000);
