@@ -41,7 +41,10 @@ pub fn of_changed(schema: &TypeSchema, row: &Row, wanted: &Value, at: &Where) ->
         }
     }
     for (name, value) in (schema.foresee)(wanted, at) {
-        properties.insert(name.to_owned(), value);
+        // What is foreseen in part only takes the place of nothing that is known.
+        if !value.has_unknown() || properties.get(name).is_none_or(Value::has_unknown) {
+            properties.insert(name.to_owned(), value);
+        }
     }
     Handle::foreseen(&row.key.urn, id_value(row.id.clone()), properties)
 }

@@ -1,4 +1,4 @@
-"""Starts MiniStack on the loopback address, with seven defects corrected.
+"""Starts MiniStack on the loopback address, with eight defects corrected.
 
 Usage: ministack.py PORT   (or GATEWAY_PORT=PORT ministack.py)
 Prints `ready` when it answers, ends when its standard input closes.
@@ -11,7 +11,8 @@ The corrections are made in memory, never in the installed package:
 - the endpoints of a cluster became `localhost` with its first instance; AWS never changes them;
 - a global cluster had no endpoint of its writer;
 - a secret could be replicated to another region and never be taken away from there;
-- the aliases that AWS predefines, such as `alias/aws/rds`, had no key.
+- the aliases that AWS predefines, such as `alias/aws/rds`, had no key;
+- the timeout of an integration became a text with its first update.
 """
 
 import json
@@ -143,6 +144,18 @@ def correct_predefined_aliases(kms):
     kms._key_metadata = describe_with_manager
 
 
+def correct_updated_timeouts(apigateway):
+    apply = apigateway._apply_patch
+
+    def apply_and_keep_numbers(thing, operations):
+        patched = apply(thing, operations)
+        if "timeoutInMillis" in patched:
+            patched["timeoutInMillis"] = int(patched["timeoutInMillis"])
+        return patched
+
+    apigateway._apply_patch = apply_and_keep_numbers
+
+
 def main():
     port = lifetime.port_from(sys.argv, "GATEWAY_PORT")
     lifetime.begin()
@@ -154,7 +167,7 @@ def main():
     sys.modules.pop("ministack", None)
 
     from ministack import app
-    from ministack.services import kms, rds, route53, secretsmanager
+    from ministack.services import apigateway_v1, kms, rds, route53, secretsmanager
 
     correct_health_checks(route53)
     correct_lists_of_tags(route53)
@@ -162,6 +175,7 @@ def main():
     correct_global_endpoints(rds)
     correct_secret_replicas(secretsmanager)
     correct_predefined_aliases(kms)
+    correct_updated_timeouts(apigateway_v1)
     lifetime.live_until_stdin_closes(port, "/_ministack/ready")
     sys.argv = sys.argv[:1]
     app.main()

@@ -37,7 +37,8 @@ const CHANGES: [(&str, &str, &str, &[&str]); 12] = [
         "timeoutMilliseconds: 15000",
         "timeoutMilliseconds: 14000",
         &[
-            "replace {side}/api/deployment",
+            "create {side}/api/deployment",
+            "delete {side}/api/deployment",
             "update {side}/api/integration[\"create\"]",
             "update {side}/api/integration[\"health\"]",
             "update {side}/api/integration[\"read\"]",

@@ -58,6 +58,14 @@ fn the_trading_database_is_what_its_specification_asks_for() {
 }
 
 #[test]
+fn the_database_with_keys_of_aws_is_what_its_specification_asks_for() {
+    let checkout = Checkout::new();
+    let environment = on_ministack("300000000013");
+    checkout.run("drctl up --stack database-dr --skip-unsupported --yes", &environment);
+    verify(&checkout, "database-dr", "prod", &environment);
+}
+
+#[test]
 fn a_table_that_asks_for_something_else_does_not_hold() {
     let folder = tempfile::tempdir().unwrap();
     let (table, outputs) = (folder.path().join("table.yaml"), folder.path().join("outputs.json"));
