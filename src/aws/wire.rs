@@ -17,7 +17,6 @@ use crate::engine::error::Error;
 use crate::engine::provider::{At, KindAt, Live, Provider};
 use crate::engine::resource::{Seen, Want};
 use crate::engine::urn::{Id, Place, Urn};
-use crate::engine::value::Value;
 
 /// What happens to a request.
 #[derive(Debug, Clone)]

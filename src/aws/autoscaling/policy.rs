@@ -56,10 +56,6 @@ pub struct Policy {
     pub target_tracking_configuration: Option<PolicyTargetTracking>,
 }
 
-fn honor() -> String {
-    "HonorMaxCapacity".to_owned()
-}
-
 fn forecast_only() -> String {
     "ForecastOnly".to_owned()
 }
@@ -180,9 +176,8 @@ mirror! {
     /// Scaling by a forecast.
     pub struct PolicyPredictiveScaling = sdk::PredictiveScalingConfiguration {
         /// What happens when the forecast is above the largest size.
-        #[schemars(transform = one_of(&["HonorMaxCapacity", "IncreaseMaxCapacity"]))]
-        #[serde(default = "honor")]
-        pub max_capacity_breach_behavior: String,
+        #[schemars(transform = computed, transform = one_of(&["HonorMaxCapacity", "IncreaseMaxCapacity"]))]
+        pub max_capacity_breach_behavior: Option<String>,
         /// How far above the forecast the largest size may go, in percent.
         #[schemars(transform = form(r"^\d+$", "a whole number"))]
         pub max_capacity_buffer: Option<String>,
@@ -368,6 +363,8 @@ impl Policy {
 
 fn shown(p: sdk::ScalingPolicy) -> Result<Live<Policy>> {
     let outputs = PolicyOutputs { arn: need("PolicyARN", p.policy_arn)? };
+    let of_forecasts = p.policy_type.as_deref() == Some("PredictiveScaling");
+    let forecast = p.predictive_scaling_configuration.filter(|_| of_forecasts);
     let inputs = Policy {
         adjustment_type: p.adjustment_type,
         autoscaling_group_name: need("AutoScalingGroupName", p.auto_scaling_group_name)?,
@@ -378,10 +375,7 @@ fn shown(p: sdk::ScalingPolicy) -> Result<Live<Policy>> {
         min_adjustment_magnitude: p.min_adjustment_magnitude,
         name: need("PolicyName", p.policy_name)?,
         policy_type: p.policy_type.unwrap_or_else(simple_scaling),
-        predictive_scaling_configuration: Field::take(
-            "PredictiveScalingConfiguration",
-            p.predictive_scaling_configuration,
-        )?,
+        predictive_scaling_configuration: Field::take("PredictiveScalingConfiguration", forecast)?,
         scaling_adjustment: p.scaling_adjustment,
         step_adjustments: Field::take("StepAdjustments", p.step_adjustments.filter(|steps| !steps.is_empty()))?,
         target_tracking_configuration: Field::take("TargetTrackingConfiguration", p.target_tracking_configuration)?,

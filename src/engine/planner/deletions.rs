@@ -1,5 +1,8 @@
 //! What is deleted or forgotten, what must come before, and what forbids it.
 
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
 use crate::engine::diagnostic::Diagnostic;
 use crate::engine::plan::{Op, Reason, Step};
 use crate::engine::planner::{Mode, Planner};
@@ -7,8 +10,6 @@ use crate::engine::removal::{self, Deletion};
 use crate::engine::state::{Key, Row, State};
 use crate::engine::task::Task;
 use crate::engine::urn::Urn;
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 
 impl Planner<'_> {
     pub(super) fn plan_deletions(&mut self) -> Result<(), Vec<Diagnostic>> {

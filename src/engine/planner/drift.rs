@@ -1,5 +1,7 @@
 //! What a refresh finds.
 
+use std::sync::Arc;
+
 use crate::engine::diagnostic::Diagnostic;
 use crate::engine::diff::diff;
 use crate::engine::journal::Entry;
@@ -9,7 +11,6 @@ use crate::engine::resource::Seen;
 use crate::engine::state::Row;
 use crate::engine::task::Task;
 use crate::engine::value::Shown;
-use std::sync::Arc;
 
 impl Planner<'_> {
     /// In a refresh each row that the cloud shows differently is a step.

@@ -1,5 +1,7 @@
 //! Resources that exist already: imported, or only read.
 
+use std::sync::Arc;
+
 use crate::engine::decide::ignore_changes;
 use crate::engine::diagnostic::Diagnostic;
 use crate::engine::diff::diff;
@@ -14,9 +16,8 @@ use crate::engine::resource::{Seen, Want};
 use crate::engine::schema::TypeSchema;
 use crate::engine::state::Row;
 use crate::engine::task::Task;
-use crate::engine::urn::Id;
+use crate::engine::urn::{Id, Urn};
 use crate::engine::value::{Shown, Value};
-use std::sync::Arc;
 
 impl Planner<'_> {
     pub(super) async fn import(
@@ -37,7 +38,8 @@ impl Planner<'_> {
         };
         let wanted = names::fill(schema, given, &self.state.lineage, &row.key, Some(&row));
         let wanted = ignore_changes(schema, &declaration.options, &row, None, wanted);
-        let found = diff(&schema.inputs, &live.inputs, &wanted);
+        let row = Row { inputs: believed(schema, row.inputs, &wanted), ..row };
+        let found = diff(&schema.inputs, &row.inputs, &wanted);
         if let Some(bad) = found.iter().find(|d| d.replaces) {
             self.problems.push(
                 Diagnostic::error(
@@ -135,4 +137,17 @@ impl Planner<'_> {
         self.known.insert(declaration.urn.clone(), foresight::of_gone(&declaration.urn));
         Ok(None)
     }
+}
+
+/// What the cloud shows, and beside it what it never shows and would replace the resource: there is
+/// nothing to compare it with, so the program is believed.
+fn believed(schema: &TypeSchema, mut live: Value, wanted: &Value) -> Value {
+    if let Value::Map(inputs) = &mut live {
+        for property in schema.inputs.properties.iter().filter(|p| p.write_only && p.replace) {
+            if let Some(value) = wanted.get(&property.name) {
+                inputs.insert(property.name.clone(), value.clone());
+            }
+        }
+    }
+    live
 }

@@ -1,5 +1,7 @@
 //! What the cloud shows, and who writes now.
 
+use std::sync::Arc;
+
 use crate::engine::diagnostic::Diagnostic;
 use crate::engine::journal::Entry;
 use crate::engine::observe;
@@ -8,7 +10,6 @@ use crate::engine::provider::Live;
 use crate::engine::resource::Seen;
 use crate::engine::schema::TypeSchema;
 use crate::engine::state::{Key, Roles, Row};
-use std::sync::Arc;
 
 impl Planner<'_> {
     pub(super) async fn look(&mut self) -> Result<(), Vec<Diagnostic>> {

@@ -1,5 +1,8 @@
 //! What earlier runs left open, and resources that were renamed in the program.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use crate::engine::diagnostic::Diagnostic;
 use crate::engine::journal::Entry;
 use crate::engine::names;
@@ -8,8 +11,6 @@ use crate::engine::planner::Planner;
 use crate::engine::program::Declaration;
 use crate::engine::state::{Key, Row};
 use crate::engine::urn::Urn;
-use std::collections::HashMap;
-use std::sync::Arc;
 
 impl Planner<'_> {
     pub(super) async fn settle_lost_creates(&mut self) -> Result<(), Vec<Diagnostic>> {

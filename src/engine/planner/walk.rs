@@ -1,5 +1,8 @@
 //! The declarations in dependency order, and what becomes of each.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use crate::engine::decide::{Case, Decision, Order, decide, ignore_changes};
 use crate::engine::diagnostic::Diagnostic;
 use crate::engine::handle::Handle;
@@ -15,8 +18,6 @@ use crate::engine::task::Task;
 use crate::engine::urn::Urn;
 use crate::engine::value::{Shown, Value};
 use crate::engine::{foresight, graph};
-use std::collections::HashMap;
-use std::sync::Arc;
 
 impl Planner<'_> {
     pub(super) async fn walk(&mut self) -> Result<(), Vec<Diagnostic>> {

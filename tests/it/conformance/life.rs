@@ -8,6 +8,7 @@ use drctl::engine::clock::Clock;
 use drctl::engine::event::Ended;
 use drctl::engine::provider::KindAt;
 use drctl::engine::resource::{Seen, Want};
+use drctl::engine::schema::Shape;
 use drctl::engine::settings::Settings;
 use drctl::engine::state::Row;
 use futures::StreamExt;
@@ -88,7 +89,8 @@ impl<'a> Life<'a> {
 
     fn has_tags(&self) -> bool {
         let schema = aws::catalog().find(&self.case.token);
-        schema.is_some_and(|s| s.inputs.get("tags").is_some()) && self.case.no_tags.is_none()
+        schema.is_some_and(|s| s.inputs.get("tags").is_some_and(|p| matches!(p.shape, Shape::Map(_))))
+            && self.case.no_tags.is_none()
     }
 
     fn subject(&self) -> Result<&Row> {
