@@ -244,10 +244,11 @@ async fn the_standby_is_the_primary_with_fewer_instances() {
     });
     assert_eq!(primary, standby);
     let sizes = |side: &str| {
-        let input = |name: &str| part(side, "autoScaling").inputs.get(name).and_then(Value::as_i64).unwrap();
-        ["minSize", "desiredCapacity", "maxSize"].map(input)
+        let group = part(side, "autoScaling");
+        ["minSize", "desiredCapacity", "maxSize"].map(|size| group.inputs.get(size).cloned().unwrap())
     };
-    assert_eq!((sizes("primary"), sizes("standby")), ([2, 3, 9], [1, 1, 9]));
+    assert_eq!(sizes("primary"), [2, 3, 9].map(Value::from));
+    assert_eq!(sizes("standby"), [1, 1, 9].map(Value::from));
     let of_databases = |side: &str| {
         let prefix = format!("database[\"{side}\"]/instance");
         state.rows.values().filter(|row| row.key.urn.name().starts_with(&prefix)).count()
