@@ -247,8 +247,8 @@ async fn the_standby_is_the_primary_with_fewer_instances() {
         let group = part(side, "autoScaling");
         ["minSize", "desiredCapacity", "maxSize"].map(|size| group.inputs.get(size).cloned().unwrap())
     };
-    assert_eq!(sizes("primary"), [2, 3, 9].map(Value::from));
-    assert_eq!(sizes("standby"), [1, 1, 9].map(Value::from));
+    assert_eq!(sizes("primary"), [2_i64, 3, 9].map(Value::from));
+    assert_eq!(sizes("standby"), [1_i64, 1, 9].map(Value::from));
     let of_databases = |side: &str| {
         let prefix = format!("database[\"{side}\"]/instance");
         state.rows.values().filter(|row| row.key.urn.name().starts_with(&prefix)).count()
