@@ -11,6 +11,11 @@ metadata() {
 
 dnf install -qy postgresql16
 install -d /opt/trading
+# Load balancers take any certificate of their targets: it encrypts the way inside the VPC.
+openssl req -x509 -newkey rsa:2048 -nodes -days 3650 -subj "/CN=$(metadata instance-id)" -keyout /opt/trading/tls.key \
+    -out /opt/trading/tls.crt
+(umask 077 && cat /opt/trading/tls.key /opt/trading/tls.crt > /opt/trading/tls.pem)
+rm /opt/trading/tls.key
 curl -sfo /opt/trading/rds.pem https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem
 {
     echo "AWS_REGION=$(metadata placement/region)"
@@ -31,12 +36,13 @@ because a database is down.
 
 import json
 import os
+import ssl
 import subprocess
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-PORT = 8080
+PORT = 8443
 SECONDS_BETWEEN_READS = 60
 # Some sixteen checkers of Route 53 ask every ten seconds.
 SECONDS_BETWEEN_QUERIES = 5
@@ -99,6 +105,9 @@ def data_is_valid(settings):
 
 def handler(valid):
     class MarketData(BaseHTTPRequestHandler):
+        # Seconds, so that a client that says nothing holds no thread.
+        timeout = 10
+
         def do_GET(self):
             if self.path == "/health":
                 self.answer(200, {"status": "healthy"})
@@ -128,6 +137,15 @@ def log(message, **fields):
     print(json.dumps({"message": message, **fields}), flush=True)
 
 
+def listen(port, valid, certificate):
+    server = ThreadingHTTPServer(("", port), handler(valid))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    # The thread of a connection shakes hands, not the one that all of them wait for.
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    return server
+
+
 def serve():
     settings = Kept(read_settings, SECONDS_BETWEEN_READS, stale=True)
 
@@ -135,7 +153,7 @@ def serve():
         return data_is_valid(settings.current())
 
     valid = Kept(query_market_data, SECONDS_BETWEEN_QUERIES, stale=False)
-    ThreadingHTTPServer(("", PORT), handler(valid)).serve_forever()
+    listen(PORT, valid, os.path.join(os.environ["CREDENTIALS_DIRECTORY"], "tls.pem")).serve_forever()
 
 
 if __name__ == "__main__":
@@ -152,6 +170,7 @@ Wants=network-online.target
 EnvironmentFile=/opt/trading/environment
 ExecStart=/usr/bin/python3 /opt/trading/market_data.py
 DynamicUser=yes
+LoadCredential=tls.pem:/opt/trading/tls.pem
 Restart=always
 
 [Install]

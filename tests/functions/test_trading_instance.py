@@ -1,16 +1,18 @@
 """What an instance of the trading platform runs: the program inside its first-start script."""
 
 import json
+import socket
+import ssl
 import subprocess
 import threading
 import types
 import urllib.error
 import urllib.request
-from http.server import ThreadingHTTPServer
 
 import pytest
 
 from conftest import ROOT, Clock
+from databases import self_signed_certificate
 
 SCRIPT = ROOT / "stacks" / "instances" / "trading.sh"
 DATA = "/api/v1/market-data/health"
@@ -26,22 +28,27 @@ def program():
 
 
 @pytest.fixture
-def ask(program):
+def ask(program, tmp_path):
     """Answers of an instance whose database says so: status and text."""
-    servers = []
+    servers, silent, certificate = [], [], self_signed_certificate(tmp_path)
+    trust = ssl.create_default_context(cafile=certificate)
 
     def ask(path, valid=True):
         kept = program.Kept(lambda: valid, 5, stale=False)
-        server = ThreadingHTTPServer(("127.0.0.1", 0), program.handler(kept))
+        server = program.listen(0, kept, certificate)
         servers.append(server)
         threading.Thread(target=server.serve_forever, daemon=True).start()
+        # A client that says nothing does not keep the others waiting.
+        silent.append(socket.create_connection(("127.0.0.1", server.server_port)))
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{server.server_port}{path}") as answer:
+            with urllib.request.urlopen(f"https://127.0.0.1:{server.server_port}{path}", context=trust) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
 
     yield ask
+    for connection in silent:
+        connection.close()
     for server in servers:
         server.shutdown()
         server.server_close()
@@ -51,7 +58,8 @@ def test_the_script_is_one_that_bash_can_read_and_ec2_takes(program):
     subprocess.run(["bash", "-n", SCRIPT], check=True)
     # User data may be 16 KiB long.
     assert SCRIPT.stat().st_size < 16 * 1024
-    assert program.PORT == 8080
+    application = (ROOT / "stacks" / "components" / "application.yaml").read_text()
+    assert f"port: {program.PORT}\n" in application
 
 
 def test_valid_data_are_told_in_the_words_that_the_health_checks_look_for(ask):
