@@ -41,8 +41,9 @@ pub fn of_changed(schema: &TypeSchema, row: &Row, wanted: &Value, at: &Where) ->
         }
     }
     for (name, value) in (schema.foresee)(wanted, at) {
-        // What is foreseen in part only takes the place of nothing that is known.
-        if !value.has_unknown() || properties.get(name).is_none_or(Value::has_unknown) {
+        // Foreseen as unknown is what the update moves. Foreseen in part takes the place of nothing known.
+        let moves = matches!(value, Value::Unknown);
+        if moves || !value.has_unknown() || properties.get(name).is_none_or(Value::has_unknown) {
             properties.insert(name.to_owned(), value);
         }
     }
