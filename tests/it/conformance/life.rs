@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use drctl::aws;
 use drctl::engine::clock::Clock;
@@ -20,6 +21,8 @@ use crate::support::stage::{Stage, steps, told};
 
 /// Cases that run at once. The servers are Python: more only wait in their queues.
 const AT_ONCE: usize = 4;
+/// Longest time for one case, on a slow machine with everything else running.
+const CASE_LIMIT: Duration = Duration::from_secs(400);
 
 pub async fn of_all(cases: Vec<Case>) {
     let failures: Vec<String> = futures::stream::iter(cases)
@@ -37,6 +40,8 @@ pub async fn of_all(cases: Vec<Case>) {
 struct Life<'a> {
     case: &'a Case,
     stage: Stage,
+    /// What goes on, for when it does not end.
+    doing: String,
 }
 
 type Result<T = ()> = std::result::Result<T, String>;
@@ -52,8 +57,11 @@ impl<'a> Life<'a> {
         // Moto has one account for all: names must differ from case to case.
         stage.state.lineage = format!("01LINEAGE00000{account}");
         stage.settings = Settings { skip_unsupported: true, override_protection: true, ..Settings::default() };
-        let mut life = Self { case, stage };
-        life.live().await
+        let mut life = Self { case, stage, doing: String::new() };
+        match tokio::time::timeout(CASE_LIMIT, life.live()).await {
+            Ok(result) => result,
+            Err(_) => Err(format!("still at `{}` after {} s", life.doing, CASE_LIMIT.as_secs())),
+        }
     }
 
     async fn live(&mut self) -> Result {
@@ -101,6 +109,7 @@ impl<'a> Life<'a> {
     /// Brings the cloud to these inputs, after which nothing may differ.
     async fn reach(&mut self, what: &str, inputs: &Map<String, Json>, import: Option<&str>) -> Result {
         let program = self.case.program(inputs, import);
+        what.clone_into(&mut self.doing);
         let report = self.stage.up(&program).await.map_err(|p| format!("{what}: {}", told(&p)))?;
         if report.outcome.ended != Ended::Completed {
             return Err(format!("{what}: {}", report.failures().join("; ")));
@@ -164,6 +173,7 @@ impl<'a> Life<'a> {
     }
 
     async fn destroy(&mut self) -> Result {
+        "destroy".clone_into(&mut self.doing);
         let rows: Vec<Arc<Row>> = self.stage.state.rows.values().cloned().collect();
         let report = self.stage.destroy().await.map_err(|p| format!("destroy: {}", told(&p)))?;
         if report.outcome.ended != Ended::Completed {
