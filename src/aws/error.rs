@@ -131,6 +131,7 @@ fn classify(code: &str, message: &str, status: u16) -> Kind {
         | "ConcurrentModification"
         | "ConcurrentModificationException"
         | "ConcurrentAccess"
+        | "ConcurrentUpdateException"
         | "IncorrectState"
         | "IncorrectInstanceState"
         | "KMSInvalidStateException"
@@ -141,12 +142,15 @@ fn classify(code: &str, message: &str, status: u16) -> Kind {
         | "ResourceContention"
         | "ScalingActivityInProgress"
         | "RequestInProgressException"
+        | "StateMachineDeleting"
         | "UpdateInProgressException" => Kind::Busy,
         _ if starts(&["InvalidDB", "InvalidGlobal", "InvalidSubnet", "InvalidVPC"])
             && ends(&["StateFault", "State"]) =>
         {
             Kind::Busy
         }
+        // A queue of that name ended less than a minute ago.
+        _ if ends(&["QueueDeletedRecently"]) => Kind::Busy,
         _ if ends(&["InUse", "InUseException", ".InUse", "IncorrectState"]) => Kind::Busy,
         _ if has(&["AlreadyExists", "AlreadyOwned", "AlreadyInUse", "AlreadyAssociated", ".Duplicate"]) => Kind::Exists,
         _ if starts(&["Duplicate"]) || ends(&["ExistsFault", "ExistsException"]) => Kind::Exists,
@@ -250,6 +254,7 @@ fn operation<E>() -> String {
     let service = match module.trim_start_matches("aws_sdk_") {
         "cloudwatchlogs" => "logs",
         "eventbridge" => "events",
+        "applicationautoscaling" => "application-autoscaling",
         "sfn" => "states",
         "elasticloadbalancingv2" => "elasticloadbalancing",
         other => other,

@@ -84,6 +84,22 @@ pub const LEFT_OUT: &[(&str, &str, &str)] = &[
     ),
     ("aws:s3/bucket:Bucket", "versioning", "use `aws:s3:BucketVersioning`"),
     ("aws:s3/bucket:Bucket", "website", "use `aws:s3:BucketWebsiteConfiguration`"),
+    ("aws:kinesis/stream:Stream", "arn", "AWS decides it: it is an output"),
+    (
+        "aws:lambda/eventSourceMapping:EventSourceMapping",
+        "useResourceTimeoutForPropagation",
+        "`customTimeouts` is the limit of every wait",
+    ),
+    (
+        "aws:sns/topicSubscription:TopicSubscription",
+        "confirmationTimeoutInMinutes",
+        "drctl does not wait for a receiver to agree: the output `pendingConfirmation` tells whether it has",
+    ),
+    (
+        "aws:sns/topicSubscription:TopicSubscription",
+        "endpointAutoConfirms",
+        "drctl does not wait for a receiver to agree: the output `pendingConfirmation` tells whether it has",
+    ),
     ("aws:lambda/function:Function", "useResourceTimeoutForPropagation", "`customTimeouts` is the limit of every wait"),
     (
         "aws:lambda/permission:Permission",

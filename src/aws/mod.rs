@@ -45,6 +45,7 @@ pub mod tags;
 
 pub mod acm;
 pub mod apigateway;
+pub mod appautoscaling;
 pub mod autoscaling;
 pub mod backup;
 pub mod cloudwatch;
@@ -59,7 +60,9 @@ pub mod rds;
 pub mod route53;
 pub mod s3;
 pub mod secretsmanager;
+pub mod sfn;
 pub mod sns;
+pub mod sqs;
 pub mod ssm;
 
 use std::sync::{Arc, OnceLock};
@@ -98,6 +101,9 @@ registry! {
     apigateway::Resource,
     apigateway::RestApi,
     apigateway::Stage,
+
+    appautoscaling::Policy,
+    appautoscaling::Target,
 
     autoscaling::Group,
     autoscaling::Policy,
@@ -146,10 +152,12 @@ registry! {
     iam::RolePolicyAttachment,
 
     kinesis::FirehoseDeliveryStream,
+    kinesis::Stream,
 
     kms::Alias,
     kms::Key,
 
+    lambda::EventSourceMapping,
     lambda::Function,
     lambda::Permission,
 
@@ -181,8 +189,14 @@ registry! {
     secretsmanager::Secret,
     secretsmanager::SecretVersion,
 
+    sfn::StateMachine,
+
     sns::Topic,
     sns::TopicPolicy,
+    sns::TopicSubscription,
+
+    sqs::Queue,
+    sqs::QueuePolicy,
 
     ssm::Parameter,
 }

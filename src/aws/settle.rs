@@ -11,6 +11,11 @@ const PASSING: &[(&str, &str, &str)] = &[
     ("lambda:CreateFunction", "InvalidParameterValueException", "cannot be assumed by Lambda"),
     ("lambda:UpdateFunctionConfiguration", "InvalidParameterValueException", "cannot be assumed by Lambda"),
     ("lambda:CreateEventSourceMapping", "InvalidParameterValueException", "execution role"),
+    ("states:CreateStateMachine", "AccessDeniedException", "to assume the provided role"),
+    ("states:CreateStateMachine", "AccessDeniedException", "not authorized to access the Log Destination"),
+    ("states:UpdateStateMachine", "AccessDeniedException", "to assume the provided role"),
+    ("states:UpdateStateMachine", "AccessDeniedException", "not authorized to access the Log Destination"),
+    ("application-autoscaling:RegisterScalableTarget", "ValidationException", "assume"),
     ("backup:CreateBackupSelection", "InvalidParameterValueException", "cannot be assumed"),
     ("events:PutTargets", "ValidationException", "assume"),
     ("apigateway:UpdateAccount", "BadRequestException", "role ARN does not have required permissions"),
@@ -24,6 +29,8 @@ const PASSING: &[(&str, &str, &str)] = &[
     ("iam:PutRolePolicy", "NoSuchEntity", "role"),
     ("iam:AttachRolePolicy", "NoSuchEntity", ""),
     ("iam:AddRoleToInstanceProfile", "NoSuchEntity", "role"),
+    // A target that was registered a moment ago.
+    ("application-autoscaling:PutScalingPolicy", "ObjectNotFoundException", "No scalable target"),
     // An instance profile that was made a moment ago.
     ("autoscaling:CreateAutoScalingGroup", "ValidationError", "Invalid IAM Instance Profile"),
     ("autoscaling:UpdateAutoScalingGroup", "ValidationError", "Invalid IAM Instance Profile"),

@@ -21,10 +21,12 @@ pub enum Alike {
     Quotes,
     /// The id of a part with and without that of its whole: `api/part` and `part`.
     Part,
+    /// A URL with and without its password, in whose place the cloud shows stars.
+    Masked,
 }
 
 impl Alike {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Json,
         Self::OrderedJson,
         Self::Case,
@@ -34,6 +36,7 @@ impl Alike {
         Self::Dot,
         Self::Quotes,
         Self::Part,
+        Self::Masked,
     ];
 
     pub fn name(self) -> &'static str {
@@ -47,6 +50,7 @@ impl Alike {
             Self::Dot => "dot",
             Self::Quotes => "quotes",
             Self::Part => "part",
+            Self::Masked => "masked",
         }
     }
 
@@ -73,6 +77,7 @@ impl Alike {
                 Self::Dot => live.trim_end_matches('.').eq_ignore_ascii_case(wanted.trim_end_matches('.')),
                 Self::Quotes => unquoted(live) == unquoted(wanted),
                 Self::Part => is_end(live, wanted) || is_end(wanted, live),
+                Self::Masked => masks(live, wanted) || masks(wanted, live),
             }
     }
 }
@@ -94,6 +99,13 @@ fn ends_in(arn: &str, name: &str) -> bool {
 
 fn is_end(whole: &str, part: &str) -> bool {
     !part.is_empty() && whole.strip_suffix(part).is_some_and(|head| head.ends_with('/'))
+}
+
+/// Whether `masked` is `open` with stars for the password.
+fn masks(masked: &str, open: &str) -> bool {
+    let Some((user, host)) = masked.split_once(":****@") else { return false };
+    let rest = open.strip_prefix(user).and_then(|rest| rest.strip_prefix(':'));
+    rest.and_then(|rest| rest.strip_suffix(host)).is_some_and(|password| password.ends_with('@'))
 }
 
 /// Lists in policies are sets, and a set of one may be written as its item.
@@ -128,6 +140,14 @@ mod tests {
         let b = r#"{ "Statement": {"Effect": "Allow", "Action": ["a", "b"]} }"#;
         assert!(Alike::Json.same(a, b));
         assert!(!Alike::Json.same(a, r#"{"Statement":[]}"#));
+    }
+
+    #[test]
+    fn a_hidden_password_is_no_difference() {
+        let open = "https://user:pass@example.com/in";
+        assert!(Alike::Masked.same("https://user:****@example.com/in", open));
+        assert!(!Alike::Masked.same("https://user:****@example.com/out", open));
+        assert!(!Alike::Masked.same("https://other:****@example.com/in", open));
     }
 
     #[test]

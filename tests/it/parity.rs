@@ -65,6 +65,17 @@ const DEVIATIONS: &[(&str, &str, &str, &str)] = &[
     ("aws:ec2/flowLog:FlowLog", "regionalNatGatewayId", "replaces", "EC2 has no call that changes a flow log"),
     ("aws:ec2/flowLog:FlowLog", "tagFieldSpecifications", "replaces", "EC2 has no call that changes a flow log"),
     ("aws:lb/targetGroup:TargetGroup", "targetControlPort", "replaces", "ModifyTargetGroup does not take it"),
+        "aws:lambda/eventSourceMapping:EventSourceMapping",
+        "amazonManagedKafkaEventSourceConfig",
+        "does not replace",
+        "only the group of consumers in it does; Lambda changes the registry of schemas",
+    ),
+    (
+        "aws:lambda/eventSourceMapping:EventSourceMapping",
+        "selfManagedKafkaEventSourceConfig",
+        "does not replace",
+        "only the group of consumers in it does; Lambda changes the registry of schemas",
+    ),
     ("aws:kms/key:Key", "xksKeyId", "replaces", "KMS has no call that changes it"),
     (
         "aws:rds/cluster:Cluster",

@@ -1,10 +1,12 @@
-//! Streams of records: Firehose.
+//! Streams of records: Kinesis and Firehose.
 
 mod firehose_delivery_stream;
 mod format_conversion;
 mod s3_destination;
+mod stream;
 
 pub use firehose_delivery_stream::FirehoseDeliveryStream;
+pub use stream::Stream;
 
 use aws_sdk_firehose::types::Tag;
 

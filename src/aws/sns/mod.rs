@@ -2,9 +2,11 @@
 
 mod topic;
 mod topic_policy;
+mod topic_subscription;
 
 pub use topic::Topic;
 pub use topic_policy::TopicPolicy;
+pub use topic_subscription::TopicSubscription;
 
 use aws_sdk_sns::types::Tag;
 

@@ -24,6 +24,7 @@ mod records;
 mod regions;
 mod rehearsed;
 mod retention;
+mod subscriptions;
 mod tables;
 
 pub(super) use regions::in_reach;
@@ -101,7 +102,7 @@ const PLAIN: Quirk = Quirk {
 };
 
 /// All rules, a group of types each.
-const GROUPS: [&[Quirk]; 12] = [
+const GROUPS: [&[Quirk]; 13] = [
     &alarms::QUIRKS,
     &aurora::QUIRKS,
     &buckets::QUIRKS,
@@ -113,6 +114,7 @@ const GROUPS: [&[Quirk]; 12] = [
     &records::QUIRKS,
     &rehearsed::QUIRKS,
     &retention::QUIRKS,
+    &subscriptions::QUIRKS,
     &tables::QUIRKS,
 ];
 

@@ -35,6 +35,7 @@ macro_rules! services {
 services! {
     acm,
     apigateway,
+    appautoscaling,
     autoscaling,
     backup,
     cloudwatch,
@@ -50,7 +51,9 @@ services! {
     route53,
     s3,
     secretsmanager,
+    sfn,
     sns,
+    sqs,
     ssm,
 }
 
