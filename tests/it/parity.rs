@@ -65,6 +65,7 @@ const DEVIATIONS: &[(&str, &str, &str, &str)] = &[
     ("aws:ec2/flowLog:FlowLog", "regionalNatGatewayId", "replaces", "EC2 has no call that changes a flow log"),
     ("aws:ec2/flowLog:FlowLog", "tagFieldSpecifications", "replaces", "EC2 has no call that changes a flow log"),
     ("aws:lb/targetGroup:TargetGroup", "targetControlPort", "replaces", "ModifyTargetGroup does not take it"),
+    (
         "aws:lambda/eventSourceMapping:EventSourceMapping",
         "amazonManagedKafkaEventSourceConfig",
         "does not replace",
