@@ -190,6 +190,15 @@ def alarm(value, at, **state):
     }
 
 
+def test_a_composite_alarm_counts_the_lag_from_minutes_before_it(call, database, small_lag, clock):
+    database.put_lag(90_000, at=clock.started - 60)
+    database.put_lag(200, at=clock.started - 180)
+    now = datetime.fromtimestamp(clock.started, timezone.utc)
+    answer = call(alarm("ALARM", now, reasonData=json.dumps({"triggeringAlarms": [{"arn": "of the API"}]})))
+    assert (answer["result"], answer["lagMs"]) == ("succeeded", 200)
+    assert database.writer == database.standby_arn
+
+
 def test_an_alarm_counts_the_lag_from_its_first_bad_datapoint(call, database, small_lag, clock):
     now = datetime.fromtimestamp(clock.started, timezone.utc)
     began = as_cloudwatch(now - timedelta(seconds=60))

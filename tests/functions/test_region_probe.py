@@ -104,6 +104,19 @@ def test_six_samples_of_each_region_fill_the_minute_with_metrics(probe, clock, m
     assert metrics("ResponseTimeMs", "SampleCount", **lost) == []
 
 
+def test_metrics_are_of_the_resolution_asked_for(probe, clock, session):
+    sent = []
+    session.events.register(
+        "provide-client-params.cloudwatch.PutMetricData", lambda params, **_: sent.append(params)
+    )
+    with serving() as url:
+        probe.run(settings(probe, {"dr": url}, DURATION_SECONDS="1"), clock.remaining(60), clock)
+        probe.run(
+            settings(probe, {"dr": url}, DURATION_SECONDS="1", METRIC_RESOLUTION="1"), clock.remaining(60), clock
+        )
+    assert [{datum["StorageResolution"] for datum in put["MetricData"]} for put in sent] == [{60}, {1}]
+
+
 def test_sampling_stops_before_the_function_times_out(probe, clock):
     with serving() as url:
         summary = probe.run(settings(probe, {"dr": url}), clock.remaining(30), clock)

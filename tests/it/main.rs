@@ -26,4 +26,5 @@ mod serverless_emulated;
 mod stacks;
 mod support;
 mod terminal;
+mod trading;
 mod verify;

@@ -57,6 +57,15 @@ const DEVIATIONS: &[(&str, &str, &str, &str)] = &[
         "another size is another range, and AWS takes it only when it makes one",
     ),
     (
+        "aws:ec2/eip:Eip",
+        "customerOwnedIpv4Pool",
+        "replaces",
+        "an address comes from its pool; EC2 has no call that moves it",
+    ),
+    ("aws:ec2/flowLog:FlowLog", "regionalNatGatewayId", "replaces", "EC2 has no call that changes a flow log"),
+    ("aws:ec2/flowLog:FlowLog", "tagFieldSpecifications", "replaces", "EC2 has no call that changes a flow log"),
+    ("aws:lb/targetGroup:TargetGroup", "targetControlPort", "replaces", "ModifyTargetGroup does not take it"),
+    (
         "aws:lambda/eventSourceMapping:EventSourceMapping",
         "amazonManagedKafkaEventSourceConfig",
         "does not replace",

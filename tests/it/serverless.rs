@@ -28,7 +28,7 @@ const OUTPUTS: [&str; 10] = [
 const CHANGES: [(&str, &str, &str, &[&str]); 12] = [
     (
         "components/certificate.yaml",
-        "tags: {Name: \"${domainName}\"}",
+        "tags: {Name: {fn::trimPrefix: [\"${domainName}\", \"*.\"]}}",
         "tags: {Name: another}",
         &["update {side}/certificate/certificate"],
     ),

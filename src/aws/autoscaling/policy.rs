@@ -306,7 +306,9 @@ impl Resource for Policy {
         each(ids, |id| async move {
             let (group, name) = parts(&id)?;
             let describe = cx.autoscaling().describe_policies().auto_scaling_group_name(group).policy_names(name);
-            let policy = describe.send().await.or_none()?.and_then(|r| r.scaling_policies?.into_iter().next());
+            let found = describe.send().await.or_none()?.and_then(|r| r.scaling_policies).unwrap_or_default();
+            // Some servers answer with all policies of the group.
+            let policy = found.into_iter().find(|policy| policy.policy_name() == Some(name));
             policy.map_or(Ok(Seen::Gone), |policy| shown(policy).map(Seen::Ready))
         })
         .await

@@ -32,6 +32,8 @@ AWS_ERRORS = (BotoCoreError, ClientError)
 RESERVE_SECONDS = 15
 HEALTH_WINDOW = timedelta(minutes=5)
 REPEAT_REFUSAL_SECONDS = 900
+# From the first bad data point until a composite alarm of minutes is raised, at the most.
+NOTICE_DELAY = timedelta(minutes=2)
 
 
 @dataclass(frozen=True)
@@ -154,6 +156,9 @@ def read_alarm(detail):
     # The alarm is raised minutes after the first bad data point, whose time is in its reason data.
     reason = json.loads(state.get("reasonData") or "{}")
     outage_at = datetime.fromisoformat(reason.get("startDate") or state["timestamp"])
+    if "triggeringAlarms" in reason:
+        # A composite alarm tells when it was raised, and nothing of data points.
+        outage_at -= NOTICE_DELAY
     evidence = {"alarm": detail["alarmName"], "reason": state.get("reason", "")}
     return Trigger("failover", "alarm", outage_at, evidence)
 

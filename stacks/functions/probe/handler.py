@@ -47,6 +47,7 @@ class Settings:
     secret_arn: str
     database: str
     ca_file: str
+    resolution: int
 
     @classmethod
     def from_environment(cls, env=os.environ):
@@ -67,6 +68,7 @@ class Settings:
             secret_arn=env.get("SECRET_ARN", ""),
             database=env.get("DATABASE_NAME", "postgres"),
             ca_file=env.get("TLS_CA_FILE", ""),
+            resolution=int(env.get("METRIC_RESOLUTION", "60")),
         )
 
     @property
@@ -238,11 +240,15 @@ def read_login(secret_arn):
 
 
 def put_metrics(settings, samples):
-    """Publishes at standard resolution, the only one Route 53 reads. A failure is only logged."""
+    """Publishes at standard resolution, the only one Route 53 reads, if not told otherwise.
+
+    A failure is only logged.
+    """
     data = []
     for sample in samples:
         shared = {
             "Timestamp": datetime.fromtimestamp(sample.time, timezone.utc),
+            "StorageResolution": settings.resolution,
             "Dimensions": [
                 {"Name": "Role", "Value": settings.role},
                 {"Name": "Target", "Value": sample.target},

@@ -40,6 +40,7 @@ class Settings:
     interval: float
     duration: float
     timeout: float
+    resolution: int
 
     @classmethod
     def from_environment(cls, env=os.environ):
@@ -52,6 +53,7 @@ class Settings:
             interval=float(env.get("INTERVAL_SECONDS", "10")),
             duration=float(env.get("DURATION_SECONDS", "60")),
             timeout=float(env.get("TIMEOUT_SECONDS", "4")),
+            resolution=int(env.get("METRIC_RESOLUTION", "60")),
         )
 
 
@@ -118,11 +120,12 @@ def take_sample(settings, target, url, clock=time):
 
 
 def put_metrics(settings, samples):
-    """Publishes at standard resolution. A failure is only logged: the next sample is near."""
+    """Publishes at the resolution asked for. A failure is only logged: the next sample is near."""
     data = []
     for sample in samples:
         shared = {
             "Timestamp": datetime.fromtimestamp(sample.time, timezone.utc),
+            "StorageResolution": settings.resolution,
             "Dimensions": [
                 {"Name": "Role", "Value": settings.role},
                 {"Name": "Target", "Value": sample.target},

@@ -22,7 +22,7 @@ use crate::support::stage::{Stage, steps, told};
 /// Cases that run at once. The servers are Python: more only wait in their queues.
 const AT_ONCE: usize = 4;
 /// Longest time for one case, on a slow machine with everything else running.
-const CASE_LIMIT: Duration = Duration::from_secs(400);
+const CASE_LIMIT: Duration = Duration::from_secs(240);
 
 pub async fn of_all(cases: Vec<Case>) {
     let failures: Vec<String> = futures::stream::iter(cases)
