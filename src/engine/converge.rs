@@ -114,7 +114,7 @@ impl Journey<'_> {
                     return Err(self.not_taken(&left));
                 }
                 not_kept.extend(roots(&left));
-                continue;
+                return Ok(Arrived { live, not_kept, skipped });
             }
             let shown = Live { inputs: baseline(&self.schema.inputs, &live.inputs, &applied, &[]), ..live.clone() };
             let next = match self.update(id, &shown).await {
@@ -123,6 +123,7 @@ impl Journey<'_> {
                     skipped.push(error.operation.unwrap_or(error.message));
                     not_kept.extend(roots(&left));
                     applied = self.wanted.clone();
+                    calls += 1;
                     continue;
                 }
                 Err(error) => return Err(error),
