@@ -178,3 +178,27 @@ async fn the_database_with_keys_of_its_own_comes_and_goes() {
 async fn the_database_with_keys_of_aws_comes_and_goes() {
     lives("database-dr.yaml", "prod", 185).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn all_five_live_in_one_account_at_once() {
+    const FIVE: [&str; 5] =
+        ["database-dr", "payments-aurora", "trading-database", "trading-platform", "payments-serverless"];
+    let first = Shipped::new();
+    let mut stages = Vec::new();
+    for (i, stack) in FIVE.iter().enumerate() {
+        let mut stage = Stage::new(Arc::clone(&first.stage.cloud), first.stage.clock);
+        stage.state.lineage = format!("01LINEAGE000000000000TEST{i}");
+        let program = over(&format!("{stack}.yaml"), "");
+        let made = completed(stage.up(&program).await.unwrap_or_else(|p| panic!("{stack}: {}", told(&p))));
+        assert!(made.plan.steps.len() > 150, "{stack}");
+        stages.push((stage, program));
+    }
+    for (stage, program) in &stages {
+        assert_eq!(steps(&stage.preview(program).await.unwrap()), [""; 0]);
+    }
+    for (stage, _) in &mut stages {
+        stage.settings.override_protection = true;
+        completed(stage.destroy().await.unwrap_or_else(|p| panic!("{}", told(&p))));
+    }
+    assert_eq!(first.twin.leftovers(), []);
+}

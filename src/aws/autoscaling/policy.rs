@@ -363,8 +363,7 @@ impl Policy {
 
 fn shown(p: sdk::ScalingPolicy) -> Result<Live<Policy>> {
     let outputs = PolicyOutputs { arn: need("PolicyARN", p.policy_arn)? };
-    let of_forecasts = p.policy_type.as_deref() == Some("PredictiveScaling");
-    let forecast = p.predictive_scaling_configuration.filter(|_| of_forecasts);
+    let forecast = p.predictive_scaling_configuration.filter(|f| !f.metric_specifications().is_empty());
     let inputs = Policy {
         adjustment_type: p.adjustment_type,
         autoscaling_group_name: need("AutoScalingGroupName", p.auto_scaling_group_name)?,
