@@ -83,6 +83,8 @@ pub enum Fault {
     AnswerLost(Kind),
     /// A create has its effect, but what it makes will never be ready.
     Spoils,
+    /// An update has no effect and asks for another round.
+    Ignores,
     /// It has no effect and no end.
     Hangs,
     /// It has its effect and no end.
@@ -134,6 +136,11 @@ impl Faults {
     /// Refuses the next `times` matching calls with "too many requests".
     pub fn throttle(&self, calls: Calls, times: usize) {
         self.inner().planned.push(Planned { calls, after: 0, times, fault: Fault::Fails(Kind::Throttled) });
+    }
+
+    /// Gives the next `times` matching updates no effect, though it says nothing of it.
+    pub fn ignore(&self, calls: Calls, times: usize) {
+        self.inner().planned.push(Planned { calls, after: 0, times, fault: Fault::Ignores });
     }
 
     /// Lets no call to the region through: nobody answers there.

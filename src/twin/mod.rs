@@ -181,6 +181,12 @@ impl Twin {
                 self.cloud().spoils = None;
                 result
             }
+            Some(Fault::Ignores) => {
+                self.cloud().ignores = true;
+                let result = happens();
+                self.cloud().ignores = false;
+                result
+            }
             Some(Fault::Hangs) => std::future::pending().await,
             Some(Fault::HangsAfterwards) => {
                 happens()?;

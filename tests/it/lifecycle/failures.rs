@@ -59,6 +59,25 @@ async fn what_needs_a_skipped_resource_is_skipped_too_and_not_planned_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_value_that_is_never_kept_ends_the_run_with_its_name() {
+    let program = |note: &str| format!("a: {{type: test:Named, properties: {{name: a, note: {note}}}}}");
+    for tolerant in [false, true] {
+        let mut t = Theatre::new();
+        t.up(&program("one")).await;
+        t.stage.settings.skip_unsupported = tolerant;
+        t.twin.faults().ignore(Calls::to(Operation::Update), 1_000);
+        let report = t.try_up(&program("two")).await;
+        if tolerant {
+            assert_eq!(report.outcome.ended, Ended::Completed);
+            assert_eq!(report.outcome.notes, ["not kept: `note` of `a` (test:index:Named)"]);
+        } else {
+            let failure = report.failures().join(" ");
+            assert!(failure.contains("`note`"), "{failure}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn throttling_is_waited_out() {
     let mut t = Theatre::new();
     t.twin.faults().throttle(Calls::to(Operation::Create), 5);
