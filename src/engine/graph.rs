@@ -11,14 +11,18 @@ use crate::engine::state::{Key, Rows};
 use crate::engine::urn::Urn;
 
 /// Indexes of the declarations, every one after those it needs, otherwise in the order written.
+/// `more` gives needs of a declaration that its text does not show.
 ///
 /// # Errors
 /// A cycle, with all its members in order.
-pub fn order(declarations: &[Declaration]) -> Result<Vec<usize>, Vec<Diagnostic>> {
+pub fn order<'a>(
+    declarations: &'a [Declaration],
+    more: impl Fn(usize) -> Vec<&'a Urn>,
+) -> Result<Vec<usize>, Vec<Diagnostic>> {
     let index: HashMap<&Urn, usize> = declarations.iter().enumerate().map(|(i, d)| (&d.urn, i)).collect();
     let needs = |i: usize| {
         let d: &Declaration = &declarations[i];
-        d.needs.iter().chain(d.parent.as_ref()).filter_map(|urn| index.get(urn).copied())
+        d.needs.iter().chain(d.parent.as_ref()).chain(more(i)).filter_map(|urn| index.get(urn).copied())
     };
     topological(declarations.len(), |i| needs(i).collect()).map_err(|cycles| {
         cycles.iter().map(|members| cycle(members.iter().map(|i| &declarations[*i]).collect())).collect()

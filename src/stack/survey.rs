@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use crate::engine::diagnostic::Location;
 use crate::engine::foresight;
+use crate::engine::graph;
 use crate::engine::handle::Handle;
 use crate::engine::program::{Declaration, Known};
 use crate::engine::resource::Where;
@@ -118,23 +119,10 @@ impl StackProgram {
         values
     }
 
-    /// The declarations, each after those that it needs.
+    /// The declarations, each after those that it needs. A circle is told of elsewhere.
     fn by_dependency(&self) -> Vec<usize> {
-        let index: HashMap<_, _> = self.declarations.iter().enumerate().map(|(i, d)| (&d.urn, i)).collect();
-        let mut order = Vec::with_capacity(self.declarations.len());
-        let mut seen = vec![false; self.declarations.len()];
-        // What is on the stack for the second time has all its needs in the order.
-        let mut stack: Vec<(usize, bool)> = (0..self.declarations.len()).rev().map(|i| (i, false)).collect();
-        while let Some((i, ready)) = stack.pop() {
-            if ready {
-                order.push(i);
-            } else if !std::mem::replace(&mut seen[i], true) {
-                stack.push((i, true));
-                let needs = self.declarations[i].needs.iter().filter_map(|urn| index.get(urn).copied());
-                stack.extend(needs.filter(|n| !seen[*n]).map(|n| (n, false)));
-            }
-        }
-        order
+        let written = || (0..self.declarations.len()).collect();
+        graph::order(self.declarations, |_| Vec::new()).unwrap_or_else(|_| written())
     }
 }
 

@@ -28,3 +28,4 @@ mod support;
 mod terminal;
 mod trading;
 mod verify;
+mod whole_life;

@@ -1,18 +1,16 @@
 //! The payments on Aurora: their whole life on the twin, and what holds for their parts.
 
-use std::collections::BTreeSet;
-
-use drctl::engine::state::{Row, State};
 use drctl::engine::value::Value;
 
 use crate::emulated::gaps;
 use crate::stacks::Shipped;
 use crate::support::checkout::Checkout;
 use crate::support::emulator::ministack;
-use crate::support::stage::{steps, told};
+use crate::support::stage::steps;
 use crate::verify::{on_ministack, verify};
+use crate::whole_life::{Change, WholeLife, program, row, text};
 
-const RESOURCES: usize = 234;
+const STACK: &str = "payments-aurora.yaml";
 
 const OUTPUTS: [&str; 11] = [
     "databaseSecretArn",
@@ -30,41 +28,51 @@ const OUTPUTS: [&str; 11] = [
 
 /// A change of one property of each service: the file, the text in it, the new one, and the steps that
 /// it takes; `{side}` stands for both sides.
-const CHANGES: [(&str, &str, &str, &[&str]); 17] = [
+const CHANGES: [Change; 17] = [
     (
-        "instances.yaml",
+        "components/instances.yaml",
         "volumeSize: {type: integer, default: 20}",
         "volumeSize: {type: integer, default: 30}",
         &["update instances[\"{side}\"]/autoScaling", "update instances[\"{side}\"]/template"],
     ),
     (
-        "instances.yaml",
+        "components/instances.yaml",
         "targetCpu: {type: number, default: 60}",
         "targetCpu: {type: number, default: 50}",
         &["update instances[\"{side}\"]/followLoad"],
     ),
     (
-        "load_balancer.yaml",
+        "components/load_balancer.yaml",
         "deregistrationDelay: 30",
         "deregistrationDelay: 20",
         &["update loadBalancer[\"{side}\"]/targets"],
     ),
     (
-        "recovery.yaml",
+        "components/recovery.yaml",
         "days: {type: integer, default: 7}",
         "days: {type: integer, default: 14}",
         &["update data[\"v2\"]/recovery/plan"],
     ),
-    ("payments_data.yaml", "limit: 1000,", "limit: 2000,", &["update data[\"v2\"]/replicationAlarm[\"lag\"]"]),
-    ("payments_data.yaml", "expiresAt: expiresAt", "expiresAt: until", &["update data[\"v2\"]/sessions/table"]),
     (
-        "database.yaml",
+        "components/payments_data.yaml",
+        "limit: 1000,",
+        "limit: 2000,",
+        &["update data[\"v2\"]/replicationAlarm[\"lag\"]"],
+    ),
+    (
+        "components/payments_data.yaml",
+        "expiresAt: expiresAt",
+        "expiresAt: until",
+        &["update data[\"v2\"]/sessions/table"],
+    ),
+    (
+        "components/database.yaml",
         "preferredBackupWindow: 03:00-03:30",
         "preferredBackupWindow: 04:00-04:30",
         &["update data[\"v2\"]/database[\"{side}\"]/cluster"],
     ),
     (
-        "network.yaml",
+        "components/network.yaml",
         "mapPublicIpOnLaunch: true",
         "mapPublicIpOnLaunch: false",
         &[
@@ -74,7 +82,7 @@ const CHANGES: [(&str, &str, &str, &[&str]); 17] = [
         ],
     ),
     (
-        "function.yaml",
+        "components/function.yaml",
         "retentionInDays: 30",
         "retentionInDays: 60",
         &[
@@ -84,74 +92,70 @@ const CHANGES: [(&str, &str, &str, &[&str]); 17] = [
             "update regionHealth[\"{side}\"]/probe/logs",
         ],
     ),
-    ("region_health.yaml", "timeout: 75", "timeout: 70", &["update regionHealth[\"{side}\"]/probe/function"]),
-    ("region_health.yaml", "rate(1 minute)", "rate(2 minutes)", &["update regionHealth[\"{side}\"]/probe/rule"]),
-    ("failover_role.yaml", "maxSessionDuration: 3600", "maxSessionDuration: 7200", &["update failoverRole/role"]),
-    ("metric_stream.yaml", "outputFormat: json", "outputFormat: opentelemetry1.0", &["update metricStream/stream"]),
-    ("metric_stream.yaml", "bufferingInterval: 60", "bufferingInterval: 120", &["update metricStream/firehose"]),
-    ("failover_record.yaml", "failureThreshold: 3", "failureThreshold: 2", &["update app[\"{side}\"]/check"]),
-    ("key.yaml", "enableKeyRotation: true", "enableKeyRotation: false", &["update key[\"{side}\"]/key"]),
-    ("alerts.yaml", "Sid: AlertsOfThisAccount", "Sid: AlertsOfOurAccount", &["update alerts[\"{side}\"]/policy"]),
+    (
+        "components/region_health.yaml",
+        "timeout: 75",
+        "timeout: 70",
+        &["update regionHealth[\"{side}\"]/probe/function"],
+    ),
+    (
+        "components/region_health.yaml",
+        "rate(1 minute)",
+        "rate(2 minutes)",
+        &["update regionHealth[\"{side}\"]/probe/rule"],
+    ),
+    (
+        "components/failover_role.yaml",
+        "maxSessionDuration: 3600",
+        "maxSessionDuration: 7200",
+        &["update failoverRole/role"],
+    ),
+    (
+        "components/metric_stream.yaml",
+        "outputFormat: json",
+        "outputFormat: opentelemetry1.0",
+        &["update metricStream/stream"],
+    ),
+    (
+        "components/metric_stream.yaml",
+        "bufferingInterval: 60",
+        "bufferingInterval: 120",
+        &["update metricStream/firehose"],
+    ),
+    (
+        "components/failover_record.yaml",
+        "failureThreshold: 3",
+        "failureThreshold: 2",
+        &["update app[\"{side}\"]/check"],
+    ),
+    ("components/key.yaml", "enableKeyRotation: true", "enableKeyRotation: false", &["update key[\"{side}\"]/key"]),
+    (
+        "components/alerts.yaml",
+        "Sid: AlertsOfThisAccount",
+        "Sid: AlertsOfOurAccount",
+        &["update alerts[\"{side}\"]/policy"],
+    ),
 ];
-
-/// The stack as it lies in a checkout, whose files may be changed.
-fn program(checkout: &Checkout) -> String {
-    format!("extends: {}\n", checkout.path().join("stacks/payments-aurora.yaml").display())
-}
-
-fn of_both_sides(expected: &[&str]) -> BTreeSet<String> {
-    let sides = |step: &&str| ["primary", "dr"].map(|side| step.replace("{side}", side));
-    expected.iter().flat_map(sides).collect()
-}
-
-fn row<'a>(state: &'a State, name: &str) -> &'a Row {
-    let found = state.rows.values().find(|row| row.key.urn.name() == name);
-    found.unwrap_or_else(|| panic!("there is no `{name}`"))
-}
-
-fn text<'a>(row: &'a Row, input: &str) -> Option<&'a str> {
-    row.inputs.get(input).and_then(Value::as_str)
-}
 
 #[tokio::test(start_paused = true)]
 async fn the_payments_come_change_in_one_place_and_go() {
-    let checkout = Checkout::new();
-    let mut shipped = Shipped::new();
-    let program = program(&checkout);
-    let made = shipped.up(&program).await;
-    assert_eq!(steps(&made.plan).len(), RESOURCES);
-    let outputs = &shipped.stage.state.outputs;
-    let names: BTreeSet<&str> = outputs.keys().map(String::as_str).collect();
-    assert!(names.iter().eq(OUTPUTS.iter()), "{names:?}");
-    assert_eq!(steps(&shipped.preview(&program).await), [""; 0], "a preview after `up` shows changes");
-    assert_eq!(steps(&shipped.up(&program).await.plan), [""; 0], "a second `up` does something");
-
-    for (file, from, to, expected) in CHANGES {
-        let file = format!("stacks/components/{file}");
-        checkout.replace(&file, from, to);
-        let plan = shipped.up(&program).await.plan;
-        assert_eq!(BTreeSet::from_iter(steps(&plan)), of_both_sides(expected), "`{to}` in {file}");
-        assert_eq!(steps(&shipped.preview(&program).await), [""; 0], "`{to}` in {file}");
-        checkout.replace(&file, to, from);
-        shipped.up(&program).await;
-    }
-
-    let Err(refused) = shipped.stage.destroy().await else { panic!("`destroy` does not mind the protection") };
-    for protected in ["globalCluster", "sessions/table", "sessions/replica", "loadBalancer[\"dr\"]"] {
-        assert!(told(&refused).contains(protected), "{protected}: {}", told(&refused));
-    }
-    shipped.stage.settings.override_protection = true;
-    shipped.destroy().await;
-    assert_eq!(shipped.twin.leftovers(), []);
-    let kept = shipped.twin.inspect();
-    assert!(kept.iter().all(|entry| entry.state == "PendingDeletion"), "{kept:#?}");
-    assert_eq!(kept.len(), 2, "one key of each region: {kept:#?}");
+    let life = WholeLife {
+        stack: STACK,
+        sides: ["primary", "dr"],
+        resources: 234,
+        outputs: &OUTPUTS,
+        changes: &CHANGES,
+        protected: &["globalCluster", "sessions/table", "sessions/replica", "loadBalancer[\"dr\"]"],
+        // One of each region.
+        keys: 2,
+    };
+    life.is_lived().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn everything_of_the_payments_is_named_and_tagged_after_its_side() {
     let mut shipped = Shipped::new();
-    shipped.up(&program(&Checkout::new())).await;
+    shipped.up(&program(&Checkout::new(), STACK)).await;
     for row in shipped.stage.state.rows.values() {
         let name = row.key.urn.name();
         if let Some(tags) = row.inputs.get("tags").filter(|tags| tags.as_map().is_some()) {
@@ -181,7 +185,7 @@ async fn everything_of_the_payments_is_named_and_tagged_after_its_side() {
 #[tokio::test(start_paused = true)]
 async fn both_sides_start_the_same_instances_in_groups_of_the_same_size() {
     let mut shipped = Shipped::new();
-    shipped.up(&program(&Checkout::new())).await;
+    shipped.up(&program(&Checkout::new(), STACK)).await;
     let state = &shipped.stage.state;
     let own = |part: &str| match part {
         "template" => vec!["name", "vpcSecurityGroupIds", "tags"],
@@ -204,7 +208,7 @@ async fn with_certificates_the_load_balancers_speak_tls_only() {
     let arn = |region: &str| format!("arn:aws:acm:{region}:000000000000:certificate/1");
     let certificates = format!("{{primary: \"{}\", dr: \"{}\"}}", arn("us-east-1"), arn("us-east-2"));
     let checkout = Checkout::new();
-    let program = format!("{}config: {{certificates: {{value: {certificates}}}}}\n", program(&checkout));
+    let program = format!("{}config: {{certificates: {{value: {certificates}}}}}\n", program(&checkout, STACK));
     let plan = shipped.preview(&program).await;
     let planned = |name: &str| {
         let step = plan.steps.iter().find(|step| step.key.urn.name() == name);

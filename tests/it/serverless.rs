@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use drctl::engine::state::{Row, State};
+use drctl::engine::state::Row;
 use drctl::engine::value::Value;
 
 use crate::stacks::Shipped;
 use crate::support::checkout::Checkout;
-use crate::support::stage::{steps, told};
+use crate::support::stage::steps;
+use crate::whole_life::{Change, WholeLife, program, row, text};
 
-const RESOURCES: usize = 155;
+const STACK: &str = "payments-serverless.yaml";
 
 const OUTPUTS: [&str; 10] = [
     "alarmArns",
@@ -25,7 +26,7 @@ const OUTPUTS: [&str; 10] = [
 ];
 
 /// A change of one property of each service: the file and the text in it, and the steps that it takes.
-const CHANGES: [(&str, &str, &str, &[&str]); 12] = [
+const CHANGES: [Change; 12] = [
     (
         "components/certificate.yaml",
         "tags: {Name: {fn::trimPrefix: [\"${domainName}\", \"*.\"]}}",
@@ -87,64 +88,32 @@ const CHANGES: [(&str, &str, &str, &[&str]); 12] = [
     ("components/alerts.yaml", "Sid: AlertsOfThisAccount", "Sid: AlertsOfOurAccount", &["update {side}/alerts/policy"]),
 ];
 
-/// The stack as it lies in a checkout, whose files may be changed.
-fn program(checkout: &Checkout) -> String {
-    format!("extends: {}\n", checkout.path().join("stacks/payments-serverless.yaml").display())
-}
-
-fn row<'a>(state: &'a State, name: &str) -> &'a Row {
-    let found = state.rows.values().find(|row| row.key.urn.name() == name);
-    found.unwrap_or_else(|| panic!("there is no `{name}`"))
-}
-
-fn text<'a>(row: &'a Row, input: &str) -> Option<&'a str> {
-    row.inputs.get(input).and_then(Value::as_str)
-}
-
-/// The steps of both sides, in order.
-fn of_both_sides(expected: &[&str]) -> BTreeSet<String> {
-    let sides = |step: &&str| ["primary", "secondary"].map(|side| step.replace("{side}", side));
-    expected.iter().flat_map(sides).collect()
+#[tokio::test(start_paused = true)]
+async fn the_serverless_payments_come_change_in_one_place_and_go() {
+    let life = WholeLife {
+        stack: STACK,
+        sides: ["primary", "secondary"],
+        resources: 155,
+        outputs: &OUTPUTS,
+        changes: &CHANGES,
+        protected: &["table"],
+        keys: 0,
+    };
+    life.is_lived().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_serverless_payments_come_change_in_one_place_and_go() {
-    let checkout = Checkout::new();
+async fn the_outputs_name_every_alarm_of_both_regions() {
     let mut shipped = Shipped::new();
-    let program = program(&checkout);
-    let made = shipped.up(&program).await;
-    assert_eq!(steps(&made.plan).len(), RESOURCES);
-    let outputs = &shipped.stage.state.outputs;
-    let mut names: Vec<&str> = outputs.keys().map(String::as_str).collect();
-    names.sort_unstable();
-    assert_eq!(names, OUTPUTS);
-    let alarms = outputs["alarmArns"].as_list().unwrap().len();
+    shipped.up(&program(&Checkout::new(), STACK)).await;
+    let alarms = shipped.stage.state.outputs["alarmArns"].as_list().unwrap().len();
     assert_eq!(alarms, 16, "seven of each region, and two of health");
-    assert_eq!(steps(&shipped.preview(&program).await), [""; 0], "a preview after `up` shows changes");
-    assert_eq!(steps(&shipped.up(&program).await.plan), [""; 0], "a second `up` does something");
-
-    for (file, from, to, expected) in CHANGES {
-        let file = format!("stacks/{file}");
-        checkout.replace(&file, from, to);
-        let plan = shipped.up(&program).await.plan;
-        assert_eq!(BTreeSet::from_iter(steps(&plan)), of_both_sides(expected), "`{to}` in {file}");
-        assert_eq!(steps(&shipped.preview(&program).await), [""; 0], "`{to}` in {file}");
-        checkout.replace(&file, to, from);
-        shipped.up(&program).await;
-    }
-
-    let Err(refused) = shipped.stage.destroy().await else { panic!("`destroy` does not mind the protection") };
-    assert!(told(&refused).contains("table"), "{}", told(&refused));
-    shipped.stage.settings.override_protection = true;
-    shipped.destroy().await;
-    assert_eq!(shipped.twin.leftovers(), []);
-    assert_eq!(shipped.twin.inspect(), []);
 }
 
 #[tokio::test(start_paused = true)]
 async fn everything_of_the_serverless_payments_is_named_and_tagged_after_its_region() {
     let mut shipped = Shipped::new();
-    shipped.up(&program(&Checkout::new())).await;
+    shipped.up(&program(&Checkout::new(), STACK)).await;
     for row in shipped.stage.state.rows.values() {
         let name = row.key.urn.name();
         if let Some(tags) = row.inputs.get("tags") {
@@ -167,7 +136,7 @@ async fn everything_of_the_serverless_payments_is_named_and_tagged_after_its_reg
 #[tokio::test(start_paused = true)]
 async fn the_functions_of_the_serverless_payments_are_the_same_in_both_regions() {
     let mut shipped = Shipped::new();
-    shipped.up(&program(&Checkout::new())).await;
+    shipped.up(&program(&Checkout::new(), STACK)).await;
     let state = &shipped.stage.state;
     for function in ["processor/function", "centralLogs/forwarder/function"] {
         let [one, other] = ["primary", "secondary"].map(|side| row(state, &format!("{side}/{function}")));
@@ -186,7 +155,7 @@ async fn the_functions_of_the_serverless_payments_are_the_same_in_both_regions()
 #[tokio::test(start_paused = true)]
 async fn no_log_of_a_forwarder_is_forwarded() {
     let mut shipped = Shipped::new();
-    shipped.up(&program(&Checkout::new())).await;
+    shipped.up(&program(&Checkout::new(), STACK)).await;
     let state = &shipped.stage.state;
     let subscriptions = state.rows.values().filter(|row| row.ty.contains("logSubscriptionFilter"));
     let groups: BTreeSet<&str> = subscriptions.map(|row| text(row, "logGroup").unwrap()).collect();

@@ -1,19 +1,17 @@
 //! The trading platform with its warm standby: its whole life on the twin and on an API server, and
 //! what holds for its parts.
 
-use std::collections::BTreeSet;
-
-use drctl::engine::state::{Row, State};
 use drctl::engine::value::Value;
 
 use crate::emulated::gaps;
 use crate::stacks::Shipped;
 use crate::support::checkout::Checkout;
 use crate::support::emulator::ministack;
-use crate::support::stage::{steps, told};
+use crate::support::stage::steps;
 use crate::verify::{on_ministack, verify};
+use crate::whole_life::{Change, WholeLife, program, row, text};
 
-const RESOURCES: usize = 246;
+const STACK: &str = "trading-platform.yaml";
 
 const OUTPUTS: [&str; 14] = [
     "databaseSecretArn",
@@ -34,7 +32,7 @@ const OUTPUTS: [&str; 14] = [
 
 /// A change of one property of each service: the file, the text in it, the new one, and the steps that
 /// it takes; `{side}` stands for both sides.
-const CHANGES: [(&str, &str, &str, &[&str]); 19] = [
+const CHANGES: [Change; 19] = [
     (
         "components/instances.yaml",
         "volumeSize: {type: integer, default: 20}",
@@ -151,64 +149,25 @@ const CHANGES: [(&str, &str, &str, &[&str]); 19] = [
     ),
 ];
 
-/// The stack as it lies in a checkout, whose files may be changed.
-fn program(checkout: &Checkout) -> String {
-    format!("extends: {}\n", checkout.path().join("stacks/trading-platform.yaml").display())
-}
-
-fn of_both_sides(expected: &[&str]) -> BTreeSet<String> {
-    let sides = |step: &&str| ["primary", "standby"].map(|side| step.replace("{side}", side));
-    expected.iter().flat_map(sides).collect()
-}
-
-fn row<'a>(state: &'a State, name: &str) -> &'a Row {
-    let found = state.rows.values().find(|row| row.key.urn.name() == name);
-    found.unwrap_or_else(|| panic!("there is no `{name}`"))
-}
-
-fn text<'a>(row: &'a Row, input: &str) -> Option<&'a str> {
-    row.inputs.get(input).and_then(Value::as_str)
-}
-
 #[tokio::test(start_paused = true)]
 async fn the_platform_comes_changes_in_one_place_and_goes() {
-    let checkout = Checkout::new();
-    let mut shipped = Shipped::new();
-    let program = program(&checkout);
-    let made = shipped.up(&program).await;
-    assert_eq!(steps(&made.plan).len(), RESOURCES);
-    let outputs = &shipped.stage.state.outputs;
-    let names: BTreeSet<&str> = outputs.keys().map(String::as_str).collect();
-    assert!(names.iter().eq(OUTPUTS.iter()), "{names:?}");
-    assert_eq!(steps(&shipped.preview(&program).await), [""; 0], "a preview after `up` shows changes");
-    assert_eq!(steps(&shipped.up(&program).await.plan), [""; 0], "a second `up` does something");
-
-    for (file, from, to, expected) in CHANGES {
-        let file = format!("stacks/{file}");
-        checkout.replace(&file, from, to);
-        let plan = shipped.up(&program).await.plan;
-        assert_eq!(BTreeSet::from_iter(steps(&plan)), of_both_sides(expected), "`{to}` in {file}");
-        assert_eq!(steps(&shipped.preview(&program).await), [""; 0], "`{to}` in {file}");
-        checkout.replace(&file, to, from);
-        shipped.up(&program).await;
-    }
-
-    let Err(refused) = shipped.stage.destroy().await else { panic!("`destroy` does not mind the protection") };
-    for protected in ["globalCluster", "database[\"standby\"]/cluster", "application[\"primary\"]/loadBalancer"] {
-        assert!(told(&refused).contains(protected), "{protected}: {}", told(&refused));
-    }
-    shipped.stage.settings.override_protection = true;
-    shipped.destroy().await;
-    assert_eq!(shipped.twin.leftovers(), []);
-    let kept = shipped.twin.inspect();
-    assert!(kept.iter().all(|entry| entry.state == "PendingDeletion"), "{kept:#?}");
-    assert_eq!(kept.len(), 2, "one key of each region: {kept:#?}");
+    let life = WholeLife {
+        stack: STACK,
+        sides: ["primary", "standby"],
+        resources: 246,
+        outputs: &OUTPUTS,
+        changes: &CHANGES,
+        protected: &["globalCluster", "database[\"standby\"]/cluster", "application[\"primary\"]/loadBalancer"],
+        // One of each region.
+        keys: 2,
+    };
+    life.is_lived().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn everything_of_the_platform_is_named_and_tagged_after_its_side() {
     let mut shipped = Shipped::new();
-    shipped.up(&program(&Checkout::new())).await;
+    shipped.up(&program(&Checkout::new(), STACK)).await;
     for row in shipped.stage.state.rows.values() {
         let name = row.key.urn.name();
         if let Some(tags) = row.inputs.get("tags").filter(|tags| tags.as_map().is_some()) {
@@ -234,7 +193,7 @@ async fn everything_of_the_platform_is_named_and_tagged_after_its_side() {
 #[tokio::test(start_paused = true)]
 async fn the_standby_is_the_primary_with_fewer_instances() {
     let mut shipped = Shipped::new();
-    shipped.up(&program(&Checkout::new())).await;
+    shipped.up(&program(&Checkout::new(), STACK)).await;
     let state = &shipped.stage.state;
     let part = |side: &str, part: &str| row(state, &format!("application[\"{side}\"]/instances/{part}"));
     let [primary, standby] = ["primary", "standby"].map(|side| {

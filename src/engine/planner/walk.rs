@@ -23,22 +23,13 @@ impl Planner<'_> {
     pub(super) async fn walk(&mut self) -> Result<(), Vec<Diagnostic>> {
         let declarations = self.declarations();
         let implied = self.implied_needs();
-        let ordered: Vec<Declaration> = declarations
-            .iter()
-            .enumerate()
-            .map(|(i, d)| {
-                let mut d = d.clone();
-                d.needs.extend(implied.get(&i).into_iter().flatten().map(|(urn, _)| urn.clone()));
-                d
-            })
-            .collect();
-        for index in graph::order(&ordered)? {
-            let permanent = implied.get(&index).into_iter().flatten().filter(|(_, on_delete)| *on_delete);
-            let needs: Vec<Urn> =
-                declarations[index].needs.iter().cloned().chain(permanent.map(|(urn, _)| urn.clone())).collect();
-            self.visit(&declarations[index], needs).await?;
-            let Some(&step) = self.current.get(&declarations[index].urn) else { continue };
-            let before = ordered[index].needs.iter().chain(&ordered[index].parent);
+        let of = |index: usize| implied.get(&index).into_iter().flatten();
+        for index in graph::order(declarations, |i| of(i).map(|(urn, _)| urn).collect())? {
+            let declaration = &declarations[index];
+            let permanent = of(index).filter(|(_, on_delete)| *on_delete).map(|(urn, _)| urn);
+            self.visit(declaration, declaration.needs.iter().chain(permanent).cloned().collect()).await?;
+            let Some(&step) = self.current.get(&declaration.urn) else { continue };
+            let before = declaration.needs.iter().chain(of(index).map(|(urn, _)| urn)).chain(&declaration.parent);
             self.edges.extend(before.filter_map(|urn| Some((*self.current.get(urn)?, step))).filter(|(a, b)| a != b));
         }
         Ok(())
