@@ -3,6 +3,7 @@
 //! The one algorithm behind create, update, import and every continuation after a crash: the cloud
 //! shows what is there, and only what differs is called for.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -11,6 +12,7 @@ use crate::engine::crew::Crew;
 use crate::engine::diff::{Difference, baseline, diff};
 use crate::engine::error::{Error, Kind, Result};
 use crate::engine::observe;
+use crate::engine::path::Path;
 use crate::engine::provider::{At, Live, Made, Next};
 use crate::engine::resource::{FoundBy, Limits, Seen, Want};
 use crate::engine::schema::TypeSchema;
@@ -35,6 +37,9 @@ pub struct Journey<'a> {
     pub schema: &'a TypeSchema,
     pub limits: Limits,
     pub wanted: &'a Value,
+    /// Where the value that the cloud shows stands, whatever was asked: `ignoreChanges`, and all that
+    /// an act leaves alone.
+    pub follows: &'a [Path],
 }
 
 /// Where the journey ended.
@@ -102,10 +107,14 @@ impl Journey<'_> {
         let want = if just_made { self.beside_defaults() } else { given(&[self.wanted, &row.inputs]) };
         let (mut not_kept, mut skipped) = (row.not_kept.clone(), row.skipped.clone());
         let mut live = self.ready(id, &want, seen, just_made, limit).await?;
+        let aim = self.aim(&live, &applied, &not_kept);
+        let differences = |live: &Live, applied: &Value, not_kept: &[String]| {
+            diff(&self.schema.inputs, &self.base(live, applied, not_kept), &aim)
+        };
         let (since, deadline) = (Instant::now(), self.crew.clock.after(self.limits.update));
         let (mut calls, mut rounds) = (0, 0);
         loop {
-            let left = self.differences(&live, &applied, &not_kept);
+            let left = differences(&live, &applied, &not_kept);
             if left.is_empty() {
                 return Ok(Arrived { live, not_kept, skipped });
             }
@@ -116,8 +125,8 @@ impl Journey<'_> {
                 not_kept.extend(roots(&left));
                 return Ok(Arrived { live, not_kept, skipped });
             }
-            let shown = Live { inputs: baseline(&self.schema.inputs, &live.inputs, &applied, &[]), ..live.clone() };
-            let next = match self.update(id, &shown).await {
+            let shown = Live { inputs: self.base(&live, &applied, &[]), ..live.clone() };
+            let next = match self.update(id, &aim, &shown).await {
                 Ok(next) => next,
                 Err(error) if error.kind == Kind::Unsupported && self.crew.skip_unsupported => {
                     skipped.push(error.operation.unwrap_or(error.message));
@@ -145,13 +154,13 @@ impl Journey<'_> {
             }
             live = self.ready(id, &want, seen, false, self.limits.update).await?;
             for pause in SETTLING[rounds] {
-                if self.differences(&live, &applied, &not_kept) != left {
+                if differences(&live, &applied, &not_kept) != left {
                     break;
                 }
                 self.crew.clock.sleep(Duration::from_millis(*pause)).await;
                 live = self.ready(id, &want, None, false, self.limits.update).await?;
             }
-            rounds = if self.differences(&live, &applied, &not_kept) == left { rounds + 1 } else { 0 };
+            rounds = if differences(&live, &applied, &not_kept) == left { rounds + 1 } else { 0 };
         }
     }
 
@@ -166,16 +175,27 @@ impl Journey<'_> {
         Want::Only(set.map(|(name, _)| name.clone()).collect())
     }
 
-    fn differences(&self, live: &Live, applied: &Value, not_kept: &[String]) -> Vec<Difference> {
-        let base = baseline(&self.schema.inputs, &live.inputs, applied, not_kept);
-        diff(&self.schema.inputs, &base, self.wanted)
+    fn base(&self, live: &Live, applied: &Value, not_kept: &[String]) -> Value {
+        baseline(&self.schema.inputs, &live.inputs, applied, not_kept)
     }
 
-    async fn update(&self, id: &Id, live: &Live) -> Result<Next> {
+    /// What is asked, with what the cloud shows where that stands.
+    fn aim(&self, live: &Live, applied: &Value, not_kept: &[String]) -> Cow<'_, Value> {
+        if self.follows.is_empty() {
+            return Cow::Borrowed(self.wanted);
+        }
+        let (base, mut aim) = (self.base(live, applied, not_kept), self.wanted.clone());
+        for path in self.follows {
+            path.transplant(&base, &mut aim);
+        }
+        Cow::Owned(aim)
+    }
+
+    async fn update(&self, id: &Id, aim: &Value, live: &Live) -> Result<Next> {
         let deadline = self.crew.clock.after(self.limits.update);
         let mut tries = 0;
         loop {
-            let call = self.crew.cloud.update(self.at, id, self.wanted, live);
+            let call = self.crew.cloud.update(self.at, id, aim, live);
             match self.crew.call(&self.at.kind.place, call).await {
                 Ok(next) => return Ok(next),
                 Err(error) => self.crew.pause(self.at, error, &mut tries, deadline).await?,

@@ -46,14 +46,20 @@ pub struct Case<'a> {
 /// Old values for the paths that the program does not want to change: what the cloud shows, or else
 /// what was applied last. So a change that others make there is none either.
 pub fn ignore_changes(schema: &TypeSchema, options: &Options, row: &Row, live: Option<&Live>, wanted: Value) -> Value {
-    if options.ignore_changes.is_empty() {
+    let ignored = ignored(options);
+    if ignored.is_empty() {
         return wanted;
     }
     let (old, mut wanted) = (base(schema, row, live), wanted);
-    for path in options.ignore_changes.iter().filter_map(|text| Path::parse(text).ok()) {
+    for path in ignored {
         path.transplant(&old, &mut wanted);
     }
     wanted
+}
+
+/// The paths of `ignoreChanges`.
+pub fn ignored(options: &Options) -> Vec<Path> {
+    options.ignore_changes.iter().filter_map(|text| Path::parse(text).ok()).collect()
 }
 
 /// The inputs to compare a program with.

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use crate::engine::clock::Clock;
 use crate::engine::converge::{Arrived, Journey};
 use crate::engine::crew::Crew;
-use crate::engine::decide::{Case, Decision, base, decide, ignore_changes};
+use crate::engine::decide::{Case, Decision, base, decide, ignore_changes, ignored};
 use crate::engine::diagnostic::Diagnostic;
 use crate::engine::error::{Error, Kind, Result};
 use crate::engine::event::{Ended, Event, Sink, Skipped};
@@ -24,6 +24,8 @@ use crate::engine::handle::Handle;
 use crate::engine::journal::{Entry, Journal, apply};
 use crate::engine::ledger::Ledger;
 use crate::engine::names;
+use crate::engine::observe;
+use crate::engine::path::Path;
 use crate::engine::plan::{Op, Plan, Step, Summary};
 use crate::engine::planner::{Mode, Planned};
 use crate::engine::program::{Known, Options, Program, Timeouts};
@@ -86,6 +88,9 @@ pub async fn execute(planned: Planned, run: Run) -> Result<Outcome> {
     let worker = Worker { crew, program: run.program.clone(), known: Arc::default() };
     let mut schedule = Schedule::new(planned.plan.steps, planned.plan.edges, planned.tasks);
     schedule.run(&worker, &run).await;
+    if planned.mode == Mode::Up {
+        worker.look_again(&schedule.moved).await?;
+    }
     if planned.mode != Mode::Refresh {
         write_outputs(&worker, &run, planned.mode).await?;
     }
@@ -458,6 +463,38 @@ impl Worker {
         self.crew.cloud.catalog().find(ty).ok_or_else(|| Error::invalid(format!("no provider has the type `{ty}`")))
     }
 
+    /// Looks at what the cloud changes by itself and at who writes, where the run gave a reason to.
+    async fn look_again(&self, moved: &HashSet<Urn>) -> Result<()> {
+        let (state, catalog) = (self.crew.ledger.state(), self.crew.cloud.catalog());
+        let users = state.rows.values().filter(|row| moved.contains(&row.key.urn));
+        let used: HashSet<&Urn> = users.flat_map(|row| &row.needs).collect();
+        let watched = |row: &&Arc<Row>| {
+            let by_itself = || catalog.find(&row.ty).is_some_and(|schema| schema.facts.always_read);
+            used.contains(&row.key.urn) && !row.external && row.pending.is_none() && by_itself()
+        };
+        let rows = state.rows.values().filter(watched).map(Arc::as_ref);
+        // A cloud that does not answer now is asked again by the next plan.
+        let sights = observe::read(&*self.crew.cloud, rows).await.unwrap_or_default();
+        let mut entries = Vec::new();
+        for (key, seen) in sights {
+            let (Some(row), Seen::Ready(live)) = (state.rows.get(&key), seen) else { continue };
+            let (seen, outputs) = (live.inputs.tainted_like(&row.inputs), live.outputs.tainted_like(&row.outputs));
+            if row.seen != seen || row.outputs != outputs {
+                let row = Arc::new(Row { seen, outputs, ..Row::clone(row) });
+                self.learn(&row);
+                entries.push(Entry::Put { row });
+            }
+        }
+        if !entries.is_empty() {
+            self.crew.ledger.record(entries).await?;
+        }
+        let state = self.crew.ledger.state();
+        match catalog.active_region.and_then(|of| of(&state)).and_then(|active| state.dr.moved_to(active)) {
+            Some(roles) => self.crew.ledger.record(vec![Entry::Roles { roles }]).await,
+            None => Ok(()),
+        }
+    }
+
     fn at(&self, row: &Row, attempt: String) -> At {
         At {
             urn: row.key.urn.clone(),
@@ -478,7 +515,7 @@ impl Worker {
             let wanted = names::fill(schema, given.clone(), &self.crew.ledger.lineage(), &row.key, Some(&old));
             let wanted = ignore_changes(schema, options, &old, None, wanted);
             if self.decide(schema, &old, None, &given, &wanted, options, step)? {
-                return self.bring(Row { inputs: wanted, ..row }, &old, None).await;
+                return self.bring(Row { inputs: wanted, ..row }, &old, None, &ignored(options)).await;
             }
         }
         let kept = Arc::new(Row { seen: old.seen.clone(), outputs: old.outputs.clone(), ..row });
@@ -573,7 +610,7 @@ impl Worker {
             self.learn(&kept);
             return Ok(Done::Moved);
         }
-        self.bring(Row { inputs: wanted, ..row }, &old, live).await
+        self.bring(Row { inputs: wanted, ..row }, &old, live, &ignored(options)).await
     }
 
     /// Whether something is to be updated.
@@ -604,7 +641,8 @@ impl Worker {
         }
     }
 
-    async fn bring(&self, row: Row, old: &Row, live: Option<Live>) -> Result<Done> {
+    /// Updates a resource, but for what it `follows`; see [`Journey`].
+    async fn bring(&self, row: Row, old: &Row, live: Option<Live>, follows: &[Path]) -> Result<Done> {
         let schema = self.schema(&row.ty)?;
         let id = old.id.clone().ok_or_else(|| Error::bug("a row without an id cannot be updated"))?;
         let json = row.inputs.to_json().map_err(|e| Error::bug(e.to_string()))?;
@@ -616,7 +654,7 @@ impl Worker {
             self.crew.ledger.record(vec![begin]).await?;
         }
         let at = self.at(&row, attempt);
-        let journey = self.journey(&at, &row.key, schema, &row.timeouts, &row.inputs);
+        let journey = Journey { follows, ..self.journey(&at, &row.key, schema, &row.timeouts, &row.inputs) };
         match journey.converge(&id, live.map(Seen::Ready), old, just_made).await {
             Ok(arrived) => self.arrive(Row { id: Some(id.clone()), ..row }, id, arrived).await,
             Err(error) => Err(self.fail(&row.key, error, false).await),
@@ -657,10 +695,12 @@ impl Worker {
         let Some(old) = self.crew.ledger.row(key) else { return Ok(Done::Unmoved) };
         let schema = self.schema(&old.ty)?;
         let mut wanted = base(schema, &old, None);
+        let mut others = Vec::new();
         if let (Value::Map(map), Some(patch)) = (&mut wanted, patch.as_map()) {
+            others.extend(map.keys().filter(|name| !patch.contains_key(*name)).map(|name| Path::default().key(name)));
             map.extend(patch.clone());
         }
-        self.bring(Row { inputs: wanted, ..Row::clone(&old) }, &old, None).await
+        self.bring(Row { inputs: wanted, ..Row::clone(&old) }, &old, None, &others).await
     }
 
     async fn remove(&self, step: &Step, key: &Key, applied: &Value) -> Result<Done> {
@@ -732,7 +772,7 @@ impl Worker {
         timeouts: &Timeouts,
         wanted: &'a Value,
     ) -> Journey<'a> {
-        Journey { crew: &self.crew, at, key, schema, limits: limits(schema, timeouts), wanted }
+        Journey { crew: &self.crew, at, key, schema, limits: limits(schema, timeouts), wanted, follows: &[] }
     }
 
     /// Writes down that an operation failed; what could not be written is the worse news.

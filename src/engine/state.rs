@@ -42,6 +42,14 @@ pub struct Roles {
     pub epoch: u64,
 }
 
+impl Roles {
+    /// The roles after a region was seen to write; `None` if they are so already.
+    pub fn moved_to(&self, active: String) -> Option<Self> {
+        let known = self.active_region.as_ref() == Some(&active);
+        (!known).then(|| Self { active_region: Some(active), epoch: self.epoch + 1 })
+    }
+}
+
 /// Rows by key, in an order in which every row comes after those it depends on. A copy shares its
 /// rows: states, plans and what programs see hold most of them unchanged.
 pub type Rows = IndexMap<Key, Arc<Row>>;

@@ -122,7 +122,7 @@ impl StackProgram {
     /// The declarations, each after those that it needs. A circle is told of elsewhere.
     fn by_dependency(&self) -> Vec<usize> {
         let written = || (0..self.declarations.len()).collect();
-        graph::order(self.declarations, |_| Vec::new()).unwrap_or_else(|_| written())
+        graph::order(&self.declarations, |_| Vec::new()).unwrap_or_else(|_| written())
     }
 }
 

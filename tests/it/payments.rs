@@ -6,7 +6,6 @@ use crate::emulated::gaps;
 use crate::stacks::Shipped;
 use crate::support::checkout::Checkout;
 use crate::support::emulator::ministack;
-use crate::support::stage::steps;
 use crate::verify::{on_ministack, verify};
 use crate::whole_life::{Change, WholeLife, program, row, text};
 

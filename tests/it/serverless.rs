@@ -7,7 +7,6 @@ use drctl::engine::value::Value;
 
 use crate::stacks::Shipped;
 use crate::support::checkout::Checkout;
-use crate::support::stage::steps;
 use crate::whole_life::{Change, WholeLife, program, row, text};
 
 const STACK: &str = "payments-serverless.yaml";

@@ -9,7 +9,7 @@ use crate::engine::planner::{Mode, Planner};
 use crate::engine::provider::Live;
 use crate::engine::resource::Seen;
 use crate::engine::schema::TypeSchema;
-use crate::engine::state::{Key, Roles, Row};
+use crate::engine::state::{Key, Row};
 
 impl Planner<'_> {
     pub(super) async fn look(&mut self) -> Result<(), Vec<Diagnostic>> {
@@ -59,15 +59,13 @@ impl Planner<'_> {
     /// to be undone.
     pub(super) fn observe_roles(&mut self) -> Result<(), Vec<Diagnostic>> {
         let Some(active) = self.catalog.active_region.and_then(|of| of(&self.state)) else { return Ok(()) };
-        let Roles { active_region, epoch } = self.state.dr.clone();
-        match active_region {
-            Some(before) if before == active => return Ok(()),
-            Some(before) => self.notes.push(format!(
-                "promotion detected (epoch {epoch} → {}): {active} writes now, {before} did before",
-                epoch + 1
-            )),
-            None => {}
+        let before = self.state.dr.clone();
+        let Some(roles) = before.moved_to(active) else { return Ok(()) };
+        if let (Some(before), Some(active)) = (&before.active_region, &roles.active_region) {
+            let (was, is) = (self.state.dr.epoch, roles.epoch);
+            self.notes
+                .push(format!("promotion detected (epoch {was} → {is}): {active} writes now, {before} did before"));
         }
-        self.record(Entry::Roles { roles: Roles { active_region: Some(active), epoch: epoch + 1 } })
+        self.record(Entry::Roles { roles })
     }
 }
