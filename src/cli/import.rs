@@ -265,7 +265,7 @@ mod tests {
     fn inputs_are_written_without_defaults_and_with_references() {
         let catalog = catalog();
         let schema = catalog.find("aws:rds:Cluster").unwrap();
-        let inputs = Value::Map(Map::from([
+        let inputs = Value::Map(Map::from_iter([
             ("clusterIdentifier".to_owned(), Value::from("a-${b}")),
             ("vpcSecurityGroupIds".to_owned(), Value::List(vec!["sg-1".into(), "sg-2".into()])),
         ]));
@@ -277,10 +277,10 @@ mod tests {
         );
         assert_eq!(unreadable(&schema.inputs, &inputs), ["masterPassword"]);
         let vpc = catalog.find("aws:ec2:Vpc").unwrap();
-        let inputs = Value::Map(Map::from([
+        let inputs = Value::Map(Map::from_iter([
             ("cidrBlock".to_owned(), Value::from("10.0.0.0/16")),
             ("enableDnsSupport".to_owned(), Value::from(true)),
-            ("tags".to_owned(), Value::Map(Map::new())),
+            ("tags".to_owned(), Value::Map(Map::default())),
         ]));
         assert_eq!(written(&vpc.inputs, &inputs, &HashMap::new()), serde_json::json!({"cidrBlock": "10.0.0.0/16"}));
     }

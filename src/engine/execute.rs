@@ -117,7 +117,7 @@ async fn write_outputs(worker: &Worker, run: &Run, mode: Mode) -> Result<()> {
                 }
             }
         }
-        _ => Map::new(),
+        _ => Map::default(),
     };
     let state = ledger.state();
     if mode == Mode::Destroy && !state.rows.is_empty() {

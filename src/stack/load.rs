@@ -126,7 +126,7 @@ struct Loader<'a> {
     project: Project,
     problems: &'a mut Vec<Diagnostic>,
     /// Values that the stack file gives, by full key.
-    given: IndexMap<String, Value>,
+    given: Map,
     /// Keys of values that could not be opened.
     sealed: Vec<String>,
 }
@@ -175,7 +175,7 @@ impl<'a> Loader<'a> {
             }
         };
         problems.extend(project.warnings.iter().cloned());
-        let mut loader = Self { request, project, problems, given: IndexMap::new(), sealed: Vec::new() };
+        let mut loader = Self { request, project, problems, given: Map::default(), sealed: Vec::new() };
         loader.stack_config();
         loader.foreign_config();
         loader.program(files, catalog, stacks)
@@ -262,7 +262,7 @@ impl<'a> Loader<'a> {
             hashes: Hashes::default(),
             stacks: Others::new(stacks),
             constants: HashMap::new(),
-            default_tags: Map::new(),
+            default_tags: Map::default(),
         };
         let environment = self.root(&mut world);
         self.regions(&mut world, regions);
@@ -344,7 +344,7 @@ impl<'a> Loader<'a> {
     fn pulumi(&self) -> Value {
         let text = |path: &Path| Value::from(path.to_string_lossy().into_owned());
         let project = &self.project;
-        Value::Map(Map::from([
+        Value::Map(Map::from_iter([
             ("cwd".to_owned(), text(&project.program_dir)),
             ("stack".to_owned(), Value::from(project.stack.as_str())),
             ("project".to_owned(), Value::from(project.name.as_str())),

@@ -77,9 +77,9 @@ impl Newborn<'_> {
             }
             Shape::List { .. } => Value::List(Vec::new()),
             Shape::Map(_) if property.name == "tagsAll" => {
-                inputs.get("tags").cloned().unwrap_or_else(|| Value::Map(Map::new()))
+                inputs.get("tags").cloned().unwrap_or_else(|| Value::Map(Map::default()))
             }
-            Shape::Map(_) => Value::Map(Map::new()),
+            Shape::Map(_) => Value::Map(Map::default()),
             Shape::Object(inner) if property.required => Value::Map(self.object(inner, inputs)),
             Shape::Object(_) | Shape::Asset | Shape::Any => return None,
         })
