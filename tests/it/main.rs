@@ -5,6 +5,7 @@
 
 mod checks;
 mod conformance;
+mod databases;
 mod docs;
 mod doctor;
 mod economy;
@@ -15,6 +16,7 @@ mod functions;
 mod language;
 mod lifecycle;
 mod migration;
+mod outage;
 mod parity;
 mod payments;
 mod processes;
@@ -26,6 +28,7 @@ mod serverless_emulated;
 mod stacks;
 mod support;
 mod terminal;
+mod together;
 mod trading;
 mod verify;
 mod whole_life;
