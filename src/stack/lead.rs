@@ -45,10 +45,10 @@ impl World {
     /// Follows a reference through names, maps and lists that are written out. `None` if the whole value
     /// behind its first name is needed anyway.
     pub(crate) fn lead(&self, reference: &Reference, frame: Frame) -> Option<Lead<'_>> {
-        let path = match (reference.root, reference.path.as_slice()) {
-            (_, []) | (Root::Pulumi | Root::Region | Root::Regions, _) => return None,
-            (_, path) => self.told(path, frame),
-        };
+        if reference.path.is_empty() || !self.leads_on(reference.root, frame) {
+            return None;
+        }
+        let path = self.told(&reference.path, frame);
         let mut way = self.behind(reference.root, path, frame)?;
         // Whether it leads further than to the whole of what the first name stands for.
         let mut further = false;
@@ -80,19 +80,41 @@ impl World {
         None
     }
 
+    /// Whether anything stands behind a name that a path could be followed into.
+    fn leads_on(&self, root: Root, frame: Frame) -> bool {
+        let component = |target: &Target| matches!(target, Target::Instance(_));
+        match root {
+            Root::Variable(_) | Root::Input(_) => true,
+            Root::Resource(n) => match &self.instances[frame.instance].members[n] {
+                Member::One(target) => component(target),
+                Member::Each(targets) => targets.values().any(component),
+                _ => false,
+            },
+            // What was known when the program was loaded needs nothing.
+            Root::Each => frame.each.is_some_and(|(resource, index)| {
+                let group = self.instances[frame.instance].groups.get(&resource);
+                group.is_some_and(|group| group.values[index].has_unknown())
+            }),
+            Root::Pulumi | Root::Region | Root::Regions => false,
+        }
+    }
+
     /// Goes on where a reference on the way leads; says whether that can be told.
     fn follow<'w>(&'w self, next: &Reference, way: &mut Way<'w>) -> bool {
         // An item comes after the path of the reference, and nothing holds it there.
-        if way.item.is_some() && !next.path.is_empty() {
+        if way.item.is_some() && !next.path.is_empty() || !self.leads_on(next.root, way.frame) {
             return false;
         }
         let mut path = self.told(&next.path, way.frame);
-        if way.item.is_none() {
+        // Instances and outputs have names; what a variable or an input holds may be a list.
+        let keeps_item = way.item.is_some() && !matches!(next.root, Root::Resource(_));
+        if !keeps_item {
+            path.extend(way.item.as_ref().map(|item| (Accessor::Key(item.key.clone()), next.at.clone())));
             path.extend(way.path.iter().cloned());
         }
         let Some(found) = self.behind(next.root, path, way.frame) else { return false };
         (way.expr, way.frame) = (found.expr, found.frame);
-        if way.item.is_none() {
+        if !keeps_item {
             (way.item, way.path) = (found.item, found.path);
         }
         true

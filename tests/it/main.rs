@@ -21,6 +21,7 @@ mod parity;
 mod payments;
 mod processes;
 mod promotion;
+mod questions;
 mod random;
 mod readme;
 mod serverless;

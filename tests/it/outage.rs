@@ -7,8 +7,12 @@
 //! - the metrics: the server has no databases and no load balancers that a probe could find well, so the
 //!   probes are called twice a day and the test writes what they would;
 //! - the lag of the replication: the server measures none;
-//! - three links that `tests/emulators/ministack.py` adds to the server: alarms tell EventBridge of their
-//!   states, keep to their dimensions, and log destinations have tags.
+//! - two links that `tests/emulators/ministack.py` adds to the server: alarms tell EventBridge of their
+//!   states, and keep to their dimensions.
+//!
+//! Two refusals cannot be deployed there, since the server lets anybody take any role and stops no member
+//! of a global database: those, and a failover that AWS itself has in progress, are in
+//! `tests/functions/test_orchestrator.py`.
 
 use std::io::Write;
 use std::process::{Command, Stdio};

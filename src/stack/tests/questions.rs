@@ -42,7 +42,12 @@ fn what_a_data_source_decides_about_is_left_out_until_it_has_answered() {
     assert_eq!(names(&loaded), ["vpc", "group"]);
     assert_eq!(outputs_with(&loaded, &known(&loaded, &[])), json!({"first": "?"}));
     let notes: Vec<_> = loaded.questions.iter().map(Question::note).collect();
-    insta::assert_snapshot!(shown(&notes), @"");
+    insta::assert_snapshot!(shown(&notes), @"
+    stacks/test.yaml:8:11 warning[unanswered]: `each` of resource `subnet` is decided by `aws:getAvailabilityZones`, which only a cloud can answer
+      help: it is left out here; `drctl preview` asks, and shows what comes of it
+    stacks/test.yaml:12:9 warning[unanswered]: `if` of resource `extra` is decided by `aws:getAvailabilityZones`, which only a cloud can answer
+      help: it is left out here; `drctl preview` asks, and shows what comes of it
+    ");
 
     ask(&answers, &loaded, &cloud);
     let loaded = desk.with(&answers);
