@@ -142,7 +142,7 @@ impl Job<'_> {
         let (state, session) = lock.session(keys, site.fresh()?).await.map_err(failed)?;
         let session = Arc::new(session);
         let (cloud, environment) = self.open(&site, &state)?;
-        let program = self.program(&mut site);
+        let program = self.program(&mut site, &cloud).await?;
         let mut stage = Stage::new(self, &site, &cloud, &run, self.style(&cloud));
         stage.show(self.started(&site, &run));
         let request = Request {
@@ -181,7 +181,7 @@ impl Job<'_> {
         let local = site.local();
         let state = if local.exists() { site.state().await?.0 } else { site.fresh()? };
         let (cloud, _) = self.open(&site, &state)?;
-        let program = self.program(&mut site);
+        let program = self.program(&mut site, &cloud).await?;
         let run = ulid::Ulid::generate().to_string();
         let style = match form {
             Form::Screen => self.style(&cloud),
@@ -231,11 +231,12 @@ impl Job<'_> {
     }
 
     /// Destroying needs no program: what was asked of a resource stands in its row.
-    fn program(&self, site: &mut Site) -> Option<Arc<dyn Program>> {
-        match self.mode {
-            Mode::Destroy => None,
-            Mode::Up | Mode::Refresh => site.loaded.take().map(|l| Arc::new(l.program) as Arc<dyn Program>),
+    async fn program(&self, site: &mut Site, cloud: &Cloud) -> Result<Option<Arc<dyn Program>>> {
+        if self.mode == Mode::Destroy {
+            return Ok(None);
         }
+        site.complete(self.global, cloud).await?;
+        Ok(site.loaded.take().map(|loaded| Arc::new(loaded.program) as Arc<dyn Program>))
     }
 
     /// Takes the lock, and says whom it waits for if it is taken.

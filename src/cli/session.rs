@@ -91,28 +91,40 @@ pub(super) fn directory(global: &Global) -> Result<PathBuf> {
     Err(Failure::new(Exit::Configuration, message, "name a directory that exists with `--cwd`"))
 }
 
-/// Loads the program of the stack that was asked for, and shows its warnings.
+/// Loads the program of the stack that was asked for, for commands that ask no cloud, and shows its
+/// warnings and what it leaves out.
+pub(super) fn load(global: &Global) -> Result<Loaded> {
+    let mut loaded = checked(global, Arc::default())?;
+    loaded.warnings.extend(loaded.questions.iter().map(stack::Question::note));
+    show_warnings(&loaded);
+    Ok(loaded)
+}
+
+/// Loads the program as far as it can be known with these answers.
 ///
 /// A program that breaks a rule is refused here and not in `try_load`: whatever the text says, what
 /// exists can be looked at and destroyed.
-pub(super) fn load(global: &Global) -> Result<Loaded> {
-    let mut loaded = try_load(global)?;
+fn checked(global: &Global, answers: Arc<stack::Answers>) -> Result<Loaded> {
+    let mut loaded = try_load(global, answers)?;
     loaded.warnings.extend(checks::check(&loaded.program));
     if loaded.warnings.iter().any(|found| found.severity == Severity::Error) {
         return Err(Failure::Program(loaded.warnings));
     }
-    if !loaded.warnings.is_empty() {
-        render::say(render::diagnostics::Diagnostics(&loaded.warnings));
-    }
     Ok(loaded)
 }
 
-fn try_load(global: &Global) -> Result<Loaded> {
+fn show_warnings(loaded: &Loaded) {
+    if !loaded.warnings.is_empty() {
+        render::say(render::diagnostics::Diagnostics(&loaded.warnings));
+    }
+}
+
+fn try_load(global: &Global, answers: Arc<stack::Answers>) -> Result<Loaded> {
     let cwd = directory(global)?;
     let stack = named(global, &cwd)?;
     let request = Request { stack, cwd: cwd.clone(), config: global.config.clone(), environment: environment() };
     let others = Others { root: nearest_state_root(&cwd), target: Target::chosen(global).name().to_owned() };
-    stack::load_beside(&request, catalog(), Arc::new(others)).map_err(|diagnostics| {
+    stack::load_with(&request, catalog(), Arc::new(others), answers).map_err(|diagnostics| {
         if diagnostics.iter().any(|d| d.code == "unknown-stack") {
             render::say(render::diagnostics::Diagnostics(&diagnostics));
             return Failure::Shown(Exit::StackNotFound);
@@ -168,7 +180,7 @@ fn state_root(directory: &Path) -> PathBuf {
 /// The file that `config set` writes to. It must be found before the program is whole, because what
 /// is missing may be the very value to be set.
 pub(super) fn config_file(global: &Global) -> Result<PathBuf> {
-    if let Ok(loaded) = try_load(global) {
+    if let Ok(loaded) = try_load(global, Arc::default()) {
         return Ok(loaded.config_file);
     }
     let cwd = directory(global)?;
@@ -246,13 +258,32 @@ pub(super) struct Site {
 impl Site {
     /// For commands that run the program.
     pub(super) fn with_program(global: &Global) -> Result<Self> {
-        load(global).map(|loaded| Self::of(loaded, Target::chosen(global)))
+        let loaded = checked(global, Arc::default())?;
+        if loaded.questions.is_empty() {
+            show_warnings(&loaded);
+        }
+        Ok(Self::of(loaded, Target::chosen(global)))
+    }
+
+    /// Asks the cloud what the program leaves to it, and loads the program anew with the answers, until
+    /// all of it is there.
+    pub(super) async fn complete(&mut self, global: &Global, cloud: &Cloud) -> Result<()> {
+        let answers = Arc::<stack::Answers>::default();
+        while let Some(loaded) = self.loaded.as_ref().filter(|loaded| !loaded.questions.is_empty()) {
+            answers.ask(&loaded.questions, catalog(), &*cloud.provider()).await.map_err(Failure::Program)?;
+            let loaded = checked(global, Arc::clone(&answers))?;
+            if loaded.questions.is_empty() {
+                show_warnings(&loaded);
+            }
+            self.loaded = Some(loaded);
+        }
+        Ok(())
     }
 
     /// For commands that need no more than the state, whatever has become of the program.
     pub(super) fn of_state(global: &Global) -> Result<Self> {
         let target = Target::chosen(global);
-        if let Ok(loaded) = try_load(global) {
+        if let Ok(loaded) = try_load(global, Arc::default()) {
             return Ok(Self::of(loaded, target));
         }
         let cwd = directory(global)?;

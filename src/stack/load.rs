@@ -6,17 +6,18 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
-use crate::engine::diagnostic::{Diagnostic, Location, nearest};
+use crate::engine::diagnostic::{Diagnostic, Location, Severity, nearest};
 use crate::engine::program::Known;
 use crate::engine::provider::Catalog;
 use crate::engine::value::{Map, Value};
+use crate::stack::answers::{Answers, NoAnswers, Question};
 use crate::stack::assets::Hashes;
 use crate::stack::body::{self, Context, Sections, section};
 use crate::stack::components::Library;
 use crate::stack::config;
 use crate::stack::credentials::{self, Credentials};
 use crate::stack::dr::{self, Dr};
-use crate::stack::eval::{NoAnswers, Run};
+use crate::stack::eval::Run;
 use crate::stack::expand::{Expansion, failed};
 use crate::stack::expr::{Expr, Kind as ExprKind, Part, Reader, Root, Scope, listed, wrong};
 use crate::stack::files::Files;
@@ -44,6 +45,9 @@ pub struct Request {
 /// A program that passed every check that needs no cloud.
 pub struct Loaded {
     pub program: StackProgram,
+    /// What only a cloud can decide. While there is any, the program is a part of itself and must not be
+    /// planned: give [`load_with`] the answers.
+    pub questions: Vec<Question>,
     pub warnings: Vec<Diagnostic>,
     pub project: String,
     /// Name of the stack, with `@` and the instance if there is one.
@@ -72,7 +76,7 @@ pub struct Loaded {
 }
 
 /// No other stack is known.
-struct NoStacks;
+pub(super) struct NoStacks;
 
 impl Stacks for NoStacks {
     fn outputs(&self, _: &str) -> Result<Option<Map>, String> {
@@ -91,16 +95,35 @@ pub fn load(request: &Request, catalog: &Arc<Catalog>) -> Result<Loaded, Vec<Dia
 /// Loads a program that may refer to outputs of other stacks.
 ///
 /// # Errors
-/// Everything that is wrong, sorted by file and place.
+/// Everything that is wrong, sorted by file and place, and what only a cloud can decide.
 pub fn load_beside(
     request: &Request,
     catalog: &Arc<Catalog>,
     stacks: Arc<dyn Stacks>,
 ) -> Result<Loaded, Vec<Diagnostic>> {
+    let loaded = load_with(request, catalog, stacks, Arc::default())?;
+    if loaded.questions.is_empty() {
+        return Ok(loaded);
+    }
+    let open = |question: &Question| Diagnostic { severity: Severity::Error, help: None, ..question.note() };
+    Err(loaded.questions.iter().map(open).collect())
+}
+
+/// Loads a program with the answers of data sources that its resources depend on. What has no answer
+/// yet becomes one of [`Loaded::questions`], and the resources that it decides about are left out.
+///
+/// # Errors
+/// Everything that is wrong, sorted by file and place.
+pub fn load_with(
+    request: &Request,
+    catalog: &Arc<Catalog>,
+    stacks: Arc<dyn Stacks>,
+    answers: Arc<Answers>,
+) -> Result<Loaded, Vec<Diagnostic>> {
     let mut problems = Vec::new();
     let cwd = std::path::absolute(&request.cwd).unwrap_or_else(|_| request.cwd.clone());
     let request = &Request { cwd, ..request.clone() };
-    let loaded = Loader::read(request, catalog, stacks, &mut problems);
+    let loaded = Loader::read(request, catalog, stacks, answers, &mut problems);
     sort(&mut problems);
     match loaded {
         Some(mut loaded) if !failed(&problems) => {
@@ -168,6 +191,7 @@ impl<'a> Loader<'a> {
         request: &'a Request,
         catalog: &Arc<Catalog>,
         stacks: Arc<dyn Stacks>,
+        answers: Arc<Answers>,
         problems: &'a mut Vec<Diagnostic>,
     ) -> Option<Loaded> {
         let mut files = Files::new(&request.cwd);
@@ -183,7 +207,7 @@ impl<'a> Loader<'a> {
             Self { request, project, problems, given: Map::default(), sealed: Vec::new(), written: Vec::new() };
         loader.stack_config();
         loader.foreign_config();
-        loader.program(files, catalog, stacks)
+        loader.program(files, catalog, stacks, answers)
     }
 
     /// The values of `Pulumi.<stack>.yaml`.
@@ -230,7 +254,13 @@ impl<'a> Loader<'a> {
         if key.contains(':') { key.to_owned() } else { format!("{}:{key}", self.project.name) }
     }
 
-    fn program(mut self, mut files: Files, catalog: &Arc<Catalog>, stacks: Arc<dyn Stacks>) -> Option<Loaded> {
+    fn program(
+        mut self,
+        mut files: Files,
+        catalog: &Arc<Catalog>,
+        stacks: Arc<dyn Stacks>,
+        answers: Arc<Answers>,
+    ) -> Option<Loaded> {
         let node = self.project.program.clone();
         if node.as_map().is_none() && !node.is_null() {
             self.problems.push(wrong("a program", "a map", &node));
@@ -242,13 +272,20 @@ impl<'a> Loader<'a> {
         let (tags, regions, dr, components) = (part("tags"), part("regions"), part("dr"), part("components"));
         let config_entries = self.config_entries(&node);
         self.undeclared_config(&config_entries);
-        let cx = Context { catalog, project: &self.project.name, components: &[] };
+        let outside: Vec<String> = [variables, resources]
+            .into_iter()
+            .flatten()
+            .flat_map(|section| section.as_map().unwrap_or_default())
+            .chain(&config_entries)
+            .map(|entry| entry.key.clone())
+            .collect();
+        let cx = Context { catalog, project: &self.project.name, components: &[], outside: &outside };
         let mut library = Library::new(&mut files, cx, self.problems);
         let own = library.components(components, &[]);
         // A component whose file cannot be read is still a known name.
         let declared = components.and_then(Node::as_map).unwrap_or_default();
         let names: Vec<String> = declared.iter().map(|e| e.key.clone()).collect();
-        let cx = Context { catalog, project: &self.project.name, components: &names };
+        let cx = Context { catalog, project: &self.project.name, components: &names, outside: &[] };
         let sections = Sections { inputs: config_entries.iter().collect(), variables, resources, outputs, tags };
         let program = body::read(&sections, own.clone(), &cx, library.problems);
         library.bodies[0] = Some(program);
@@ -274,7 +311,10 @@ impl<'a> Loader<'a> {
         let environment = self.root(&mut world);
         self.regions(&mut world, regions);
         self.provider_config(&mut world);
+        let mut questions = Vec::new();
         Expansion {
+            answers: &*answers,
+            questions: &mut questions,
             world: &mut world,
             project: &self.project.name,
             stack: &self.project.stack,
@@ -289,9 +329,11 @@ impl<'a> Loader<'a> {
         let regions = world.roles.clone();
         let allowed_account_ids = self.allowed_accounts(&world);
         let credentials = credentials::of(&world, &self.given, self.problems);
-        let program = StackProgram::new(self.project.stack.clone(), self.project.name.clone(), world, self.problems);
+        let program =
+            StackProgram::new(self.project.stack.clone(), self.project.name.clone(), world, answers, self.problems);
         Some(Loaded {
             program,
+            questions,
             warnings: Vec::new(),
             project: self.project.name,
             stack: self.project.stack,

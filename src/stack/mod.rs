@@ -3,6 +3,7 @@
 //! [`load()`] finds the files, reads and checks everything that needs no cloud, and gives a
 //! [`StackProgram`], which the engine evaluates as outputs become known.
 
+mod answers;
 mod assets;
 mod body;
 mod check;
@@ -17,6 +18,7 @@ mod extends;
 mod files;
 mod functions;
 mod instance;
+mod lead;
 mod load;
 mod options;
 mod order;
@@ -29,11 +31,12 @@ mod regions;
 mod survey;
 mod yaml;
 
+pub use answers::{Answers, Question};
 pub use assets::bytes;
 pub use credentials::{Credentials, Role};
 pub use dr::Dr;
 pub use instance::Stacks;
-pub use load::{Loaded, Request, load, load_beside};
+pub use load::{Loaded, Request, load, load_beside, load_with};
 pub use program::StackProgram;
 pub(crate) use pulumi_secrets::{Opener, Sealer};
 pub(crate) use regions::is_region;

@@ -5,6 +5,7 @@
 
 mod checks;
 mod conformance;
+mod databases;
 mod docs;
 mod doctor;
 mod economy;
@@ -16,10 +17,12 @@ mod functions;
 mod language;
 mod lifecycle;
 mod migration;
+mod outage;
 mod parity;
 mod payments;
 mod processes;
 mod promotion;
+mod questions;
 mod random;
 mod readme;
 mod serverless;
@@ -27,6 +30,7 @@ mod serverless_emulated;
 mod stacks;
 mod support;
 mod terminal;
+mod together;
 mod trading;
 mod verify;
 mod whole_life;
