@@ -5,6 +5,7 @@
 
 mod checks;
 mod conformance;
+mod crashes;
 mod docs;
 mod doctor;
 mod economy;
@@ -25,6 +26,7 @@ mod serverless;
 mod serverless_emulated;
 mod stacks;
 mod support;
+mod sweep;
 mod terminal;
 mod trading;
 mod verify;
