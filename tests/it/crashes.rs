@@ -10,7 +10,7 @@ use crate::support::emulator::ministack;
 use crate::support::inventory::Inventory;
 use crate::support::lab::Lab;
 use crate::support::platform::{DESTROY, Platform, UP, Undisturbed, difference};
-use crate::support::proxy::Fault;
+use crate::support::proxy::{Fault, Proxy};
 use crate::support::relay::relay;
 
 /// What changes something is tried this often: one of so many.
@@ -93,6 +93,19 @@ fn what_takes_several_calls_is_finished_wherever_its_run_ends_and_not_made_again
             let found = inventory.tell(&lab.account, &REGIONS);
             assert_eq!(difference(&found, wanted), "", "{line} killed at {killed:#?}");
             lab.run("state check").ends_with(0);
+        }
+    }
+    // Every second answer to a change is lost, and the run goes on.
+    for parity in [0, 1] {
+        let lab = Lab::with(server, STACK);
+        for (line, wanted) in [(UP, &wanted[..]), (DESTROY, &[])] {
+            let mut seen = parity;
+            let proxy = Proxy::breaking(server, move |ask| {
+                seen += usize::from(ask.is_change());
+                (ask.is_change() && seen % 2 == 0).then_some(Fault::DropsAfter)
+            });
+            lab.run_at(&proxy.endpoint, line).ends_with(0);
+            assert_eq!(difference(&inventory.tell(&lab.account, &REGIONS), wanted), "", "{line}");
         }
     }
 }

@@ -122,7 +122,7 @@ impl Proxy {
 
     /// Waits until a request is held.
     pub fn wait_for_the_held(&self) {
-        self.shared.gate.wait(|held| held.arrived.is_some());
+        drop(self.shared.gate.wait(|held| held.arrived.is_some()));
     }
 
     /// The request that is held.
