@@ -91,7 +91,10 @@ impl Journey<'_> {
         for pause in looks {
             self.crew.clock.sleep(*pause).await;
             let look = self.crew.cloud.find(self.at, self.wanted);
-            let ids = self.crew.call(&self.at.kind.place, look).await;
+            let ids = match self.crew.call(&self.at.kind.place, look).await {
+                Err(error) if error.kind == Kind::Unsupported && self.crew.skip_unsupported => return Ok(None),
+                ids => ids,
+            };
             // Not knowing whether it is there, another create might make a second one.
             let ids = ids.map_err(|_| Error { ambiguous: true, ..error.clone() })?;
             if let Some(id) = observe::one(self.key, ids)? {

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::engine::clock::Clock;
 use crate::engine::diagnostic::Diagnostic;
-use crate::engine::error::Error;
+use crate::engine::error::{Error, Kind};
 use crate::engine::event::{Event, Sink};
 use crate::engine::provider::{At, KindAt, Live, Provider};
 use crate::engine::resource::{FoundBy, Seen, Want};
@@ -93,6 +93,8 @@ pub struct Found {
 pub struct Watch<'a> {
     pub clock: Clock,
     pub sink: &'a Sink,
+    /// An endpoint that cannot look for a thing has not made it.
+    pub skip_unsupported: bool,
 }
 
 impl Watch<'_> {
@@ -169,7 +171,11 @@ async fn look_for(
     loop {
         // Asked before the look, so that the last one comes after the time.
         let early = hides && watch.is_within(LOOKS.iter().sum(), row);
-        match (one(&row.key, cloud.find(at, inputs).await?)?, row.created) {
+        let found = match cloud.find(at, inputs).await {
+            Err(error) if error.kind == Kind::Unsupported && watch.skip_unsupported => return Ok(None),
+            found => one(&row.key, found?)?,
+        };
+        match (found, row.created) {
             (None, Some(begun)) if early => watch.again(&row.key, "looked for", begun).await,
             (found, _) => return Ok(found),
         }

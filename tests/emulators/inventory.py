@@ -274,8 +274,10 @@ def secretsmanager(account, region):
     client = account.client("secretsmanager", region)
     for secret in client.list_secrets()["SecretList"]:
         replicas = client.describe_secret(SecretId=secret["ARN"]).get("ReplicationStatus", [])
+        # A server may keep the one before or not. Those of drctl have its token.
         versions = client.list_secret_version_ids(SecretId=secret["ARN"])["Versions"]
-        yield "secret", secret["Name"], sorted(r["Region"] for r in replicas), len(versions)
+        ours = [version for version in versions if version["VersionId"].startswith("drctl-")]
+        yield "secret", secret["Name"], sorted(r["Region"] for r in replicas), len(ours)
 
 
 def sns(account, region):

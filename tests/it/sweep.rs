@@ -223,13 +223,15 @@ fn every_request() {
     });
 }
 
-/// Ways to strike every change of an operation within one life. What happens to a change is chosen by its
-/// number in its run.
-const EVERY: [(&str, fn(usize) -> Option<Fault>); 4] = [
-    ("killed after each change, run after run", |change| (change == 1).then_some(Fault::HeldAfter)),
-    ("killed before each change, run after run", |change| (change == 2).then_some(Fault::HeldBefore)),
-    ("every odd answer to a change lost, in one run", |change| (change % 2 == 1).then_some(Fault::DropsAfter)),
-    ("every even answer to a change lost, in one run", |change| (change % 2 == 0).then_some(Fault::DropsAfter)),
+/// Chooses by the number of a change in its run, and among those of the same operation and region.
+type Strikes = fn(usize, usize) -> Option<Fault>;
+
+/// Ways to strike every change of an operation within one life.
+const EVERY: [(&str, Strikes); 4] = [
+    ("every odd answer lost, in one run", |_, same| (same % 2 == 1).then_some(Fault::DropsAfter)),
+    ("every even answer lost, in one run", |_, same| (same % 2 == 0).then_some(Fault::DropsAfter)),
+    ("killed after each change, run after run", |change, _| (change == 1).then_some(Fault::HeldAfter)),
+    ("killed before each change, run after run", |change, _| (change == 2).then_some(Fault::HeldBefore)),
 ];
 
 #[test]
@@ -246,10 +248,13 @@ fn every_change() {
             }
             let struck = Arc::new(AtomicU32::new(0));
             let judge = |_: &[Ask]| {
-                let (mut seen, struck) = (0, Arc::clone(&struck));
+                let (mut seen, struck) = (Vec::new(), Arc::clone(&struck));
                 move |ask: &Ask| {
-                    seen += usize::from(ask.is_change());
-                    let fault = if ask.is_change() { strikes(seen) } else { None };
+                    if !ask.is_change() {
+                        return None;
+                    }
+                    seen.push(ask.clone());
+                    let fault = strikes(seen.len(), seen.iter().filter(|other| *other == ask).count());
                     struck.fetch_add(u32::from(fault.is_some()), Ordering::Relaxed);
                     fault
                 }

@@ -64,7 +64,7 @@ pub struct Request<'a> {
 
 impl<'a> Request<'a> {
     fn watch(&self) -> Watch<'a> {
-        Watch { clock: self.clock, sink: self.sink }
+        Watch { clock: self.clock, sink: self.sink, skip_unsupported: self.settings.skip_unsupported }
     }
 }
 

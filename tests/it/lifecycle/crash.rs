@@ -416,3 +416,29 @@ async fn a_deletion_that_never_arrived_is_over_when_its_resource_is_wanted_after
     }
     assert!(begun > 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_create_that_the_endpoint_can_neither_make_nor_find_is_skipped_after_a_kill_too() {
+    const PAIR: &str = "a: {type: test:Thing, properties: {size: 1}}\nb: {type: test:Named, properties: {name: b}}";
+    let lacking = async || {
+        let mut t = Theatre::new();
+        t.stage.settings.skip_unsupported = true;
+        lack(&t);
+        t
+    };
+    for mut t in killed_at_each_point(lacking, PAIR).await {
+        lack(&t);
+        t.up(PAIR).await;
+        assert_eq!(t.twin.inspect().len(), 1);
+    }
+}
+
+/// From now on the endpoint knows no things.
+fn lack(t: &Theatre) {
+    for operation in [Operation::Create, Operation::Find] {
+        for nth in 1..4 {
+            let things = Calls::to(operation).of("test:index:Thing");
+            t.twin.faults().strike(things, nth, Fault::Fails(Kind::Unsupported));
+        }
+    }
+}
