@@ -145,14 +145,17 @@ impl Job<'_> {
         let program = self.program(&mut site, &cloud).await?;
         let mut stage = Stage::new(self, &site, &cloud, &run, self.style(&cloud));
         stage.show(self.started(&site, &run));
+        let (sink, mut events) = Sink::new();
         let request = Request {
             program: program.as_deref(),
             state: &state,
             cloud: &*cloud.provider(),
             mode: self.mode,
             settings: &settings,
+            clock: cloud.clock(),
+            sink: &sink,
         };
-        let planned = match plan(request).await {
+        let planned = match stage.follow(plan(request), &mut events).await {
             Ok(planned) => planned,
             Err(problems) => return Err(stage.refuse(problems)),
         };
@@ -190,14 +193,17 @@ impl Job<'_> {
         let mut stage = Stage::new(self, &site, &cloud, &run, style);
         let started = cloud.clock().now();
         stage.show(self.started(&site, &run));
+        let (sink, mut events) = Sink::new();
         let request = Request {
             program: program.as_deref(),
             state: &state,
             cloud: &*cloud.provider(),
             mode: self.mode,
             settings: &settings,
+            clock: cloud.clock(),
+            sink: &sink,
         };
-        let planned = match plan(request).await {
+        let planned = match stage.follow(plan(request), &mut events).await {
             Ok(planned) => planned,
             Err(problems) => return Err(stage.refuse(problems)),
         };
@@ -349,6 +355,22 @@ impl Stage {
                     return outcome;
                 }
                 () = interrupts.next() => self.press(&stop),
+                () = tokio::time::sleep(render::TICK), if !self.simulated => self.renderer.tick(),
+            }
+        }
+    }
+
+    /// Shows what happens while something is worked on.
+    async fn follow<T>(&mut self, work: impl Future<Output = T>, events: &mut UnboundedReceiver<Event>) -> T {
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                Some(event) = events.recv() => self.show(event),
+                done = &mut work => {
+                    self.drain(events);
+                    return done;
+                }
                 () = tokio::time::sleep(render::TICK), if !self.simulated => self.renderer.tick(),
             }
         }

@@ -538,6 +538,7 @@ impl Worker {
         }
         let json = wanted.to_json().map_err(|e| Error::bug(e.to_string()))?;
         (schema.accepts)(&json).map_err(Error::invalid)?;
+        let doubtful = attempt.is_some();
         let attempt = attempt.unwrap_or_else(new_attempt);
         let row = Row { inputs: wanted, created: Some(self.crew.clock.now()), ..row };
         let mut entries = Vec::new();
@@ -548,7 +549,7 @@ impl Worker {
         self.crew.ledger.record(entries).await?;
         let at = self.at(&row, attempt);
         let journey = self.journey(&at, &row.key, schema, &row.timeouts, &row.inputs);
-        let made = match journey.create().await {
+        let made = match journey.create(doubtful).await {
             Ok(made) => made,
             Err(error) if error.kind == Kind::Unsupported && self.crew.skip_unsupported => {
                 let failed = Entry::Failed { key: row.key.clone(), error: error.to_string(), settled: true };

@@ -5,6 +5,7 @@
 
 mod checks;
 mod conformance;
+mod crashes;
 mod databases;
 mod docs;
 mod doctor;
@@ -29,6 +30,7 @@ mod serverless;
 mod serverless_emulated;
 mod stacks;
 mod support;
+mod sweep;
 mod terminal;
 mod together;
 mod trading;

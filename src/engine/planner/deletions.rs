@@ -48,7 +48,7 @@ impl Planner<'_> {
         for row in &doomed {
             let why = self.why_deleted(row, &retired);
             let makes_room = retired.get(&row.key).copied().unwrap_or(false);
-            let partner = self.current.get(&row.key.urn).copied().filter(|_| retired.contains_key(&row.key));
+            let partner = self.other_half(row, &retired);
             let with = row.deleted_with.as_ref().filter(|urn| doomed_urns.contains(urn));
             let schema = self.catalog.find(&row.ty);
             let forget = row.external || row.retain_on_delete;
@@ -104,6 +104,13 @@ impl Planner<'_> {
         self.edges.extend(own_acts.iter().filter_map(|(act, key)| Some((*act, *step_of.get(key)?))));
         self.edges.extend(order);
         Ok(())
+    }
+
+    /// The step that makes the new half of a replacement, of an interrupted one too.
+    fn other_half(&self, row: &Row, retired: &HashMap<Key, bool>) -> Option<usize> {
+        let step = self.current.get(&row.key.urn).copied()?;
+        let halves = retired.contains_key(&row.key) || row.old && self.steps[step].op == Op::Create;
+        halves.then_some(step)
     }
 
     pub(super) fn why_deleted(&self, row: &Row, retired: &HashMap<Key, bool>) -> Vec<Reason> {

@@ -20,10 +20,12 @@ mod walk;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use crate::engine::clock::Clock;
 use crate::engine::diagnostic::Diagnostic;
 use crate::engine::error::Kind;
+use crate::engine::event::Sink;
 use crate::engine::journal::{Entry, apply};
-use crate::engine::observe::Sights;
+use crate::engine::observe::{Sights, Watch};
 use crate::engine::plan::{Change, Op, Plan, Reason, Step};
 use crate::engine::program::{Declaration, Known, Program};
 use crate::engine::provider::{Catalog, Identity, Provider};
@@ -55,6 +57,15 @@ pub struct Request<'a> {
     pub cloud: &'a dyn Provider,
     pub mode: Mode,
     pub settings: &'a Settings,
+    pub clock: Clock,
+    /// Where planning says what it waits for.
+    pub sink: &'a Sink,
+}
+
+impl<'a> Request<'a> {
+    fn watch(&self) -> Watch<'a> {
+        Watch { clock: self.clock, sink: self.sink, skip_unsupported: self.settings.skip_unsupported }
+    }
 }
 
 /// A plan and what is needed to carry it out.

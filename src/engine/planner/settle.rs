@@ -15,7 +15,8 @@ use crate::engine::urn::Urn;
 impl Planner<'_> {
     pub(super) async fn settle_lost_creates(&mut self) -> Result<(), Vec<Diagnostic>> {
         let lineage = self.state.lineage.clone();
-        let found = observe::find(self.request.cloud, &self.state, |key| names::owner(&lineage, key)).await?;
+        let watch = self.request.watch();
+        let found = observe::find(self.request.cloud, &self.state, watch, |key| names::owner(&lineage, key)).await?;
         for (key, id) in found.made {
             self.notes.push(format!("an interrupted create of `{}` had made `{id}`: it is adopted", key.urn.name()));
             self.record(Entry::Made { key, id })?;
@@ -24,6 +25,7 @@ impl Planner<'_> {
             if let Some(pending) = self.state.rows.get(&key).and_then(|row| row.pending.as_ref()) {
                 self.retries.insert(key.urn.clone(), pending.attempt.clone());
             }
+            self.notes.push(format!("an interrupted create of `{}` had made nothing", key.urn.name()));
             let error = "it was interrupted before it had an effect".to_owned();
             self.record(Entry::Failed { key, error, settled: true })?;
         }

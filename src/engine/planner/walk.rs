@@ -165,7 +165,9 @@ impl Planner<'_> {
         let decision = if row.is_skipped() { Decision::Same } else { decision };
         match decision {
             Decision::Same => {
-                let kept = Row { inputs: wanted, ..kept };
+                // A deletion that never arrived, of what is wanted after all, is over.
+                let pending = kept.pending.filter(|pending| pending.op != Begun::Delete);
+                let kept = Row { inputs: wanted, pending, ..kept };
                 let kept = if kept == **row { Arc::clone(row) } else { Arc::new(kept) };
                 self.known.insert(declaration.urn.clone(), Handle::of(&kept));
                 let options = Box::new(declaration.options.clone());
