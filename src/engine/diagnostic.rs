@@ -1,6 +1,6 @@
 //! What is wrong with a program, where, and what to do about it. Rendering is `render`'s business.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::engine::urn::Urn;
 
@@ -37,12 +37,40 @@ pub struct Location {
 }
 
 /// A source file as it was read.
-#[derive(PartialEq, Eq)]
 pub struct Source {
     /// The path as the user would write it.
     pub name: String,
     pub text: String,
+    /// Stretches that nobody may see, as byte offsets.
+    secrets: RwLock<Vec<(usize, usize)>>,
 }
+
+impl Source {
+    pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { name: name.into(), text: text.into(), secrets: RwLock::default() }
+    }
+
+    /// The text as it may be shown, every character at its place.
+    pub fn shown(&self) -> String {
+        let secrets = self.secrets.read().unwrap_or_else(PoisonError::into_inner);
+        let is_secret = |at: usize| secrets.iter().any(|(start, end)| (*start..*end).contains(&at));
+        // A star takes as many bytes as the character that it hides, so that places stay what they are.
+        let star = |c: char| "*".repeat(c.len_utf8());
+        let shown = self.text.char_indices().map(|(at, c)| match c {
+            c if c.is_whitespace() || !is_secret(at) => c.to_string(),
+            c => star(c),
+        });
+        if secrets.is_empty() { self.text.clone() } else { shown.collect() }
+    }
+}
+
+impl PartialEq for Source {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name && self.text == other.text
+    }
+}
+
+impl Eq for Source {}
 
 impl Diagnostic {
     pub fn error(code: &'static str, message: impl Into<String>) -> Self {
@@ -80,6 +108,15 @@ impl Diagnostic {
 }
 
 impl Location {
+    /// Keeps the stretch out of everything that shows the source.
+    pub fn hide(&self) {
+        let mut secrets = self.source.secrets.write().unwrap_or_else(PoisonError::into_inner);
+        let stretch = (self.start, self.end);
+        if !secrets.contains(&stretch) {
+            secrets.push(stretch);
+        }
+    }
+
     /// Line and column, both from 1; the column counts characters.
     pub fn line_column(&self) -> (usize, usize) {
         let head = &self.source.text[..self.start.min(self.source.text.len())];
@@ -118,9 +155,18 @@ mod tests {
 
     #[test]
     fn columns_count_characters_and_not_bytes() {
-        let source = Arc::new(Source { name: "a.yaml".into(), text: "a: 1\n# üü\nüb: x".into() });
+        let source = Arc::new(Source::new("a.yaml", "a: 1\n# üü\nüb: x"));
         let start = source.text.find("b:").unwrap();
         assert_eq!(Location { source, start, end: start + 1 }.to_string(), "a.yaml:3:2");
+    }
+
+    #[test]
+    fn what_is_hidden_is_stars_and_everything_else_stays_where_it_is() {
+        let source = Arc::new(Source::new("a.yaml", "a: hünter two\nb: 1"));
+        let (start, end) = (source.text.find('h').unwrap(), source.text.find('\n').unwrap());
+        Location { source: Arc::clone(&source), start, end }.hide();
+        assert_eq!(source.shown(), "a: ******* ***\nb: 1");
+        assert_eq!(source.shown().find("b:"), source.text.find("b:"));
     }
 
     #[test]

@@ -76,7 +76,7 @@ fn same_file(a: &Location, b: &Location) -> bool {
 /// The lines of the source around a diagnostic. Empty if they cannot be shown.
 fn excerpt(diagnostic: &Diagnostic, at: &Location) -> String {
     let report = Report {
-        source: NamedSource::new(&at.source.name, at.source.text.clone()).with_language("yaml"),
+        source: NamedSource::new(&at.source.name, at.source.shown()).with_language("yaml"),
         labels: std::iter::once((at, "".to_owned()))
             .chain(diagnostic.also.iter().filter(|(o, _)| same_file(at, o)).map(|(o, word)| (o, word.clone())))
             .map(|(location, word)| span(location, word))
@@ -131,7 +131,7 @@ mod tests {
     use crate::engine::diagnostic::Source;
 
     fn source(name: &str, text: &str) -> Arc<Source> {
-        Arc::new(Source { name: name.into(), text: text.into() })
+        Arc::new(Source::new(name, text))
     }
 
     fn find(source: &Arc<Source>, word: &str) -> Location {

@@ -224,6 +224,9 @@ impl Checker<'_> {
     /// The value as its property wants it; `None` after a problem.
     fn value(&mut self, property: &Property, value: Value, place: Place, path: &str) -> Option<Value> {
         let before = self.hidden;
+        if property.secret && place.exact {
+            place.expr.hide();
+        }
         self.hidden |= property.secret || matches!(value, Value::Secret(_));
         let checked = self.plain(property, value, place, path);
         self.hidden = before;

@@ -118,6 +118,7 @@ impl<'a> Run<'a> {
                 continue;
             };
             secret |= value.has_secret();
+            self.world.secrets.learn(&value);
             if value.has_unknown() {
                 unknown = true;
             } else if let Some(shown) = scalar_text(&value) {
@@ -528,6 +529,7 @@ impl<'a> Run<'a> {
             How::Deep(run) => {
                 let value = self.eval(argument, frame)?;
                 let secret = value.has_secret();
+                self.world.secrets.learn(&value);
                 if value.has_unknown() {
                     return Some(if secret { Value::Unknown.secret() } else { Value::Unknown });
                 }
@@ -624,7 +626,10 @@ impl<'a> Run<'a> {
         let value = self.eval(expr, frame)?;
         match value.bare() {
             Value::Bool(_) | Value::Unknown => Some(value),
-            Value::String(s) if s == "true" || s == "false" => Some(Value::Bool(s == "true")),
+            Value::String(s) if s == "true" || s == "false" => {
+                let decided = Value::Bool(s == "true");
+                Some(if value.has_secret() { decided.secret() } else { decided })
+            }
             other => {
                 let text = format!("`fn::{}`: expected a boolean, got {}", builtin.name, noun(other));
                 self.fail(Diagnostic::error("function", text).at(expr.at.clone()))

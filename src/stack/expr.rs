@@ -26,6 +26,25 @@ pub(crate) enum Kind {
     Poison,
 }
 
+impl Expr {
+    /// Keeps what is written here out of everything that shows the source; names of other values stay.
+    pub(crate) fn hide(&self) {
+        match &self.kind {
+            Kind::Literal(Value::Null) | Kind::Reference(_) | Kind::Call(..) | Kind::Invoke(_) => {}
+            Kind::Poison if self.is_written_as_reference() => {}
+            Kind::Literal(_) | Kind::Text(_) | Kind::Poison => self.at.hide(),
+            Kind::List(items) => items.iter().for_each(Self::hide),
+            Kind::Map(entries) => entries.iter().for_each(|(_, _, value)| value.hide()),
+        }
+    }
+
+    fn is_written_as_reference(&self) -> bool {
+        let written = self.at.source.text.get(self.at.start..self.at.end).unwrap_or_default();
+        let bare = written.trim().trim_matches(['"', '\'']);
+        bare.starts_with("${") && bare.find('}') == Some(bare.len() - 1)
+    }
+}
+
 #[derive(Debug, Clone)]
 pub(crate) enum Part {
     Literal(String),
@@ -87,6 +106,7 @@ pub(crate) trait Scope {
 }
 
 const INVOKE: &str = "invoke";
+const SECRET: &str = "secret";
 const OLD_REFERENCE: &str = "stackReference";
 
 /// Reads expressions, collecting what is wrong.
@@ -137,7 +157,11 @@ impl Reader<'_> {
                 let help = "declare a resource of type `pulumi:pulumi:StackReference` and use its `outputs`";
                 self.problems.push(problem.at(entry.at.clone()).help(help));
             }
-            return Kind::Call(builtin, Box::new(self.expr(&entry.value)));
+            let argument = self.expr(&entry.value);
+            if builtin.name == SECRET {
+                argument.hide();
+            }
+            return Kind::Call(builtin, Box::new(argument));
         }
         if name.contains(':') {
             let arguments = match entry.value.kind {

@@ -8,6 +8,7 @@ use indexmap::IndexMap;
 
 use crate::engine::diagnostic::{Diagnostic, Location};
 use crate::engine::provider::Catalog;
+use crate::engine::redact::Redactor;
 use crate::engine::schema::TypeSchema;
 use crate::engine::urn::{Place, Urn};
 use crate::engine::value::{Map, Value};
@@ -58,6 +59,8 @@ pub(crate) struct World {
     pub(crate) program_dir: PathBuf,
     pub(crate) environment: BTreeMap<String, String>,
     pub(crate) hashes: Hashes,
+    /// Secrets of the program, and what became a part of a text.
+    pub(crate) secrets: Arc<Redactor>,
     pub(crate) stacks: Others,
     /// Values that no cloud can change.
     pub(crate) constants: HashMap<Slot, Arc<Value>>,

@@ -260,6 +260,7 @@ impl<'a> Loader<'a> {
             program_dir: self.project.program_dir.clone(),
             environment: self.request.environment.clone(),
             hashes: Hashes::default(),
+            secrets: Arc::default(),
             stacks: Others::new(stacks),
             constants: HashMap::new(),
             default_tags: Map::new(),

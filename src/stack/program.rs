@@ -10,6 +10,7 @@ use crate::engine::diagnostic::{Diagnostic, Location, Severity};
 use crate::engine::error::Error;
 use crate::engine::program::{Declaration, External, Known, Program};
 use crate::engine::provider::Provider;
+use crate::engine::redact::Redactor;
 use crate::engine::schema::{Shape, TypeSchema};
 use crate::engine::urn::Urn;
 use crate::engine::value::{Map, Value};
@@ -134,6 +135,10 @@ impl Program for StackProgram {
         &self.project
     }
 
+    fn secrets(&self) -> Arc<Redactor> {
+        Arc::clone(&self.world.secrets)
+    }
+
     fn declarations(&self) -> &[Declaration] {
         &self.declarations
     }
@@ -248,6 +253,8 @@ pub(super) fn inputs(world: &World, index: usize, run: &mut Run) -> Option<Map> 
     if let Some(Shape::Map(_)) = schema.inputs.get("tags").map(|p| &p.shape) {
         merge_tags(&mut given, default_tags(world, index, run)?);
     }
+    // A document that is given as a map becomes a text.
+    given.values().for_each(|value| world.secrets.learn(value));
     let before = run.problems.len();
     // Mistakes of the whole are shown at the name of the resource, not at its first property.
     let place = (&block.properties, &block.at);

@@ -6,4 +6,5 @@ mod facts;
 mod mistakes;
 mod regions;
 mod scale;
+mod secrecy;
 mod values;

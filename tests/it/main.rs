@@ -3,6 +3,7 @@
 #![allow(unreachable_pub, reason = "nothing outside this binary can reach anything")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+mod canary;
 mod checks;
 mod conformance;
 mod docs;
