@@ -66,7 +66,7 @@ async fn applied(folder: &Path, resources: usize) -> (State, Arc<Twin>) {
     let cloud = Arc::new(Twin::new(testing::catalog(), Clock::system()));
     let program = load(folder, resources, &cloud);
     let root = folder.join(".drctl");
-    let (keys, _) = Keys::open(&root, Source::KeyFile).await.expect("keys can be made");
+    let (keys, _) = Keys::open(&root, Source::key_file()).await.expect("keys can be made");
     let local = Local::at(root, "twin", "bench");
     let lock = local.lock(Owner::here("bench", "bench"), Duration::ZERO).await.expect("nobody holds the stack");
     let fresh = State::new("01BENCH0000000000000000000", "bench", "bench", "twin");

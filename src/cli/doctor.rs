@@ -84,10 +84,16 @@ async fn check_state(report: &mut Report, site: &Site) {
         return;
     }
     match site.state().await {
-        Ok((state, _)) => match lint(&state).first() {
-            None => report.good("state", &format!("sound, {} resources", state.rows.len())),
-            Some(finding) => report.bad("state", &finding.to_string(), Some("`drctl state check` lists everything")),
-        },
+        Ok((state, keys)) => {
+            match lint(&state).first() {
+                None => report.good("state", &format!("sound, {} resources", state.rows.len())),
+                Some(finding) => {
+                    report.bad("state", &finding.to_string(), Some("`drctl state check` lists everything"));
+                }
+            }
+            let asked = keys.region().map(|region| format!(", asked in {region}")).unwrap_or_default();
+            report.good("secrets", &format!("opened by {}{asked}", keys.sealed_by()));
+        }
         Err(Failure::Error(_, error)) => report.failed("state", &error),
         Err(_) => report.bad("state", "cannot be read", None),
     }

@@ -104,6 +104,31 @@ fn program() -> Json {
                     "rpo": {"type": "string", "description": "Longest stretch of lost writes: `60s`."},
                 },
             },
+            "secrets": {
+                "description": "What opens the secrets of the state; `drctl state rotate-key` changes it later.",
+                "anyOf": [
+                    {"type": "string", "enum": ["key-file", "passphrase"]},
+                    {
+                        "type": "object", "additionalProperties": false, "required": ["kms"],
+                        "properties": {
+                            "kms": {
+                                "type": "array", "items": reference("text"), "minItems": 1,
+                                "description": "ARNs of KMS keys, one a region; any one of them opens the secrets.",
+                            },
+                        },
+                    },
+                ],
+            },
+            "assets": {
+                "type": "object", "additionalProperties": false,
+                "description": "Files and archives that the program names.",
+                "properties": {
+                    "outside": {
+                        "type": "boolean",
+                        "description": "Whether they may lie outside of the project, by path or by symbolic link.",
+                    },
+                },
+            },
         },
     })
 }

@@ -9,11 +9,13 @@ use jiff::Timestamp;
 use crate::aws::{self, Aws};
 use crate::checks;
 use crate::cli::Global;
+use crate::cli::data_keys::ByKms;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result, io};
 use crate::engine::clock::Clock;
 use crate::engine::diagnostic::Severity;
 use crate::engine::error::Error;
+use crate::engine::key_provider::{KeyProvider, KeyService};
 use crate::engine::provider::{Catalog, Provider};
 use crate::engine::state::State;
 use crate::engine::value::Map;
@@ -111,8 +113,8 @@ fn try_load(global: &Global) -> Result<Loaded> {
     let cwd = directory(global)?;
     let stack = named(global, &cwd)?;
     let request = Request { stack, cwd: cwd.clone(), config: global.config.clone(), environment: environment() };
-    let others = Others { root: nearest_state_root(&cwd), target: Target::chosen(global).name().to_owned() };
-    stack::load_beside(&request, catalog(), Arc::new(others)).map_err(|diagnostics| {
+    let others = Others { root: nearest_state_root(&cwd), target: Target::chosen(global) };
+    stack::load_beside(&request, catalog(), Arc::new(others), &ByKms).map_err(|diagnostics| {
         if diagnostics.iter().any(|d| d.code == "unknown-stack") {
             render::say(render::diagnostics::Diagnostics(&diagnostics));
             return Failure::Shown(Exit::StackNotFound);
@@ -202,24 +204,24 @@ pub(super) fn nearest_state_root(cwd: &Path) -> PathBuf {
 /// Outputs of other stacks on the same target.
 struct Others {
     root: PathBuf,
-    target: String,
+    target: Target,
 }
 
 impl Stacks for Others {
     fn outputs(&self, stack: &str) -> std::result::Result<Option<Map>, String> {
         // `organization/project/stack` is how Pulumi names stacks of others.
         let stack = stack.rsplit('/').next().unwrap_or(stack);
-        let local = Local::at(self.root.clone(), &self.target, stack);
+        let local = Local::at(self.root.clone(), self.target.name(), stack);
         if !local.exists() {
             return Ok(None);
         }
-        let root = self.root.clone();
+        let target = self.target.clone();
         // Expressions are evaluated inside a runtime too, where another may not be started.
         let reader = std::thread::spawn(move || {
             let runtime = runtime(false).map_err(|_| "no runtime could be started".to_owned())?;
             runtime.block_on(async {
-                let source = source().map_err(|e| e.to_string())?;
-                let (keys, _) = Keys::open(&root, source).await.map_err(|e| e.to_string())?;
+                let source = source(&target).map_err(|e| e.to_string())?;
+                let (keys, _) = local.open_keys(source).await.map_err(|e| e.to_string())?;
                 local.load(&keys).await.map_err(|e| e.to_string())
             })
         });
@@ -228,8 +230,11 @@ impl Stacks for Others {
     }
 }
 
-fn source() -> std::result::Result<Source, StateError> {
-    Source::from_environment(|name| std::env::var(name).ok())
+/// What is at hand to open keys. A simulation asks nobody.
+fn source(target: &Target) -> std::result::Result<Source, StateError> {
+    let source = Source::from_environment(|name| std::env::var(name).ok())?;
+    let service = || Arc::new(aws::Kms::new(aws::Settings::default())) as Arc<dyn KeyService>;
+    Ok(Source { service: (*target != Target::Twin).then(service), ..source })
 }
 
 /// Where the state of a stack lies.
@@ -239,6 +244,8 @@ pub(super) struct Site {
     pub(super) stack: String,
     pub(super) project: String,
     pub(super) regions: Regions,
+    /// What the user asks to open the secrets with.
+    secrets: Option<KeyProvider>,
     /// The program, where it could be loaded.
     pub(super) loaded: Option<Loaded>,
 }
@@ -246,14 +253,14 @@ pub(super) struct Site {
 impl Site {
     /// For commands that run the program.
     pub(super) fn with_program(global: &Global) -> Result<Self> {
-        load(global).map(|loaded| Self::of(loaded, Target::chosen(global)))
+        load(global).map(|loaded| Self::of(loaded, global))
     }
 
     /// For commands that need no more than the state, whatever has become of the program.
     pub(super) fn of_state(global: &Global) -> Result<Self> {
         let target = Target::chosen(global);
         if let Ok(loaded) = try_load(global) {
-            return Ok(Self::of(loaded, target));
+            return Ok(Self::of(loaded, global));
         }
         let cwd = directory(global)?;
         let named = named(global, &cwd)?;
@@ -268,14 +275,16 @@ impl Site {
             stack,
             project: String::new(),
             regions: Regions::default(),
+            secrets: global.secrets.clone(),
             loaded: None,
         })
     }
 
-    fn of(loaded: Loaded, target: Target) -> Self {
+    fn of(loaded: Loaded, global: &Global) -> Self {
         Self {
             root: state_root(&loaded.directory),
-            target,
+            target: Target::chosen(global),
+            secrets: global.secrets.clone().or_else(|| loaded.secrets.clone()),
             stack: loaded.stack.clone(),
             project: loaded.project.clone(),
             regions: Regions::new(loaded.regions.clone()),
@@ -289,7 +298,7 @@ impl Site {
 
     /// Opens the keys of the state's secrets, and tells what the user should know of them.
     pub(super) async fn keys(&self) -> Result<Keys> {
-        let (keys, notice) = Keys::open(&self.root, source().map_err(failed)?).await.map_err(failed)?;
+        let (keys, notice) = self.local().open_keys(self.source().map_err(failed)?).await.map_err(failed)?;
         match notice {
             Some(Notice::KeyFileMade(path)) => render::say(format_args!(
                 "Secrets of this project are sealed with the new key in {}: keep it, and keep it to yourself.\n",
@@ -299,9 +308,23 @@ impl Site {
                 "the passphrase is not used: {} still opens the secrets of this project",
                 path.display()
             )),
+            Some(notice) => render::warn(notice),
             None => {}
         }
         Ok(keys)
+    }
+
+    /// What is at hand to open the keys, and what the user asks to open them with.
+    pub(super) fn source(&self) -> std::result::Result<Source, StateError> {
+        let source = source(&self.target)?;
+        let service = || Arc::new(aws::Kms::new(self.aws_settings())) as Arc<dyn KeyService>;
+        Ok(Source { wanted: self.wanted(), service: source.service.map(|_| service()), ..source })
+    }
+
+    /// What the user asks to open the secrets with. A simulation asks no service.
+    pub(super) fn wanted(&self) -> Option<KeyProvider> {
+        let asks = |wanted: &KeyProvider| self.target != Target::Twin || !matches!(wanted, KeyProvider::Kms(_));
+        self.secrets.clone().filter(asks)
     }
 
     /// The state, for commands that only look at it.
@@ -343,19 +366,24 @@ impl Site {
             let twin = Arc::new(open_twin(&self.root)?);
             return Ok(Cloud { provider: Arc::new(WithRandom::new(Arc::clone(&twin) as _)), twin: Some(twin) });
         }
+        Ok(Cloud { provider: Arc::new(WithRandom::new(Arc::new(Aws::new(self.aws_settings())))), twin: None })
+    }
+
+    /// How AWS is reached.
+    fn aws_settings(&self) -> aws::Settings {
         let mut settings = aws::Settings::default();
         if let Some(loaded) = &self.loaded {
-            let directory = loaded.program_directory.clone();
+            let assets = Arc::clone(&loaded.assets);
             let credentials = loaded.credentials.clone();
             settings.profile = credentials.profile;
             settings.roles = credentials.roles.into_iter().map(assumed).collect();
             settings.region = loaded.regions.values().next().cloned();
             settings.allowed_account_ids.clone_from(&loaded.allowed_account_ids);
             settings.read_asset = Arc::new(move |asset| {
-                stack::bytes(&directory, asset).map_err(|e| Error::invalid(format!("cannot read the {asset}: {e}")))
+                assets.bytes(asset).map_err(|e| Error::invalid(format!("cannot read the {asset}: {e}")))
             });
         }
-        Ok(Cloud { provider: Arc::new(WithRandom::new(Arc::new(Aws::new(settings)))), twin: None })
+        settings
     }
 }
 

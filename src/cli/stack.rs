@@ -15,7 +15,7 @@ use crate::cli::session::{Site, Target, directory, failed, nearest_state_root, r
 use crate::render;
 use crate::render::table::Table;
 use crate::render::words::count;
-use crate::state::{self, Lock, Owner, Source, StackSummary};
+use crate::state::{self, Lock, Owner, StackSummary};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -165,7 +165,7 @@ fn import(arguments: &Import, global: &Global) -> Result {
     };
     runtime(false)?.block_on(async {
         let keys = site.keys().await?;
-        let source = Source::from_environment(|name| std::env::var(name).ok()).map_err(failed)?;
+        let source = site.source().map_err(failed)?;
         let state = state::read_export(path, text, &site.root, &keys, source).await.map_err(failed)?;
         let local = site.local();
         if !arguments.force {

@@ -140,6 +140,11 @@ impl std::fmt::Debug for Location {
 
 /// The name among `known` that is nearest to `given`, if one is near enough to be meant.
 pub fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // Nobody misspells a longer name, and comparing takes time and memory for each pair of characters.
+    const LONGEST: usize = 256;
+    if given.len() > LONGEST {
+        return None;
+    }
     let given = given.to_lowercase();
     known
         .into_iter()

@@ -21,6 +21,7 @@ pub mod foresight;
 pub mod graph;
 pub mod handle;
 pub mod journal;
+pub mod key_provider;
 pub mod ledger;
 pub mod names;
 pub mod observe;

@@ -52,6 +52,8 @@ pub(crate) struct Run<'a> {
     depth: usize,
     pub(crate) problems: Vec<Diagnostic>,
     pub(crate) asks: Vec<(Ask, Value, Location)>,
+    /// URLs whose bytes are needed, and where.
+    pub(crate) fetches: Vec<(String, Location)>,
     /// A resource was met that is not expanded yet.
     pub(crate) pending: bool,
 }
@@ -67,6 +69,7 @@ impl<'a> Run<'a> {
             depth: 0,
             problems: Vec::new(),
             asks: Vec::new(),
+            fetches: Vec::new(),
             pending: false,
         }
     }
@@ -541,11 +544,15 @@ impl<'a> Run<'a> {
             here: world.dir(&call.at),
             program: &world.program_dir,
             environment: &world.environment,
-            hashes: &world.hashes,
+            assets: &world.assets,
         };
         match run(&value, &site) {
             Ok(value) => Some(if secret { value.secret() } else { value }),
             Err(Fault::Unknown) => Some(if secret { Value::Unknown.secret() } else { Value::Unknown }),
+            Err(Fault::Remote(url)) => {
+                self.fetches.push((url, call.at.clone()));
+                Some(if secret { Value::Unknown.secret() } else { Value::Unknown })
+            }
             Err(Fault::Wrong(message, operand)) => {
                 let at = match (&argument.kind, operand) {
                     (Kind::List(items), Some(n)) => items.get(n).map_or(&argument.at, |e| &e.at),

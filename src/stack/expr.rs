@@ -267,7 +267,7 @@ impl Reader<'_> {
                     rest = dollar + 2;
                 }
                 Some(b'{') => {
-                    let mut cursor = Cursor { text, at: dollar + 2 };
+                    let mut cursor = Cursor { text, at: dollar + 2, depth: 0 };
                     let parsed = self.reference(&mut cursor, &mut places, '}');
                     let Some(reference) = parsed else { return Kind::Poison };
                     if !literal.is_empty() {
@@ -420,7 +420,15 @@ type Path = (String, usize, Vec<(Accessor, Location)>);
 struct Cursor<'t> {
     text: &'t str,
     at: usize,
+    /// References in brackets of references, each of which the parser recurses for.
+    depth: usize,
 }
+
+/// Deeper references are refused.
+const MAX_NESTED: usize = 16;
+/// In a longer text that is folded or escaped, mistakes are shown at the whole of it: looking for the
+/// same words again and again would take too long.
+const MAX_SEARCHED: usize = 64 * 1024;
 
 impl Cursor<'_> {
     fn peek(&self) -> Option<char> {
@@ -506,7 +514,13 @@ impl Cursor<'_> {
                 Ok(Accessor::Index(index))
             }
             Some(c) if c.is_alphabetic() || c == '_' => {
-                reader.reference(self, places, ']').map(Accessor::Of).ok_or(Syntax::Reported)
+                if self.depth == MAX_NESTED {
+                    return Err(self.wrong(&format!("references are nested more than {MAX_NESTED} deep"), start));
+                }
+                self.depth += 1;
+                let reference = reader.reference(self, places, ']');
+                self.depth -= 1;
+                reference.map(Accessor::Of).ok_or(Syntax::Reported)
             }
             _ => Err(self.wrong("a list index, a text in quotes, `*` or a name must stand in the brackets", start)),
         }
@@ -567,6 +581,9 @@ impl<'a> Places<'a> {
         let source = std::sync::Arc::clone(&self.at.source);
         if let Some(start) = self.verbatim {
             return Location { source, start: start + from, end: start + to };
+        }
+        if self.text.len() > MAX_SEARCHED {
+            return self.at.clone();
         }
         // Folded and escaped text: the same words stand there, as often as before this one.
         let words = self.text.get(from..to).unwrap_or_default();

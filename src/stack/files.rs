@@ -1,6 +1,8 @@
 //! Source files of a program: read once, with what they extend laid under them.
 
 use std::collections::HashMap;
+use std::fs::File;
+use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,6 +10,17 @@ use crate::engine::diagnostic::{Diagnostic, Location, Source};
 use crate::stack::expr::wrong;
 use crate::stack::extends;
 use crate::stack::yaml::{self, Kind, Node};
+
+/// A stack file that is larger is refused before it is read. All shipped stacks together have less
+/// than a thousandth of it.
+const MOST_BYTES: u64 = 16 << 20;
+
+/// What is no regular file, such as a pipe or a device, may have no end, so no more is read either.
+fn read_text(path: &Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    File::open(path)?.take(MOST_BYTES + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > MOST_BYTES { Err(ErrorKind::FileTooLarge.into()) } else { Ok(text) }
+}
 
 pub(crate) struct Files {
     /// Names are shown relative to this directory.
@@ -32,10 +45,11 @@ impl Files {
     /// If it cannot be read or is no YAML.
     pub(crate) fn read(&mut self, path: &Path) -> Result<Node, Vec<Diagnostic>> {
         let name = path.strip_prefix(&self.cwd).unwrap_or(path).to_string_lossy().into_owned();
-        let text = std::fs::read_to_string(path).map_err(|error| {
+        let text = read_text(path).map_err(|error| {
             let why = match error.kind() {
-                std::io::ErrorKind::NotFound => "does not exist".to_owned(),
-                std::io::ErrorKind::InvalidData => "is no UTF-8 text".to_owned(),
+                ErrorKind::NotFound => "does not exist".to_owned(),
+                ErrorKind::InvalidData => "is no UTF-8 text".to_owned(),
+                ErrorKind::FileTooLarge => format!("has more than {} MiB, which no stack file may have", MOST_BYTES >> 20),
                 _ => format!("cannot be read: {error}"),
             };
             vec![Diagnostic::error("unreadable", format!("`{name}` {why}"))]

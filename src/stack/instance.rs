@@ -12,7 +12,7 @@ use crate::engine::redact::Redactor;
 use crate::engine::schema::TypeSchema;
 use crate::engine::urn::{Place, Urn};
 use crate::engine::value::{Map, Value};
-use crate::stack::assets::Hashes;
+use crate::stack::assets::Assets;
 use crate::stack::body::{Block, Body, Type};
 use crate::stack::expr::Expr;
 use crate::stack::regions::{Region, is_region, unknown};
@@ -58,7 +58,7 @@ pub(crate) struct World {
     pub(crate) dirs: HashMap<String, PathBuf>,
     pub(crate) program_dir: PathBuf,
     pub(crate) environment: BTreeMap<String, String>,
-    pub(crate) hashes: Hashes,
+    pub(crate) assets: Arc<Assets>,
     /// Secrets of the program, and what became a part of a text.
     pub(crate) secrets: Arc<Redactor>,
     pub(crate) stacks: Others,

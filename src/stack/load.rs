@@ -7,10 +7,11 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use crate::engine::diagnostic::{Diagnostic, nearest};
+use crate::engine::key_provider::KeyProvider;
 use crate::engine::program::Known;
 use crate::engine::provider::Catalog;
 use crate::engine::value::{Map, Value};
-use crate::stack::assets::Hashes;
+use crate::stack::assets::Assets;
 use crate::stack::body::{self, Context, Sections, section};
 use crate::stack::components::Library;
 use crate::stack::config;
@@ -18,15 +19,17 @@ use crate::stack::credentials::{self, Credentials};
 use crate::stack::dr::{self, Dr};
 use crate::stack::eval::{NoAnswers, Run};
 use crate::stack::expand::{Expansion, failed};
-use crate::stack::expr::{Expr, Kind as ExprKind, Part, Reader, Root, Scope, listed, wrong};
+use crate::stack::expr::{Expr, Keys, Kind as ExprKind, Part, Reader, Root, Scope, listed, wrong};
+use crate::stack::fence::Fence;
 use crate::stack::files::Files;
 use crate::stack::functions::scalar_text;
 use crate::stack::instance::{Bound, Frame, Instance, Member, Others, Slot, Stacks, World};
 use crate::stack::paths;
 use crate::stack::program::StackProgram;
 use crate::stack::project::{self, Project};
-use crate::stack::pulumi_secrets::Opener;
-use crate::stack::yaml::{Entry, Node};
+use crate::stack::secrets;
+use crate::stack::pulumi_secrets::{DataKeys, NoDataKeys, Opener, Protection};
+use crate::stack::yaml::{Entry, Kind as Yaml, Node};
 
 /// What to load.
 #[derive(Debug, Clone, Default)]
@@ -67,6 +70,10 @@ pub struct Loaded {
     pub config_file: PathBuf,
     /// State location that the project asks for, such as `file://…` or `s3://…`.
     pub backend: Option<String>,
+    /// What the secrets of a new state are to be opened with.
+    pub secrets: Option<KeyProvider>,
+    /// Reads the files and archives of the program.
+    pub assets: Arc<Assets>,
 }
 
 /// No other stack is known.
@@ -83,10 +90,10 @@ impl Stacks for NoStacks {
 /// # Errors
 /// Everything that is wrong, sorted by file and place.
 pub fn load(request: &Request, catalog: &Arc<Catalog>) -> Result<Loaded, Vec<Diagnostic>> {
-    load_beside(request, catalog, Arc::new(NoStacks))
+    load_beside(request, catalog, Arc::new(NoStacks), &NoDataKeys)
 }
 
-/// Loads a program that may refer to outputs of other stacks.
+/// Loads a program that may refer to outputs of other stacks, and whose secure values a service may open.
 ///
 /// # Errors
 /// Everything that is wrong, sorted by file and place.
@@ -94,11 +101,12 @@ pub fn load_beside(
     request: &Request,
     catalog: &Arc<Catalog>,
     stacks: Arc<dyn Stacks>,
+    data_keys: &dyn DataKeys,
 ) -> Result<Loaded, Vec<Diagnostic>> {
     let mut problems = Vec::new();
     let cwd = std::path::absolute(&request.cwd).unwrap_or_else(|_| request.cwd.clone());
     let request = &Request { cwd, ..request.clone() };
-    let loaded = Loader::read(request, catalog, stacks, &mut problems);
+    let loaded = Loader::read(request, catalog, stacks, data_keys, &mut problems);
     sort(&mut problems);
     match loaded {
         Some(mut loaded) if !failed(&problems) => {
@@ -132,7 +140,7 @@ struct Loader<'a> {
 }
 
 /// Sections of a program, for the warning about misspelt ones.
-const SECTIONS: [&str; 24] = [
+const SECTIONS: [&str; 26] = [
     "name",
     "description",
     "version",
@@ -157,6 +165,8 @@ const SECTIONS: [&str; 24] = [
     "regions",
     "tags",
     "dr",
+    "secrets",
+    "assets",
 ];
 
 impl<'a> Loader<'a> {
@@ -164,6 +174,7 @@ impl<'a> Loader<'a> {
         request: &'a Request,
         catalog: &Arc<Catalog>,
         stacks: Arc<dyn Stacks>,
+        data_keys: &dyn DataKeys,
         problems: &'a mut Vec<Diagnostic>,
     ) -> Option<Loaded> {
         let mut files = Files::new(&request.cwd);
@@ -176,16 +187,22 @@ impl<'a> Loader<'a> {
         };
         problems.extend(project.warnings.iter().cloned());
         let mut loader = Self { request, project, problems, given: IndexMap::new(), sealed: Vec::new() };
-        loader.stack_config();
+        loader.stack_config(data_keys);
         loader.foreign_config();
         loader.program(files, catalog, stacks)
     }
 
     /// The values of `Pulumi.<stack>.yaml`.
-    fn stack_config(&mut self) {
+    fn stack_config(&mut self, data_keys: &dyn DataKeys) {
         let Some(node) = self.project.stack_file.take() else { return };
         let text = |key: &str| node.get(key).and_then(|e| e.value.as_text()).map(str::to_owned);
-        let mut opener = Opener::new(text("encryptionsalt"), text("secretsprovider"), &self.request.environment);
+        let mut opener = Opener::new(Protection {
+            salt: text("encryptionsalt"),
+            provider: text("secretsprovider"),
+            encrypted_key: text("encryptedkey"),
+            environment: &self.request.environment,
+            data_keys,
+        });
         if let Some(entry) = node.get("environment") {
             let problem = Diagnostic::error("environment", "environments of Pulumi ESC are not supported");
             self.problems.push(problem.at(entry.at.clone()).help("write the values under `config`"));
@@ -234,6 +251,7 @@ impl<'a> Loader<'a> {
         let mut part = |word: &str| section(&node, word, self.problems).map(|e| &e.value);
         let (variables, resources, outputs) = (part("variables"), part("resources"), part("outputs"));
         let (tags, regions, dr, components) = (part("tags"), part("regions"), part("dr"), part("components"));
+        let (secrets, assets) = (part("secrets"), part("assets"));
         let config_entries = self.config_entries(&node);
         let cx = Context { catalog, project: &self.project.name, components: &[] };
         let mut library = Library::new(&mut files, cx, self.problems);
@@ -259,12 +277,16 @@ impl<'a> Loader<'a> {
             dirs: files.dirs,
             program_dir: self.project.program_dir.clone(),
             environment: self.request.environment.clone(),
-            hashes: Hashes::default(),
+            assets: Arc::new(Assets::new(&self.project.program_dir, Fence::around(&self.project.directory))),
             secrets: Arc::default(),
             stacks: Others::new(stacks),
             constants: HashMap::new(),
             default_tags: Map::new(),
         };
+        if self.is_open(assets) {
+            world.assets = Arc::new(Assets::new(&self.project.program_dir, Fence::open()));
+        }
+        let assets = Arc::clone(&world.assets);
         let environment = self.root(&mut world);
         self.regions(&mut world, regions);
         self.provider_config(&mut world);
@@ -279,6 +301,10 @@ impl<'a> Loader<'a> {
         let dr = dr.and_then(|node| {
             let value = self.early(&world, node)?;
             dr::read(&value, &node.at, self.problems)
+        });
+        let secrets = secrets.and_then(|node| {
+            let value = self.early(&world, node)?;
+            secrets::read(&value, &node.at, self.problems)
         });
         let regions = world.roles.clone();
         let allowed_account_ids = self.allowed_accounts(&world);
@@ -299,7 +325,24 @@ impl<'a> Loader<'a> {
             file: self.project.file,
             config_file: self.project.config_file,
             backend: self.project.backend,
+            secrets,
+            assets,
         })
+    }
+
+    /// Whether the program may read files outside of the project.
+    fn is_open(&mut self, assets: Option<&Node>) -> bool {
+        const KEYS: [&str; 1] = ["outside"];
+        let Some(assets) = assets.filter(|node| !node.is_null()) else { return false };
+        let keys = Keys::of(assets, "`assets`", &KEYS, self.problems);
+        match keys.as_ref().and_then(|keys| keys.get("outside")).map(|node| (&node.kind, node)) {
+            None => false,
+            Some((Yaml::Bool(outside), _)) => *outside,
+            Some((_, node)) => {
+                self.problems.push(wrong("`outside` of `assets`", "a boolean", node));
+                false
+            }
+        }
     }
 
     /// Other keys are legal and mean nothing; one that looks like a section is a slip.

@@ -85,20 +85,21 @@ impl StackProgram {
         evaluate: impl Fn(&mut Run) -> Option<T>,
     ) -> Result<T, Vec<Diagnostic>> {
         loop {
-            let asks = {
+            let (asks, fetches) = {
                 let mut run = Run::new(&self.world, known, &self.asked);
                 let value = evaluate(&mut run);
                 let errors: Vec<Diagnostic> =
                     run.problems.into_iter().filter(|p| p.severity == Severity::Error).collect();
                 match value {
                     _ if !errors.is_empty() => return Err(errors),
-                    Some(value) if run.asks.is_empty() => return Ok(value),
-                    None if run.asks.is_empty() => {
+                    Some(value) if run.asks.is_empty() && run.fetches.is_empty() => return Ok(value),
+                    None if run.asks.is_empty() && run.fetches.is_empty() => {
                         return Err(vec![Diagnostic::error("circle", "the value depends on itself")]);
                     }
-                    _ => run.asks,
+                    _ => (run.asks, run.fetches),
                 }
             };
+            self.fetch(fetches).await?;
             let answers = asks.into_iter().map(|(ask, arguments, at)| async move {
                 let cell = self.asked.cell(&ask);
                 let answer = cell.get_or_try_init(|| async {
@@ -112,6 +113,23 @@ impl StackProgram {
                 return Err(failures);
             }
         }
+    }
+
+    /// Gets what lies behind URLs, where it stops no other task and no virtual clock runs on.
+    async fn fetch(&self, fetches: Vec<(String, Location)>) -> Result<(), Vec<Diagnostic>> {
+        let fetched = fetches.into_iter().map(|(url, at)| async move {
+            let (assets, wanted) = (Arc::clone(&self.world.assets), url.clone());
+            let fetched = tokio::task::spawn_blocking(move || assets.fetch(&wanted)).await;
+            let why = match fetched {
+                Ok(Ok(())) => return Ok(()),
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => "the program ends".to_owned(),
+            };
+            let problem = Diagnostic::error("unreadable", format!("`{url}` cannot be fetched: {why}")).at(at);
+            Err(self.world.secrets.diagnostic(problem))
+        });
+        let failures: Vec<Diagnostic> = join_all(fetched).await.into_iter().filter_map(Result::err).collect();
+        if failures.is_empty() { Ok(()) } else { Err(failures) }
     }
 
     /// The answer with what its schema calls secret marked.

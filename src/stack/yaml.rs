@@ -83,7 +83,7 @@ impl Node {
 /// Deeper documents are refused, because every later pass walks them recursively.
 const MAX_DEPTH: usize = 100;
 /// Nodes that aliases may add, so that a small file cannot grow into a huge one.
-const MAX_ALIASED: usize = 1_000_000;
+const MAX_ALIASED: usize = 100_000;
 
 /// Reads one document.
 ///

@@ -48,6 +48,18 @@ pub enum StateError {
     #[error("the key file `{}` that the secrets of this project are sealed with is {}", path.display(), if *.exists { "another one" } else { "not there" })]
     NoKeyFile { path: PathBuf, exists: bool },
 
+    /// The data key is wrapped by KMS, and there is no way to AWS.
+    #[error("the secrets of this state are sealed with keys of AWS KMS, and AWS is not asked here")]
+    NoKeyService,
+
+    /// No region's KMS key opened the data key.
+    #[error("no region opens the secrets: {}", .failed.iter().map(|(r, why)| format!("{r}: {why}")).collect::<Vec<_>>().join("; "))]
+    NoRegion { failed: Vec<(String, String)> },
+
+    /// A KMS key did not wrap a data key.
+    #[error("the KMS key `{key}` seals nothing: {why}")]
+    NotWrapped { key: String, why: String },
+
     /// A sealed value was changed, moved, or sealed with another key.
     #[error(
         "the sealed value at `{path}` of `{owner}` does not open: it was changed, moved, or sealed with another key"
@@ -57,6 +69,14 @@ pub enum StateError {
     /// A value that is not known yet was about to be stored.
     #[error("`{path}` of `{owner}` is not known yet and cannot be stored")]
     Unknown { owner: String, path: String },
+
+    /// A value is nested deeper than a file of the state could be read again.
+    #[error("`{path}` of `{owner}` is nested more than {} deep and cannot be stored", crate::state::seal::MAX_DEPTH)]
+    TooDeep { owner: String, path: String },
+
+    /// A file is larger than any that drctl writes.
+    #[error("`{}` has more than {most} MiB, which no file of a state has", path.display())]
+    TooBig { path: PathBuf, most: u64 },
 
     /// The operating system has no random numbers to give.
     #[error("the operating system gives no random bytes")]
@@ -123,7 +143,12 @@ impl StateError {
     /// What to do about it.
     pub fn hint(&self) -> String {
         match self {
-            Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+            Self::Io { source, .. }
+                if matches!(
+                    source.kind(),
+                    io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
+                ) =>
+            {
                 "free some space on that disk and run the command again".to_owned()
             }
             Self::Io { .. } => "make the path readable and writable for you and run the command again".to_owned(),
@@ -140,7 +165,12 @@ impl StateError {
             Self::WrongPassphrase => "check `DRCTL_PASSPHRASE` or `DRCTL_PASSPHRASE_FILE`".to_owned(),
             Self::EmptyPassphrase(name) => format!("give `{name}` a passphrase, or unset it to use a key file"),
             Self::NoPassphrase => "set `DRCTL_PASSPHRASE` or `DRCTL_PASSPHRASE_FILE`".to_owned(),
+            Self::NoKeyService => "give credentials for AWS, and run the command on AWS".to_owned(),
+            Self::NoRegion { .. } => "check the credentials, and that they allow `kms:Decrypt` with one of these keys".to_owned(),
+            Self::NotWrapped { .. } => "check the key, and that the credentials allow `kms:Encrypt` with it".to_owned(),
             Self::NoKeyFile { .. } => "bring the key file back from where the project was first deployed".to_owned(),
+            Self::TooDeep { .. } => "give the value as a text, for example with `fn::toJSON`".to_owned(),
+            Self::TooBig { .. } => "bring back the file from where a copy of it is kept".to_owned(),
             Self::Unknown { .. } => "this is a bug of drctl: report it with the command that you ran".to_owned(),
             Self::Stopped => "run the command again".to_owned(),
             Self::Derive(_) => "free some memory: it takes 19 MiB".to_owned(),
@@ -163,7 +193,12 @@ impl From<StateError> for Error {
         let kind = match &error {
             StateError::Locked { .. } => Kind::Busy,
             StateError::Unknown { .. } => Kind::Bug,
-            StateError::WrongPassphrase | StateError::NoPassphrase | StateError::NoKeyFile { .. } => Kind::Denied,
+            StateError::WrongPassphrase
+            | StateError::NoPassphrase
+            | StateError::NoKeyFile { .. }
+            | StateError::NoKeyService
+            | StateError::NoRegion { .. }
+            | StateError::NotWrapped { .. } => Kind::Denied,
             StateError::Exists(_) => Kind::Exists,
             _ => Kind::Invalid,
         };

@@ -39,23 +39,19 @@ pub fn export(state: &State, keys: &Keys) -> Result<Vec<u8>> {
 /// # Errors
 /// If the text is no state, of a later format, or its secrets do not open.
 pub async fn read_export(name: &Path, text: Vec<u8>, root: &Path, keys: &Keys, source: Source) -> Result<State> {
-    let (name, root, keys) = (name.to_owned(), root.to_owned(), keys.clone());
-    blocking(move || {
-        gate(&name, &text, VERSION)?;
-        let Some(Export { keys: ring, state, .. }) = parse(&name, &text)? else {
-            return open(&name, Snapshot::parse(&name, &text)?, &keys);
-        };
-        match keys.with_foreign(&root, ring, &source) {
-            Ok(all) => open(&name, state, &all),
-            // Keys that were only wrapped anew since the export are ours already. If they are not,
-            // the useful word is why the foreign ones do not open.
-            Err(refused) => open(&name, state, &keys).map_err(|e| match e {
-                StateError::Sealed { .. } => refused,
-                other => other,
-            }),
-        }
-    })
-    .await
+    gate(name, &text, VERSION)?;
+    let Some(Export { keys: ring, state, .. }) = parse(name, &text)? else {
+        return open(name, Snapshot::parse(name, &text)?, keys);
+    };
+    match keys.with_foreign(root, ring, &source).await {
+        Ok(all) => open(name, state, &all),
+        // Keys that were only wrapped anew since the export are ours already. If they are not,
+        // the useful word is why the foreign ones do not open.
+        Err(refused) => open(name, state, keys).map_err(|e| match e {
+            StateError::Sealed { .. } => refused,
+            other => other,
+        }),
+    }
 }
 
 fn parse(name: &Path, text: &[u8]) -> Result<Option<Export>> {
@@ -157,11 +153,8 @@ async fn read_through(snapshot: &Path, journal: &Path) -> Result<Present> {
 #[cfg(test)]
 mod tests {
     use std::path::PathBuf;
-    use std::time::Duration;
-
-    use zeroize::Zeroizing;
-
     use std::sync::Arc;
+    use std::time::Duration;
 
     use super::*;
     use crate::engine::state::{Key, Row};
@@ -183,7 +176,7 @@ mod tests {
     }
 
     fn passphrase(text: &str) -> Source {
-        Source::Passphrase(Zeroizing::new(text.to_owned()))
+        Source::passphrase(text)
     }
 
     async fn project(source: Source) -> (tempfile::TempDir, Keys) {
@@ -201,28 +194,30 @@ mod tests {
         let (_there, theirs) = project(passphrase("theirs")).await;
         let text = export(&state(), &theirs).unwrap();
         assert!(!String::from_utf8_lossy(&text).contains("hunter2"));
-        let (here, ours) = project(Source::KeyFile).await;
+        let (here, ours) = project(Source::key_file()).await;
         assert_eq!(read(&text, here.path(), &ours, passphrase("theirs")).await.unwrap(), state());
         let error = read(&text, here.path(), &ours, passphrase("wrong")).await.unwrap_err();
         assert!(matches!(error, StateError::WrongPassphrase));
     }
 
     #[tokio::test]
-    async fn an_export_opens_at_home_after_the_keys_were_wrapped_anew() {
-        let (dir, keys) = project(passphrase("before")).await;
+    async fn an_export_made_before_a_rotation_opens_with_what_opened_it_then() {
+        let (before, after) = (passphrase("before"), passphrase("after"));
+        let (dir, keys) = project(before.clone()).await;
         let text = export(&state(), &keys).unwrap();
-        let (keys, _) = keys.rewrap(dir.path(), passphrase("after")).await.unwrap();
-        assert_eq!(read(&text, dir.path(), &keys, passphrase("after")).await.unwrap(), state());
+        let keys = keys.begin_rotation(dir.path(), &before, &after).await.unwrap().end().await.unwrap();
+        assert_eq!(read(&text, dir.path(), &keys, before).await.unwrap(), state());
+        assert!(matches!(read(&text, dir.path(), &keys, after).await, Err(StateError::WrongPassphrase)));
     }
 
     #[tokio::test]
     async fn a_text_that_is_no_state_or_a_later_one_is_refused() {
-        let (dir, keys) = project(Source::KeyFile).await;
+        let (dir, keys) = project(Source::key_file()).await;
         for text in ["", "{}", "[]", r#"{"version": 1}"#, r#"{"version": 1, "state": {}}"#] {
-            let error = read(text.as_bytes(), dir.path(), &keys, Source::KeyFile).await.unwrap_err();
+            let error = read(text.as_bytes(), dir.path(), &keys, Source::key_file()).await.unwrap_err();
             assert!(matches!(error, StateError::Damaged { .. }), "{text}: {error}");
         }
-        let error = read(br#"{"version": 2}"#, dir.path(), &keys, Source::KeyFile).await.unwrap_err();
+        let error = read(br#"{"version": 2}"#, dir.path(), &keys, Source::key_file()).await.unwrap_err();
         assert!(matches!(error, StateError::Newer { found: 2, .. }));
     }
 
@@ -245,7 +240,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_import_takes_the_place_of_even_a_damaged_state_and_keeps_it() {
-        let (dir, keys) = project(Source::KeyFile).await;
+        let (dir, keys) = project(Source::key_file()).await;
         let local = Local::at(dir.path().to_owned(), "twin", "prod");
         let lock = local.lock(Owner::here("run", "stack import"), Duration::ZERO).await.unwrap();
         lock.import(&keys, &state()).await.unwrap();
@@ -257,6 +252,6 @@ mod tests {
         assert_eq!(local.load(&keys).await.unwrap().unwrap(), state());
         assert_eq!(fs::read_to_string(&local.backups().unwrap()[0]).unwrap(), "{ damaged");
         let backup = fs::read(local.snapshot_path()).unwrap();
-        assert_eq!(read(&backup, dir.path(), &keys, Source::KeyFile).await.unwrap(), state());
+        assert_eq!(read(&backup, dir.path(), &keys, Source::key_file()).await.unwrap(), state());
     }
 }

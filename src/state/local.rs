@@ -21,7 +21,7 @@ use crate::engine::journal::{Entry, Journal, apply};
 use crate::engine::state::State;
 use crate::state::error::{Result, StateError};
 use crate::state::journal::{self, Disk, Writer};
-use crate::state::keys::Keys;
+use crate::state::keys::{Keys, Notice, RING, Source, differs};
 use crate::state::lock::{self, Held, Owner};
 use crate::state::v1::{Snapshot, pretty};
 use crate::state::{backup, files};
@@ -129,6 +129,18 @@ impl Local {
     /// Whether the stack has a state.
     pub fn exists(&self) -> bool {
         self.snapshot_path().exists()
+    }
+
+    /// Opens the keys of the state's secrets, and makes them if there are none: those of the project,
+    /// unless the state has keys of its own, or is to get them because something else opens those of
+    /// the project.
+    ///
+    /// # Errors
+    /// As [`Keys::open`].
+    pub async fn open_keys(&self, source: Source) -> Result<(Keys, Option<Notice>)> {
+        let own = self.dir().join(RING).exists() || !self.exists() && differs(&self.root, source.wanted.as_ref()).await?;
+        let dir = if own { self.dir() } else { self.root.clone() };
+        Keys::open(&dir, source).await
     }
 
     /// The state as the files have it now, without a lock: for commands that only look.
@@ -355,7 +367,6 @@ mod tests {
     use crate::engine::state::{Begun, Key, Row};
     use crate::engine::urn::{Id, Place, Urn};
     use crate::engine::value::{Map, Value};
-    use crate::state::keys::Source;
 
     const MARK: &str = "hunter2";
 
@@ -367,7 +378,7 @@ mod tests {
     impl Project {
         async fn new() -> Self {
             let dir = tempfile::tempdir().unwrap();
-            let (keys, _) = Keys::open(dir.path(), Source::KeyFile).await.unwrap();
+            let (keys, _) = Keys::open(dir.path(), Source::key_file()).await.unwrap();
             Self { dir, keys }
         }
 

@@ -17,6 +17,7 @@ mod local;
 mod lock;
 mod order;
 mod rename;
+mod rotate;
 mod seal;
 mod v1;
 
@@ -24,7 +25,8 @@ pub use backup::KEPT;
 pub use environment::{Difference, EnvironmentMismatch, check_environment};
 pub use error::StateError;
 pub use export::{check_import, export, read_export};
-pub use keys::{Keys, Notice, PASSPHRASE, PASSPHRASE_FILE, Source};
+pub use keys::{Keys, NEW_PASSPHRASE, Notice, PASSPHRASE, PASSPHRASE_FILE, Source};
 pub use lint::{Broken, Finding, lint};
 pub use local::{Local, Lock, Session, StackSummary, list, replay};
 pub use lock::Owner;
+pub use rotate::Rotated;

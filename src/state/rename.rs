@@ -37,6 +37,10 @@ impl Lock {
             if place.exists() && place.read(&keys)?.is_some_and(|there| there.state != state) {
                 return Err(StateError::Exists(place.stack().to_owned()));
             }
+            for file in keys.own_files(&old.dir()) {
+                let bytes = files::read(&file)?.unwrap_or_default();
+                files::replace(&place.dir().join(file.file_name().unwrap_or_default()), &bytes)?;
+            }
             let snapshot = pretty(&Snapshot::of(&state, loaded.n, &keys.seal(&state.lineage))?);
             files::replace(&place.snapshot_path(), &snapshot)?;
             for part in ["runs", "backups"] {
@@ -118,7 +122,7 @@ mod tests {
     #[tokio::test]
     async fn a_renamed_stack_has_all_its_rows_and_secrets_under_the_new_name() {
         let dir = tempfile::tempdir().unwrap();
-        let keys = Keys::open(dir.path(), Source::KeyFile).await.unwrap().0;
+        let keys = Keys::open(dir.path(), Source::key_file()).await.unwrap().0;
         let rows = [row("a", &[]), row("b", &["a"])].map(|row| Entry::Put { row: Arc::new(row) });
         deployed(dir.path(), &keys, rows.into()).await;
         let new = rename(dir.path(), &keys).await.unwrap();
@@ -133,7 +137,7 @@ mod tests {
     #[tokio::test]
     async fn a_name_that_is_taken_or_an_operation_under_way_stops_a_rename() {
         let dir = tempfile::tempdir().unwrap();
-        let keys = Keys::open(dir.path(), Source::KeyFile).await.unwrap().0;
+        let keys = Keys::open(dir.path(), Source::key_file()).await.unwrap().0;
         let put = Entry::Put { row: Arc::new(row("a", &[])) };
         let begin = Entry::Begin { row: Arc::new(row("a", &[])), op: Begun::Update, attempt: "1".into() };
         let before = deployed(dir.path(), &keys, vec![put, begin]).await;

@@ -279,7 +279,7 @@ impl Happened {
                 op: *op,
                 attempt: attempt.clone(),
                 key: row.key.clone(),
-                inputs: seal.seal(row.key.urn.as_str(), "pending", &row.inputs)?,
+                inputs: seal.seal(&owner(&row.key), "pending", &row.inputs)?,
             },
             Entry::Made { key, id } => Self::Made { key: key.clone(), id: id.clone() },
             Entry::Done { row } => Self::Done(Box::new(Row::of(row, seal)?)),
@@ -301,7 +301,7 @@ impl Happened {
                 Entry::Begin { row: Arc::new(row.open(seal)?), op: Begun::Create, attempt }
             }
             Self::Change { op, attempt, key, inputs } => {
-                let inputs = seal.open(key.urn.as_str(), "pending", inputs)?;
+                let inputs = seal.open(&owner(&key), "pending", inputs)?;
                 let ty = key.urn.ty().to_owned();
                 let row = state::Row { inputs, ..state::Row::new(key, &ty, Place::global()) };
                 Entry::Begin { row: Arc::new(row), op, attempt }
@@ -317,9 +317,17 @@ impl Happened {
     }
 }
 
+/// Whom the values of a row are sealed for: each half of a replacement by itself.
+fn owner(key: &Key) -> String {
+    match key.generation {
+        0 => key.urn.to_string(),
+        generation => format!("{}#{generation}", key.urn),
+    }
+}
+
 impl Row {
     fn of(row: &state::Row, seal: &Seal<'_>) -> Result<Self> {
-        let urn = row.key.urn.as_str();
+        let urn = &owner(&row.key);
         let pending = |p: &state::Pending| -> Result<Pending> {
             Ok(Pending { op: p.op, attempt: p.attempt.clone(), inputs: seal.seal(urn, "pending", &p.inputs)? })
         };
@@ -361,7 +369,7 @@ impl Row {
     }
 
     fn open(self, seal: &Seal<'_>) -> Result<state::Row> {
-        let urn = self.urn.as_str();
+        let urn = &owner(&Key { urn: self.urn.clone(), generation: self.generation });
         let pending = |p: Pending| -> Result<state::Pending> {
             Ok(state::Pending { op: p.op, attempt: p.attempt, inputs: seal.open(urn, "pending", p.inputs)? })
         };

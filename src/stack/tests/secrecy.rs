@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::engine::program::{Known, Program};
 use crate::engine::value::{Map, Shown, Value};
 use crate::stack::testing::{Cloud, Desk, catalog, shown};
-use crate::stack::{Stacks, functions, load_beside};
+use crate::stack::{NoDataKeys, Stacks, functions, load_beside};
 
 /// Stacks whose one output is their name.
 struct Named;
@@ -140,7 +140,7 @@ fn program(function: &str, argument: &str, ty: &str) -> Desk {
 fn evaluated(desk: &Desk, secret: &str) -> (String, Option<Value>) {
     let mut request = desk.request.clone();
     request.config.push(("s".to_owned(), secret.to_owned()));
-    let loaded = match load_beside(&request, &catalog(), Arc::new(Named)) {
+    let loaded = match load_beside(&request, &catalog(), Arc::new(Named), &NoDataKeys) {
         Ok(loaded) => loaded,
         Err(problems) => return (shown(&problems), None),
     };
