@@ -15,8 +15,8 @@ use zeroize::Zeroizing;
 
 use crate::state::error::{Result, StateError};
 use crate::state::files;
-use crate::state::local::blocking;
 use crate::state::seal::{Cipher, Seal};
+use crate::state::store::blocking;
 use crate::state::v1::{gate, pretty};
 
 /// Holds a passphrase.
@@ -40,6 +40,7 @@ const MOST_PASSES: u32 = 100;
 type DataKey = Zeroizing<[u8; 32]>;
 
 /// What opens the data keys.
+#[derive(Clone)]
 pub enum Source {
     Passphrase(Zeroizing<String>),
     /// The file `key` in the project's `.drctl`, made when it is first needed.

@@ -156,6 +156,11 @@ fn only(name: &str, json: Json) -> Json {
     Json::Object(Object::from_iter([(name.to_owned(), json)]))
 }
 
+/// Whether this is what stands for a secret.
+pub(super) fn is_sealed(object: &Object<String, Json>) -> bool {
+    object.len() == 1 && object.contains_key(SECRET)
+}
+
 fn looks_special(object: &Object<String, Json>) -> bool {
     object.len() == 1 && object.keys().any(|name| [SECRET, ASSET, MAP].contains(&name.as_str()))
 }
