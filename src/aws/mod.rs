@@ -70,6 +70,7 @@ use std::sync::{Arc, OnceLock};
 
 pub use batch::{each, in_order};
 pub use clients::Clients;
+pub(crate) use config::s3_client;
 pub use config::{ReadAsset, Role, Settings};
 pub use cx::Cx;
 pub use erase::AnyResource;

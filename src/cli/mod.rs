@@ -81,6 +81,10 @@ pub(crate) struct Global {
     #[arg(long, global = true, env = "DRCTL_LOCAL", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) local: bool,
 
+    /// Where states are kept: `local` or `s3://BUCKET/PREFIX`, instead of what the stack file says
+    #[arg(long, global = true, value_name = "PLACE")]
+    pub(crate) state: Option<String>,
+
     /// Write JSON for programs to standard output
     #[arg(long, global = true)]
     pub(crate) json: bool,

@@ -9,7 +9,7 @@ use crate::cli::session::{Site, Target, failed, runtime};
 use crate::engine::key_provider::KeyProvider;
 use crate::render;
 use crate::render::words::count;
-use crate::state::{NEW_PASSPHRASE, Notice, Owner, Source};
+use crate::state::{NEW_PASSPHRASE, Notice, Source};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -23,18 +23,14 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
     let site = Site::of_state(global)?;
     runtime(site.target == Target::Twin)?.block_on(async {
-        let local = site.local();
-        if !local.exists() {
-            return Err(site.not_found());
-        }
-        let owner = Owner::here(&ulid::Ulid::generate().to_string(), &format!("state rotate-key --stack {}", site.stack));
-        let lock = local.lock(owner, std::time::Duration::ZERO).await.map_err(failed)?;
+        site.must_exist().await?;
+        let (stored, lock) = (site.stored(), site.lock("state rotate-key").await?);
         let old = site.source().map_err(failed)?;
         let renewed = old.renewed(|name| std::env::var(name).ok()).map_err(failed)?;
         // After a rotation that did not end, the new passphrase may be the one that opens all.
-        let opened = match local.open_keys(old.clone()).await {
+        let opened = match stored.open_keys(old.clone()).await {
             Ok((keys, _)) => Ok((keys, old.clone())),
-            Err(refused) => match local.open_keys(renewed.clone()).await {
+            Err(refused) => match stored.open_keys(renewed.clone()).await {
                 Ok((keys, _)) => Ok((keys, renewed.clone())),
                 Err(_) => Err(refused),
             },

@@ -96,6 +96,30 @@ fn program() -> Json {
                 "description": "Role of a region → region. The first is the default.",
             },
             "extends": {"type": "string", "description": "File that this one is merged over."},
+            "backend": {
+                "description": "Where the state is kept, if not in files beside the stack.",
+                "anyOf": [
+                    {"enum": ["local"]},
+                    {"type": "string", "pattern": "^s3://", "description": "A bucket and a prefix in it."},
+                    {
+                        "type": "object",
+                        "properties": {
+                            "url": {"type": "string", "description": "`s3://BUCKET/PREFIX`."},
+                            "region": {"type": "string", "description": "Region of the bucket; S3 is asked without it."},
+                            "replica": {
+                                "type": "object",
+                                "description": "A bucket in another region, which gets everything as well.",
+                                "properties": {
+                                    "url": {"type": "string", "description": "`s3://BUCKET/PREFIX`."},
+                                    "region": {"type": "string", "description": "Region of the bucket."},
+                                },
+                                "required": ["url"],
+                            },
+                        },
+                        "required": ["url"],
+                    },
+                ],
+            },
             "tags": described(map_of("text"), "Default tags of everything that takes tags; may use ${region.role}."),
             "dr": {
                 "type": "object", "description": "Objectives of disaster recovery.",

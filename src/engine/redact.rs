@@ -258,7 +258,8 @@ mod tests {
     #[test]
     fn a_value_that_is_a_secret_or_holds_one_becomes_one() {
         let redactor = knows(&["hunter2hunter2", "prod", "1"]);
-        let value = serde_json::json!({"a": "x hunter2hunter2", "b": ["prod", "production", "aurora-prod", "1"], "c": 1});
+        let value =
+            serde_json::json!({"a": "x hunter2hunter2", "b": ["prod", "production", "aurora-prod", "1"], "c": 1});
         let shown = Shown::of(&redactor.value(value.into()));
         assert_eq!(shown.to_string(), r#"{"a":"[secret]","b":["[secret]","production","aurora-prod","1"],"c":1}"#);
     }

@@ -119,7 +119,9 @@ impl Assets {
             }
             Source::Remote(url) | Source::RemoteArchive(url) => match url.strip_prefix(LOCAL) {
                 Some(path) => self.read(Path::new(path)),
-                None => self.behind(url).map(|bytes| bytes.to_vec()).ok_or_else(|| io::Error::other("it was not fetched")),
+                None => {
+                    self.behind(url).map(|bytes| bytes.to_vec()).ok_or_else(|| io::Error::other("it was not fetched"))
+                }
             },
         }
     }
@@ -145,7 +147,8 @@ impl Assets {
                 continue;
             }
             let inside = format!("{prefix}{name}");
-            let path = self.fence.enter(&entry.path()).map_err(|e| io::Error::new(e.kind(), format!("`{inside}`: {e}")))?;
+            let path =
+                self.fence.enter(&entry.path()).map_err(|e| io::Error::new(e.kind(), format!("`{inside}`: {e}")))?;
             let metadata = std::fs::metadata(&path)?;
             if metadata.is_dir() {
                 self.walk(&path, &format!("{inside}/"), depth + 1, files)?;
@@ -326,7 +329,11 @@ mod tests {
         assert!(Assets::new(&project, Fence::open()).content(&source).is_ok());
         let entries = BTreeMap::from([("a".to_owned(), Source::File("../secret".into()))]);
         assert!(Assets::below(&project).content(&Source::Entries(entries)).is_err());
-        assert!(Assets::below(&project).content(&Source::Remote(format!("file://{}/secret", outer.path().display()))).is_err());
+        assert!(
+            Assets::below(&project)
+                .content(&Source::Remote(format!("file://{}/secret", outer.path().display())))
+                .is_err()
+        );
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! Source files of a program: read once, with what they extend laid under them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
 
 use crate::engine::diagnostic::{Diagnostic, Location, Source};
 use crate::stack::expr::wrong;
@@ -27,11 +29,20 @@ pub(crate) struct Files {
     cwd: PathBuf,
     /// Directory of each source, by its name.
     pub(crate) dirs: HashMap<String, PathBuf>,
+    /// Hash of each source that was read, by its path.
+    hashes: BTreeMap<PathBuf, [u8; 32]>,
 }
 
 impl Files {
     pub(crate) fn new(cwd: &Path) -> Self {
-        Self { cwd: cwd.to_owned(), dirs: HashMap::new() }
+        Self { cwd: cwd.to_owned(), dirs: HashMap::new(), hashes: BTreeMap::new() }
+    }
+
+    /// A hash of everything that was read but for one file. Where it lies makes no difference.
+    pub(crate) fn fingerprint(&self, but: &Path) -> String {
+        let mut hashes: Vec<[u8; 32]> = self.hashes.iter().filter(|(path, _)| *path != but).map(|(_, h)| *h).collect();
+        hashes.sort_unstable();
+        hex::encode(Sha256::digest(hashes.concat()))
     }
 
     /// Directory of the file that a place is in.
@@ -49,13 +60,16 @@ impl Files {
             let why = match error.kind() {
                 ErrorKind::NotFound => "does not exist".to_owned(),
                 ErrorKind::InvalidData => "is no UTF-8 text".to_owned(),
-                ErrorKind::FileTooLarge => format!("has more than {} MiB, which no stack file may have", MOST_BYTES >> 20),
+                ErrorKind::FileTooLarge => {
+                    format!("has more than {} MiB, which no stack file may have", MOST_BYTES >> 20)
+                }
                 _ => format!("cannot be read: {error}"),
             };
             vec![Diagnostic::error("unreadable", format!("`{name}` {why}"))]
         })?;
         let dir = path.parent().map(Path::to_owned).unwrap_or_default();
         self.dirs.insert(name.clone(), dir);
+        self.hashes.insert(path.to_owned(), Sha256::digest(text.as_bytes()).into());
         yaml::parse(&Arc::new(Source::new(name, text)))
     }
 

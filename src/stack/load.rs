@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
+use sha2::{Digest, Sha256};
 
 use crate::engine::diagnostic::{Diagnostic, nearest};
 use crate::engine::key_provider::KeyProvider;
@@ -12,6 +13,7 @@ use crate::engine::program::Known;
 use crate::engine::provider::Catalog;
 use crate::engine::value::{Map, Value};
 use crate::stack::assets::Assets;
+use crate::stack::backend::Backend;
 use crate::stack::body::{self, Context, Sections, section};
 use crate::stack::components::Library;
 use crate::stack::config;
@@ -27,8 +29,8 @@ use crate::stack::instance::{Bound, Frame, Instance, Member, Others, Slot, Stack
 use crate::stack::paths;
 use crate::stack::program::StackProgram;
 use crate::stack::project::{self, Project};
-use crate::stack::secrets;
 use crate::stack::pulumi_secrets::{DataKeys, NoDataKeys, Opener, Protection};
+use crate::stack::secrets;
 use crate::stack::yaml::{Entry, Kind as Yaml, Node};
 
 /// What to load.
@@ -64,12 +66,16 @@ pub struct Loaded {
     pub allowed_account_ids: Vec<String>,
     /// What AWS is reached with.
     pub credentials: Credentials,
+    /// A hash of the files of the program.
+    pub program_hash: String,
+    /// A hash of the values of its config, secret ones too: to be kept sealed.
+    pub config_hash: String,
     /// The file that holds the program.
     pub file: PathBuf,
     /// The file that `config set` writes to; it may not exist yet.
     pub config_file: PathBuf,
-    /// State location that the project asks for, such as `file://…` or `s3://…`.
-    pub backend: Option<String>,
+    /// Where the state is to be kept; none stands for files beside the stack.
+    pub backend: Option<Backend>,
     /// What the secrets of a new state are to be opened with.
     pub secrets: Option<KeyProvider>,
     /// Reads the files and archives of the program.
@@ -265,6 +271,7 @@ impl<'a> Loader<'a> {
         library.bodies[0] = Some(program);
         let bodies: Vec<_> = library.bodies.into_iter().flatten().collect();
         self.problems.extend(paths::check(&bodies, &own, catalog));
+        let program_hash = files.fingerprint(&self.project.config_file);
         let mut world = World {
             catalog: Arc::clone(catalog),
             bodies,
@@ -288,6 +295,7 @@ impl<'a> Loader<'a> {
         }
         let assets = Arc::clone(&world.assets);
         let environment = self.root(&mut world);
+        let config_hash = self.config_hash(&world);
         self.regions(&mut world, regions);
         self.provider_config(&mut world);
         Expansion {
@@ -322,6 +330,8 @@ impl<'a> Loader<'a> {
             dr,
             allowed_account_ids,
             credentials,
+            program_hash,
+            config_hash,
             file: self.project.file,
             config_file: self.project.config_file,
             backend: self.project.backend,
@@ -502,6 +512,19 @@ impl<'a> Loader<'a> {
                 Bound::Poison
             }
         }
+    }
+
+    /// A hash of all values that the config gives.
+    fn config_hash(&self, world: &World) -> String {
+        let plain = |value: &Value| value.to_json().map(|json| json.to_string()).unwrap_or_default();
+        let mut given: Vec<(String, String)> = self.given.iter().map(|(k, v)| (k.clone(), plain(v))).collect();
+        let bound = world.bodies[0].inputs.iter().zip(&world.instances[0].inputs);
+        given.extend(bound.filter_map(|(input, bound)| match bound {
+            Bound::Value(value) => Some((format!("= {}", input.name), plain(value))),
+            _ => None,
+        }));
+        given.sort_unstable();
+        hex::encode(Sha256::digest(format!("{given:?}")))
     }
 
     /// A key on the command line that nothing reads is a slip.

@@ -4,6 +4,7 @@
 //! [`StackProgram`], which the engine evaluates as outputs become known.
 
 mod assets;
+mod backend;
 mod body;
 mod check;
 mod components;
@@ -33,6 +34,7 @@ mod survey;
 mod yaml;
 
 pub use assets::Assets;
+pub use backend::{Backend, backend};
 pub use credentials::{Credentials, Role};
 pub use dr::Dr;
 pub use instance::Stacks;

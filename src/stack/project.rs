@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::engine::diagnostic::{Diagnostic, nearest};
+use crate::stack::backend::Backend;
 use crate::stack::expr::listed;
 use crate::stack::files::Files;
 use crate::stack::load::Request;
@@ -26,7 +27,7 @@ pub(crate) struct Project {
     pub(crate) project_config: Option<Node>,
     pub(crate) stack_file: Option<Node>,
     pub(crate) config_file: PathBuf,
-    pub(crate) backend: Option<String>,
+    pub(crate) backend: Option<Backend>,
     pub(crate) warnings: Vec<Diagnostic>,
 }
 
@@ -166,6 +167,10 @@ fn stack_file(path: &Path, instance: Option<String>, files: &mut Files) -> Found
     let in_stacks = dir.file_name().is_some_and(|name| name == "stacks");
     let directory = if in_stacks { dir.parent().map(Path::to_owned).unwrap_or_default() } else { dir.clone() };
     let config_file = dir.join(format!("Pulumi.{stem}.yaml"));
+    let backend = match program.get("backend") {
+        Some(entry) => Backend::read(&entry.value).map_err(|problem| vec![problem])?,
+        None => None,
+    };
     Ok(Project {
         name: text(&program, "name").unwrap_or_else(|| stem.clone()),
         stack: instance_name(&stem, instance.as_ref()),
@@ -178,7 +183,7 @@ fn stack_file(path: &Path, instance: Option<String>, files: &mut Files) -> Found
         project_config: None,
         stack_file: optional(&config_file, files)?,
         config_file,
-        backend: None,
+        backend,
         warnings: Vec::new(),
     })
 }
@@ -208,7 +213,10 @@ fn pulumi(path: &Path, stack: &str, instance: Option<String>, files: &mut Files)
     }
     let config_dir = text(&project, "stackConfigDir").map_or_else(|| root.clone(), |dir| root.join(dir));
     let config_file = config_dir.join(format!("Pulumi.{stack}.yaml"));
-    let backend = project.get("backend").and_then(|e| text(&e.value, "url"));
+    let backend = match project.get("backend") {
+        Some(entry) => Backend::of_pulumi(&entry.value).map_err(|problem| vec![problem])?,
+        None => None,
+    };
     Ok(Project {
         name,
         stack: instance_name(stack, instance.as_ref()),

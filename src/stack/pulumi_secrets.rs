@@ -100,9 +100,9 @@ impl Protection<'_> {
         match self.provider.as_deref() {
             None | Some("passphrase" | "default") => Ok(None),
             Some(provider) if provider.starts_with(KMS) => KeyUrl::parse(provider).map(Some),
-            Some(provider) => Err(format!(
-                "the secrets provider `{provider}` is not supported; `passphrase` and `{KMS}…` are"
-            )),
+            Some(provider) => {
+                Err(format!("the secrets provider `{provider}` is not supported; `passphrase` and `{KMS}…` are"))
+            }
         }
     }
 

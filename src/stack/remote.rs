@@ -28,8 +28,11 @@ pub(super) fn fetch(url: &str) -> io::Result<Vec<u8>> {
     std::thread::scope(|scope| {
         let fetched = scope.spawn(|| {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            let late = || io::Error::new(io::ErrorKind::TimedOut, format!("it did not come within {} s", DEADLINE.as_secs()));
-            runtime.block_on(async { tokio::time::timeout(DEADLINE, patiently(url)).await.unwrap_or_else(|_| Err(late())) })
+            let late =
+                || io::Error::new(io::ErrorKind::TimedOut, format!("it did not come within {} s", DEADLINE.as_secs()));
+            runtime.block_on(async {
+                tokio::time::timeout(DEADLINE, patiently(url)).await.unwrap_or_else(|_| Err(late()))
+            })
         });
         fetched.join().map_err(|_| io::Error::other("it could not be fetched"))?
     })
@@ -38,7 +41,8 @@ pub(super) fn fetch(url: &str) -> io::Result<Vec<u8>> {
 /// Whether nobody on the way can read or exchange the bytes.
 pub(super) fn check(url: &str) -> io::Result<()> {
     let host = |rest: &str| rest.split(['/', '?', '#']).next().unwrap_or_default().to_owned();
-    let is_here = |host: &str| matches!(host.rsplit_once(':').map_or(host, |(name, _)| name), "localhost" | "127.0.0.1");
+    let is_here =
+        |host: &str| matches!(host.rsplit_once(':').map_or(host, |(name, _)| name), "localhost" | "127.0.0.1");
     match (url.strip_prefix("https://"), url.strip_prefix("http://")) {
         (Some(rest), _) if !host(rest).is_empty() => Ok(()),
         (_, Some(rest)) if is_here(&host(rest)) => Ok(()),
@@ -51,7 +55,9 @@ async fn patiently(url: &str) -> io::Result<Vec<u8>> {
     loop {
         tries += 1;
         match follow(url).await {
-            Err(e) if tries < TRIES && e.kind() == io::ErrorKind::ConnectionReset => tokio::time::sleep(PAUSE * tries).await,
+            Err(e) if tries < TRIES && e.kind() == io::ErrorKind::ConnectionReset => {
+                tokio::time::sleep(PAUSE * tries).await
+            }
             ended => return ended,
         }
     }
@@ -66,7 +72,8 @@ async fn follow(url: &str) -> io::Result<Vec<u8>> {
     let connector = Connector::builder().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build();
     let mut url = url.to_owned();
     for _ in 0..=MOST_REDIRECTIONS {
-        let mut request = HttpRequest::get(&url).map_err(|e| io::Error::new(io::ErrorKind::InvalidInput, e.to_string()))?;
+        let mut request =
+            HttpRequest::get(&url).map_err(|e| io::Error::new(io::ErrorKind::InvalidInput, e.to_string()))?;
         request.headers_mut().insert("user-agent", concat!("drctl/", env!("CARGO_PKG_VERSION")));
         request.headers_mut().insert("accept", "*/*");
         let answer = connector.call(request).await.map_err(|e| passing(chain(&e)))?;
@@ -75,7 +82,12 @@ async fn follow(url: &str) -> io::Result<Vec<u8>> {
             301 | 302 | 303 | 307 | 308 => {
                 let target = answer.headers().get("location").unwrap_or_default();
                 url = joined(&url, target);
-                check(&url).map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, format!("it leads to `{url}`, which is no `https://` URL")))?;
+                check(&url).map_err(|_| {
+                    io::Error::new(
+                        io::ErrorKind::InvalidInput,
+                        format!("it leads to `{url}`, which is no `https://` URL"),
+                    )
+                })?;
             }
             status @ (429 | 500..) => return Err(passing(format!("the server answers with status {status}"))),
             status => return Err(io::Error::other(format!("the server answers with status {status}"))),
@@ -104,7 +116,10 @@ fn joined(from: &str, target: &str) -> String {
     let end = from[start..].find('/').map_or(from.len(), |at| start + at);
     match target.strip_prefix('/') {
         Some(path) => format!("{}/{path}", &from[..end]),
-        None => format!("{}/{target}", from.rsplit_once('/').filter(|(head, _)| head.len() >= end).map_or(&from[..end], |(head, _)| head)),
+        None => format!(
+            "{}/{target}",
+            from.rsplit_once('/').filter(|(head, _)| head.len() >= end).map_or(&from[..end], |(head, _)| head)
+        ),
     }
 }
 
@@ -153,7 +168,9 @@ mod tests {
     #[test]
     fn what_is_not_safe_or_not_there_is_refused() {
         let told = |url: &str| fetch(url).unwrap_err().to_string();
-        for url in ["http://example.com/a", "ftp://example.com/a", "https://", "file:///etc/passwd", "http://localhost.evil/a"] {
+        for url in
+            ["http://example.com/a", "ftp://example.com/a", "https://", "file:///etc/passwd", "http://localhost.evil/a"]
+        {
             assert_eq!(told(url), "it is no `https://` URL", "{url}");
         }
         let gone = serving(vec![answer("404 Not Found", "", "")]);

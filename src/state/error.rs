@@ -32,6 +32,22 @@ pub enum StateError {
     #[error("the stack is locked{}", .owner.as_ref().map(|o| format!(" by {o}")).unwrap_or_default())]
     Locked { owner: Option<Box<Owner>> },
 
+    /// Another run took the lock over, because this one gave no sign of life for too long.
+    #[error("the lock of the stack was lost{}", .to.as_ref().map(|o| format!(" to {o}")).unwrap_or_default())]
+    Lost { to: Option<Box<Owner>> },
+
+    /// The state was moved to another place.
+    #[error("the state of this stack was moved to {to}")]
+    Moved { to: String },
+
+    /// A text that should name a place for states names none.
+    #[error("`{given}` is no place for a state: {why}")]
+    NoPlace { given: String, why: String },
+
+    /// A bucket could not be read or written.
+    #[error("cannot {doing} `{}`: {source}", path.display())]
+    Bucket { doing: &'static str, path: PathBuf, source: Box<Error> },
+
     /// No wrapping of the data key opens with the passphrase that was given.
     #[error("the passphrase does not open the secrets of this project")]
     WrongPassphrase,
@@ -93,6 +109,18 @@ pub enum StateError {
     /// A state of another lineage is in the way.
     #[error("the state to import has lineage `{found}`, and the stack has `{here}`")]
     Lineage { here: String, found: String },
+
+    /// The place that a state should move to has a state that is none of its own.
+    #[error("the other place has a state of lineage `{there}`, and this one has `{here}`")]
+    OtherLineage { here: String, there: String },
+
+    /// A file that should hold a plan holds none.
+    #[error("`{}` is no plan of drctl", path.display())]
+    NoPlan { path: PathBuf },
+
+    /// A plan is not as it was written.
+    #[error("the plan in `{}` was changed after it was made, or made with other keys", path.display())]
+    EditedPlan { path: PathBuf },
 
     /// The state to import is that of another stack or target.
     #[error("the state to import is that of {found}, and this is {here}")]
@@ -162,6 +190,15 @@ impl StateError {
                     .to_owned()
             }
             Self::Locked { .. } => "wait with `--lock-timeout 10m`, or end that process: its lock ends with it".to_owned(),
+            Self::Lost { .. } => {
+                "nothing that was written is lost; wait until that run has ended, and run the command again".to_owned()
+            }
+            Self::Moved { to } => {
+                let to = if to.starts_with("s3://") { to.as_str() } else { "local" };
+                format!("write `backend: {to}` into the stack file, or give `--state {to}`")
+            }
+            Self::NoPlace { .. } => "write `local` or `s3://BUCKET/PREFIX`".to_owned(),
+            Self::Bucket { source, .. } => source.hint.clone().unwrap_or_else(|| "run the command again".to_owned()),
             Self::WrongPassphrase => "check `DRCTL_PASSPHRASE` or `DRCTL_PASSPHRASE_FILE`".to_owned(),
             Self::EmptyPassphrase(name) => format!("give `{name}` a passphrase, or unset it to use a key file"),
             Self::NoPassphrase => "set `DRCTL_PASSPHRASE` or `DRCTL_PASSPHRASE_FILE`".to_owned(),
@@ -178,6 +215,12 @@ impl StateError {
             Self::Lineage { .. } | Self::OtherStack { .. } | Self::Older { .. } | Self::Unsound(_) => {
                 "`--force` imports it all the same; the present state goes to `backups`".to_owned()
             }
+            Self::OtherLineage { .. } => {
+                "look at both; remove the one that is not wanted with `drctl stack rm --state PLACE`".to_owned()
+            }
+            Self::NoPlan { .. } | Self::EditedPlan { .. } => {
+                "make a new one with `drctl preview --save-plan FILE`, and look at it".to_owned()
+            }
             Self::Exists(_) => "choose another name, or remove that stack first".to_owned(),
             Self::Unfinished(_) => "run `drctl up`, which settles it, and try again".to_owned(),
             Self::NotCompacted { source, .. } => format!("{}; the next run compacts it", source.hint()),
@@ -190,8 +233,16 @@ impl StateError {
 
 impl From<StateError> for Error {
     fn from(error: StateError) -> Self {
-        let kind = match &error {
+        Self::from(&error)
+    }
+}
+
+impl From<&StateError> for Error {
+    fn from(error: &StateError) -> Self {
+        let kind = match error {
             StateError::Locked { .. } => Kind::Busy,
+            StateError::Lost { .. } => Kind::Cancelled,
+            StateError::Bucket { source, .. } => source.kind,
             StateError::Unknown { .. } => Kind::Bug,
             StateError::WrongPassphrase
             | StateError::NoPassphrase

@@ -22,6 +22,11 @@ pub(super) fn make_dir(path: &Path) -> Result<()> {
     }
 }
 
+/// Makes the directory that a path is to be in.
+pub(super) fn make_dir_of(path: &Path) -> Result<()> {
+    make_dir(dir_of(path))
+}
+
 /// Opens a file for reading and writing, and makes it with mode 0600 if it is not there.
 pub(super) fn open(path: &Path) -> Result<File> {
     let is_new = !path.exists();

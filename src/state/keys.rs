@@ -21,8 +21,8 @@ use zeroize::Zeroizing;
 use crate::engine::key_provider::{KeyProvider, KeyService, KmsKey};
 use crate::state::error::{Result, StateError};
 use crate::state::files;
-use crate::state::local::blocking;
 use crate::state::seal::{Cipher, Seal};
+use crate::state::store::blocking;
 use crate::state::v1::{gate, pretty};
 
 /// Holds a passphrase.
@@ -241,6 +241,11 @@ impl Keys {
         self.region.as_deref()
     }
 
+    /// The directory of the ring.
+    pub(super) fn dir(&self) -> PathBuf {
+        self.path.parent().map(Path::to_owned).unwrap_or_default()
+    }
+
     /// What wraps the newest of them.
     pub fn provider(&self) -> KeyProvider {
         let wrappings = self.ring.keys.first().map(|key| key.wrappings.as_slice()).unwrap_or_default();
@@ -267,6 +272,7 @@ impl Keys {
         let fresh = random()?;
         let wrapped = Wrapped { wrappings: wrapper.wrap(&fresh).await? };
         let last = Ring { version: VERSION, rotating: false, keys: vec![wrapped.clone()] };
+        let mut kept = last.clone();
         let mut keys = vec![wrapped];
         for wrapper in self.wrappers(old).await {
             let wrappings = wrapper.wrap(&fresh).await?;
@@ -274,16 +280,17 @@ impl Keys {
         }
         for (key, plain) in self.ring.keys.iter().zip(self.open.iter()) {
             let mut wrappings = wrapper.wrap(plain).await?;
+            kept.keys.push(Wrapped { wrappings: wrappings.clone() });
             wrappings.extend(key.wrappings.iter().cloned().map(|w| w.seen_from(&self.path, dir)));
             keys.push(Wrapped { wrappings });
         }
         let ring = Ring { version: VERSION, rotating: true, keys };
         let path = dir.join(RING);
-        let open = std::iter::once(fresh.clone()).chain(self.open.iter().cloned()).collect();
-        let both = Self::of(ring, open, path.clone());
+        let open: Vec<DataKey> = std::iter::once(fresh.clone()).chain(self.open.iter().cloned()).collect();
+        let both = Self::of(ring, open.clone(), path.clone());
         both.write().await?;
-        let new = Self::of(last, vec![fresh], path);
-        Ok(Rotation { both, new, notice: wrapper.notice(), unused: self.own_key_files(dir) })
+        let (kept, new) = (Self::of(kept, open, path.clone()), Self::of(last, vec![fresh], path));
+        Ok(Rotation { both, new, kept, notice: wrapper.notice(), unused: self.own_key_files(dir) })
     }
 
     /// What can wrap another key as the newest of these is, as far as it is at hand.
@@ -366,11 +373,22 @@ pub struct Rotation {
     pub both: Keys,
     /// Those that are left in the end.
     new: Keys,
+    /// Those and the old ones, wrapped as the new one is.
+    kept: Keys,
     pub notice: Option<Notice>,
     unused: Vec<PathBuf>,
 }
 
 impl Rotation {
+    /// Leaves the old keys in the ring, opened as the new one is: other states are sealed with them.
+    ///
+    /// # Errors
+    /// If the ring cannot be written: then old and new still open everything.
+    pub async fn end_keeping_old(self) -> Result<Keys> {
+        self.kept.write().await?;
+        Ok(self.kept)
+    }
+
     /// Forgets the old keys, once nothing is sealed with them any more.
     ///
     /// # Errors
@@ -422,7 +440,8 @@ impl Ring {
     }
 
     fn sealed_by(&self) -> String {
-        let mut words: Vec<String> = self.keys.first().into_iter().flat_map(|key| &key.wrappings).map(Wrapping::word).collect();
+        let mut words: Vec<String> =
+            self.keys.first().into_iter().flat_map(|key| &key.wrappings).map(Wrapping::word).collect();
         words.dedup();
         words.join(" or ")
     }
@@ -730,7 +749,8 @@ impl fmt::Display for Notice {
                 "`{wanted}` is asked for, and {sealed_by} opens the secrets: `drctl state rotate-key` changes that"
             ),
             Self::OtherRegion { used, failed } => {
-                let failed: Vec<String> = failed.iter().map(|(region, why)| format!("{region} failed: {why}")).collect();
+                let failed: Vec<String> =
+                    failed.iter().map(|(region, why)| format!("{region} failed: {why}")).collect();
                 write!(f, "the secrets were opened by KMS in {used} ({})", failed.join("; "))
             }
             Self::RotationUnfinished => {
@@ -777,7 +797,11 @@ mod tests {
             })
         }
 
-        fn unwrap<'a>(&'a self, key: &'a KmsKey, wrapped: &'a [u8]) -> BoxFuture<'a, Result<Zeroizing<Vec<u8>>, Error>> {
+        fn unwrap<'a>(
+            &'a self,
+            key: &'a KmsKey,
+            wrapped: &'a [u8],
+        ) -> BoxFuture<'a, Result<Zeroizing<Vec<u8>>, Error>> {
             Box::pin(async move {
                 self.check(key)?;
                 let sealed = wrapped.strip_prefix(key.arn().as_bytes());
@@ -913,7 +937,10 @@ mod tests {
                 if let (Some(a), b) = (&old.passphrase, &new.passphrase)
                     && b.as_ref() != Some(a)
                 {
-                    assert!(Keys::open(&dir, old.clone()).await.is_err_and(|e| !matches!(e, StateError::Damaged { .. })) || new.provider() == KeyProvider::KeyFile);
+                    assert!(
+                        Keys::open(&dir, old.clone()).await.is_err_and(|e| !matches!(e, StateError::Damaged { .. }))
+                            || new.provider() == KeyProvider::KeyFile
+                    );
                 }
             }
         }

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 
 use crate::state::error::{Result, StateError};
 use crate::state::keys::{Keys, Notice, Source};
-use crate::state::local::{Lock, blocking};
+use crate::state::local::BACKUPS;
+use crate::state::store::{Loaded, Lock, blocking};
 use crate::state::v1::{Happened, Line, Snapshot, head, pretty};
 use crate::state::{backup, files, journal};
 
@@ -26,36 +27,59 @@ pub struct Rotated {
 
 impl Lock {
     /// Seals the state, its journal and its backups with a new data key that `new` opens. `keys` are
-    /// the present ones, which `old` opened. From then on the state has a ring of its own.
+    /// the present ones, which `old` opened. From then on a state in files has a ring of its own; in a
+    /// bucket the ring is that of all states there, so older keys stay in it, opened as the new one is.
     ///
     /// Exports that were made before still open with what opened them then.
     ///
     /// # Errors
-    /// If the state does not open, `new` cannot wrap, or a file cannot be written.
+    /// If the state does not open, `new` cannot wrap, or something cannot be written.
     pub async fn rotate(self, keys: &Keys, old: &Source, new: &Source) -> Result<Rotated> {
-        let local = self.local.clone();
-        let rotation = keys.begin_rotation(&local.dir(), old, new).await?;
-        if let Some(state) = local.load(&rotation.both).await? {
-            self.import(&rotation.both, &state).await?;
+        let (stored, own) = (self.stored.clone(), self.stored.own_keys_dir());
+        let dir = own.clone().unwrap_or_else(|| stored.states().keys_root());
+        let rotation = keys.begin_rotation(&dir, old, new).await?;
+        let notice = rotation.notice.clone();
+        if own.is_none() {
+            stored.states().publish_keys().await?;
         }
         let both = rotation.both.clone();
         let (backups, left) = blocking(move || {
-            let (mut backups, mut left) = (0, Vec::new());
-            for path in backup::all(&local.dir().join("backups"))? {
-                match sealed_anew(&path, &both)? {
-                    Ok(bytes) => {
-                        files::replace(&path, &bytes)?;
-                        backups += 1;
-                    }
-                    Err(why) => left.push((path, why.to_string())),
-                }
+            let Self { stored, mut held, .. } = self;
+            if let Some(Loaded { state, n, .. }) = Loaded::of(stored.shelf.read()?, &both)? {
+                held.save(Snapshot::of(&state, n, &both.seal(&state.lineage))?)?;
+                held.forget_journal();
             }
-            Ok((backups, left))
+            match own {
+                Some(own) => reseal_backups(&own.join(BACKUPS), &both),
+                None => Ok((0, Vec::new())),
+            }
         })
         .await?;
-        let notice = rotation.notice.clone();
-        Ok(Rotated { keys: rotation.end().await?, notice, backups, left })
+        let keys = match stored.own_keys_dir() {
+            Some(_) => rotation.end().await?,
+            None => {
+                let keys = rotation.end_keeping_old().await?;
+                stored.states().publish_keys().await?;
+                keys
+            }
+        };
+        Ok(Rotated { keys, notice, backups, left })
     }
+}
+
+/// How many backups are sealed anew, and those that do not open, each with the reason.
+fn reseal_backups(dir: &Path, keys: &Keys) -> Result<(usize, Vec<(PathBuf, String)>)> {
+    let (mut backups, mut left) = (0, Vec::new());
+    for path in backup::all(dir)? {
+        match sealed_anew(&path, keys)? {
+            Ok(bytes) => {
+                files::replace(&path, &bytes)?;
+                backups += 1;
+            }
+            Err(why) => left.push((path, why.to_string())),
+        }
+    }
+    Ok((backups, left))
 }
 
 /// An earlier snapshot or journal, sealed with the newest of the keys; or why it does not open.
@@ -80,7 +104,7 @@ fn journal_anew(path: &Path, bytes: &[u8], keys: &Keys) -> Result<Vec<u8>> {
     let found = journal::parse(path, bytes)?;
     let lineage = found.lineage.unwrap_or_default();
     let seal = keys.seal(&lineage);
-    let mut anew = head(&lineage);
+    let mut anew = head(&lineage, None);
     for (number, Line { n, entry }) in found.lines {
         let line = Line { n, entry: Happened::of(&entry.open(&seal)?, &seal)? };
         serde_json::to_writer(&mut anew, &line).map_err(|e| StateError::json(path, number, &e))?;
@@ -100,9 +124,9 @@ mod tests {
     use crate::engine::state::{Begun, Key, Row, State};
     use crate::engine::urn::{Id, Place, Urn};
     use crate::engine::value::Value;
-    use crate::state::local::Local;
     use crate::state::lock::Owner;
     use crate::state::replay;
+    use crate::state::store::{States, Stored, silently};
 
     fn row(name: &str, secret: &str) -> Row {
         let key = Key { urn: Urn::new("prod", "dr", "t:i:T", name), generation: 0 };
@@ -120,14 +144,14 @@ mod tests {
 
     struct Project {
         dir: tempfile::TempDir,
-        local: Local,
+        local: Stored,
     }
 
     impl Project {
         /// A state with a snapshot, a backup, and a journal that a crash left.
         async fn new(source: &Source) -> (Self, State) {
             let dir = tempfile::tempdir().unwrap();
-            let local = Local::at(dir.path().to_owned(), "twin", "prod");
+            let local = States::local(dir.path().to_owned(), "twin").of("prod");
             let project = Self { dir, local };
             let (keys, _) = project.local.open_keys(source.clone()).await.unwrap();
             let mut state = State::new("l", "prod", "dr", "twin");
@@ -144,7 +168,7 @@ mod tests {
         }
 
         async fn lock(&self) -> Lock {
-            self.local.lock(Owner::here("run", "up"), Duration::ZERO).await.unwrap()
+            self.local.lock(Owner::here("run", "up"), Duration::ZERO, silently()).await.unwrap()
         }
 
         async fn load(&self, source: &Source) -> Result<Option<State>> {
@@ -159,7 +183,11 @@ mod tests {
             while let Some(dir) = dirs.pop() {
                 for entry in std::fs::read_dir(&dir).unwrap().map(std::result::Result::unwrap) {
                     let path = entry.path();
-                    if path.is_dir() { dirs.push(path) } else { found.push((path.clone(), std::fs::read(&path).unwrap())) }
+                    if path.is_dir() {
+                        dirs.push(path)
+                    } else {
+                        found.push((path.clone(), std::fs::read(&path).unwrap()))
+                    }
                 }
             }
             found
@@ -182,7 +210,8 @@ mod tests {
         assert_eq!(project.load(&new).await.unwrap().unwrap().rows, state.rows);
         assert!(matches!(project.load(&old).await, Err(StateError::WrongPassphrase)));
         assert!(project.local.load(&keys).await.is_err(), "the old data key opens it still");
-        for (path, bytes) in project.files().into_iter().filter(|(path, _)| path.parent().unwrap().ends_with("backups")) {
+        for (path, bytes) in project.files().into_iter().filter(|(path, _)| path.parent().unwrap().ends_with("backups"))
+        {
             let anew = sealed_anew(&path, &rotated.keys).unwrap();
             assert!(anew.is_ok(), "{}: {}", path.display(), String::from_utf8_lossy(&bytes));
             assert!(sealed_anew(&path, &keys).unwrap().is_err(), "{} opens with the old key", path.display());
@@ -193,7 +222,7 @@ mod tests {
     async fn a_backup_that_does_not_open_is_left_and_named() {
         let source = Source::key_file();
         let (project, _) = Project::new(&source).await;
-        let odd = project.local.dir().join("backups/odd.json");
+        let odd = project.dir.path().join("twin/prod/backups/odd.json");
         std::fs::write(&odd, "{ damaged").unwrap();
         let (keys, _) = project.local.open_keys(source.clone()).await.unwrap();
         let rotated = project.lock().await.rotate(&keys, &source, &source).await.unwrap();

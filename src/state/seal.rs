@@ -166,6 +166,11 @@ fn only(name: &str, json: Json) -> Json {
     Json::Object(Object::from_iter([(name.to_owned(), json)]))
 }
 
+/// Whether this is what stands for a secret.
+pub(super) fn is_sealed(object: &Object<String, Json>) -> bool {
+    object.len() == 1 && object.contains_key(SECRET)
+}
+
 fn looks_special(object: &Object<String, Json>) -> bool {
     is_special(object.keys())
 }
@@ -220,7 +225,10 @@ impl<'a> Path<'a> {
     }
 
     fn too_deep(&self) -> StateError {
-        StateError::TooDeep { owner: self.owner.to_owned(), path: self.pointer.split('/').take(4).collect::<Vec<_>>().join("/") }
+        StateError::TooDeep {
+            owner: self.owner.to_owned(),
+            path: self.pointer.split('/').take(4).collect::<Vec<_>>().join("/"),
+        }
     }
 
     fn unknown(&self) -> StateError {
@@ -323,7 +331,10 @@ mod tests {
         let read: Json = serde_json::from_str(&text).unwrap();
         assert_eq!(seal.open("urn", "inputs", read["rows"][0]["inputs"].clone()).unwrap(), nested(MAX_DEPTH / 2));
         let error = seal.seal("urn", "inputs", &nested(MAX_DEPTH)).unwrap_err();
-        assert_eq!(error.to_string(), "`inputs/$map/$map/$map` of `urn` is nested more than 100 deep and cannot be stored");
+        assert_eq!(
+            error.to_string(),
+            "`inputs/$map/$map/$map` of `urn` is nested more than 100 deep and cannot be stored"
+        );
     }
 
     #[test]

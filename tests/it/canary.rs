@@ -226,7 +226,11 @@ fn over_http_no_secret_is_in_any_byte_that_is_written_even_if_the_service_says_i
     });
     let direct = cage.endpoint.replace(proxy.endpoint.clone());
     let failed = cage.run("up --yes --skip-unsupported", 4);
-    assert!(failed.err.contains("cannot create rds:Cluster cluster in us-east-1: 1 validation error"), "{}", failed.err);
+    assert!(
+        failed.err.contains("cannot create rds:Cluster cluster in us-east-1: 1 validation error"),
+        "{}",
+        failed.err
+    );
     assert!(failed.err.contains("Value '[secret]' ([secret]) ([secret])"), "{}", failed.err);
     cage.run("up --yes --json --skip-unsupported", 4);
     let asked = proxy.take();
@@ -270,7 +274,8 @@ fn a_run_that_is_killed_leaves_no_secret_behind() {
         let mut cage = Cage::new(Some(server));
         let proxy = Proxy::holding(server, nth, Fault::HeldAfter);
         cage.endpoint = Some(proxy.endpoint.clone());
-        let mut process = cage.command("up --yes --skip-unsupported").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut process =
+            cage.command("up --yes --skip-unsupported").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         proxy.wait_for_the_held();
         process.kill().unwrap();
         process.wait().unwrap();

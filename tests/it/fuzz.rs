@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use drctl::aws;
 use drctl::engine::provider::Catalog;
 use drctl::stack;
-use drctl::state::{Local, Source, read_export};
+use drctl::state::{Source, States, Stored, read_export};
 use drctl::twin::Twin;
 
 use crate::support::checkout::root;
@@ -52,22 +52,141 @@ const ENTRIES: &[Entry] = &[
 ];
 
 const YAML: &[&str] = &[
-    "${", "}", "$${", "fn::", "fn::join: ", "fn::secret: ", "&a ", "*a", "<<: *a", "[", "]", "{", "}", ": ", "- ", "\n", "\n  ",
-    "\n    ", "|\n", ">-\n", "\"", "'", "\\", "#", "---\n", "!!str ", "!x ", "? ", "\t", "\u{feff}", "\u{0}", "𝒳", "é", "\r\n",
-    "each: ", "if: ", "type: ", "properties: ", "options: ", "resources:\n", "variables:\n", "components:\n", "config:\n",
-    "outputs:\n", "regions: ", "extends: ", "tags: ", "dr: ", "secrets: ", "assets: ", "0x", "1e999", "-0", "9223372036854775808",
-    "0777", ".inf", "~", "true", "null", "${region.role}", "${each.value}", "${a[*].b[\"c\"][0]}", "aws:ec2:Vpc", "..",
+    "${",
+    "}",
+    "$${",
+    "fn::",
+    "fn::join: ",
+    "fn::secret: ",
+    "&a ",
+    "*a",
+    "<<: *a",
+    "[",
+    "]",
+    "{",
+    "}",
+    ": ",
+    "- ",
+    "\n",
+    "\n  ",
+    "\n    ",
+    "|\n",
+    ">-\n",
+    "\"",
+    "'",
+    "\\",
+    "#",
+    "---\n",
+    "!!str ",
+    "!x ",
+    "? ",
+    "\t",
+    "\u{feff}",
+    "\u{0}",
+    "𝒳",
+    "é",
+    "\r\n",
+    "each: ",
+    "if: ",
+    "type: ",
+    "properties: ",
+    "options: ",
+    "resources:\n",
+    "variables:\n",
+    "components:\n",
+    "config:\n",
+    "outputs:\n",
+    "regions: ",
+    "extends: ",
+    "tags: ",
+    "dr: ",
+    "secrets: ",
+    "assets: ",
+    "0x",
+    "1e999",
+    "-0",
+    "9223372036854775808",
+    "0777",
+    ".inf",
+    "~",
+    "true",
+    "null",
+    "${region.role}",
+    "${each.value}",
+    "${a[*].b[\"c\"][0]}",
+    "aws:ec2:Vpc",
+    "..",
 ];
 
 const EXPRESSIONS: &[&str] = &[
-    "${", "}", "$", "$$", "[", "]", "[*]", "[0]", "[-1]", "[99999999999999999999]", "[\"", "\"]", "\\\"", ".", "..", "a", "b.c",
-    "list", "map", "text", "${list[", "each.key", "region", "pulumi", " ", "\u{0}", "𝒳", "é", "\n", "'", "{", "fn::",
+    "${",
+    "}",
+    "$",
+    "$$",
+    "[",
+    "]",
+    "[*]",
+    "[0]",
+    "[-1]",
+    "[99999999999999999999]",
+    "[\"",
+    "\"]",
+    "\\\"",
+    ".",
+    "..",
+    "a",
+    "b.c",
+    "list",
+    "map",
+    "text",
+    "${list[",
+    "each.key",
+    "region",
+    "pulumi",
+    " ",
+    "\u{0}",
+    "𝒳",
+    "é",
+    "\n",
+    "'",
+    "{",
+    "fn::",
 ];
 
 const JSON: &[&str] = &[
-    "{", "}", "[", "]", "\"", ":", ",", "\n", "null", "true", "-1", "1e999", "99999999999999999999", "0", "\\u0000", "\\ud800",
-    "{\"$secret\":\"v1:\"}", "{\"$asset\":", "{\"$map\":", "\"version\":9", "\"version\":", "\"rows\":", "\"urn\":", "\"entry\":",
-    "{\"n\":1,\"entry\":{\"gone\":", "\"put\":", "\"done\":", "é", "𝒳", "\u{0}", "urn:pulumi:a::b::c::d", "AAAA", "2026-01-01T00:00:00Z",
+    "{",
+    "}",
+    "[",
+    "]",
+    "\"",
+    ":",
+    ",",
+    "\n",
+    "null",
+    "true",
+    "-1",
+    "1e999",
+    "99999999999999999999",
+    "0",
+    "\\u0000",
+    "\\ud800",
+    "{\"$secret\":\"v1:\"}",
+    "{\"$asset\":",
+    "{\"$map\":",
+    "\"version\":9",
+    "\"version\":",
+    "\"rows\":",
+    "\"urn\":",
+    "\"entry\":",
+    "{\"n\":1,\"entry\":{\"gone\":",
+    "\"put\":",
+    "\"done\":",
+    "é",
+    "𝒳",
+    "\u{0}",
+    "urn:pulumi:a::b::c::d",
+    "AAAA",
+    "2026-01-01T00:00:00Z",
 ];
 
 /// Where a text is put to be read.
@@ -102,15 +221,15 @@ impl Desk {
         std::fs::copy(from.join("journal.jsonl"), self.path("twin/fuzz/journal.jsonl")).unwrap();
     }
 
-    fn local(&self) -> Local {
-        Local::at(self.dir.path().to_owned(), "twin", "fuzz")
+    fn stored(&self) -> Stored {
+        States::local(self.dir.path().to_owned(), "twin").of("fuzz")
     }
 
     /// Reads the state; whether that went well.
     fn load(&self) -> bool {
         self.runtime.block_on(async {
-            let Ok((keys, _)) = self.local().open_keys(Source::key_file()).await else { return false };
-            self.local().load(&keys).await.is_ok()
+            let Ok((keys, _)) = self.stored().open_keys(Source::key_file()).await else { return false };
+            self.stored().load(&keys).await.is_ok()
         })
     }
 
@@ -144,7 +263,9 @@ fn program(desk: &Desk, text: &[u8]) {
 fn expression(desk: &Desk, text: &[u8]) {
     let quoted = serde_json::Value::from(String::from_utf8_lossy(text).into_owned());
     let head = "variables: {list: [1, {a: b}], map: {key: [2]}, text: x, secret: {fn::secret: s}}\nresources: {vpc: {type: aws:ec2:Vpc}}\n";
-    desk.read_program(format!("{head}outputs:\n  plain: {quoted}\n  joined: {{fn::join: [\"\", [{quoted}, x]]}}\n").as_bytes());
+    desk.read_program(
+        format!("{head}outputs:\n  plain: {quoted}\n  joined: {{fn::join: [\"\", [{quoted}, x]]}}\n").as_bytes(),
+    );
 }
 
 fn snapshot(desk: &Desk, text: &[u8]) {
@@ -164,7 +285,7 @@ fn keys(desk: &Desk, text: &[u8]) {
 
 fn export(desk: &Desk, text: &[u8]) {
     desk.runtime.block_on(async {
-        let (keys, _) = desk.local().open_keys(Source::key_file()).await.unwrap();
+        let (keys, _) = desk.stored().open_keys(Source::key_file()).await.unwrap();
         drop(read_export(Path::new("export"), text.to_owned(), desk.dir.path(), &keys, Source::key_file()).await);
     });
 }
@@ -292,7 +413,8 @@ fn in_a_process_of_its_own() {
 
 fn try_all(name: &str) {
     let kept = std::env::temp_dir().join(format!("drctl-fuzz-{name}-{}", std::process::id()));
-    let limit = format!("ulimit -v {MEMORY_KIB}; exec \"$0\" --exact fuzz::in_a_process_of_its_own --ignored --nocapture");
+    let limit =
+        format!("ulimit -v {MEMORY_KIB}; exec \"$0\" --exact fuzz::in_a_process_of_its_own --ignored --nocapture");
     let mut child = Command::new("sh")
         .args(["-c", &limit])
         .arg(std::env::current_exe().unwrap())
@@ -356,8 +478,7 @@ fn every_text_of_the_corpus_that_is_whole_is_read() {
 fn refused(text: &[u8]) -> String {
     let desk = Desk::new();
     std::fs::write(desk.path("stacks/fuzz.yaml"), text).unwrap();
-    let request =
-        stack::Request { stack: "fuzz".into(), cwd: desk.dir.path().to_owned(), ..stack::Request::default() };
+    let request = stack::Request { stack: "fuzz".into(), cwd: desk.dir.path().to_owned(), ..stack::Request::default() };
     let begun = Instant::now();
     let problems = stack::load(&request, &desk.catalog).err().unwrap_or_default();
     assert!(begun.elapsed() < PATIENCE, "{:?}", begun.elapsed());
@@ -369,7 +490,10 @@ fn what_is_too_deep_or_too_much_is_refused_with_the_limit() {
     let deep = |open: &str, close: &str| format!("outputs:\n  a: {}1{}\n", open.repeat(500), close.repeat(500));
     assert_eq!(refused(deep("[", "]").as_bytes()), "values are nested more than 100 deep");
     assert_eq!(refused(deep("{a: ", "}").as_bytes()), "values are nested more than 100 deep");
-    assert_eq!(refused(format!("outputs:\n  a: {}x\n", "- ".repeat(5000)).as_bytes()), "values are nested more than 100 deep");
+    assert_eq!(
+        refused(format!("outputs:\n  a: {}x\n", "- ".repeat(5000)).as_bytes()),
+        "values are nested more than 100 deep"
+    );
     let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
     for n in 1..12 {
         let again = [format!("*a{}", n - 1).as_str(); 10].join(", ");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use drctl::aws::{Kms, Settings};
 use drctl::engine::key_provider::KeyProvider;
-use drctl::state::{Local, Source};
+use drctl::state::{Source, States};
 
 use crate::support::ask::Ask;
 use crate::support::emulator::{ministack, python};
@@ -18,8 +18,7 @@ fn key(account: &str, region: &str) -> String {
                   endpoint, account, region = sys.argv[1:]\n\
                   kms = boto3.client('kms', endpoint_url=endpoint, region_name=region, aws_access_key_id=account, aws_secret_access_key='secret')\n\
                   print(kms.create_key()['KeyMetadata']['Arn'])";
-    let output =
-        Command::new(python()).args(["-c", script, &ministack().endpoint, account, region]).output().unwrap();
+    let output = Command::new(python()).args(["-c", script, &ministack().endpoint, account, region]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
@@ -43,7 +42,7 @@ async fn a_state_that_keys_of_two_regions_seal_opens_while_either_of_them_is_gon
     let account = ministack().account().0;
     let wanted = format!("kms={},{}", key(&account, "us-east-1"), key(&account, "eu-west-1"));
     let dir = tempfile::tempdir().unwrap();
-    let local = Local::at(dir.path().to_owned(), "aws", "prod");
+    let local = States::local(dir.path().to_owned(), "aws").of("prod");
     let (keys, notice) = local.open_keys(source(&account, &ministack().endpoint, &wanted)).await.unwrap();
     assert_eq!((keys.region(), notice), (Some("us-east-1"), None));
     for (gone, used) in [("us-east-1", "eu-west-1"), ("eu-west-1", "us-east-1")] {
@@ -87,7 +86,11 @@ fn a_stack_asks_for_keys_of_kms_and_rotates_through_every_way_to_open_its_secret
     let two = [("DRCTL_NEW_PASSPHRASE", "two")];
     let said = drctl(&lab, "state rotate-key --to passphrase", &two).ends_with(0);
     assert!(said.err.contains("a passphrase opens them"), "{}", said.err);
-    assert!(said.err.contains("From now on `DRCTL_PASSPHRASE` must be what `DRCTL_NEW_PASSPHRASE` was"), "{}", said.err);
+    assert!(
+        said.err.contains("From now on `DRCTL_PASSPHRASE` must be what `DRCTL_NEW_PASSPHRASE` was"),
+        "{}",
+        said.err
+    );
     drctl(&lab, "outputs", &[]).ends_with(2);
     let two = [("DRCTL_PASSPHRASE", "two")];
     assert_eq!(password(&two), first);
@@ -111,7 +114,8 @@ fn a_value_of_pulumis_stack_file_is_sealed_and_opened_by_kms() {
     let program = "name: lab\nruntime: yaml\nconfig: {token: {type: string}}\noutputs: {token: '${token}'}\n";
     std::fs::write(lab.path().join("stacks/lab.yaml"), program).unwrap();
     let file = lab.path().join("stacks/Pulumi.lab.yaml");
-    std::fs::write(&file, format!("secretsprovider: awskms:///{arn}?region=us-east-1&awssdk=v2&context_team=a\n")).unwrap();
+    std::fs::write(&file, format!("secretsprovider: awskms:///{arn}?region=us-east-1&awssdk=v2&context_team=a\n"))
+        .unwrap();
     drctl(&lab, "config set token hunter2hunter2 --secret", &[]).ends_with(0);
     let text = std::fs::read_to_string(&file).unwrap();
     assert!(text.contains("encryptedkey: ") && text.contains("secure: ") && !text.contains("hunter2"), "{text}");

@@ -25,6 +25,7 @@ mod processes;
 mod promotion;
 mod random;
 mod readme;
+mod remote_state;
 mod serverless;
 mod serverless_emulated;
 mod stacks;

@@ -8,14 +8,14 @@ use crate::support::lab::Lab;
 use crate::support::proxy::{Fault, Proxy};
 
 /// The program under way, held at a request of its own.
-struct Running {
-    process: Child,
+pub struct Running {
+    pub process: Child,
     said: Lines<BufReader<ChildStderr>>,
 }
 
 impl Running {
     /// Runs a command until the proxy holds a request of it.
-    fn until_held(lab: &Lab, proxy: &Proxy, line: &str) -> Self {
+    pub fn until_held(lab: &Lab, proxy: &Proxy, line: &str) -> Self {
         let mut command = lab.drctl(&proxy.endpoint, line);
         let mut process = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         let said = BufReader::new(process.stderr.take().unwrap()).lines();
@@ -23,18 +23,22 @@ impl Running {
         Self { process, said }
     }
 
-    fn kill(mut self) {
+    pub fn kill(mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
     }
 
-    fn interrupt(&self) {
-        let sent = Command::new("kill").args(["-INT", &self.process.id().to_string()]).status().unwrap();
+    pub fn interrupt(&self) {
+        self.signal("-INT");
+    }
+
+    pub fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args([signal, &self.process.id().to_string()]).status().unwrap();
         assert!(sent.success());
     }
 
     /// Reads on until it says so.
-    fn says(&mut self, words: &str) {
+    pub fn says(&mut self, words: &str) {
         let mut read = Vec::new();
         for line in self.said.by_ref().map_while(Result::ok) {
             if line.contains(words) {
@@ -45,7 +49,7 @@ impl Running {
         panic!("it never says `{words}`:\n{}", read.join("\n"));
     }
 
-    fn ends(mut self) -> Option<i32> {
+    pub fn ends(mut self) -> Option<i32> {
         self.said.by_ref().map_while(Result::ok).for_each(drop);
         self.process.wait().unwrap().code()
     }

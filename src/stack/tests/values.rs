@@ -252,7 +252,10 @@ outputs:
   c: {fn::stackReference: [org/net/prod, vpcId]}
 "#,
     );
-    let loaded = load_beside(&desk.request, &crate::stack::testing::catalog(), Arc::new(One), &crate::stack::NoDataKeys).ok().unwrap();
+    let loaded =
+        load_beside(&desk.request, &crate::stack::testing::catalog(), Arc::new(One), &crate::stack::NoDataKeys)
+            .ok()
+            .unwrap();
     assert_eq!(outputs(&loaded), json!({"a": "vpc-7", "b": "vpc-7", "c": "vpc-7"}));
     assert!(desk.wrong().contains("no state of a stack `org/net/prod`"));
 }
