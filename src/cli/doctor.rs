@@ -36,6 +36,12 @@ impl Report {
         }
     }
 
+    /// Something that does no harm yet.
+    fn weak(&self, what: &str, found: &str, help: &str) {
+        self.line(&Label::Warning.paint("weak").to_string(), what, found);
+        render::data(format_args!("      {} {help}\n", Label::Hint.paint("help:")));
+    }
+
     fn failed(&mut self, what: &str, error: &Error) {
         self.bad(what, &error.message, error.hint.as_deref());
     }
@@ -71,6 +77,7 @@ pub(super) fn run(_: &Arguments, global: &Global) -> Result {
     };
     runtime(target == Target::Twin)?.block_on(async {
         check_state(&mut report, &site).await;
+        check_versions(&mut report, &site).await;
         let cloud = site.cloud()?;
         check_cloud(&mut report, &site, &cloud).await;
         Ok::<(), Failure>(())
@@ -79,17 +86,38 @@ pub(super) fn run(_: &Arguments, global: &Global) -> Result {
 }
 
 async fn check_state(report: &mut Report, site: &Site) {
-    if !site.local().exists() {
-        report.good("state", "none yet");
-        return;
+    match site.exists().await {
+        Ok(true) => {}
+        Ok(false) => return report.good("state", &format!("none yet in {}", site.states.place())),
+        Err(Failure::Error(_, error)) => return report.failed("state", &error),
+        Err(_) => return report.bad("state", "cannot be read", None),
     }
     match site.state().await {
-        Ok((state, _)) => match lint(&state).first() {
-            None => report.good("state", &format!("sound, {} resources", state.rows.len())),
-            Some(finding) => report.bad("state", &finding.to_string(), Some("`drctl state check` lists everything")),
-        },
+        Ok((state, keys)) => {
+            match lint(&state).first() {
+                None => report.good("state", &format!("sound, {} resources", state.rows.len())),
+                Some(finding) => {
+                    report.bad("state", &finding.to_string(), Some("`drctl state check` lists everything"));
+                }
+            }
+            let asked = keys.region().map(|region| format!(", asked in {region}")).unwrap_or_default();
+            report.good("secrets", &format!("opened by {}{asked}", keys.sealed_by()));
+        }
         Err(Failure::Error(_, error)) => report.failed("state", &error),
         Err(_) => report.bad("state", "cannot be read", None),
+    }
+}
+
+async fn check_versions(report: &mut Report, site: &Site) {
+    match site.states.keeps_versions().await {
+        Ok(None) => {}
+        Ok(Some(true)) => report.good("versions", &format!("{} keeps earlier versions", site.states.place())),
+        Ok(Some(false)) => report.weak(
+            "versions",
+            &format!("{} keeps none", site.states.place()),
+            "switch the versioning of every bucket with states on: what a mistake overwrites can be brought back then",
+        ),
+        Err(error) => report.failed("versions", &error.into()),
     }
 }
 

@@ -34,7 +34,7 @@ struct Show {
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
     let site = Site::of_state(global)?;
-    let directory = site.local().runs_dir();
+    let directory = site.stored().runs_dir();
     let records = log::list(&directory).map_err(io("read", &directory))?;
     match &arguments.command {
         None => {

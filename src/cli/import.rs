@@ -13,7 +13,7 @@ use crate::cli::confirm::{Answers, declined};
 use crate::cli::edit::edit;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result, io};
-use crate::cli::session::{Site, Target, catalog, runtime};
+use crate::cli::session::{Site, Target, catalog, failed, runtime};
 use crate::engine::provider::{Catalog, KindAt, Live, Provider};
 use crate::engine::resource::{Scope, Seen, Want};
 use crate::engine::schema::{Group, Object, Property, Shape, TypeSchema};
@@ -156,14 +156,11 @@ fn wanted<'a>(wish: &Wish, site: &Site, catalog: &'a Catalog) -> Result<Wanted<'
 
 /// Makes the state if this is the first that it gets.
 async fn begin(site: &Site) -> Result<()> {
-    let local = site.local();
-    if local.exists() {
+    if site.exists().await? {
         return Ok(());
     }
     let keys = site.keys().await?;
-    let owner = crate::state::Owner::here(&ulid::Ulid::generate().to_string(), "import");
-    let lock = local.lock(owner, std::time::Duration::ZERO).await.map_err(crate::cli::session::failed)?;
-    lock.import(&keys, &site.fresh()?).await.map_err(crate::cli::session::failed)
+    site.lock("import").await?.import(&keys, &site.fresh()?).await.map_err(failed)
 }
 
 async fn read(one: &Wanted<'_>, provider: &dyn Provider) -> Result<Row> {

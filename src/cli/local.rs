@@ -12,7 +12,7 @@ use crate::cli::session::{Target, directory, failed, nearest_state_root, open_tw
 use crate::render;
 use crate::render::table::Table;
 use crate::render::words::{count, type_name};
-use crate::state::{self, Local, Owner};
+use crate::state::{Owner, States, silently};
 use crate::twin::Entry;
 
 #[derive(Debug, Subcommand)]
@@ -42,7 +42,8 @@ pub(super) fn run(command: &Command, global: &Global) -> Result {
             Command::Reset => {
                 let answers = Answers::here(global.yes);
                 answers.refuse_nobody("local reset")?;
-                let stacks = state::list(&root, Target::Twin.name()).map_err(failed)?;
+                let states = States::local(root.clone(), Target::Twin.name());
+                let stacks = states.list().await.map_err(failed)?;
                 let what = format!("{} and {}", count(entries.len(), "resource"), count(stacks.len(), "state"));
                 if !answers.agree(&format!("Remove {what} of the twin?"))? {
                     return Ok(declined());
@@ -50,9 +51,9 @@ pub(super) fn run(command: &Command, global: &Global) -> Result {
                 twin.reset();
                 twin.save()?;
                 for stack in stacks {
-                    let local = Local::at(root.clone(), Target::Twin.name(), &stack.stack);
                     let owner = Owner::here(&ulid::Ulid::generate().to_string(), "local reset");
-                    let lock = local.lock(owner, Duration::ZERO).await.map_err(failed)?;
+                    let stored = states.of(&stack.stack);
+                    let lock = stored.lock(owner, Duration::ZERO, silently()).await.map_err(failed)?;
                     lock.remove().await.map_err(failed)?;
                 }
                 render::say(format_args!("Removed {what}\n"));

@@ -17,5 +17,5 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
     let Arguments { manner, showing } = arguments;
-    change(&Job { command: "refresh", mode: Mode::Refresh, global, manner, showing })
+    change(&Job { command: "refresh", mode: Mode::Refresh, global, manner, showing, plan: None })
 }

@@ -1,6 +1,7 @@
 //! A run from its plan to its end: plan, show, ask, carry out, remember.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result};
 use crate::cli::interrupt::Interrupts;
 use crate::cli::selection::Selection;
-use crate::cli::session::{Cloud, Site, Target, failed, runtime};
+use crate::cli::session::{Cloud, Hashes, Site, Target, failed, runtime};
 use crate::engine::clock::Clock;
 use crate::engine::diagnostic::Diagnostic;
 use crate::engine::event::{Ended, Event, Sink, VERSION};
@@ -28,8 +29,9 @@ use crate::render;
 use crate::render::diagnostics::Diagnostics;
 use crate::render::log::Log;
 use crate::render::plan_markdown::PlanMarkdown;
+use crate::render::words::resource;
 use crate::render::{Detail, Numbering, Renderer, Style};
-use crate::state::{Lock, Owner, StateError, check_environment};
+use crate::state::{Basis, Keys, Lock, Owner, SavedPlan, StateError, check_environment, fingerprint};
 
 /// How a run goes about it.
 #[derive(Debug, Args)]
@@ -47,13 +49,19 @@ pub(super) struct Manner {
     #[arg(long)]
     fail_fast: bool,
 
-    /// Seconds to wait for another run of the same stack
-    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
-    lock_timeout: u64,
+    /// How long to wait for another run of the same stack: `90`, `10m`, `1h` [default: 0]
+    #[arg(long, value_name = "DURATION", value_parser = duration, hide_default_value = true, default_value = "0")]
+    lock_timeout: Duration,
 
     /// Accept that config from the environment is not what this state was made with
     #[arg(long)]
     rename_environment: bool,
+}
+
+fn duration(text: &str) -> std::result::Result<Duration, String> {
+    let seconds = text.parse().ok().map(Duration::from_secs);
+    let written = || text.parse::<jiff::SignedDuration>().ok().and_then(|d| Duration::try_from(d).ok());
+    seconds.or_else(written).ok_or_else(|| "expected seconds, or a duration such as `90s`, `10m` or `1h`".to_owned())
 }
 
 /// How a plan is shown.
@@ -98,11 +106,24 @@ pub(super) struct Job<'a> {
     pub(super) global: &'a Global,
     pub(super) manner: &'a Manner,
     pub(super) showing: &'a Showing,
+    /// A saved plan: the one to write if the job only looks, else the one to carry out.
+    pub(super) plan: Option<&'a Path>,
+}
+
+/// A saved plan that is to be carried out.
+struct Promise {
+    saved: SavedPlan,
+    basis: Basis,
+    path: PathBuf,
 }
 
 /// Changes the cloud to what is planned, once the user agrees.
 pub(super) fn change(job: &Job<'_>) -> Result {
-    let answers = Answers::here(job.global.yes);
+    let mut answers = Answers::here(job.global.yes);
+    if job.plan.is_some() {
+        // Whoever gives a plan has agreed to it.
+        answers = Answers::Yes;
+    }
     answers.refuse_nobody(job.command)?;
     let site = job.site()?;
     runtime(site.target == Target::Twin)?.block_on(job.change(site, answers))
@@ -131,15 +152,28 @@ impl Job<'_> {
     }
 
     async fn change(&self, mut site: Site, answers: Answers) -> Result {
-        let settings = self.settings(&site)?;
-        let local = site.local();
-        if self.mode != Mode::Up && !local.exists() {
-            return Err(site.not_found());
+        let mut settings = self.settings(&site)?;
+        if self.mode != Mode::Up {
+            site.must_exist().await?;
         }
         let run = ulid::Ulid::generate().to_string();
         let lock = self.lock(&site, &run).await?;
+        site.warn();
         let keys = site.keys().await?;
-        let (state, session) = lock.session(keys, site.fresh()?).await.map_err(failed)?;
+        let mut fresh = site.fresh()?;
+        let promise = match self.plan {
+            Some(path) => Some(self.promise(path, &site, &settings, &keys)?),
+            None => None,
+        };
+        if let Some(Promise { saved, .. }) = &promise {
+            settings = saved.settings.clone();
+            // Names that are made up derive from it.
+            fresh.lineage.clone_from(&saved.lineage);
+        }
+        let (state, session) = lock.session(keys.clone(), fresh).await.map_err(failed)?;
+        if let Some(promise) = &promise {
+            self.still_holds(promise, &site, &state, &keys)?;
+        }
         let session = Arc::new(session);
         let (cloud, environment) = self.open(&site, &state)?;
         let program = self.program(&mut site, &cloud).await?;
@@ -159,6 +193,12 @@ impl Job<'_> {
             Ok(planned) => planned,
             Err(problems) => return Err(stage.refuse(problems)),
         };
+        if let Some(promise) = &promise
+            && promise.saved.plan != planned.plan
+        {
+            stage.close();
+            return Err(promise.broken(&planned.plan));
+        }
         stage.show(Event::Planned { plan: planned.plan.clone(), summary: planned.plan.summary() });
         let changes = !planned.plan.is_empty();
         if changes && self.showing.expect_no_changes {
@@ -173,16 +213,20 @@ impl Job<'_> {
         stage.close();
         // The twin must know of everything that the state knows of, so it is kept whatever happened.
         let kept = cloud.keep();
+        if let Some(lost) = session.loss() {
+            return Err(Failure::new(Exit::Error, lost.to_string(), lost.hint()));
+        }
         let outcome = outcome?;
-        session.finish(&outcome.state).await.map_err(failed)?;
+        let finished = session.finish(&outcome.state).await.map_err(failed);
+        site.warn();
+        finished?;
         kept?;
         Ok((&outcome.ended).into())
     }
 
     async fn look(&self, mut site: Site, form: Form) -> Result<Plan> {
         let settings = self.settings(&site)?;
-        let local = site.local();
-        let state = if local.exists() { site.state().await?.0 } else { site.fresh()? };
+        let state = if site.exists().await? { site.state().await?.0 } else { site.fresh()? };
         let (cloud, _) = self.open(&site, &state)?;
         let program = self.program(&mut site, &cloud).await?;
         let run = ulid::Ulid::generate().to_string();
@@ -208,6 +252,10 @@ impl Job<'_> {
             Err(problems) => return Err(stage.refuse(problems)),
         };
         let plan = planned.plan;
+        let saved = match self.plan {
+            Some(path) => self.save(path, &plan, &site, &state, settings.clone()).await,
+            None => Ok(()),
+        };
         stage.show(Event::Planned { plan: plan.clone(), summary: plan.summary() });
         let took = u64::try_from(cloud.clock().now().duration_since(started).as_millis()).unwrap_or_default();
         stage.show(Event::RunEnded { ended: Ended::Completed, summary: plan.summary(), took, notes: Vec::new() });
@@ -216,6 +264,7 @@ impl Job<'_> {
             let (stack, target) = (&site.stack, site.target.name());
             render::data(PlanMarkdown { stack, target, plan: &plan, regions: &site.regions });
         }
+        saved?;
         Ok(plan)
     }
 
@@ -223,6 +272,81 @@ impl Job<'_> {
         let asked = self.manner.settings(&self.global.selection, &site.target)?;
         let always = site.loaded.as_ref().is_some_and(|loaded| loaded.refresh);
         Ok(Settings { refresh: asked.refresh || always, ..asked })
+    }
+
+    /// The command that carries out what this job plans.
+    fn deed(&self) -> &'static str {
+        match self.mode {
+            Mode::Up => "up",
+            Mode::Destroy => "destroy",
+            Mode::Refresh => "refresh",
+        }
+    }
+
+    /// What a plan is made from. A program that does not matter is left out.
+    fn basis(&self, program: Option<&Hashes>, state: &State, keys: &Keys) -> Result<Basis> {
+        let Hashes { program, config } = program.filter(|_| self.mode == Mode::Up).cloned().unwrap_or_default();
+        Ok(Basis { program, config, state: fingerprint(state, keys).map_err(failed)? })
+    }
+
+    async fn save(&self, path: &Path, plan: &Plan, site: &Site, state: &State, settings: Settings) -> Result<()> {
+        let keys = site.keys().await?;
+        let saved = SavedPlan {
+            tool: env!("CARGO_PKG_VERSION").to_owned(),
+            command: self.deed().to_owned(),
+            stack: site.stack.clone(),
+            target: site.target.name().to_owned(),
+            lineage: state.lineage.clone(),
+            settings,
+            plan: plan.clone(),
+        };
+        saved.write(path, &self.basis(site.hashes.as_ref(), state, &keys)?, &keys).map_err(failed)
+    }
+
+    /// Reads the plan that is to be carried out.
+    fn promise(&self, path: &Path, site: &Site, settings: &Settings, keys: &Keys) -> Result<Promise> {
+        let (saved, basis) = SavedPlan::read(path, keys).map_err(failed)?;
+        let refused = |message: String, help: String| Err(Failure::new(Exit::Configuration, message, help));
+        if *settings != Settings::default() {
+            let message = "a saved plan says by itself what it touches and how".to_owned();
+            return refused(message, "leave the other flags out, or make another plan with them".to_owned());
+        }
+        let meant = (saved.stack.as_str(), saved.target.as_str());
+        if meant != (site.stack.as_str(), site.target.name()) {
+            let message = format!(
+                "the plan in {} is for `{}` on `{}`, and this is `{}` on `{}`",
+                path.display(),
+                saved.stack,
+                saved.target,
+                site.stack,
+                site.target.name()
+            );
+            return refused(message, "name the stack that it is for".to_owned());
+        }
+        if saved.command != self.deed() {
+            let message = format!("the plan in {} is one of `{}`", path.display(), saved.command);
+            return refused(message, format!("carry it out with `drctl {} --plan`", saved.command));
+        }
+        Ok(Promise { saved, basis, path: path.to_owned() })
+    }
+
+    /// Refuses a plan that was made from something else than what is there now.
+    fn still_holds(&self, promise: &Promise, site: &Site, state: &State, keys: &Keys) -> Result<()> {
+        let now = self.basis(site.hashes.as_ref(), state, keys)?;
+        let Promise { saved, basis, .. } = promise;
+        let version = env!("CARGO_PKG_VERSION");
+        let tool = format!("drctl (it was {}, and is {version})", saved.tool);
+        let differs = [
+            (saved.tool != version, tool.as_str()),
+            (basis.program != now.program, "the program"),
+            (basis.config != now.config, "the config"),
+            (saved.lineage != state.lineage || basis.state != now.state, "the state"),
+        ];
+        let differs: Vec<&str> = differs.iter().filter_map(|(differs, what)| differs.then_some(*what)).collect();
+        match differs.as_slice() {
+            [] => Ok(()),
+            several => Err(promise.stale(&format!("since then {} changed", several.join(" and ")))),
+        }
     }
 
     fn open(&self, site: &Site, state: &State) -> Result<(Cloud, BTreeMap<String, String>)> {
@@ -248,15 +372,11 @@ impl Job<'_> {
     /// Takes the lock, and says whom it waits for if it is taken.
     async fn lock(&self, site: &Site, run: &str) -> Result<Lock> {
         let owner = Owner::here(run, &format!("{} --stack {}", self.command, site.stack));
-        match site.local().lock(owner.clone(), Duration::ZERO).await {
-            Err(StateError::Locked { owner: holder }) if self.manner.lock_timeout > 0 => {
-                let who = holder.map_or_else(|| "another run".to_owned(), |holder| holder.to_string());
-                render::say(format_args!("Waiting for {who}\n"));
-                let timeout = Duration::from_secs(self.manner.lock_timeout);
-                site.local().lock(owner, timeout).await.map_err(failed)
-            }
-            other => other.map_err(failed),
-        }
+        let waits = Box::new(|holder: Option<&Owner>| {
+            let who = holder.map_or_else(|| "another run".to_owned(), ToString::to_string);
+            render::say(format_args!("Waiting for {who}\n"));
+        });
+        site.stored().lock(owner, self.manner.lock_timeout, waits).await.map_err(failed)
     }
 
     /// A simulation is over before a live view could show anything.
@@ -287,6 +407,22 @@ impl Job<'_> {
     }
 }
 
+impl Promise {
+    fn stale(&self, why: &str) -> Failure {
+        let message = format!("the plan in {} does not hold any more: {why}", self.path.display());
+        Failure::new(Exit::Configuration, message, "make a new one with `drctl preview --save-plan`, and look at it")
+    }
+
+    /// The cloud is not what it was, though nothing else changed.
+    fn broken(&self, now: &Plan) -> Failure {
+        let old = &self.saved.plan;
+        let step = now.steps.iter().find(|step| !old.steps.contains(step));
+        let step = step.or_else(|| old.steps.iter().find(|step| !now.steps.contains(step)));
+        let whose = step.map(|step| format!(", first of all for {}", resource(&step.key.urn))).unwrap_or_default();
+        self.stale(&format!("what would be done now differs{whose}, because the cloud shows something else"))
+    }
+}
+
 /// Where the events of a run go: to the user and into the record.
 struct Stage {
     numbering: Numbering,
@@ -308,7 +444,7 @@ impl Stage {
         Self {
             numbering: Numbering::default(),
             renderer: style.renderer(detail, clock),
-            log: Log::create(&site.local().runs_dir(), run),
+            log: Log::create(&site.stored().runs_dir(), run),
             clock,
             simulated: cloud.is_simulated(),
             json: job.global.json,
@@ -334,6 +470,7 @@ impl Stage {
         let (sink, mut events) = Sink::new();
         let stop = Stop::default();
         let mut interrupts = Interrupts::listen();
+        let mut lost = journal.lost();
         let run = Run {
             program,
             cloud: cloud.provider(),
@@ -355,6 +492,7 @@ impl Stage {
                     return outcome;
                 }
                 () = interrupts.next() => self.press(&stop),
+                reason = &mut lost, if !stop.is_pressed() => self.leave(&stop, &reason),
                 () = tokio::time::sleep(render::TICK), if !self.simulated => self.renderer.tick(),
             }
         }
@@ -395,6 +533,19 @@ impl Stage {
             urn: None,
             at: None,
             help: None,
+        });
+    }
+
+    /// Leaves the stack to the run that has it now: nothing new starts, and no call is waited for.
+    fn leave(&mut self, stop: &Stop, reason: &StateError) {
+        stop.press();
+        stop.press();
+        self.show(Event::Diagnostic {
+            severity: "error".into(),
+            message: format!("leaving at once: {reason}"),
+            urn: None,
+            at: None,
+            help: Some(reason.hint()),
         });
     }
 

@@ -3,25 +3,28 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::aws::{self, Aws};
 use crate::checks;
 use crate::cli::Global;
+use crate::cli::data_keys::ByKms;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result, io};
 use crate::engine::clock::Clock;
 use crate::engine::diagnostic::Severity;
 use crate::engine::error::Error;
+use crate::engine::key_provider::{KeyProvider, KeyService};
 use crate::engine::provider::{Catalog, Provider};
 use crate::engine::state::State;
 use crate::engine::value::Map;
 use crate::random::WithRandom;
 use crate::render;
 use crate::render::regions::Regions;
-use crate::stack::{self, Loaded, Request, Stacks};
-use crate::state::{Keys, Local, Notice, Source, StateError};
+use crate::stack::{self, Backend, Loaded, Request, Stacks};
+use crate::state::{Keys, Location, Lock, Notice, Owner, Source, StateError, States, Stored, silently};
 use crate::twin::Twin;
 
 /// Names the target of a custom endpoint, so that its state outlives a change of port.
@@ -122,9 +125,9 @@ fn show_warnings(loaded: &Loaded) {
 fn try_load(global: &Global, answers: Arc<stack::Answers>) -> Result<Loaded> {
     let cwd = directory(global)?;
     let stack = named(global, &cwd)?;
-    let request = Request { stack, cwd: cwd.clone(), config: global.config.clone(), environment: environment() };
-    let others = Others { root: nearest_state_root(&cwd), target: Target::chosen(global).name().to_owned() };
-    stack::load_with(&request, catalog(), Arc::new(others), answers).map_err(|diagnostics| {
+    let request = Request { stack, cwd, config: global.config.clone(), environment: environment() };
+    let others = Others { request: request.clone(), target: Target::chosen(global), state: global.state.clone() };
+    stack::load_with(&request, catalog(), Arc::new(others), &ByKms, answers).map_err(|diagnostics| {
         if diagnostics.iter().any(|d| d.code == "unknown-stack") {
             render::say(render::diagnostics::Diagnostics(&diagnostics));
             return Failure::Shown(Exit::StackNotFound);
@@ -211,48 +214,152 @@ pub(super) fn nearest_state_root(cwd: &Path) -> PathBuf {
     cwd.ancestors().map(state_root).find(|root| root.is_dir()).unwrap_or_else(|| state_root(cwd))
 }
 
-/// Outputs of other stacks on the same target.
+/// Where the states of a target are kept: what the command line says, else what the stack's file says.
+/// States of the twin stay beside the twin unless the command line says otherwise.
+fn place(state: Option<&str>, target: &Target, backend: Option<&Backend>, root: PathBuf) -> Result<States> {
+    let location = |url: &str, region: Option<&String>| -> Result<Location> {
+        let parsed = Location::parse(url).map_err(failed)?;
+        Ok(Location { region: region.cloned().or(parsed.region.clone()), ..parsed })
+    };
+    let written = match backend {
+        Some(Backend { url, region, replica, .. }) => {
+            let replica = replica.as_ref().map(|(url, region)| location(url, region.as_ref())).transpose()?;
+            Some((location(url, region.as_ref())?, replica))
+        }
+        None => None,
+    };
+    let (first, second) = match (state, written) {
+        (Some("local"), _) => return Ok(States::local(root, target.name())),
+        (Some(url), written) => {
+            let given = location(url, None)?;
+            match written {
+                Some((first, second)) if first.is_same_place(&given) => (first, second),
+                // The copy takes the lead, for as long as the other one is away.
+                Some((first, Some(second))) if second.is_same_place(&given) => (second, Some(first)),
+                _ => (given, None),
+            }
+        }
+        (None, Some(written)) if *target != Target::Twin => written,
+        (None, _) => return Ok(States::local(root, target.name())),
+    };
+    if second.as_ref().is_some_and(|second| second.bucket == first.bucket) {
+        let message = format!("a state in {first} can have no copy in the same bucket");
+        return Err(Failure::new(Exit::Configuration, message, "name a bucket in another region as `replica`"));
+    }
+    Ok(States::s3(root, target.name(), first, second))
+}
+
+/// Where states are kept of stacks that are not named: of the only stack there is, or of all of them
+/// if they agree.
+pub(super) fn states_here(global: &Global) -> Result<States> {
+    let cwd = directory(global)?;
+    let names = match &global.stack {
+        Some(stack) => vec![stack.clone()],
+        None => stacks_below(&cwd),
+    };
+    let mut backends = Vec::new();
+    for stack in names {
+        let request = Request { stack, cwd: cwd.clone(), environment: environment(), ..Request::default() };
+        // A file that cannot be read hides no other stack.
+        let backend = stack::backend(&request).unwrap_or_default();
+        let urls = |backend: &Option<Backend>| backend.as_ref().map(|b| (b.url.clone(), b.replica.clone()));
+        if !backends.iter().any(|known| urls(known) == urls(&backend)) {
+            backends.push(backend);
+        }
+    }
+    let target = Target::chosen(global);
+    let backend = match backends.as_slice() {
+        _ if global.state.is_some() || target == Target::Twin => None,
+        [] => None,
+        [only] => only.as_ref(),
+        _ => {
+            return Err(Failure::new(
+                Exit::Configuration,
+                "the stacks here keep their states in different places",
+                "name one of them with `--stack`, or a place with `--state`",
+            ));
+        }
+    };
+    place(global.state.as_deref(), &target, backend, nearest_state_root(&cwd))
+}
+
+/// Outputs of other stacks on the same target, each where its own file says that its state is. One
+/// without a file is beside the stack that refers to it.
 struct Others {
-    root: PathBuf,
-    target: String,
+    request: Request,
+    target: Target,
+    state: Option<String>,
+}
+
+impl Others {
+    fn states(&self, stack: &str) -> Result<States> {
+        let request = |stack: &str| Request { stack: stack.to_owned(), ..self.request.clone() };
+        let backend = match stack::backend(&request(stack)) {
+            Ok(backend) => backend,
+            Err(_) => stack::backend(&self.request).unwrap_or_default(),
+        };
+        place(self.state.as_deref(), &self.target, backend.as_ref(), nearest_state_root(&self.request.cwd))
+    }
 }
 
 impl Stacks for Others {
     fn outputs(&self, stack: &str) -> std::result::Result<Option<Map>, String> {
         // `organization/project/stack` is how Pulumi names stacks of others.
         let stack = stack.rsplit('/').next().unwrap_or(stack);
-        let local = Local::at(self.root.clone(), &self.target, stack);
-        if !local.exists() {
-            return Ok(None);
-        }
-        let root = self.root.clone();
+        let states = self.states(stack).map_err(|failure| failure.message())?;
+        let (stored, target) = (states.of(stack), self.target.clone());
         // Expressions are evaluated inside a runtime too, where another may not be started.
         let reader = std::thread::spawn(move || {
             let runtime = runtime(false).map_err(|_| "no runtime could be started".to_owned())?;
-            runtime.block_on(async {
-                let source = source().map_err(|e| e.to_string())?;
-                let (keys, _) = Keys::open(&root, source).await.map_err(|e| e.to_string())?;
-                local.load(&keys).await.map_err(|e| e.to_string())
-            })
+            let load = async {
+                if !stored.exists().await? {
+                    return Ok(None);
+                }
+                let (keys, _) = stored.open_keys(source(&target)?).await?;
+                stored.load(&keys).await
+            };
+            runtime.block_on(load).map_err(|e: StateError| e.to_string())
         });
         let state = reader.join().map_err(|_| "the reader of its state failed".to_owned())??;
         Ok(state.map(|s| s.outputs))
     }
 }
 
-fn source() -> std::result::Result<Source, StateError> {
-    Source::from_environment(|name| std::env::var(name).ok())
+/// What is at hand to open keys. A simulation asks nobody.
+fn source(target: &Target) -> std::result::Result<Source, StateError> {
+    let source = Source::from_environment(|name| std::env::var(name).ok())?;
+    let service = || Arc::new(aws::Kms::new(aws::Settings::default())) as Arc<dyn KeyService>;
+    Ok(Source { service: (*target != Target::Twin).then(service), ..source })
 }
 
 /// Where the state of a stack lies.
 pub(super) struct Site {
+    /// The project's `.drctl`.
     pub(super) root: PathBuf,
+    pub(super) states: States,
     pub(super) target: Target,
     pub(super) stack: String,
     pub(super) project: String,
     pub(super) regions: Regions,
+    /// What the user asks to open the secrets with.
+    secrets: Option<KeyProvider>,
     /// The program, where it could be loaded.
     pub(super) loaded: Option<Loaded>,
+    /// Those of the program.
+    pub(super) hashes: Option<Hashes>,
+}
+
+/// What a saved plan remembers of a program.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Hashes {
+    pub(super) program: String,
+    pub(super) config: String,
+}
+
+impl Hashes {
+    fn of(loaded: &Loaded) -> Self {
+        Self { program: loaded.program_hash.clone(), config: loaded.config_hash.clone() }
+    }
 }
 
 impl Site {
@@ -262,7 +369,7 @@ impl Site {
         if loaded.questions.is_empty() {
             show_warnings(&loaded);
         }
-        Ok(Self::of(loaded, Target::chosen(global)))
+        Self::of(loaded, global)
     }
 
     /// Asks the cloud what the program leaves to it, and loads the program anew with the answers, until
@@ -275,6 +382,7 @@ impl Site {
             if loaded.questions.is_empty() {
                 show_warnings(&loaded);
             }
+            self.hashes = Some(Hashes::of(&loaded));
             self.loaded = Some(loaded);
         }
         Ok(())
@@ -284,43 +392,95 @@ impl Site {
     pub(super) fn of_state(global: &Global) -> Result<Self> {
         let target = Target::chosen(global);
         if let Ok(loaded) = try_load(global, Arc::default()) {
-            return Ok(Self::of(loaded, target));
+            return Self::of(loaded, global);
         }
         let cwd = directory(global)?;
         let named = named(global, &cwd)?;
+        let request =
+            Request { stack: named.clone(), cwd: cwd.clone(), environment: environment(), ..Request::default() };
+        let backend = match stack::backend(&request) {
+            Ok(backend) => backend,
+            // A stack without a file has its state where files are.
+            Err(problems) if problems.iter().any(|problem| problem.code == "unknown-stack") => None,
+            Err(_) if global.state.is_some() || target == Target::Twin => None,
+            // Where its state is stands in the file.
+            Err(problems) => return Err(Failure::Program(problems)),
+        };
+        let root = nearest_state_root(&cwd);
+        let states = place(global.state.as_deref(), &target, backend.as_ref(), root.clone())?;
         let file = named.rsplit('/').next().unwrap_or(&named);
         let mut stack = file.replacen(".yaml", "", 1);
         if let Some(instance) = std::env::var("DRCTL_ENV").ok().filter(|i| !i.is_empty() && !stack.contains('@')) {
             stack = format!("{stack}@{instance}");
         }
         Ok(Self {
-            root: nearest_state_root(&cwd),
+            root,
+            states,
             target,
             stack,
             project: String::new(),
             regions: Regions::default(),
+            secrets: global.secrets.clone(),
             loaded: None,
+            hashes: None,
         })
     }
 
-    fn of(loaded: Loaded, target: Target) -> Self {
-        Self {
-            root: state_root(&loaded.directory),
+    fn of(loaded: Loaded, global: &Global) -> Result<Self> {
+        let target = Target::chosen(global);
+        let root = state_root(&loaded.directory);
+        Ok(Self {
+            states: place(global.state.as_deref(), &target, loaded.backend.as_ref(), root.clone())?,
+            root,
             target,
+            secrets: global.secrets.clone().or_else(|| loaded.secrets.clone()),
             stack: loaded.stack.clone(),
             project: loaded.project.clone(),
             regions: Regions::new(loaded.regions.clone()),
+            hashes: Some(Hashes::of(&loaded)),
             loaded: Some(loaded),
-        }
+        })
     }
 
-    pub(super) fn local(&self) -> Local {
-        Local::at(self.root.clone(), self.target.name(), &self.stack)
+    pub(super) fn stored(&self) -> Stored {
+        self.states.of(&self.stack)
+    }
+
+    /// Whether the stack has a state.
+    pub(super) async fn exists(&self) -> Result<bool> {
+        self.stored().exists().await.map_err(failed)
+    }
+
+    /// The place of the stack's state if it were kept in that place.
+    pub(super) fn elsewhere(&self, to: &str) -> Result<Stored> {
+        let backend = self.loaded.as_ref().and_then(|loaded| loaded.backend.as_ref());
+        Ok(place(Some(to), &self.target, backend, self.root.clone())?.of(&self.stack))
+    }
+
+    /// Where the file of the stack says that its state is.
+    pub(super) fn backend_place(&self) -> Option<String> {
+        let backend = self.loaded.as_ref().and_then(|loaded| loaded.backend.as_ref());
+        Some(place(None, &self.target, backend, self.root.clone()).ok()?.place())
+    }
+
+    /// Says what a user should know of the place where the state is kept.
+    pub(super) fn warn(&self) {
+        self.states.warnings().into_iter().for_each(render::warn);
+    }
+
+    pub(super) async fn must_exist(&self) -> Result<()> {
+        if self.exists().await? { Ok(()) } else { Err(self.not_found()) }
+    }
+
+    /// Takes the lock for a command that changes the state and waits for nobody.
+    pub(super) async fn lock(&self, command: &str) -> Result<Lock> {
+        let owner = Owner::here(&ulid::Ulid::generate().to_string(), &format!("{command} --stack {}", self.stack));
+        self.stored().lock(owner, Duration::ZERO, silently()).await.map_err(failed)
     }
 
     /// Opens the keys of the state's secrets, and tells what the user should know of them.
     pub(super) async fn keys(&self) -> Result<Keys> {
-        let (keys, notice) = Keys::open(&self.root, source().map_err(failed)?).await.map_err(failed)?;
+        let (keys, notice) = self.stored().open_keys(self.source().map_err(failed)?).await.map_err(failed)?;
         match notice {
             Some(Notice::KeyFileMade(path)) => render::say(format_args!(
                 "Secrets of this project are sealed with the new key in {}: keep it, and keep it to yourself.\n",
@@ -330,19 +490,32 @@ impl Site {
                 "the passphrase is not used: {} still opens the secrets of this project",
                 path.display()
             )),
+            Some(notice) => render::warn(notice),
             None => {}
         }
         Ok(keys)
     }
 
+    /// What is at hand to open the keys, and what the user asks to open them with.
+    pub(super) fn source(&self) -> std::result::Result<Source, StateError> {
+        let source = source(&self.target)?;
+        let service = || Arc::new(aws::Kms::new(self.aws_settings())) as Arc<dyn KeyService>;
+        Ok(Source { wanted: self.wanted(), service: source.service.map(|_| service()), ..source })
+    }
+
+    /// What the user asks to open the secrets with. A simulation asks no service.
+    pub(super) fn wanted(&self) -> Option<KeyProvider> {
+        let asks = |wanted: &KeyProvider| self.target != Target::Twin || !matches!(wanted, KeyProvider::Kms(_));
+        self.secrets.clone().filter(asks)
+    }
+
     /// The state, for commands that only look at it.
     pub(super) async fn state(&self) -> Result<(State, Keys)> {
-        let local = self.local();
-        if !local.exists() {
-            return Err(self.not_found());
-        }
+        self.must_exist().await?;
         let keys = self.keys().await?;
-        let state = local.load(&keys).await.map_err(failed)?.ok_or_else(|| self.not_found())?;
+        let state = self.stored().load(&keys).await;
+        self.warn();
+        let state = state.map_err(failed)?.ok_or_else(|| self.not_found())?;
         Ok((state, keys))
     }
 
@@ -354,7 +527,7 @@ impl Site {
     /// The lineage of a state to come. A preview fixes it, so that automatic names are the same in
     /// the `up` after it.
     pub(super) fn fresh(&self) -> Result<State> {
-        let path = self.local().runs_dir().with_file_name("lineage");
+        let path = self.stored().lineage_file();
         let lineage = match std::fs::read_to_string(&path) {
             Ok(text) => text.trim().to_owned(),
             Err(_) => {
@@ -374,19 +547,24 @@ impl Site {
             let twin = Arc::new(open_twin(&self.root)?);
             return Ok(Cloud { provider: Arc::new(WithRandom::new(Arc::clone(&twin) as _)), twin: Some(twin) });
         }
+        Ok(Cloud { provider: Arc::new(WithRandom::new(Arc::new(Aws::new(self.aws_settings())))), twin: None })
+    }
+
+    /// How AWS is reached.
+    fn aws_settings(&self) -> aws::Settings {
         let mut settings = aws::Settings::default();
         if let Some(loaded) = &self.loaded {
-            let directory = loaded.program_directory.clone();
+            let assets = Arc::clone(&loaded.assets);
             let credentials = loaded.credentials.clone();
             settings.profile = credentials.profile;
             settings.roles = credentials.roles.into_iter().map(assumed).collect();
             settings.region = loaded.regions.values().next().cloned();
             settings.allowed_account_ids.clone_from(&loaded.allowed_account_ids);
             settings.read_asset = Arc::new(move |asset| {
-                stack::bytes(&directory, asset).map_err(|e| Error::invalid(format!("cannot read the {asset}: {e}")))
+                assets.bytes(asset).map_err(|e| Error::invalid(format!("cannot read the {asset}: {e}")))
             });
         }
-        Ok(Cloud { provider: Arc::new(WithRandom::new(Arc::new(Aws::new(settings)))), twin: None })
+        settings
     }
 }
 
@@ -463,7 +641,8 @@ pub(super) fn runtime(simulated: bool) -> Result<tokio::runtime::Runtime> {
 /// A failure of the state's files.
 pub(super) fn failed(error: StateError) -> Failure {
     let exit = match &error {
-        StateError::Locked { .. } => Exit::Error,
+        StateError::Locked { .. } | StateError::Lost { .. } => Exit::Error,
+        StateError::Bucket { source, .. } => source.kind.into(),
         _ => Exit::Configuration,
     };
     let hint = error.hint();

@@ -10,6 +10,7 @@ use crate::cli::confirm::{Answers, declined};
 use crate::cli::edit::{edit, find};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result};
+use crate::cli::rotate_key;
 use crate::cli::session::{Site, runtime};
 use crate::engine::state::{Begun, Row, State};
 use crate::engine::urn::Urn;
@@ -39,6 +40,8 @@ pub(super) enum Command {
     Untaint(Many),
     /// Check that the state keeps its own rules
     Check,
+    /// Seal the secrets of the state and its backups with a new key
+    RotateKey(rotate_key::Arguments),
 }
 
 #[derive(Debug, Args)]
@@ -105,6 +108,7 @@ pub(super) fn run(command: &Command, global: &Global) -> Result {
             mark(&site, many, "state unprotect", "not protected", |row| row.protect = false)?;
         }
         Command::Taint(many) => mark(&site, many, "state taint", "to be replaced", |row| row.tainted = true)?,
+        Command::RotateKey(arguments) => return rotate_key::run(arguments, global),
         Command::Untaint(many) => mark(&site, many, "state untaint", "kept", |row| row.tainted = false)?,
     }
     Ok(Exit::Ok)

@@ -17,6 +17,7 @@ use crate::engine::converge::{Arrived, Journey};
 use crate::engine::crew::Crew;
 use crate::engine::decide::{Case, Decision, base, decide, ignore_changes, ignored};
 use crate::engine::diagnostic::Diagnostic;
+use crate::engine::discreet::Discreet;
 use crate::engine::error::{Error, Kind, Result};
 use crate::engine::event::{Ended, Event, Sink, Skipped};
 use crate::engine::graph;
@@ -30,6 +31,7 @@ use crate::engine::plan::{Op, Plan, Step, Summary};
 use crate::engine::planner::{Mode, Planned};
 use crate::engine::program::{Known, Options, Program, Timeouts};
 use crate::engine::provider::{At, KindAt, Live, Provider};
+use crate::engine::redact::Redactor;
 use crate::engine::remove::{Removal, Removed};
 use crate::engine::resource::{Limits, Seen, Want};
 use crate::engine::schema::TypeSchema;
@@ -83,9 +85,10 @@ pub async fn execute(planned: Planned, run: Run) -> Result<Outcome> {
     if worth_writing {
         ledger.open().await?;
     }
-    let crew =
-        Crew::new(Arc::clone(&run.cloud), ledger.clone(), run.sink.clone(), run.clock, run.stop.clone(), &run.settings);
-    let worker = Worker { crew, program: run.program.clone(), known: Arc::default() };
+    let cloud = Arc::new(Discreet::new(Arc::clone(&run.cloud), Arc::clone(&planned.redactor)));
+    let crew = Crew::new(cloud, ledger.clone(), run.sink.clone(), run.clock, run.stop.clone(), &run.settings);
+    let worker =
+        Worker { crew, program: run.program.clone(), known: Arc::default(), redactor: Arc::clone(&planned.redactor) };
     let mut schedule = Schedule::new(planned.plan.steps, planned.plan.edges, planned.tasks);
     schedule.run(&worker, &run).await;
     if planned.mode == Mode::Up {
@@ -109,10 +112,10 @@ async fn write_outputs(worker: &Worker, run: &Run, mode: Mode) -> Result<()> {
     let outputs = match (mode, &run.program) {
         (Mode::Up, Some(program)) => {
             let known = worker.everything_known();
-            match program.outputs(&known, &*run.cloud).await {
+            match program.outputs(&known, &*worker.crew.cloud).await {
                 Ok(outputs) => outputs.into_iter().filter(|(_, v)| !v.has_unknown()).collect(),
                 Err(problems) => {
-                    problems.iter().for_each(|p| run.sink.send(diagnostic(p)));
+                    problems.into_iter().for_each(|p| run.sink.send(diagnostic(&worker.redactor.diagnostic(p))));
                     return Ok(());
                 }
             }
@@ -229,7 +232,10 @@ impl Schedule {
                     continue;
                 }
                 let worker = worker.clone();
-                tasks.spawn(async move { (i, worker.step(step, task, moved).await) });
+                tasks.spawn(async move {
+                    let done = worker.step(step, task, moved).await;
+                    (i, done.map_err(|error| worker.redactor.error(error)))
+                });
             }
             let Some(ended) = tasks.join_next().await else { break };
             match ended {
@@ -237,7 +243,7 @@ impl Schedule {
                 // A panic in a step is a bug of drctl; the others go on, and the row stays pending.
                 Err(panic) => run.sink.send(Event::Diagnostic {
                     severity: "error".into(),
-                    message: format!("a step ended by a bug in drctl: {panic}"),
+                    message: worker.redactor.text(&format!("a step ended by a bug in drctl: {panic}")).into_owned(),
                     urn: None,
                     at: None,
                     help: Some("run again: what was begun is taken up where it is".into()),
@@ -388,6 +394,7 @@ struct Worker {
     crew: Crew,
     program: Option<Arc<dyn Program>>,
     known: Arc<RwLock<Known>>,
+    redactor: Arc<Redactor>,
 }
 
 impl Worker {
@@ -450,7 +457,7 @@ impl Worker {
         let inputs = program.inputs(&row.key.urn, &known, &*self.crew.cloud).await;
         inputs.map_err(|problems| {
             for problem in &problems[1.min(problems.len())..] {
-                self.crew.sink.send(diagnostic(problem));
+                self.crew.sink.send(diagnostic(&self.redactor.diagnostic(problem.clone())));
             }
             let first = problems.into_iter().next();
             let Some(first) = first else { return Error::bug("an evaluation failed without saying why") };
@@ -781,7 +788,8 @@ impl Worker {
         if error.kind == Kind::Cancelled {
             return error;
         }
-        let failed = Entry::Failed { key: key.clone(), error: error.to_string(), settled };
+        let text = self.redactor.text(&error.to_string()).into_owned();
+        let failed = Entry::Failed { key: key.clone(), error: text, settled };
         match self.crew.ledger.record(vec![failed]).await {
             Ok(()) => error,
             Err(worse) => worse,

@@ -12,7 +12,7 @@ use crate::engine::urn::{Id, Place, Urn};
 use crate::engine::value::Value;
 
 /// A cloud.
-pub trait Provider: Send + Sync + 'static {
+pub trait Provider: Send + Sync {
     /// The types and functions that it has.
     fn catalog(&self) -> &Arc<Catalog>;
 

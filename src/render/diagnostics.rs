@@ -11,6 +11,9 @@ use super::style::Label;
 use super::words::count;
 use crate::engine::diagnostic::{Diagnostic, Location, Severity};
 
+/// So many are shown; nobody reads more, and each excerpt takes a look at the whole file.
+const MOST: usize = 100;
+
 /// All diagnostics of a program in the order of their places, with a count at the end.
 #[derive(Debug, Clone, Copy)]
 pub struct Diagnostics<'a>(pub &'a [Diagnostic]);
@@ -20,8 +23,11 @@ impl fmt::Display for Diagnostics<'_> {
         let mut sorted: Vec<&Diagnostic> = self.0.iter().collect();
         sorted.sort_by(|a, b| place(a).cmp(&place(b)).then(b.severity.cmp(&a.severity)));
         sorted.dedup();
-        for diagnostic in &sorted {
+        for diagnostic in sorted.iter().take(MOST) {
             write_diagnostic(f, diagnostic)?;
+        }
+        if let Some(more) = sorted.len().checked_sub(MOST).filter(|more| *more > 0) {
+            writeln!(f, "… and {} more\n", more)?;
         }
         let errors = sorted.iter().filter(|d| d.severity == Severity::Error).count();
         let warnings = sorted.len() - errors;
@@ -76,7 +82,7 @@ fn same_file(a: &Location, b: &Location) -> bool {
 /// The lines of the source around a diagnostic. Empty if they cannot be shown.
 fn excerpt(diagnostic: &Diagnostic, at: &Location) -> String {
     let report = Report {
-        source: NamedSource::new(&at.source.name, at.source.text.clone()).with_language("yaml"),
+        source: NamedSource::new(&at.source.name, at.source.shown()).with_language("yaml"),
         labels: std::iter::once((at, "".to_owned()))
             .chain(diagnostic.also.iter().filter(|(o, _)| same_file(at, o)).map(|(o, word)| (o, word.clone())))
             .map(|(location, word)| span(location, word))

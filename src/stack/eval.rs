@@ -32,6 +32,8 @@ pub(crate) struct Run<'a> {
     depth: usize,
     pub(crate) problems: Vec<Diagnostic>,
     pub(crate) asks: Vec<Asking>,
+    /// URLs whose bytes are needed, and where.
+    pub(crate) fetches: Vec<(String, Location)>,
     /// A resource was met that is not expanded yet.
     pub(crate) pending: bool,
 }
@@ -48,6 +50,7 @@ impl<'a> Run<'a> {
             depth: 0,
             problems: Vec::new(),
             asks: Vec::new(),
+            fetches: Vec::new(),
             pending: false,
         }
     }
@@ -99,6 +102,7 @@ impl<'a> Run<'a> {
                 continue;
             };
             secret |= value.has_secret();
+            self.world.secrets.learn(&value);
             if value.has_unknown() {
                 unknown = true;
             } else if let Some(shown) = scalar_text(&value) {
@@ -545,6 +549,7 @@ impl<'a> Run<'a> {
             How::Deep(run) => {
                 let value = self.eval(argument, frame)?;
                 let secret = value.has_secret();
+                self.world.secrets.learn(&value);
                 if value.has_unknown() {
                     return Some(if secret { Value::Unknown.secret() } else { Value::Unknown });
                 }
@@ -556,11 +561,15 @@ impl<'a> Run<'a> {
             here: world.dir(&call.at),
             program: &world.program_dir,
             environment: &world.environment,
-            hashes: &world.hashes,
+            assets: &world.assets,
         };
         match run(&value, &site) {
             Ok(value) => Some(if secret { value.secret() } else { value }),
             Err(Fault::Unknown) => Some(if secret { Value::Unknown.secret() } else { Value::Unknown }),
+            Err(Fault::Remote(url)) => {
+                self.fetches.push((url, call.at.clone()));
+                Some(if secret { Value::Unknown.secret() } else { Value::Unknown })
+            }
             Err(Fault::Wrong(message, operand)) => {
                 let at = match (&argument.kind, operand) {
                     (Kind::List(items), Some(n)) => items.get(n).map_or(&argument.at, |e| &e.at),
@@ -641,7 +650,10 @@ impl<'a> Run<'a> {
         let value = self.eval(expr, frame)?;
         match value.bare() {
             Value::Bool(_) | Value::Unknown => Some(value),
-            Value::String(s) if s == "true" || s == "false" => Some(Value::Bool(s == "true")),
+            Value::String(s) if s == "true" || s == "false" => {
+                let decided = Value::Bool(s == "true");
+                Some(if value.has_secret() { decided.secret() } else { decided })
+            }
             other => {
                 let text = format!("`fn::{}`: expected a boolean, got {}", builtin.name, noun(other));
                 self.fail(Diagnostic::error("function", text).at(expr.at.clone()))

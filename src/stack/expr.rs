@@ -26,6 +26,25 @@ pub(crate) enum Kind {
     Poison,
 }
 
+impl Expr {
+    /// Keeps what is written here out of everything that shows the source; names of other values stay.
+    pub(crate) fn hide(&self) {
+        match &self.kind {
+            Kind::Literal(Value::Null) | Kind::Reference(_) | Kind::Call(..) | Kind::Invoke(_) => {}
+            Kind::Poison if self.is_written_as_reference() => {}
+            Kind::Literal(_) | Kind::Text(_) | Kind::Poison => self.at.hide(),
+            Kind::List(items) => items.iter().for_each(Self::hide),
+            Kind::Map(entries) => entries.iter().for_each(|(_, _, value)| value.hide()),
+        }
+    }
+
+    fn is_written_as_reference(&self) -> bool {
+        let written = self.at.source.text.get(self.at.start..self.at.end).unwrap_or_default();
+        let bare = written.trim().trim_matches(['"', '\'']);
+        bare.starts_with("${") && bare.find('}') == Some(bare.len() - 1)
+    }
+}
+
 #[derive(Debug, Clone)]
 pub(crate) enum Part {
     Literal(String),
@@ -99,6 +118,7 @@ pub(crate) trait Scope {
 }
 
 const INVOKE: &str = "invoke";
+const SECRET: &str = "secret";
 const OLD_REFERENCE: &str = "stackReference";
 
 /// Reads expressions, collecting what is wrong.
@@ -149,7 +169,11 @@ impl Reader<'_> {
                 let help = "declare a resource of type `pulumi:pulumi:StackReference` and use its `outputs`";
                 self.problems.push(problem.at(entry.at.clone()).help(help));
             }
-            return Kind::Call(builtin, Box::new(self.expr(&entry.value)));
+            let argument = self.expr(&entry.value);
+            if builtin.name == SECRET {
+                argument.hide();
+            }
+            return Kind::Call(builtin, Box::new(argument));
         }
         if name.contains(':') {
             let arguments = match entry.value.kind {
@@ -255,7 +279,7 @@ impl Reader<'_> {
                     rest = dollar + 2;
                 }
                 Some(b'{') => {
-                    let mut cursor = Cursor { text, at: dollar + 2 };
+                    let mut cursor = Cursor { text, at: dollar + 2, depth: 0 };
                     let parsed = self.reference(&mut cursor, &mut places, '}');
                     let Some(reference) = parsed else { return Kind::Poison };
                     if !literal.is_empty() {
@@ -418,7 +442,15 @@ type Path = (String, usize, Vec<(Accessor, Location)>);
 struct Cursor<'t> {
     text: &'t str,
     at: usize,
+    /// References in brackets of references, each of which the parser recurses for.
+    depth: usize,
 }
+
+/// Deeper references are refused.
+const MAX_NESTED: usize = 16;
+/// In a longer text that is folded or escaped, mistakes are shown at the whole of it: looking for the
+/// same words again and again would take too long.
+const MAX_SEARCHED: usize = 64 * 1024;
 
 impl Cursor<'_> {
     fn peek(&self) -> Option<char> {
@@ -504,7 +536,13 @@ impl Cursor<'_> {
                 Ok(Accessor::Index(index))
             }
             Some(c) if c.is_alphabetic() || c == '_' => {
-                reader.reference(self, places, ']').map(Accessor::Of).ok_or(Syntax::Reported)
+                if self.depth == MAX_NESTED {
+                    return Err(self.wrong(&format!("references are nested more than {MAX_NESTED} deep"), start));
+                }
+                self.depth += 1;
+                let reference = reader.reference(self, places, ']');
+                self.depth -= 1;
+                reference.map(Accessor::Of).ok_or(Syntax::Reported)
             }
             _ => Err(self.wrong("a list index, a text in quotes, `*` or a name must stand in the brackets", start)),
         }
@@ -565,6 +603,9 @@ impl<'a> Places<'a> {
         let source = std::sync::Arc::clone(&self.at.source);
         if let Some(start) = self.verbatim {
             return Location { source, start: start + from, end: start + to };
+        }
+        if self.text.len() > MAX_SEARCHED {
+            return self.at.clone();
         }
         // Folded and escaped text: the same words stand there, as often as before this one.
         let words = self.text.get(from..to).unwrap_or_default();

@@ -8,10 +8,11 @@ use indexmap::IndexMap;
 
 use crate::engine::diagnostic::{Diagnostic, Location};
 use crate::engine::provider::Catalog;
+use crate::engine::redact::Redactor;
 use crate::engine::schema::TypeSchema;
 use crate::engine::urn::{Place, Urn};
 use crate::engine::value::{Map, Value};
-use crate::stack::assets::Hashes;
+use crate::stack::assets::Assets;
 use crate::stack::body::{Block, Body, Type};
 use crate::stack::check::no_such;
 use crate::stack::expr::Expr;
@@ -58,7 +59,9 @@ pub(crate) struct World {
     pub(crate) dirs: HashMap<String, PathBuf>,
     pub(crate) program_dir: PathBuf,
     pub(crate) environment: BTreeMap<String, String>,
-    pub(crate) hashes: Hashes,
+    pub(crate) assets: Arc<Assets>,
+    /// Secrets of the program, and what became a part of a text.
+    pub(crate) secrets: Arc<Redactor>,
     pub(crate) stacks: Others,
     /// Values that no cloud can change.
     pub(crate) constants: HashMap<Slot, Arc<Value>>,

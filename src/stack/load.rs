@@ -5,13 +5,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
+use sha2::{Digest, Sha256};
 
 use crate::engine::diagnostic::{Diagnostic, Location, Severity, nearest};
+use crate::engine::key_provider::KeyProvider;
 use crate::engine::program::Known;
 use crate::engine::provider::Catalog;
 use crate::engine::value::{Map, Value};
 use crate::stack::answers::{Answers, NoAnswers, Question};
-use crate::stack::assets::Hashes;
+use crate::stack::assets::Assets;
+use crate::stack::backend::Backend;
 use crate::stack::body::{self, Context, Sections, section};
 use crate::stack::components::Library;
 use crate::stack::config;
@@ -19,15 +22,17 @@ use crate::stack::credentials::{self, Credentials};
 use crate::stack::dr::{self, Dr};
 use crate::stack::eval::Run;
 use crate::stack::expand::{Expansion, failed};
-use crate::stack::expr::{Expr, Kind as ExprKind, Part, Reader, Root, Scope, listed, wrong};
+use crate::stack::expr::{Expr, Keys, Kind as ExprKind, Part, Reader, Root, Scope, listed, wrong};
+use crate::stack::fence::Fence;
 use crate::stack::files::Files;
 use crate::stack::functions::scalar_text;
 use crate::stack::instance::{Bound, Frame, Instance, Member, Others, Slot, Stacks, World};
 use crate::stack::paths;
 use crate::stack::program::StackProgram;
 use crate::stack::project::{self, Project};
-use crate::stack::pulumi_secrets::Opener;
-use crate::stack::yaml::{Entry, Node};
+use crate::stack::pulumi_secrets::{DataKeys, NoDataKeys, Opener, Protection};
+use crate::stack::secrets;
+use crate::stack::yaml::{Entry, Kind as Yaml, Node};
 
 /// What to load.
 #[derive(Debug, Clone, Default)]
@@ -65,14 +70,22 @@ pub struct Loaded {
     pub allowed_account_ids: Vec<String>,
     /// What AWS is reached with.
     pub credentials: Credentials,
+    /// A hash of the files of the program.
+    pub program_hash: String,
+    /// A hash of the values of its config, secret ones too: to be kept sealed.
+    pub config_hash: String,
     /// The file that holds the program.
     pub file: PathBuf,
     /// The file that `config set` writes to; it may not exist yet.
     pub config_file: PathBuf,
-    /// State location that the project asks for, such as `file://…` or `s3://…`.
-    pub backend: Option<String>,
     /// The project wants every run to look at the cloud first: `options: {refresh: always}`.
     pub refresh: bool,
+    /// Where the state is to be kept; none stands for files beside the stack.
+    pub backend: Option<Backend>,
+    /// What the secrets of a new state are to be opened with.
+    pub secrets: Option<KeyProvider>,
+    /// Reads the files and archives of the program.
+    pub assets: Arc<Assets>,
 }
 
 /// No other stack is known.
@@ -89,10 +102,10 @@ impl Stacks for NoStacks {
 /// # Errors
 /// Everything that is wrong, sorted by file and place.
 pub fn load(request: &Request, catalog: &Arc<Catalog>) -> Result<Loaded, Vec<Diagnostic>> {
-    load_beside(request, catalog, Arc::new(NoStacks))
+    load_beside(request, catalog, Arc::new(NoStacks), &NoDataKeys)
 }
 
-/// Loads a program that may refer to outputs of other stacks.
+/// Loads a program that may refer to outputs of other stacks, and whose secure values a service may open.
 ///
 /// # Errors
 /// Everything that is wrong, sorted by file and place, and what only a cloud can decide.
@@ -100,8 +113,9 @@ pub fn load_beside(
     request: &Request,
     catalog: &Arc<Catalog>,
     stacks: Arc<dyn Stacks>,
+    data_keys: &dyn DataKeys,
 ) -> Result<Loaded, Vec<Diagnostic>> {
-    let loaded = load_with(request, catalog, stacks, Arc::default())?;
+    let loaded = load_with(request, catalog, stacks, data_keys, Arc::default())?;
     if loaded.questions.is_empty() {
         return Ok(loaded);
     }
@@ -118,12 +132,13 @@ pub fn load_with(
     request: &Request,
     catalog: &Arc<Catalog>,
     stacks: Arc<dyn Stacks>,
+    data_keys: &dyn DataKeys,
     answers: Arc<Answers>,
 ) -> Result<Loaded, Vec<Diagnostic>> {
     let mut problems = Vec::new();
     let cwd = std::path::absolute(&request.cwd).unwrap_or_else(|_| request.cwd.clone());
     let request = &Request { cwd, ..request.clone() };
-    let loaded = Loader::read(request, catalog, stacks, answers, &mut problems);
+    let loaded = Loader::read(request, catalog, stacks, data_keys, answers, &mut problems);
     sort(&mut problems);
     match loaded {
         Some(mut loaded) if !failed(&problems) => {
@@ -159,7 +174,7 @@ struct Loader<'a> {
 }
 
 /// Sections of a program, for the warning about misspelt ones.
-const SECTIONS: [&str; 24] = [
+const SECTIONS: [&str; 26] = [
     "name",
     "description",
     "version",
@@ -184,6 +199,8 @@ const SECTIONS: [&str; 24] = [
     "regions",
     "tags",
     "dr",
+    "secrets",
+    "assets",
 ];
 
 impl<'a> Loader<'a> {
@@ -191,6 +208,7 @@ impl<'a> Loader<'a> {
         request: &'a Request,
         catalog: &Arc<Catalog>,
         stacks: Arc<dyn Stacks>,
+        data_keys: &dyn DataKeys,
         answers: Arc<Answers>,
         problems: &'a mut Vec<Diagnostic>,
     ) -> Option<Loaded> {
@@ -205,16 +223,22 @@ impl<'a> Loader<'a> {
         problems.extend(project.warnings.iter().cloned());
         let mut loader =
             Self { request, project, problems, given: Map::default(), sealed: Vec::new(), written: Vec::new() };
-        loader.stack_config();
+        loader.stack_config(data_keys);
         loader.foreign_config();
         loader.program(files, catalog, stacks, answers)
     }
 
     /// The values of `Pulumi.<stack>.yaml`.
-    fn stack_config(&mut self) {
+    fn stack_config(&mut self, data_keys: &dyn DataKeys) {
         let Some(node) = self.project.stack_file.take() else { return };
         let text = |key: &str| node.get(key).and_then(|e| e.value.as_text()).map(str::to_owned);
-        let mut opener = Opener::new(text("encryptionsalt"), text("secretsprovider"), &self.request.environment);
+        let mut opener = Opener::new(Protection {
+            salt: text("encryptionsalt"),
+            provider: text("secretsprovider"),
+            encrypted_key: text("encryptedkey"),
+            environment: &self.request.environment,
+            data_keys,
+        });
         if let Some(entry) = node.get("environment") {
             let problem = Diagnostic::error("environment", "environments of Pulumi ESC are not supported");
             self.problems.push(problem.at(entry.at.clone()).help("write the values under `config`"));
@@ -270,6 +294,7 @@ impl<'a> Loader<'a> {
         let mut part = |word: &str| section(&node, word, self.problems).map(|e| &e.value);
         let (variables, resources, outputs) = (part("variables"), part("resources"), part("outputs"));
         let (tags, regions, dr, components) = (part("tags"), part("regions"), part("dr"), part("components"));
+        let (secrets, assets) = (part("secrets"), part("assets"));
         let config_entries = self.config_entries(&node);
         self.undeclared_config(&config_entries);
         let outside: Vec<String> = [variables, resources]
@@ -291,6 +316,7 @@ impl<'a> Loader<'a> {
         library.bodies[0] = Some(program);
         let bodies: Vec<_> = library.bodies.into_iter().flatten().collect();
         self.problems.extend(paths::check(&bodies, &own, catalog));
+        let program_hash = files.fingerprint(&self.project.config_file);
         let mut world = World {
             catalog: Arc::clone(catalog),
             bodies,
@@ -303,12 +329,18 @@ impl<'a> Loader<'a> {
             dirs: files.dirs,
             program_dir: self.project.program_dir.clone(),
             environment: self.request.environment.clone(),
-            hashes: Hashes::default(),
+            assets: Arc::new(Assets::new(&self.project.program_dir, Fence::around(&self.project.directory))),
+            secrets: Arc::default(),
             stacks: Others::new(stacks),
             constants: HashMap::new(),
             default_tags: Map::default(),
         };
+        if self.is_open(assets) {
+            world.assets = Arc::new(Assets::new(&self.project.program_dir, Fence::open()));
+        }
+        let assets = Arc::clone(&world.assets);
         let environment = self.root(&mut world);
+        let config_hash = self.config_hash(&world);
         self.regions(&mut world, regions);
         self.provider_config(&mut world);
         let mut questions = Vec::new();
@@ -325,6 +357,10 @@ impl<'a> Loader<'a> {
         let dr = dr.and_then(|node| {
             let value = self.early(&world, node)?;
             dr::read(&value, &node.at, self.problems)
+        });
+        let secrets = secrets.and_then(|node| {
+            let value = self.early(&world, node)?;
+            secrets::read(&value, &node.at, self.problems)
         });
         let regions = world.roles.clone();
         let allowed_account_ids = self.allowed_accounts(&world);
@@ -344,11 +380,30 @@ impl<'a> Loader<'a> {
             dr,
             allowed_account_ids,
             credentials,
+            program_hash,
+            config_hash,
             file: self.project.file,
             config_file: self.project.config_file,
             backend: self.project.backend,
             refresh: self.project.refresh,
+            secrets,
+            assets,
         })
+    }
+
+    /// Whether the program may read files outside of the project.
+    fn is_open(&mut self, assets: Option<&Node>) -> bool {
+        const KEYS: [&str; 1] = ["outside"];
+        let Some(assets) = assets.filter(|node| !node.is_null()) else { return false };
+        let keys = Keys::of(assets, "`assets`", &KEYS, self.problems);
+        match keys.as_ref().and_then(|keys| keys.get("outside")).map(|node| (&node.kind, node)) {
+            None => false,
+            Some((Yaml::Bool(outside), _)) => *outside,
+            Some((_, node)) => {
+                self.problems.push(wrong("`outside` of `assets`", "a boolean", node));
+                false
+            }
+        }
     }
 
     /// Other keys are legal and mean nothing; one that looks like a section is a slip.
@@ -523,6 +578,19 @@ impl<'a> Loader<'a> {
                 Bound::Poison
             }
         }
+    }
+
+    /// A hash of all values that the config gives.
+    fn config_hash(&self, world: &World) -> String {
+        let plain = |value: &Value| value.to_json().map(|json| json.to_string()).unwrap_or_default();
+        let mut given: Vec<(String, String)> = self.given.iter().map(|(k, v)| (k.clone(), plain(v))).collect();
+        let bound = world.bodies[0].inputs.iter().zip(&world.instances[0].inputs);
+        given.extend(bound.filter_map(|(input, bound)| match bound {
+            Bound::Value(value) => Some((format!("= {}", input.name), plain(value))),
+            _ => None,
+        }));
+        given.sort_unstable();
+        hex::encode(Sha256::digest(format!("{given:?}")))
     }
 
     /// A key on the command line that nothing reads is a slip.

@@ -5,6 +5,7 @@
 
 mod answers;
 mod assets;
+mod backend;
 mod body;
 mod check;
 mod components;
@@ -15,6 +16,7 @@ mod eval;
 mod expand;
 mod expr;
 mod extends;
+mod fence;
 mod files;
 mod functions;
 mod instance;
@@ -28,17 +30,21 @@ mod program;
 mod project;
 mod pulumi_secrets;
 mod regions;
+mod remote;
+mod secrets;
 mod survey;
 mod yaml;
 
 pub use answers::{Answers, Question};
-pub use assets::bytes;
+pub use assets::Assets;
+pub use backend::{Backend, backend};
 pub use credentials::{Credentials, Role};
 pub use dr::Dr;
 pub use instance::Stacks;
 pub use load::{Loaded, Request, load, load_beside, load_with};
 pub use program::StackProgram;
-pub(crate) use pulumi_secrets::{Opener, Sealer};
+pub use pulumi_secrets::{DataKeys, KeyUrl, NoDataKeys};
+pub(crate) use pulumi_secrets::{Opener, Protection, Sealer};
 pub(crate) use regions::is_region;
 
 pub(crate) use check::Place as Written;

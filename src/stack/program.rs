@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, join_all};
 
 use crate::engine::diagnostic::{Diagnostic, Location, Severity};
 use crate::engine::program::{Declaration, External, Known, Program};
 use crate::engine::provider::Provider;
+use crate::engine::redact::Redactor;
 use crate::engine::schema::{Shape, TypeSchema};
 use crate::engine::urn::Urn;
 use crate::engine::value::{Map, Value};
@@ -71,22 +72,44 @@ impl StackProgram {
         evaluate: impl Fn(&mut Run) -> Option<T>,
     ) -> Result<T, Vec<Diagnostic>> {
         loop {
-            let asks = {
+            let (asks, fetches) = {
                 let mut run = Run::new(&self.world, known, &*self.answers);
                 let value = evaluate(&mut run);
                 let errors: Vec<Diagnostic> =
                     run.problems.into_iter().filter(|p| p.severity == Severity::Error).collect();
                 match value {
                     _ if !errors.is_empty() => return Err(errors),
-                    Some(value) if run.asks.is_empty() => return Ok(value),
-                    None if run.asks.is_empty() => {
+                    Some(value) if run.asks.is_empty() && run.fetches.is_empty() => return Ok(value),
+                    None if run.asks.is_empty() && run.fetches.is_empty() => {
                         return Err(vec![Diagnostic::error("circle", "the value depends on itself")]);
                     }
-                    _ => run.asks,
+                    _ => (run.asks, run.fetches),
                 }
             };
-            self.answers.get_all(asks, &self.world.catalog, cloud).await?;
+            self.fetch(fetches).await?;
+            let answered = self.answers.get_all(asks, &self.world.catalog, cloud).await;
+            let hidden = |problems: Vec<Diagnostic>| {
+                problems.into_iter().map(|problem| self.world.secrets.diagnostic(problem)).collect::<Vec<_>>()
+            };
+            answered.map_err(hidden)?;
         }
+    }
+
+    /// Gets what lies behind URLs, where it stops no other task and no virtual clock runs on.
+    async fn fetch(&self, fetches: Vec<(String, Location)>) -> Result<(), Vec<Diagnostic>> {
+        let fetched = fetches.into_iter().map(|(url, at)| async move {
+            let (assets, wanted) = (Arc::clone(&self.world.assets), url.clone());
+            let fetched = tokio::task::spawn_blocking(move || assets.fetch(&wanted)).await;
+            let why = match fetched {
+                Ok(Ok(())) => return Ok(()),
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => "the program ends".to_owned(),
+            };
+            let problem = Diagnostic::error("unreadable", format!("`{url}` cannot be fetched: {why}")).at(at);
+            Err(self.world.secrets.diagnostic(problem))
+        });
+        let failures: Vec<Diagnostic> = join_all(fetched).await.into_iter().filter_map(Result::err).collect();
+        if failures.is_empty() { Ok(()) } else { Err(failures) }
     }
 }
 
@@ -97,6 +120,10 @@ impl Program for StackProgram {
 
     fn project(&self) -> &str {
         &self.project
+    }
+
+    fn secrets(&self) -> Arc<Redactor> {
+        Arc::clone(&self.world.secrets)
     }
 
     fn declarations(&self) -> &[Declaration] {
@@ -203,6 +230,8 @@ pub(super) fn inputs(world: &World, index: usize, run: &mut Run) -> Option<Map> 
     if let Some(Shape::Map(_)) = schema.inputs.get("tags").map(|p| &p.shape) {
         merge_tags(&mut given, default_tags(world, index, run)?);
     }
+    // A document that is given as a map becomes a text.
+    given.values().for_each(|value| world.secrets.learn(value));
     let before = run.problems.len();
     // Mistakes of the whole are shown at the name of the resource, not at its first property.
     let place = (&block.properties, &block.at);

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::engine::diagnostic::{Diagnostic, nearest};
+use crate::stack::backend::Backend;
 use crate::stack::expr::listed;
 use crate::stack::files::Files;
 use crate::stack::load::Request;
@@ -26,7 +27,7 @@ pub(crate) struct Project {
     pub(crate) project_config: Option<Node>,
     pub(crate) stack_file: Option<Node>,
     pub(crate) config_file: PathBuf,
-    pub(crate) backend: Option<String>,
+    pub(crate) backend: Option<Backend>,
     pub(crate) refresh: bool,
     pub(crate) warnings: Vec<Diagnostic>,
 }
@@ -169,6 +170,10 @@ fn stack_file(path: &Path, instance: Option<String>, files: &mut Files) -> Found
     let config_file = dir.join(format!("Pulumi.{stem}.yaml"));
     let name = project_name(&program)?.unwrap_or_else(|| stem.clone());
     let refresh = refreshes(&program);
+    let backend = match program.get("backend") {
+        Some(entry) => Backend::read(&entry.value).map_err(|problem| vec![problem])?,
+        None => None,
+    };
     Ok(Project {
         name,
         stack: instance_name(&stem, instance.as_ref()),
@@ -181,7 +186,7 @@ fn stack_file(path: &Path, instance: Option<String>, files: &mut Files) -> Found
         project_config: None,
         stack_file: optional(&config_file, files)?,
         config_file,
-        backend: None,
+        backend,
         refresh,
         warnings: Vec::new(),
     })
@@ -233,7 +238,10 @@ fn pulumi(path: &Path, stack: &str, instance: Option<String>, files: &mut Files)
     }
     let config_dir = text(&project, "stackConfigDir").map_or_else(|| root.clone(), |dir| root.join(dir));
     let config_file = config_dir.join(format!("Pulumi.{stack}.yaml"));
-    let backend = project.get("backend").and_then(|e| text(&e.value, "url"));
+    let backend = match project.get("backend") {
+        Some(entry) => Backend::of_pulumi(&entry.value).map_err(|problem| vec![problem])?,
+        None => None,
+    };
     Ok(Project {
         name,
         stack: instance_name(stack, instance.as_ref()),

@@ -23,7 +23,7 @@ use crate::engine::secret::Secret;
 use crate::engine::urn::{Id, Place, Urn};
 use crate::engine::value::{Map, Value};
 use crate::stack::load::NoStacks;
-use crate::stack::{Answers, Loaded, Request, load, load_with};
+use crate::stack::{Answers, Loaded, NoDataKeys, Request, load, load_with};
 
 type Tags = BTreeMap<String, String>;
 
@@ -380,7 +380,7 @@ impl Desk {
 
     /// The program as far as it can be known with some answers.
     pub(crate) fn with(&self, answers: &Arc<Answers>) -> Loaded {
-        let loaded = load_with(&self.request, &catalog(), Arc::new(NoStacks), Arc::clone(answers));
+        let loaded = load_with(&self.request, &catalog(), Arc::new(NoStacks), &NoDataKeys, Arc::clone(answers));
         loaded.unwrap_or_else(|problems| panic!("{}", shown(&problems)))
     }
 

@@ -7,4 +7,5 @@ mod mistakes;
 mod questions;
 mod regions;
 mod scale;
+mod secrecy;
 mod values;

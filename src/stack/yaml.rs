@@ -83,7 +83,7 @@ impl Node {
 /// Deeper documents are refused, because every later pass walks them recursively.
 const MAX_DEPTH: usize = 100;
 /// Nodes that aliases may add, so that a small file cannot grow into a huge one.
-const MAX_ALIASED: usize = 1_000_000;
+const MAX_ALIASED: usize = 100_000;
 
 /// Reads one document.
 ///
@@ -103,8 +103,28 @@ pub(crate) fn parse(source: &Arc<Source>) -> Result<Node, Vec<Diagnostic>> {
         Ok(_) => Err(builder.problems),
         Err(problem) => {
             builder.problems.push(*problem);
+            hide_written_secrets(source);
             Err(builder.problems)
         }
+    }
+}
+
+/// In a text that cannot be read, what follows `fn::secret` on its line, and the lines below it that
+/// are indented further.
+fn hide_written_secrets(source: &Arc<Source>) {
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let (mut start, mut below) = (0, None);
+    for line in source.text.split_inclusive('\n') {
+        let end = start + line.len();
+        let hide = |start| Location { source: Arc::clone(source), start, end }.hide();
+        below = below.filter(|outer| line.trim().is_empty() || indent(line) > *outer);
+        if let Some(key) = line.to_ascii_lowercase().find("fn::secret") {
+            hide(start + key + "fn::secret".len() + 1);
+            below = Some(indent(line));
+        } else if below.is_some() {
+            hide(start);
+        }
+        start = end;
     }
 }
 

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use crate::state::error::{Result, StateError};
 use crate::state::files;
-use crate::state::local::blocking;
+use crate::state::store::{Waits, blocking};
 
 /// Between two looks at a lock that another run holds.
 const POLL: Duration = Duration::from_millis(200);
@@ -84,20 +84,25 @@ impl fmt::Display for Owner {
 
 /// A lock that is held until this is dropped.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(super) struct FileLock {
     file: Arc<File>,
     heart: Heart,
 }
 
-impl Held {
-    /// Takes the lock, and waits for it up to `timeout`.
-    pub(super) async fn take(path: PathBuf, owner: Owner, timeout: Duration) -> Result<Self> {
+impl FileLock {
+    /// Takes the lock, and waits for it up to `timeout`. `waits` learns for whom, once, if it is worth
+    /// telling.
+    pub(super) async fn take(path: PathBuf, owner: Owner, timeout: Duration, waits: Waits) -> Result<Self> {
         // A timeout beyond the end of time is none.
         let deadline = Instant::now().checked_add(timeout.max(GRACE));
+        let mut waits = Some(waits).filter(|_| timeout > GRACE);
         loop {
             let (at, by) = (path.clone(), owner.clone());
             match blocking(move || Self::try_take(&at, by)).await {
-                Err(StateError::Locked { .. }) if deadline.is_none_or(|end| Instant::now() < end) => {
+                Err(StateError::Locked { owner: holder }) if deadline.is_none_or(|end| Instant::now() < end) => {
+                    if let Some(mut waits) = waits.take() {
+                        waits(holder.as_deref());
+                    }
                     tokio::time::sleep(POLL).await;
                 }
                 other => return other,
@@ -128,7 +133,7 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for FileLock {
     fn drop(&mut self) {
         self.heart.stop();
         // A file that cannot be unlocked is unlocked by closing it, which comes next.
@@ -208,6 +213,7 @@ impl Heart {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::store::silently;
 
     fn owner(run: &str) -> Owner {
         Owner { user: "ann".into(), host: "build-7".into(), ..Owner::here(run, "up --stack prod") }
@@ -217,8 +223,8 @@ mod tests {
     async fn two_runs_cannot_hold_a_lock_and_the_second_learns_who_does() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("lock");
-        let first = Held::take(path.clone(), owner("one"), Duration::ZERO).await.unwrap();
-        let error = Held::take(path.clone(), owner("two"), Duration::ZERO).await.unwrap_err();
+        let first = FileLock::take(path.clone(), owner("one"), Duration::ZERO, silently()).await.unwrap();
+        let error = FileLock::take(path.clone(), owner("two"), Duration::ZERO, silently()).await.unwrap_err();
         let StateError::Locked { owner: Some(holds) } = &error else { panic!("{error}") };
         assert_eq!(holds.run, "one");
         assert!(
@@ -227,15 +233,15 @@ mod tests {
         assert_eq!(holder(&path).unwrap().run, "one");
         drop(first);
         assert_eq!(holder(&path), None);
-        Held::take(path, owner("two"), Duration::ZERO).await.unwrap();
+        FileLock::take(path, owner("two"), Duration::ZERO, silently()).await.unwrap();
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_lock_that_is_freed_in_time_is_taken() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("lock");
-        let first = Held::take(path.clone(), owner("one"), Duration::ZERO).await.unwrap();
-        let second = tokio::spawn(Held::take(path, owner("two"), Duration::from_secs(60)));
+        let first = FileLock::take(path.clone(), owner("one"), Duration::ZERO, silently()).await.unwrap();
+        let second = tokio::spawn(FileLock::take(path, owner("two"), Duration::from_secs(60), silently()));
         tokio::time::sleep(POLL * 3).await;
         assert!(!second.is_finished());
         drop(first);
@@ -246,9 +252,9 @@ mod tests {
     async fn waiting_ends_at_the_timeout() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("lock");
-        let _first = Held::take(path.clone(), owner("one"), Duration::ZERO).await.unwrap();
+        let _first = FileLock::take(path.clone(), owner("one"), Duration::ZERO, silently()).await.unwrap();
         let start = Instant::now();
-        let error = Held::take(path, owner("two"), Duration::from_secs(600)).await.unwrap_err();
+        let error = FileLock::take(path, owner("two"), Duration::from_secs(600), silently()).await.unwrap_err();
         assert!(matches!(error, StateError::Locked { .. }));
         assert!(start.elapsed() >= Duration::from_secs(600));
     }

@@ -25,7 +25,7 @@ pub(super) const VERSION: u32 = 1;
 const STACK: &str = "stack";
 
 /// `state.json`.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Snapshot {
     pub(super) version: u32,
@@ -46,6 +46,39 @@ pub(super) struct Snapshot {
     #[serde(default, skip_serializing_if = "is_empty_object")]
     pub(super) outputs: Json,
     pub(super) rows: Vec<Row>,
+    /// Where in the journal of a bucket it stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) at: Option<Position>,
+}
+
+/// What must be known of a snapshot to put it away.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Stamp {
+    pub(super) serial: u64,
+    pub(super) through: u64,
+    pub(super) at: Option<Position>,
+}
+
+impl Stamp {
+    /// `None` of a snapshot that is damaged.
+    pub(super) fn of(snapshot: &[u8]) -> Option<Self> {
+        serde_json::from_slice(snapshot).ok()
+    }
+
+    /// Whether no run has ended yet: then the snapshot is not worth keeping.
+    pub(super) fn is_first(self) -> bool {
+        self.serial == 0 && self.through == 0
+    }
+}
+
+/// A place in the journal of a bucket: the lock under which it was written, and how many groups of
+/// entries were written under it. Of two copies of a state the one with the higher position is newer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Position {
+    pub(super) epoch: u64,
+    pub(super) seq: u64,
 }
 
 /// The first line of a journal.
@@ -54,6 +87,9 @@ pub(super) struct Snapshot {
 pub(super) struct Head {
     pub(super) version: u32,
     pub(super) lineage: String,
+    /// In a bucket, the run that wrote the group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) run: Option<String>,
 }
 
 /// Every other line of a journal.
@@ -103,7 +139,7 @@ pub(super) enum Happened {
 }
 
 /// A row; what is absent is as in a new row.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Row {
     pub(super) urn: Urn,
@@ -165,7 +201,7 @@ pub(super) struct Row {
     modified: Option<Timestamp>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Pending {
     op: Begun,
@@ -175,7 +211,7 @@ pub(super) struct Pending {
 }
 
 /// Timeouts as ISO 8601 durations.
-#[derive(Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Limits {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -207,8 +243,8 @@ pub(super) fn pretty(content: &impl Serialize) -> Vec<u8> {
 }
 
 /// The first line of a journal, with its end.
-pub(super) fn head(lineage: &str) -> Vec<u8> {
-    let head = Head { version: VERSION, lineage: lineage.to_owned() };
+pub(super) fn head(lineage: &str, run: Option<&str>) -> Vec<u8> {
+    let head = Head { version: VERSION, lineage: lineage.to_owned(), run: run.map(str::to_owned) };
     let mut bytes = serde_json::to_vec(&head).expect("a number and a string are valid JSON");
     bytes.push(b'\n');
     bytes
@@ -230,6 +266,7 @@ impl Snapshot {
             dr: state.dr.clone(),
             outputs: sealed_outputs(&state.outputs, seal)?,
             rows: order::by_dependency(&state.rows).into_iter().map(|row| Row::of(row, seal)).collect::<Result<_>>()?,
+            at: None,
         })
     }
 
@@ -279,7 +316,7 @@ impl Happened {
                 op: *op,
                 attempt: attempt.clone(),
                 key: row.key.clone(),
-                inputs: seal.seal(row.key.urn.as_str(), "pending", &row.inputs)?,
+                inputs: seal.seal(&owner(&row.key), "pending", &row.inputs)?,
             },
             Entry::Made { key, id } => Self::Made { key: key.clone(), id: id.clone() },
             Entry::Done { row } => Self::Done(Box::new(Row::of(row, seal)?)),
@@ -301,7 +338,7 @@ impl Happened {
                 Entry::Begin { row: Arc::new(row.open(seal)?), op: Begun::Create, attempt }
             }
             Self::Change { op, attempt, key, inputs } => {
-                let inputs = seal.open(key.urn.as_str(), "pending", inputs)?;
+                let inputs = seal.open(&owner(&key), "pending", inputs)?;
                 let ty = key.urn.ty().to_owned();
                 let row = state::Row { inputs, ..state::Row::new(key, &ty, Place::global()) };
                 Entry::Begin { row: Arc::new(row), op, attempt }
@@ -317,9 +354,17 @@ impl Happened {
     }
 }
 
+/// Whom the values of a row are sealed for: each half of a replacement by itself.
+fn owner(key: &Key) -> String {
+    match key.generation {
+        0 => key.urn.to_string(),
+        generation => format!("{}#{generation}", key.urn),
+    }
+}
+
 impl Row {
     fn of(row: &state::Row, seal: &Seal<'_>) -> Result<Self> {
-        let urn = row.key.urn.as_str();
+        let urn = &owner(&row.key);
         let pending = |p: &state::Pending| -> Result<Pending> {
             Ok(Pending { op: p.op, attempt: p.attempt.clone(), inputs: seal.seal(urn, "pending", &p.inputs)? })
         };
@@ -361,7 +406,7 @@ impl Row {
     }
 
     fn open(self, seal: &Seal<'_>) -> Result<state::Row> {
-        let urn = self.urn.as_str();
+        let urn = &owner(&Key { urn: self.urn.clone(), generation: self.generation });
         let pending = |p: Pending| -> Result<state::Pending> {
             Ok(state::Pending { op: p.op, attempt: p.attempt, inputs: seal.open(urn, "pending", p.inputs)? })
         };
@@ -602,7 +647,7 @@ mod tests {
         let text = (1..)
             .zip(&lines)
             .map(|(n, entry)| serde_json::to_string(&Line { n, entry: Happened::of(entry, &seal).unwrap() }).unwrap());
-        let head = String::from_utf8(head("01J")).unwrap();
+        let head = String::from_utf8(head("01J", None)).unwrap();
         insta::assert_snapshot!(head + &text.collect::<Vec<_>>().join("\n"));
     }
 

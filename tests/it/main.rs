@@ -3,6 +3,7 @@
 #![allow(unreachable_pub, reason = "nothing outside this binary can reach anything")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+mod canary;
 mod checks;
 mod conformance;
 mod crashes;
@@ -14,7 +15,10 @@ mod emulated;
 mod environments;
 mod faults;
 mod footprint;
+mod full_disk;
 mod functions;
+mod fuzz;
+mod keys;
 mod language;
 mod lifecycle;
 mod migration;
@@ -26,9 +30,11 @@ mod promotion;
 mod questions;
 mod random;
 mod readme;
+mod remote_state;
 mod serverless;
 mod serverless_emulated;
 mod stacks;
+mod supply;
 mod support;
 mod sweep;
 mod terminal;

@@ -22,6 +22,7 @@ use std::sync::Arc;
 
 use crate::engine::clock::Clock;
 use crate::engine::diagnostic::Diagnostic;
+use crate::engine::discreet::Discreet;
 use crate::engine::error::Kind;
 use crate::engine::event::Sink;
 use crate::engine::journal::{Entry, apply};
@@ -29,6 +30,7 @@ use crate::engine::observe::{Sights, Watch};
 use crate::engine::plan::{Change, Op, Plan, Reason, Step};
 use crate::engine::program::{Declaration, Known, Program};
 use crate::engine::provider::{Catalog, Identity, Provider};
+use crate::engine::redact::Redactor;
 use crate::engine::resource::Where;
 use crate::engine::selection::{Candidate, Selection, matches, select};
 use crate::engine::settings::Settings;
@@ -80,6 +82,8 @@ pub struct Planned {
     /// The entries that lead from the old state to that one, to be written before anything else.
     pub prelude: Vec<Entry>,
     pub identity: Identity,
+    /// What no word of the run may hold.
+    pub redactor: Arc<Redactor>,
 }
 
 /// Plans a run.
@@ -88,6 +92,14 @@ pub struct Planned {
 /// Everything that forbids the run, at once: wrong inputs, protected resources, unknown targets,
 /// what cannot be read.
 pub async fn plan(request: Request<'_>) -> Result<Planned, Vec<Diagnostic>> {
+    let redactor = request.program.map(Program::secrets).unwrap_or_default();
+    redactor.learn_state(request.state);
+    let cloud = Discreet::new(request.cloud, Arc::clone(&redactor));
+    let planned = planned(Request { cloud: &cloud, ..request }, Arc::clone(&redactor)).await;
+    planned.map_err(|problems| problems.into_iter().map(|problem| redactor.diagnostic(problem)).collect())
+}
+
+async fn planned(request: Request<'_>, redactor: Arc<Redactor>) -> Result<Planned, Vec<Diagnostic>> {
     let identity = identify(&request).await?;
     let mut planner = Planner::new(request, identity);
     planner.settle_lost_creates().await?;
@@ -104,7 +116,7 @@ pub async fn plan(request: Request<'_>) -> Result<Planned, Vec<Diagnostic>> {
         Mode::Refresh => planner.note_drift()?,
         Mode::Up | Mode::Destroy => planner.plan_deletions()?,
     }
-    planner.finish().await
+    planner.finish(redactor).await
 }
 
 async fn identify(request: &Request<'_>) -> Result<Identity, Vec<Diagnostic>> {
@@ -216,7 +228,7 @@ impl<'a> Planner<'a> {
         select(settings, &candidates)
     }
 
-    async fn finish(mut self) -> Result<Planned, Vec<Diagnostic>> {
+    async fn finish(mut self, redactor: Arc<Redactor>) -> Result<Planned, Vec<Diagnostic>> {
         if let (Mode::Up, Some(program), true) = (self.request.mode, self.request.program, self.problems.is_empty()) {
             match program.outputs(&self.known, self.request.cloud).await {
                 Ok(outputs) => {
@@ -243,6 +255,7 @@ impl<'a> Planner<'a> {
             state: self.state,
             prelude: self.prelude,
             identity: self.identity,
+            redactor,
         })
     }
 

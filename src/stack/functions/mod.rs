@@ -26,8 +26,8 @@ pub(crate) struct Site<'a> {
     /// Directory of the program; paths of assets are relative to it.
     pub(crate) program: &'a Path,
     pub(crate) environment: &'a BTreeMap<String, String>,
-    /// Hashes of files read before.
-    pub(crate) hashes: &'a crate::stack::assets::Hashes,
+    /// Reads files.
+    pub(crate) assets: &'a crate::stack::assets::Assets,
 }
 
 /// A function of the language.
@@ -126,7 +126,7 @@ static TABLE: &[Builtin] = &[
     row("filebase64sha256", Deep(files::base64_sha256)),
     row("stringAsset", Deep(assets::string)),
     row("fileAsset", Deep(assets::file)),
-    row("remoteAsset", Deep(assets::remote)),
+    row("remoteAsset", Deep(assets::behind)),
     row("fileArchive", Deep(assets::archive)),
     row("remoteArchive", Deep(assets::remote_archive)),
     row("assetArchive", Deep(assets::entries)),

@@ -198,7 +198,7 @@ resources:
         crate::engine::value::Value::Asset(asset) => asset,
         other => panic!("{other:?}"),
     };
-    let bytes = crate::stack::bytes(&loaded.program_directory, &asset("g")).unwrap();
+    let bytes = loaded.assets.bytes(&asset("g")).unwrap();
     let archive = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
     assert_eq!(archive.len(), 2);
 }
@@ -252,7 +252,10 @@ outputs:
   c: {fn::stackReference: [org/net/prod, vpcId]}
 "#,
     );
-    let loaded = load_beside(&desk.request, &crate::stack::testing::catalog(), Arc::new(One)).ok().unwrap();
+    let loaded =
+        load_beside(&desk.request, &crate::stack::testing::catalog(), Arc::new(One), &crate::stack::NoDataKeys)
+            .ok()
+            .unwrap();
     assert_eq!(outputs(&loaded), json!({"a": "vpc-7", "b": "vpc-7", "c": "vpc-7"}));
     assert!(desk.wrong().contains("no state of a stack `org/net/prod`"));
 }

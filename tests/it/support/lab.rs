@@ -51,6 +51,14 @@ impl Lab {
         Self { folder, account, server }
     }
 
+    /// Another checkout of the same user, on another machine.
+    pub fn elsewhere(&self) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("stacks")).unwrap();
+        std::fs::copy(self.folder.path().join("stacks/lab.yaml"), folder.path().join("stacks/lab.yaml")).unwrap();
+        Self { folder, account: self.account.clone(), server: self.server }
+    }
+
     pub fn path(&self) -> PathBuf {
         self.folder.path().to_owned()
     }
