@@ -6,7 +6,7 @@ use crate::engine::state::State;
 use crate::state::error::{Result, StateError};
 use crate::state::files;
 use crate::state::keys::{Keys, Source};
-use crate::state::store::{Loaded, Lock, States, Stored, blocking, silently};
+use crate::state::store::{Loaded, Lock, Stored, blocking, silently};
 use crate::state::v1::Snapshot;
 
 impl Lock {

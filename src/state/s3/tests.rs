@@ -104,7 +104,7 @@ fn fresh() -> State {
 
 fn row(name: &str) -> Row {
     let key = Key { urn: Urn::new("prod", "dr", "t:i:T", name), generation: 0 };
-    let inputs = Map::from([("name".into(), name.into()), ("password".into(), Value::from(MARK).secret())]);
+    let inputs = Map::from_iter([("name".into(), name.into()), ("password".into(), Value::from(MARK).secret())]);
     Row { inputs: Value::Map(inputs), ..Row::new(key, "t:i:T", Region("eu-west-1".into())) }
 }
 
@@ -130,7 +130,7 @@ fn an_up() -> Vec<Vec<Entry>> {
         vec![done("a")],
         vec![begin("b", Begun::Delete)],
         vec![Entry::Gone { key: row("b").key }],
-        vec![Entry::Outputs { outputs: Map::from([("password".into(), Value::from(MARK).secret())]) }],
+        vec![Entry::Outputs { outputs: Map::from_iter([("password".into(), Value::from(MARK).secret())]) }],
     ]
 }
 
