@@ -182,13 +182,11 @@ impl<'a> Run<'a> {
         let constant = Slot::of(reference.root, frame.instance).is_some_and(|slot| world.constants.contains_key(&slot));
         match world.lead(reference, frame).filter(|_| !constant) {
             None => self.whole(reference, frame),
-            Some(Lead { expr, frame: there, rest }) => match &expr.kind {
-                Kind::Reference(next) => self.whole(&next.with(rest), there),
-                _ => {
-                    let value = self.piece(Piece { expr, frame: there })?;
-                    self.navigate(&value, &rest, frame)
-                }
-            },
+            Some(Lead::Name(next, there)) => self.whole(&next, there),
+            Some(Lead::Value(piece, rest)) => {
+                let value = self.piece(piece)?;
+                self.navigate(&value, &rest, frame)
+            }
         }
     }
 

@@ -17,13 +17,12 @@ use crate::stack::instance::{Bound, Frame, Member, Slot, Target, World};
 
 type Path = Vec<(Accessor, Location)>;
 
-/// The expression that a path leads to.
-pub(crate) struct Lead<'w> {
-    pub(crate) expr: &'w Expr,
-    /// Where that is evaluated.
-    pub(crate) frame: Frame,
-    /// What of the path is left: that, only the value can say.
-    pub(crate) rest: Path,
+/// What a path leads to.
+pub(crate) enum Lead<'w> {
+    /// A name further on, with all that is left of the path, and where it stands.
+    Name(Reference, Frame),
+    /// An expression, and what is left of the path: that, only its value can say.
+    Value(Piece<'w>, Path),
 }
 
 /// The item that `each.value` stands for.
@@ -57,6 +56,7 @@ impl World {
                 return way.ends(further);
             }
             let inner = match &way.expr.kind {
+                Kind::Reference(next) if splits(next) => return way.ends(further),
                 Kind::Reference(next) => match self.follow(next, &mut way) {
                     true => None,
                     false => return way.ends(true),
@@ -215,12 +215,19 @@ impl<'w> Way<'w> {
     fn ends(self, further: bool) -> Option<Lead<'w>> {
         // A key that only a value can tell belongs to the frame that it is written in.
         let untold = self.path.iter().any(|(accessor, _)| matches!(accessor, Accessor::Of(_)));
-        (further && self.item.is_none() && !untold).then_some(Lead {
-            expr: self.expr,
-            frame: self.frame,
-            rest: self.path,
+        if !further || self.item.is_some() || untold {
+            return None;
+        }
+        Some(match &self.expr.kind {
+            Kind::Reference(next) if !splits(next) => Lead::Name(next.with(self.path), self.frame),
+            _ => Lead::Value(Piece { expr: self.expr, frame: self.frame }, self.path),
         })
     }
+}
+
+/// Whether the rest of a path after this reference would be taken of every item.
+fn splits(reference: &Reference) -> bool {
+    reference.path.iter().any(|(accessor, _)| matches!(accessor, Accessor::All))
 }
 
 /// A named value of an instance, or a part of one that the text tells apart.

@@ -299,14 +299,11 @@ impl World {
         let constant = Slot::of(reference.root, frame.instance).is_some_and(|slot| self.constants.contains_key(&slot));
         match self.lead(reference, frame).filter(|_| !constant) {
             None => self.refs_of_whole(reference, frame, inside, refs),
-            Some(Lead { expr, frame, rest }) => match &expr.kind {
-                Kind::Reference(next) => {
-                    let next = Reference { at: at.clone(), ..next.with(rest) };
-                    self.refs_of_whole(&next, frame, inside, refs);
-                }
-                Kind::Literal(_) => {}
-                _ => refs.items.push((Item::Piece(Piece { expr, frame }), at.clone())),
-            },
+            Some(Lead::Name(next, frame)) => {
+                let next = Reference { at: at.clone(), ..next };
+                self.refs_of_whole(&next, frame, inside, refs);
+            }
+            Some(Lead::Value(piece, _)) => refs.items.push((Item::Piece(piece), at.clone())),
         }
     }
 

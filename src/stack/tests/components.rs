@@ -267,6 +267,27 @@ fn a_part_of_a_map_needs_what_is_written_there_and_not_the_rest() {
 }
 
 #[test]
+fn an_index_after_all_items_is_one_of_the_list_and_not_of_each_item() {
+    let loaded = Desk::of(
+        r#"
+components:
+  c:
+    resources: {vpc: {type: aws:ec2:Vpc, each: [a, b]}}
+    outputs: {ids: "${vpc[*].id}", arns: {all: "${vpc[*].arn}"}}
+resources:
+  c: {type: c}
+outputs: {id: "${c.ids[1]}", arn: "${c.arns.all[0]}"}
+"#,
+    )
+    .good();
+    let known = known(
+        &loaded,
+        &[("c/vpc[\"a\"]", "vpc-a", json!({"arn": "arn-a"})), ("c/vpc[\"b\"]", "vpc-b", json!({"arn": "arn-b"}))],
+    );
+    assert_eq!(outputs_with(&loaded, &known), json!({"id": "vpc-b", "arn": "arn-a"}));
+}
+
+#[test]
 fn a_part_of_a_map_may_name_another_part_of_it() {
     let loaded = Desk::of("variables: {m: {a: \"${m.b}!\", b: 1}}\noutputs: {a: \"${m.a}\"}\n").good();
     assert_eq!(outputs(&loaded), json!({"a": "1!"}));
