@@ -123,8 +123,13 @@ impl Journey<'_> {
     /// If it fails, does not get ready in time, or does not take a value.
     pub async fn converge(&self, id: &Id, seen: Option<Seen<Live>>, row: &Row, just_made: bool) -> Result<Arrived> {
         let limit = if just_made { self.limits.create } else { self.limits.update };
-        let mut applied = if just_made { self.wanted.clone() } else { row.inputs.clone() };
-        let want = if just_made { self.beside_defaults() } else { given(&[self.wanted, &row.inputs]) };
+        // What an earlier run asked for when it began may not be what is wanted now.
+        let begun = row.pending.as_ref().map(|begun| &begun.inputs);
+        let (mut applied, want) = match (just_made, begun) {
+            (true, None) => (self.wanted.clone(), self.beside_defaults()),
+            (true, Some(begun)) => (begun.clone(), given(&[self.wanted, begun])),
+            (false, _) => (row.inputs.clone(), given(&[self.wanted, &row.inputs])),
+        };
         let (mut not_kept, mut skipped) = (row.not_kept.clone(), row.skipped.clone());
         let mut live = self.ready(id, &want, seen, just_made, limit).await?;
         let aim = self.aim(&live, &applied, &not_kept);

@@ -547,7 +547,8 @@ impl Worker {
         (schema.accepts)(&json).map_err(Error::invalid)?;
         let doubtful = attempt.is_some();
         let attempt = attempt.unwrap_or_else(new_attempt);
-        let row = Row { inputs: wanted, created: Some(self.crew.clock.now()), ..row };
+        let created = Some(self.crew.clock.now());
+        let row = Row { inputs: wanted, created, pending: None, failure: None, ..row };
         let mut entries = Vec::new();
         if let Some(old) = set_aside.and_then(|key| self.crew.ledger.row(&key)) {
             entries.push(Entry::Put { row: Arc::new(Row { old: true, ..Arc::unwrap_or_clone(old) }) });

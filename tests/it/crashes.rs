@@ -99,7 +99,7 @@ fn what_takes_several_calls_is_finished_wherever_its_run_ends_and_not_made_again
     for parity in [0, 1] {
         let lab = Lab::with(server, STACK);
         for (line, wanted) in [(UP, &wanted[..]), (DESTROY, &[])] {
-            let mut seen = Vec::new();
+            let mut seen: Vec<Ask> = Vec::new();
             let proxy = Proxy::breaking(server, move |ask| {
                 let same = seen.iter().filter(|other| *other == ask).count();
                 seen.push(ask.clone());

@@ -228,8 +228,8 @@ type Strikes = fn(usize, usize) -> Option<Fault>;
 
 /// Ways to strike every change of an operation within one life.
 const EVERY: [(&str, Strikes); 4] = [
-    ("every odd answer lost, in one run", |_, same| (same % 2 == 1).then_some(Fault::DropsAfter)),
-    ("every even answer lost, in one run", |_, same| (same % 2 == 0).then_some(Fault::DropsAfter)),
+    ("every odd answer lost, in one run", |_, same| (!same.is_multiple_of(2)).then_some(Fault::DropsAfter)),
+    ("every even answer lost, in one run", |_, same| same.is_multiple_of(2).then_some(Fault::DropsAfter)),
     ("killed after each change, run after run", |change, _| (change == 1).then_some(Fault::HeldAfter)),
     ("killed before each change, run after run", |change, _| (change == 2).then_some(Fault::HeldBefore)),
 ];

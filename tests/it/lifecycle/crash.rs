@@ -442,3 +442,20 @@ fn lack(t: &Theatre) {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_that_changes_after_an_interrupted_create_reaches_what_was_made() {
+    let thing = |password: &str| {
+        format!("a: {{type: test:Thing, properties: {{name: a, password: {{fn::secret: {password}}}}}}}")
+    };
+    let mut made = 0;
+    for mut t in killed_at_each_point(async || Theatre::new(), &thing("one")).await {
+        let is_made = !t.twin.inspect().is_empty();
+        t.changes();
+        t.up(&thing("two")).await;
+        let updated = t.changes().iter().any(|call| call.starts_with("update"));
+        assert_eq!(updated, is_made);
+        made += usize::from(is_made);
+    }
+    assert!(made > 3);
+}
