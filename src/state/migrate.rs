@@ -6,7 +6,7 @@ use crate::engine::state::State;
 use crate::state::error::{Result, StateError};
 use crate::state::files;
 use crate::state::keys::{Keys, Source};
-use crate::state::store::{Loaded, Lock, States, Stored, blocking, silently};
+use crate::state::store::{Loaded, Lock, Stored, blocking, silently};
 use crate::state::v1::Snapshot;
 
 impl Lock {
@@ -94,6 +94,7 @@ mod tests {
     use crate::engine::urn::{Place, Urn};
     use crate::engine::value::Value;
     use crate::state::lock::Owner;
+    use crate::state::store::States;
 
     fn entries() -> Vec<Entry> {
         let key = Key { urn: Urn::new("prod", "dr", "t:i:T", "a"), generation: 0 };
