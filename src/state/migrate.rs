@@ -94,6 +94,7 @@ mod tests {
     use crate::engine::urn::{Place, Urn};
     use crate::engine::value::Value;
     use crate::state::lock::Owner;
+    use crate::state::store::States;
 
     fn entries() -> Vec<Entry> {
         let key = Key { urn: Urn::new("prod", "dr", "t:i:T", "a"), generation: 0 };
