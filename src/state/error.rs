@@ -224,6 +224,9 @@ impl StateError {
             Self::Exists(_) => "choose another name, or remove that stack first".to_owned(),
             Self::Unfinished(_) => "run `drctl up`, which settles it, and try again".to_owned(),
             Self::NotCompacted { source, .. } => format!("{}; the next run compacts it", source.hint()),
+            Self::NotWritten { source, .. } if matches!(**source, Self::Bucket { .. }) => {
+                "run `drctl refresh` when the bucket answers again: it finds what the last calls made".to_owned()
+            }
             Self::NotWritten { .. } => {
                 "free some space and run `drctl refresh`: it finds what the last calls made".to_owned()
             }

@@ -99,6 +99,9 @@ impl SavedPlan {
             return Err(newer);
         }
         let head: Head = serde_json::from_slice(head).map_err(|_| no_plan())?;
+        if head.version != VERSION {
+            return Err(no_plan());
+        }
         let seal: Seal<'_> = keys.seal(&head.lineage);
         let edited = || StateError::EditedPlan { path: path.to_owned() };
         let basis = seal.open(OWNER, &hash(body), head.basis).map_err(|_| edited())?;

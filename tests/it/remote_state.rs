@@ -110,6 +110,21 @@ fn a_stack_lives_in_a_bucket_and_any_machine_with_the_key_works_on_it() {
 }
 
 #[test]
+fn a_stack_in_files_reads_outputs_of_a_stack_in_a_bucket() {
+    let office = Office::new().with_state_in_a_bucket();
+    let lab = &office.lab;
+    office.write_backend("outputs: {vpc: \"${here.vpcId}\"}\n");
+    lab.run("up --yes").ends_with(0);
+    let reader = "name: reader\nruntime: yaml\nresources:\n  lab: {type: \"pulumi:pulumi:StackReference\"}\n\
+        outputs: {vpc: \"${lab.outputs.vpc}\"}\n";
+    fs::write(lab.path().join("stacks/reader.yaml"), reader).unwrap();
+    lab.run("up --stack reader --yes").ends_with(0);
+    let read = lab.run("outputs vpc --stack reader").ends_with(0);
+    assert_eq!(read.out, lab.run("outputs vpc --stack lab").ends_with(0).out);
+    assert!(read.out.starts_with("vpc-"), "{}", read.out);
+}
+
+#[test]
 fn a_second_run_waits_for_the_first_or_leaves_wherever_the_state_is() {
     for office in [Office::new(), Office::new().with_state_in_a_bucket()] {
         let lab = &office.lab;

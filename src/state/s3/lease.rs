@@ -101,6 +101,7 @@ pub(super) async fn acquire(
     loop {
         let mut reached = Vec::new();
         let mut holder = None;
+        let mut gone = Vec::new();
         for (i, folder) in folders.iter().enumerate() {
             let lock = match look(folder).await {
                 Err(StateError::Bucket { source, .. }) if i > 0 && is_away(&source) => {
@@ -113,7 +114,7 @@ pub(super) async fn acquire(
                 && let Some(other) = &body.owner
             {
                 match Watched::sees(&mut watched[i], etag, other) {
-                    Life::Gone => notes.add(format!("took the stack over from {other}, which shows no sign of life")),
+                    Life::Gone => gone.push(other.clone()),
                     life => holder = Some((other.clone(), life)),
                 }
             }
@@ -130,6 +131,8 @@ pub(super) async fn acquire(
             continue;
         }
         if let Some(leases) = take(reached, owner).await? {
+            let said = |other: &Owner| format!("took the stack over from {other}, which shows no sign of life");
+            gone.iter().map(said).for_each(|note| notes.add(note));
             return Ok(leases);
         }
     }

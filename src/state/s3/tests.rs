@@ -412,7 +412,7 @@ async fn a_group_that_is_missing_or_garbled_is_an_error_that_names_it() {
     bucket.set(&groups[1], None);
     let error = machine.load().await.unwrap_err();
     assert!(error.to_string().contains(&format!("s3://first/{}", groups[2])), "{error}");
-    bucket.set(&groups[1], Some(b"{\"version\":1,\"lineage\":\"lineage\"}\n{\"n\"\n"));
+    bucket.set(&groups[1], Some(b"{\"version\":1,\"lineage\":\"lineage\"}\n{\"n\"!}\n"));
     let error = machine.load().await.unwrap_err();
     assert!(matches!(&error, StateError::Damaged { line: Some(2), .. }), "{error}");
     bucket.set(&groups[1], Some(&second));
@@ -466,7 +466,8 @@ async fn every_end_of_a_run_keeps_the_snapshot_before_it() {
     }
     let backups = machine.stored().backups().await.unwrap();
     assert_eq!(backups.len(), crate::state::KEPT);
-    let newest = machine.stored().shelf.backup(&backups[0]).unwrap();
+    let (shelf, name) = (machine.stored().shelf, backups[0].clone());
+    let newest = blocking(move || shelf.backup(&name)).await.unwrap();
     assert_eq!(Snapshot::parse(&backups[0], &newest).unwrap().serial, state.serial - 1);
 }
 
