@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::state::State;
 use crate::state::error::{Result, StateError};
+use crate::state::format::{Snapshot, VERSION, gate, pretty};
 use crate::state::keys::{Keys, Ring, Source};
 use crate::state::lint::lint;
 use crate::state::local::{Local, Lock, blocking};
-use crate::state::v1::{Snapshot, VERSION, gate, pretty};
 use crate::state::{backup, files, journal};
 
 #[derive(Serialize, Deserialize)]
@@ -101,13 +101,13 @@ pub fn check_import(here: &Local, present: Option<&State>, import: &State) -> Re
 }
 
 impl Lock {
-    /// Puts a state in the place of the present one, even of a damaged one. The present snapshot and
-    /// journal go to the backups.
+    /// Puts a state in the place of the present one, even of a damaged or a lost one. The present
+    /// snapshot and journal go to the backups.
     ///
     /// # Errors
     /// If a file cannot be written; then the present state stays.
     pub async fn import(&self, keys: &Keys, state: &State) -> Result<()> {
-        let (local, lineage) = (self.local.clone(), state.lineage.clone());
+        let (local, lineage, serial) = (self.local.clone(), state.lineage.clone(), state.serial);
         let (snapshot_path, journal_path) = (local.snapshot_path(), local.journal_path());
         let present = read_through(&snapshot_path, &journal_path).await?;
         // Should the program end before the journal is set aside, its entries count as known.
@@ -117,6 +117,7 @@ impl Lock {
                 backup::keep(&snapshot_path, present.serial, present.through)?;
             }
             files::replace(&snapshot_path, &snapshot)?;
+            backup::keep(&snapshot_path, serial, present.through)?;
             if present.journal > 0 {
                 let aside = local.dir().join("backups").join(format!("{}.jsonl", ulid::Ulid::generate()));
                 files::make_dir(&local.dir().join("backups"))?;
@@ -222,8 +223,8 @@ mod tests {
             let error = read(text.as_bytes(), dir.path(), &keys, Source::KeyFile).await.unwrap_err();
             assert!(matches!(error, StateError::Damaged { .. }), "{text}: {error}");
         }
-        let error = read(br#"{"version": 2}"#, dir.path(), &keys, Source::KeyFile).await.unwrap_err();
-        assert!(matches!(error, StateError::Newer { found: 2, .. }));
+        let error = read(br#"{"version": 3}"#, dir.path(), &keys, Source::KeyFile).await.unwrap_err();
+        assert!(matches!(error, StateError::Newer { found: 3, .. }));
     }
 
     #[test]
@@ -255,7 +256,8 @@ mod tests {
         assert!(local.load(&keys).await.is_err());
         lock.import(&keys, &state()).await.unwrap();
         assert_eq!(local.load(&keys).await.unwrap().unwrap(), state());
-        assert_eq!(fs::read_to_string(&local.backups().unwrap()[0]).unwrap(), "{ damaged");
+        let kept: Vec<String> = local.backups().unwrap().iter().map(|p| fs::read_to_string(p).unwrap()).collect();
+        assert!(kept.contains(&"{ damaged".to_owned()), "{kept:?}");
         let backup = fs::read(local.snapshot_path()).unwrap();
         assert_eq!(read(&backup, dir.path(), &keys, Source::KeyFile).await.unwrap(), state());
     }

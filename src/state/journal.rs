@@ -17,11 +17,11 @@ use crate::engine::error::{Error, Kind};
 use crate::engine::journal::Entry;
 use crate::state::error::{Result, StateError};
 use crate::state::files;
+use crate::state::format::{Happened, Head, Line, VERSION, gate};
 use crate::state::local::blocking;
 use crate::state::lock::Held;
 use crate::state::seal::Seal;
-use crate::state::v1::{Happened, Head, Line, VERSION, gate};
-use crate::state::{backup, v1};
+use crate::state::{backup, format};
 
 /// The journal as it was found.
 pub(super) struct Found {
@@ -227,7 +227,7 @@ impl Disk {
             files::replace(&self.snapshot_path, first)?;
             self.first = None;
         }
-        let head = if self.durable == 0 { v1::head(&self.lineage) } else { Vec::new() };
+        let head = if self.durable == 0 { format::head(&self.lineage) } else { Vec::new() };
         if let Err(e) = self.write_at_end(&head) {
             // Half a line must not stand before what comes next. If even that fails, the next write
             // goes to the same place.
@@ -253,6 +253,7 @@ impl Disk {
             backup::keep(&self.snapshot_path, self.serial, self.through)?;
         }
         files::replace(&self.snapshot_path, snapshot)?;
+        backup::keep(&self.snapshot_path, serial, through)?;
         (self.serial, self.through, self.first) = (serial, through, None);
         Ok(())
     }
@@ -285,8 +286,8 @@ mod tests {
 
     use super::*;
     use crate::engine::state::State;
+    use crate::state::format::Snapshot;
     use crate::state::lock::Owner;
-    use crate::state::v1::Snapshot;
 
     const SEAL: Seal<'static> = Seal { ciphers: &[], lineage: "l" };
 
@@ -330,7 +331,7 @@ mod tests {
         let writer = on_a_full_disk(dir.path()).await;
         writer.put(&run("1"), &SEAL).unwrap().await.unwrap().unwrap_err();
         let state = State::new("l", "prod", "dr", "twin");
-        let snapshot = v1::pretty(&Snapshot::of(&state, 1, &SEAL).unwrap());
+        let snapshot = format::pretty(&Snapshot::of(&state, 1, &SEAL).unwrap());
         writer.compact(snapshot.clone(), 1, 1).await.unwrap();
         assert_eq!(files::read(&dir.path().join("state.json")).unwrap().unwrap(), snapshot);
         assert!(writer.is_compact());

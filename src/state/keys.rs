@@ -15,9 +15,9 @@ use zeroize::Zeroizing;
 
 use crate::state::error::{Result, StateError};
 use crate::state::files;
+use crate::state::format::{gate, pretty};
 use crate::state::local::blocking;
 use crate::state::seal::{Cipher, Seal};
-use crate::state::v1::{gate, pretty};
 
 /// Holds a passphrase.
 pub const PASSPHRASE: &str = "DRCTL_PASSPHRASE";

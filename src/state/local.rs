@@ -6,9 +6,10 @@
 //! | `journal.jsonl` | what happened since |
 //! | `lock` | locked while a run works on the stack; says who does |
 //! | `runs/` | what runs recorded of themselves |
-//! | `backups/` | earlier snapshots |
+//! | `backups/` | the snapshot by another name, and earlier ones |
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,13 +18,15 @@ use futures::future::{self, BoxFuture};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use crate::engine::error::Error;
+use crate::engine::event::{Envelope, Event};
 use crate::engine::journal::{Entry, Journal, apply};
+use crate::engine::plan::Op;
 use crate::engine::state::State;
 use crate::state::error::{Result, StateError};
+use crate::state::format::{Snapshot, pretty};
 use crate::state::journal::{self, Disk, Writer};
 use crate::state::keys::Keys;
 use crate::state::lock::{self, Held, Owner};
-use crate::state::v1::{Snapshot, pretty};
 use crate::state::{backup, files};
 
 /// Characters of targets and stacks that stand for themselves in the name of a directory.
@@ -118,7 +121,7 @@ impl Local {
         self.dir().join("runs")
     }
 
-    /// Earlier snapshots, the newest first.
+    /// Snapshots, the newest first.
     ///
     /// # Errors
     /// If their directory cannot be read.
@@ -126,9 +129,17 @@ impl Local {
         backup::list(&self.dir().join("backups"))
     }
 
-    /// Whether the stack has a state.
+    /// Whether the stack has a state, even one that is lost.
     pub fn exists(&self) -> bool {
-        self.snapshot_path().exists()
+        self.snapshot_path().exists() || self.lost().is_some()
+    }
+
+    /// The error for a state that must have been there: its backups are, or runs that changed
+    /// something.
+    fn lost(&self) -> Option<StateError> {
+        let backup = self.backups().ok().and_then(|all| all.into_iter().next());
+        let known = backup.is_some() || has_changed_something(&self.runs_dir());
+        known.then(|| StateError::Lost { path: self.snapshot_path(), backup })
     }
 
     /// The state as the files have it now, without a lock: for commands that only look.
@@ -165,11 +176,12 @@ impl Local {
         let found = journal::parse(&journal_path, &journal)?;
         let path = self.snapshot_path();
         let Some(snapshot) = files::read(&path)? else {
-            return match found.lines.first() {
-                Some(_) => {
+            return match (self.lost(), found.lines.first()) {
+                (Some(lost), _) => Err(lost),
+                (None, Some(_)) => {
                     Err(StateError::damaged(&journal_path, None, "there is no `state.json` that it goes on from"))
                 }
-                None => Ok(None),
+                (None, None) => Ok(None),
             };
         };
         let snapshot = Snapshot::parse(&path, &snapshot)?;
@@ -310,8 +322,12 @@ pub fn list(root: &Path, target: &str) -> Result<Vec<StackSummary>> {
             continue;
         }
         let path = local.snapshot_path();
-        let Some(bytes) = files::read(&path)? else { continue };
-        let (serial, resources, unreadable) = match Snapshot::parse(&path, &bytes) {
+        let snapshot = match (files::read(&path)?, local.lost()) {
+            (Some(bytes), _) => Snapshot::parse(&path, &bytes),
+            (None, Some(lost)) => Err(lost),
+            (None, None) => continue,
+        };
+        let (serial, resources, unreadable) = match snapshot {
             Ok(snapshot) => (snapshot.serial, snapshot.rows.len(), None),
             Err(error) => (0, 0, Some(error.to_string())),
         };
@@ -326,6 +342,20 @@ pub fn list(root: &Path, target: &str) -> Result<Vec<StackSummary>> {
     }
     stacks.sort_unstable_by(|a, b| a.stack.cmp(&b.stack));
     Ok(stacks)
+}
+
+/// Whether the records of a stack's runs tell of a change.
+fn has_changed_something(runs: &Path) -> bool {
+    let records = fs::read_dir(runs).into_iter().flatten().flatten().map(|entry| entry.path());
+    let changes = |line: String| {
+        let event = serde_json::from_str::<Envelope>(&line).map(|envelope| envelope.event);
+        matches!(
+            event,
+            Ok(Event::IdKnown { .. } | Event::StepDone { op: Op::Create | Op::Update | Op::Delete | Op::Import, .. })
+        )
+    };
+    let lines = |path: PathBuf| fs::File::open(path).map(|file| BufReader::new(file).lines().map_while(Result::ok));
+    records.filter_map(|path| lines(path).ok()).flatten().any(changes)
 }
 
 fn target_dir(root: &Path, target: &str) -> PathBuf {

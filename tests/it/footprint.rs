@@ -9,6 +9,7 @@ use drctl::engine::clock::Clock;
 use drctl::engine::event::{Ended, Sink};
 use drctl::engine::execute::{Run, execute};
 use drctl::engine::planner::{Mode, Request, plan};
+use drctl::engine::provider::Provider;
 use drctl::engine::settings::Settings;
 use drctl::engine::state::State;
 use drctl::engine::stop::Stop;
