@@ -13,7 +13,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result};
 use crate::cli::interrupt::Interrupts;
 use crate::cli::selection::Selection;
-use crate::cli::session::{Cloud, Site, Target, failed, runtime};
+use crate::cli::session::{Cloud, Site, Target, failed, runtime, take_twin};
 use crate::engine::clock::Clock;
 use crate::engine::diagnostic::Diagnostic;
 use crate::engine::event::{Ended, Event, Sink, VERSION};
@@ -29,7 +29,7 @@ use crate::render::diagnostics::Diagnostics;
 use crate::render::log::Log;
 use crate::render::plan_markdown::PlanMarkdown;
 use crate::render::{Detail, Numbering, Renderer, Style};
-use crate::state::{Lock, Owner, StateError, check_environment};
+use crate::state::{Lock, Owner, StateError, in_project};
 
 /// How a run goes about it.
 #[derive(Debug, Args)]
@@ -54,6 +54,10 @@ pub(super) struct Manner {
     /// Accept that config from the environment is not what this state was made with
     #[arg(long)]
     rename_environment: bool,
+
+    /// Give the state, which another project made, to the project of this program
+    #[arg(long)]
+    rename_project: bool,
 }
 
 /// How a plan is shown.
@@ -139,8 +143,15 @@ impl Job<'_> {
         let run = ulid::Ulid::generate().to_string();
         let lock = self.lock(&site, &run).await?;
         let keys = site.keys().await?;
+        if self.manner.rename_project && site.loaded.is_some() {
+            lock.rename_project(&keys, &site.project).await.map_err(failed)?;
+        }
         let (state, session) = lock.session(keys, site.fresh()?).await.map_err(failed)?;
         let session = Arc::new(session);
+        let _twin = match site.target {
+            Target::Twin => Some(take_twin(&site.root, self.owner(&site, &run)).await?),
+            Target::Aws | Target::Endpoint(_) => None,
+        };
         let (cloud, environment) = self.open(&site, &state)?;
         let program = self.program(&mut site);
         let mut stage = Stage::new(self, &site, &cloud, &run, self.style(&cloud));
@@ -180,6 +191,10 @@ impl Job<'_> {
         let settings = self.manner.settings(&self.global.selection, &site.target)?;
         let local = site.local();
         let state = if local.exists() { site.state().await?.0 } else { site.fresh()? };
+        let state = match self.manner.rename_project && site.loaded.is_some() {
+            true => in_project(state, &site.project).map_err(failed)?,
+            false => state,
+        };
         let (cloud, _) = self.open(&site, &state)?;
         let program = self.program(&mut site);
         let run = ulid::Ulid::generate().to_string();
@@ -214,10 +229,10 @@ impl Job<'_> {
     }
 
     fn open(&self, site: &Site, state: &State) -> Result<(Cloud, BTreeMap<String, String>)> {
-        let environment = site.loaded.as_ref().map_or_else(|| state.environment.clone(), |l| l.environment.clone());
+        let environment = site.environment(state);
+        site.check_project(state)?;
         if !self.manner.rename_environment {
-            let asked = environment.iter().map(|(k, v)| (k.clone(), Some(v.clone()))).collect();
-            check_environment(&site.stack, &state.environment, &asked).map_err(crate::engine::error::Error::from)?;
+            site.check_environment(state)?;
         }
         let cloud = site.cloud()?;
         cloud.remind(state);
@@ -232,9 +247,13 @@ impl Job<'_> {
         }
     }
 
+    fn owner(&self, site: &Site, run: &str) -> Owner {
+        Owner::here(run, &format!("{} --stack {}", self.command, site.stack))
+    }
+
     /// Takes the lock, and says whom it waits for if it is taken.
     async fn lock(&self, site: &Site, run: &str) -> Result<Lock> {
-        let owner = Owner::here(run, &format!("{} --stack {}", self.command, site.stack));
+        let owner = self.owner(site, run);
         match site.local().lock(owner.clone(), Duration::ZERO).await {
             Err(StateError::Locked { owner: holder }) if self.manner.lock_timeout > 0 => {
                 let who = holder.map_or_else(|| "another run".to_owned(), |holder| holder.to_string());
@@ -400,7 +419,7 @@ impl Stage {
 }
 
 /// What a refusal of the planner means for scripts.
-fn exit_of(code: &str) -> Exit {
+pub(super) fn exit_of(code: &str) -> Exit {
     match code {
         "credentials" | "wrong-account" => Exit::Authentication,
         "protected" => Exit::Policy,

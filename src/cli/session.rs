@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -21,12 +22,14 @@ use crate::random::WithRandom;
 use crate::render;
 use crate::render::regions::Regions;
 use crate::stack::{self, Loaded, Request, Stacks};
-use crate::state::{Keys, Local, Notice, Source, StateError};
+use crate::state::{Held, Keys, Local, Notice, Owner, Source, StateError, check_environment, check_project};
 use crate::twin::Twin;
 
 /// Names the target of a custom endpoint, so that its state outlives a change of port.
 const TARGET: &str = "DRCTL_TARGET";
 const ENDPOINT: &str = "AWS_ENDPOINT_URL";
+/// How long a command waits for another one that changes the twin.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// All types and functions that programs may name, made when a command first needs them.
 pub(super) fn catalog() -> &'static Arc<Catalog> {
@@ -315,6 +318,25 @@ impl Site {
         Ok((state, keys))
     }
 
+    /// Config that comes from the environment: the program's, or what the state remembers of it.
+    pub(super) fn environment(&self, state: &State) -> BTreeMap<String, String> {
+        self.loaded.as_ref().map_or_else(|| state.environment.clone(), |l| l.environment.clone())
+    }
+
+    /// Refuses a state that was made with another environment.
+    pub(super) fn check_environment(&self, state: &State) -> Result<()> {
+        let asked = self.environment(state).into_iter().map(|(name, value)| (name, Some(value))).collect();
+        Ok(check_environment(&self.stack, &state.environment, &asked).map_err(Error::from)?)
+    }
+
+    /// Refuses a state that another program made.
+    pub(super) fn check_project(&self, state: &State) -> Result<()> {
+        match self.loaded {
+            Some(_) => Ok(check_project(state, &self.project).map_err(Error::from)?),
+            None => Ok(()),
+        }
+    }
+
     pub(super) fn not_found(&self) -> Failure {
         let message = format!("stack `{}` has no state on `{}`", self.stack, self.target.name());
         Failure::new(Exit::StackNotFound, message, "`drctl stack ls` lists the stacks that have one")
@@ -362,6 +384,31 @@ impl Site {
 fn assumed(role: stack::Role) -> aws::Role {
     let stack::Role { arn, session_name, external_id, policy, policy_arns, session, tags } = role;
     aws::Role { arn, session_name, external_id, policy, policy_arns, session, tags }
+}
+
+/// Keeps other commands from changing the twin for as long as what is returned lives. Says whom it
+/// waits for. Whoever needs the lock of a stack too takes that first.
+pub(super) async fn take_twin(root: &Path, owner: Owner) -> Result<Held> {
+    let path = root.join(Target::Twin.name()).join("world.lock");
+    let held = match Held::take(path.clone(), owner.clone(), Duration::ZERO).await {
+        Err(StateError::Locked { owner: holder }) => {
+            render::say(format_args!("Waiting for the twin, on which works {}\n", who(holder.as_deref())));
+            Held::take(path, owner, PATIENCE).await
+        }
+        other => other,
+    };
+    held.map_err(|error| match error {
+        StateError::Locked { owner: holder } => {
+            let (who, waited) = (who(holder.as_deref()), PATIENCE.as_secs());
+            let message = format!("the twin is in use after {waited} s of waiting: on it works {who}");
+            Failure::new(Exit::Error, message, "wait until it ends, or end that process: its lock ends with it")
+        }
+        other => failed(other),
+    })
+}
+
+fn who(holder: Option<&Owner>) -> String {
+    holder.map_or_else(|| "another run".to_owned(), ToString::to_string)
 }
 
 /// The twin that a project keeps.

@@ -15,7 +15,7 @@ use crate::cli::session::{Site, Target, directory, failed, nearest_state_root, r
 use crate::render;
 use crate::render::table::Table;
 use crate::render::words::count;
-use crate::state::{self, Lock, Owner, Source, StackSummary};
+use crate::state::{self, Lock, Owner, Source, StackSummary, StateError};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -33,7 +33,7 @@ pub(super) enum Command {
 
 #[derive(Debug, Args)]
 pub(super) struct Remove {
-    /// Even if the state still has resources
+    /// Even if the state still has resources or cannot be read
     #[arg(long)]
     force: bool,
 }
@@ -112,8 +112,12 @@ fn remove(force: bool, global: &Global) -> Result {
     answers.refuse_nobody("stack rm")?;
     let site = Site::of_state(global)?;
     runtime(false)?.block_on(async {
-        let (state, _) = site.state().await?;
-        if !state.rows.is_empty() && !force {
+        if !site.local().exists() {
+            return Err(site.not_found());
+        }
+        // What is given up anyway need not be readable.
+        let state = if force { None } else { Some(site.state().await?.0) };
+        if let Some(state) = state.filter(|state| !state.rows.is_empty()) {
             let message = format!("stack `{}` still has {}", site.stack, count(state.rows.len(), "resource"));
             let help = "`drctl destroy` them first, or use `--force` to leave them in the cloud";
             return Err(Failure::new(Exit::Configuration, message, help));
@@ -169,7 +173,11 @@ fn import(arguments: &Import, global: &Global) -> Result {
         let state = state::read_export(path, text, &site.root, &keys, source).await.map_err(failed)?;
         let local = site.local();
         if !arguments.force {
-            let present = local.load(&keys).await.map_err(failed)?;
+            let present = match local.load(&keys).await {
+                // There is nothing to compare with what is damaged.
+                Err(StateError::Lost { .. } | StateError::Damaged { .. } | StateError::Replay { .. }) => None,
+                other => other.map_err(failed)?,
+            };
             state::check_import(&local, present.as_ref(), &state).map_err(failed)?;
         }
         let resources = count(state.rows.len(), "resource");

@@ -25,6 +25,7 @@ mod readme;
 mod serverless;
 mod serverless_emulated;
 mod stacks;
+mod states;
 mod support;
 mod terminal;
 mod trading;
