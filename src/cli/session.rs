@@ -24,12 +24,17 @@ use crate::random::WithRandom;
 use crate::render;
 use crate::render::regions::Regions;
 use crate::stack::{self, Backend, Loaded, Request, Stacks};
-use crate::state::{Keys, Location, Lock, Notice, Owner, Source, StateError, States, Stored, silently};
+use crate::state::{
+    FileLock, Keys, Location, Lock, Notice, Owner, Source, StateError, States, Stored, check_environment,
+    check_project, silently,
+};
 use crate::twin::Twin;
 
 /// Names the target of a custom endpoint, so that its state outlives a change of port.
 const TARGET: &str = "DRCTL_TARGET";
 const ENDPOINT: &str = "AWS_ENDPOINT_URL";
+/// How long a command waits for another one that changes the twin.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// All types and functions that programs may name, made when a command first needs them.
 pub(super) fn catalog() -> &'static Arc<Catalog> {
@@ -519,6 +524,25 @@ impl Site {
         Ok((state, keys))
     }
 
+    /// Config that comes from the environment: the program's, or what the state remembers of it.
+    pub(super) fn environment(&self, state: &State) -> BTreeMap<String, String> {
+        self.loaded.as_ref().map_or_else(|| state.environment.clone(), |l| l.environment.clone())
+    }
+
+    /// Refuses a state that was made with another environment.
+    pub(super) fn check_environment(&self, state: &State) -> Result<()> {
+        let asked = self.environment(state).into_iter().map(|(name, value)| (name, Some(value))).collect();
+        Ok(check_environment(&self.stack, &state.environment, &asked).map_err(Error::from)?)
+    }
+
+    /// Refuses a state that another program made.
+    pub(super) fn check_project(&self, state: &State) -> Result<()> {
+        match self.loaded {
+            Some(_) => Ok(check_project(state, &self.project).map_err(Error::from)?),
+            None => Ok(()),
+        }
+    }
+
     pub(super) fn not_found(&self) -> Failure {
         let message = format!("stack `{}` has no state on `{}`", self.stack, self.target.name());
         Failure::new(Exit::StackNotFound, message, "`drctl stack ls` lists the stacks that have one")
@@ -571,6 +595,27 @@ impl Site {
 fn assumed(role: stack::Role) -> aws::Role {
     let stack::Role { arn, session_name, external_id, policy, policy_arns, session, tags } = role;
     aws::Role { arn, session_name, external_id, policy, policy_arns, session, tags }
+}
+
+/// Keeps other commands from changing the twin for as long as what is returned lives. Says whom it
+/// waits for. Whoever needs the lock of a stack too takes that first.
+pub(super) async fn take_twin(root: &Path, owner: Owner) -> Result<FileLock> {
+    let path = root.join(Target::Twin.name()).join("world.lock");
+    let waits = Box::new(|holder: Option<&Owner>| {
+        render::say(format_args!("Waiting for the twin, on which works {}\n", who(holder)));
+    });
+    FileLock::take(path, owner, PATIENCE, waits).await.map_err(|error| match error {
+        StateError::Locked { owner: holder } => {
+            let (who, waited) = (who(holder.as_deref()), PATIENCE.as_secs());
+            let message = format!("the twin is in use after {waited} s of waiting: on it works {who}");
+            Failure::new(Exit::Error, message, "wait until it ends, or end that process: its lock ends with it")
+        }
+        other => failed(other),
+    })
+}
+
+fn who(holder: Option<&Owner>) -> String {
+    holder.map_or_else(|| "another run".to_owned(), ToString::to_string)
 }
 
 /// The twin that a project keeps.

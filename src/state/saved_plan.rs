@@ -17,9 +17,9 @@ use crate::engine::state::State;
 use crate::engine::value::Value;
 use crate::state::error::{Result, StateError};
 use crate::state::files;
+use crate::state::format::{Snapshot, gate, pretty};
 use crate::state::keys::Keys;
 use crate::state::seal::Seal;
-use crate::state::v1::{Snapshot, gate, pretty};
 
 const VERSION: u32 = 1;
 /// Whom the seal is for, beside the bytes of the plan.

@@ -34,6 +34,7 @@ mod remote_state;
 mod serverless;
 mod serverless_emulated;
 mod stacks;
+mod states;
 mod supply;
 mod support;
 mod sweep;

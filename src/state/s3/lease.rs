@@ -17,9 +17,9 @@ use super::folder::{Folder, known_format};
 use super::objects::{Etag, When, is_away};
 use super::{Notes, Put};
 use crate::state::error::{Result, StateError};
+use crate::state::format::{VERSION, pretty};
 use crate::state::lock::Owner;
 use crate::state::store::Waits;
-use crate::state::v1::{VERSION, pretty};
 
 /// Between two signs of life.
 pub(super) const HEARTBEAT: Duration = Duration::from_secs(5);

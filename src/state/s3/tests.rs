@@ -12,8 +12,8 @@ use crate::engine::journal::{Entry, Journal};
 use crate::engine::state::{Begun, Key, Row, State};
 use crate::engine::urn::{Id, Place as Region, Urn};
 use crate::engine::value::{Map, Value};
+use crate::state::format::Snapshot;
 use crate::state::store::{Lines, Lock, Session, Stored, replay, silently};
-use crate::state::v1::Snapshot;
 
 const MARK: &str = "hunter2";
 
