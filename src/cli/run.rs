@@ -152,7 +152,7 @@ impl Job<'_> {
     }
 
     async fn change(&self, mut site: Site, answers: Answers) -> Result {
-        let mut settings = self.manner.settings(&self.global.selection, &site.target)?;
+        let mut settings = self.settings(&site)?;
         if self.mode != Mode::Up {
             site.must_exist().await?;
         }
@@ -222,7 +222,7 @@ impl Job<'_> {
     }
 
     async fn look(&self, mut site: Site, form: Form) -> Result<Plan> {
-        let settings = self.manner.settings(&self.global.selection, &site.target)?;
+        let settings = self.settings(&site)?;
         let state = if site.exists().await? { site.state().await?.0 } else { site.fresh()? };
         let (cloud, _) = self.open(&site, &state)?;
         let program = self.program(&mut site);
@@ -335,6 +335,12 @@ impl Job<'_> {
             [] => Ok(()),
             several => Err(promise.stale(&format!("since then {} changed", several.join(" and ")))),
         }
+    }
+
+    fn settings(&self, site: &Site) -> Result<Settings> {
+        let asked = self.manner.settings(&self.global.selection, &site.target)?;
+        let always = site.loaded.as_ref().is_some_and(|loaded| loaded.refresh);
+        Ok(Settings { refresh: asked.refresh || always, ..asked })
     }
 
     fn open(&self, site: &Site, state: &State) -> Result<(Cloud, BTreeMap<String, String>)> {

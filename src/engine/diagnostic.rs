@@ -41,13 +41,17 @@ pub struct Source {
     /// The path as the user would write it.
     pub name: String,
     pub text: String,
+    /// Where each line begins, so that a place is found without reading what comes before it.
+    lines: Vec<usize>,
     /// Stretches that nobody may see, as byte offsets.
     secrets: RwLock<Vec<(usize, usize)>>,
 }
 
 impl Source {
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { name: name.into(), text: text.into(), secrets: RwLock::default() }
+        let text = text.into();
+        let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(i, _)| i + 1)).collect();
+        Self { name: name.into(), text, lines, secrets: RwLock::default() }
     }
 
     /// The text as it may be shown, every character at its place.
@@ -119,9 +123,10 @@ impl Location {
 
     /// Line and column, both from 1; the column counts characters.
     pub fn line_column(&self) -> (usize, usize) {
-        let head = &self.source.text[..self.start.min(self.source.text.len())];
-        let line_start = head.rfind('\n').map_or(0, |i| i + 1);
-        (head.matches('\n').count() + 1, head[line_start..].chars().count() + 1)
+        let Source { text, lines, .. } = &*self.source;
+        let start = self.start.min(text.len());
+        let line = lines.partition_point(|begin| *begin <= start);
+        (line, text[lines[line - 1]..start].chars().count() + 1)
     }
 }
 
@@ -172,6 +177,15 @@ mod tests {
         Location { source: Arc::clone(&source), start, end }.hide();
         assert_eq!(source.shown(), "a: ******* ***\nb: 1");
         assert_eq!(source.shown().find("b:"), source.text.find("b:"));
+    }
+
+    #[test]
+    fn a_break_belongs_to_the_line_that_it_ends_and_the_end_to_the_last_one() {
+        let source = Arc::new(Source::new("a.yaml", "ab\n\nc\n"));
+        let at = |start| Location { source: Arc::clone(&source), start, end: start }.line_column();
+        let places: Vec<_> = (0..=6).map(at).collect();
+        assert_eq!(places, [(1, 1), (1, 2), (1, 3), (2, 1), (3, 1), (3, 2), (4, 1)]);
+        assert_eq!(at(99), (4, 1), "beyond the end");
     }
 
     #[test]

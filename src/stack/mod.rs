@@ -42,6 +42,7 @@ pub use load::{Loaded, Request, load, load_beside};
 pub use program::StackProgram;
 pub use pulumi_secrets::{DataKeys, KeyUrl, NoDataKeys};
 pub(crate) use pulumi_secrets::{Opener, Protection, Sealer};
+pub(crate) use regions::is_region;
 
 pub(crate) use check::Place as Written;
 pub(crate) use survey::{Link, Surveyed};

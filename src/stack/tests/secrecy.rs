@@ -16,7 +16,7 @@ struct Named;
 
 impl Stacks for Named {
     fn outputs(&self, stack: &str) -> Result<Option<Map>, String> {
-        Ok(Some(Map::from([("name".to_owned(), Value::from(stack))])))
+        Ok(Some(Map::from_iter([("name".to_owned(), Value::from(stack))])))
     }
 }
 
