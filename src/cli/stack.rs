@@ -209,7 +209,7 @@ fn migrate(to: &str, global: &Global) -> Result {
             return Ok(declined());
         }
         let keys = site.keys().await?;
-        let source = Source::from_environment(|name| std::env::var(name).ok()).map_err(failed)?;
+        let source = site.source().map_err(failed)?;
         let state = site.lock("stack migrate-state").await?.move_to(&keys, source, &there).await.map_err(failed)?;
         let resources = count(state.rows.len(), "resource");
         render::say(format_args!("Moved the state of `{}` with {resources} to {into}\n", site.stack));
