@@ -56,8 +56,10 @@ fn load(folder: &Path, resources: usize, cloud: &Twin) -> Arc<dyn Program> {
 }
 
 async fn planned(program: &dyn Program, state: &State, cloud: &Twin) -> Planned {
-    let settings = Settings::default();
-    let request = Request { program: Some(program), state, cloud, mode: Mode::Up, settings: &settings };
+    let (settings, (sink, _)) = (Settings::default(), Sink::new());
+    let clock = cloud.clock();
+    let request =
+        Request { program: Some(program), state, cloud, mode: Mode::Up, settings: &settings, clock, sink: &sink };
     plan(request).await.expect("the program can be planned")
 }
 

@@ -170,7 +170,8 @@ impl Provider for Aws {
     fn update<'a>(&'a self, at: &'a At, id: &'a Id, inputs: &'a Value, live: &'a Live) -> BoxFuture<'a, Result<Next>> {
         Box::pin(async move {
             let (ty, schema) = kind(&at.kind.ty)?;
-            let cx = self.cx(&at.kind.place, Some(at), true).await?;
+            // Made twice, a change may have another effect: a second version, a refusal of what is there.
+            let cx = self.cx(&at.kind.place, Some(at), false).await?;
             let call = || self.through(schema.service(), &at.kind.place, ty.update(id, inputs, live, &cx));
             Ok(match patiently(call).await? {
                 Next::Saw(live) => Next::Saw(Box::new(hidden(*live, schema))),

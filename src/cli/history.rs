@@ -97,6 +97,9 @@ fn told(events: &[Envelope]) -> [String; 4] {
     let result = match end {
         None => "did not end".to_owned(),
         Some((Ended::Completed, _)) => format!("completed, {done} done"),
+        Some((Ended::Failed { failed, skipped }, _)) if failed.is_empty() && skipped.is_empty() => {
+            format!("wrong outputs, {done} done")
+        }
         Some((Ended::Failed { failed, .. }, _)) => format!("{} failed, {done} done", failed.len()),
         Some((Ended::Cancelled { left }, _)) => format!("stopped, {done} done, {} left", left.len()),
         Some((Ended::Pending { until }, _)) => format!("pending until {until}, {done} done"),

@@ -14,7 +14,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result};
 use crate::cli::interrupt::Interrupts;
 use crate::cli::selection::Selection;
-use crate::cli::session::{Cloud, Hashes, Site, Target, failed, runtime};
+use crate::cli::session::{Cloud, Hashes, Site, Target, failed, runtime, take_twin};
 use crate::engine::clock::Clock;
 use crate::engine::diagnostic::Diagnostic;
 use crate::engine::event::{Ended, Event, Sink, VERSION};
@@ -31,7 +31,7 @@ use crate::render::log::Log;
 use crate::render::plan_markdown::PlanMarkdown;
 use crate::render::words::resource;
 use crate::render::{Detail, Numbering, Renderer, Style};
-use crate::state::{Basis, Keys, Lock, Owner, SavedPlan, StateError, check_environment, fingerprint};
+use crate::state::{Basis, Keys, Lock, Owner, SavedPlan, fingerprint, in_project};
 
 /// How a run goes about it.
 #[derive(Debug, Args)]
@@ -56,6 +56,10 @@ pub(super) struct Manner {
     /// Accept that config from the environment is not what this state was made with
     #[arg(long)]
     rename_environment: bool,
+
+    /// Give the state, which another project made, to the project of this program
+    #[arg(long)]
+    rename_project: bool,
 }
 
 fn duration(text: &str) -> std::result::Result<Duration, String> {
@@ -160,6 +164,10 @@ impl Job<'_> {
         let lock = self.lock(&site, &run).await?;
         site.warn();
         let keys = site.keys().await?;
+        let lock = match self.manner.rename_project && site.loaded.is_some() {
+            true => lock.rename_project(&keys, &site.project).await.map_err(failed)?,
+            false => lock,
+        };
         let mut fresh = site.fresh()?;
         let promise = match self.plan {
             Some(path) => Some(self.promise(path, &site, &settings, &keys)?),
@@ -175,18 +183,25 @@ impl Job<'_> {
             self.still_holds(promise, &site, &state, &keys)?;
         }
         let session = Arc::new(session);
+        let _twin = match site.target {
+            Target::Twin => Some(take_twin(&site.root, self.owner(&site, &run)).await?),
+            Target::Aws | Target::Endpoint(_) => None,
+        };
         let (cloud, environment) = self.open(&site, &state)?;
-        let program = self.program(&mut site);
+        let program = self.program(&mut site, &cloud).await?;
         let mut stage = Stage::new(self, &site, &cloud, &run, self.style(&cloud));
         stage.show(self.started(&site, &run));
+        let (sink, mut events) = Sink::new();
         let request = Request {
             program: program.as_deref(),
             state: &state,
             cloud: &*cloud.provider(),
             mode: self.mode,
             settings: &settings,
+            clock: cloud.clock(),
+            sink: &sink,
         };
-        let planned = match plan(request).await {
+        let planned = match stage.follow(plan(request), &mut events).await {
             Ok(planned) => planned,
             Err(problems) => return Err(stage.refuse(problems)),
         };
@@ -224,8 +239,12 @@ impl Job<'_> {
     async fn look(&self, mut site: Site, form: Form) -> Result<Plan> {
         let settings = self.settings(&site)?;
         let state = if site.exists().await? { site.state().await?.0 } else { site.fresh()? };
+        let state = match self.manner.rename_project && site.loaded.is_some() {
+            true => in_project(state, &site.project).map_err(failed)?,
+            false => state,
+        };
         let (cloud, _) = self.open(&site, &state)?;
-        let program = self.program(&mut site);
+        let program = self.program(&mut site, &cloud).await?;
         let run = ulid::Ulid::generate().to_string();
         let style = match form {
             Form::Screen => self.style(&cloud),
@@ -234,14 +253,17 @@ impl Job<'_> {
         let mut stage = Stage::new(self, &site, &cloud, &run, style);
         let started = cloud.clock().now();
         stage.show(self.started(&site, &run));
+        let (sink, mut events) = Sink::new();
         let request = Request {
             program: program.as_deref(),
             state: &state,
             cloud: &*cloud.provider(),
             mode: self.mode,
             settings: &settings,
+            clock: cloud.clock(),
+            sink: &sink,
         };
-        let planned = match plan(request).await {
+        let planned = match stage.follow(plan(request), &mut events).await {
             Ok(planned) => planned,
             Err(problems) => return Err(stage.refuse(problems)),
         };
@@ -260,6 +282,12 @@ impl Job<'_> {
         }
         saved?;
         Ok(plan)
+    }
+
+    fn settings(&self, site: &Site) -> Result<Settings> {
+        let asked = self.manner.settings(&self.global.selection, &site.target)?;
+        let always = site.loaded.as_ref().is_some_and(|loaded| loaded.refresh);
+        Ok(Settings { refresh: asked.refresh || always, ..asked })
     }
 
     /// The command that carries out what this job plans.
@@ -337,17 +365,11 @@ impl Job<'_> {
         }
     }
 
-    fn settings(&self, site: &Site) -> Result<Settings> {
-        let asked = self.manner.settings(&self.global.selection, &site.target)?;
-        let always = site.loaded.as_ref().is_some_and(|loaded| loaded.refresh);
-        Ok(Settings { refresh: asked.refresh || always, ..asked })
-    }
-
     fn open(&self, site: &Site, state: &State) -> Result<(Cloud, BTreeMap<String, String>)> {
-        let environment = site.loaded.as_ref().map_or_else(|| state.environment.clone(), |l| l.environment.clone());
+        let environment = site.environment(state);
+        site.check_project(state)?;
         if !self.manner.rename_environment {
-            let asked = environment.iter().map(|(k, v)| (k.clone(), Some(v.clone()))).collect();
-            check_environment(&site.stack, &state.environment, &asked).map_err(crate::engine::error::Error::from)?;
+            site.check_environment(state)?;
         }
         let cloud = site.cloud()?;
         cloud.remind(state);
@@ -355,16 +377,21 @@ impl Job<'_> {
     }
 
     /// Destroying needs no program: what was asked of a resource stands in its row.
-    fn program(&self, site: &mut Site) -> Option<Arc<dyn Program>> {
-        match self.mode {
-            Mode::Destroy => None,
-            Mode::Up | Mode::Refresh => site.loaded.take().map(|l| Arc::new(l.program) as Arc<dyn Program>),
+    async fn program(&self, site: &mut Site, cloud: &Cloud) -> Result<Option<Arc<dyn Program>>> {
+        if self.mode == Mode::Destroy {
+            return Ok(None);
         }
+        site.complete(self.global, cloud).await?;
+        Ok(site.loaded.take().map(|loaded| Arc::new(loaded.program) as Arc<dyn Program>))
+    }
+
+    fn owner(&self, site: &Site, run: &str) -> Owner {
+        Owner::here(run, &format!("{} --stack {}", self.command, site.stack))
     }
 
     /// Takes the lock, and says whom it waits for if it is taken.
     async fn lock(&self, site: &Site, run: &str) -> Result<Lock> {
-        let owner = Owner::here(run, &format!("{} --stack {}", self.command, site.stack));
+        let owner = self.owner(site, run);
         let waits = Box::new(|holder: Option<&Owner>| {
             let who = holder.map_or_else(|| "another run".to_owned(), ToString::to_string);
             render::say(format_args!("Waiting for {who}\n"));
@@ -491,6 +518,22 @@ impl Stage {
         }
     }
 
+    /// Shows what happens while something is worked on.
+    async fn follow<T>(&mut self, work: impl Future<Output = T>, events: &mut UnboundedReceiver<Event>) -> T {
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                Some(event) = events.recv() => self.show(event),
+                done = &mut work => {
+                    self.drain(events);
+                    return done;
+                }
+                () = tokio::time::sleep(render::TICK), if !self.simulated => self.renderer.tick(),
+            }
+        }
+    }
+
     fn drain(&mut self, events: &mut UnboundedReceiver<Event>) {
         while let Ok(event) = events.try_recv() {
             self.show(event);
@@ -557,7 +600,7 @@ impl Stage {
 }
 
 /// What a refusal of the planner means for scripts.
-fn exit_of(code: &str) -> Exit {
+pub(super) fn exit_of(code: &str) -> Exit {
     match code {
         "credentials" | "wrong-account" => Exit::Authentication,
         "protected" => Exit::Policy,

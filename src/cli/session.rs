@@ -24,12 +24,17 @@ use crate::random::WithRandom;
 use crate::render;
 use crate::render::regions::Regions;
 use crate::stack::{self, Backend, Loaded, Request, Stacks};
-use crate::state::{Keys, Location, Lock, Notice, Owner, Source, StateError, States, Stored, silently};
+use crate::state::{
+    FileLock, Keys, Location, Lock, Notice, Owner, Source, StateError, States, Stored, check_environment,
+    check_project, silently,
+};
 use crate::twin::Twin;
 
 /// Names the target of a custom endpoint, so that its state outlives a change of port.
 const TARGET: &str = "DRCTL_TARGET";
 const ENDPOINT: &str = "AWS_ENDPOINT_URL";
+/// How long a command waits for another one that changes the twin.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// All types and functions that programs may name, made when a command first needs them.
 pub(super) fn catalog() -> &'static Arc<Catalog> {
@@ -94,28 +99,40 @@ pub(super) fn directory(global: &Global) -> Result<PathBuf> {
     Err(Failure::new(Exit::Configuration, message, "name a directory that exists with `--cwd`"))
 }
 
-/// Loads the program of the stack that was asked for, and shows its warnings.
+/// Loads the program of the stack that was asked for, for commands that ask no cloud, and shows its
+/// warnings and what it leaves out.
+pub(super) fn load(global: &Global) -> Result<Loaded> {
+    let mut loaded = checked(global, Arc::default())?;
+    loaded.warnings.extend(loaded.questions.iter().map(stack::Question::note));
+    show_warnings(&loaded);
+    Ok(loaded)
+}
+
+/// Loads the program as far as it can be known with these answers.
 ///
 /// A program that breaks a rule is refused here and not in `try_load`: whatever the text says, what
 /// exists can be looked at and destroyed.
-pub(super) fn load(global: &Global) -> Result<Loaded> {
-    let mut loaded = try_load(global)?;
+fn checked(global: &Global, answers: Arc<stack::Answers>) -> Result<Loaded> {
+    let mut loaded = try_load(global, answers)?;
     loaded.warnings.extend(checks::check(&loaded.program));
     if loaded.warnings.iter().any(|found| found.severity == Severity::Error) {
         return Err(Failure::Program(loaded.warnings));
     }
-    if !loaded.warnings.is_empty() {
-        render::say(render::diagnostics::Diagnostics(&loaded.warnings));
-    }
     Ok(loaded)
 }
 
-fn try_load(global: &Global) -> Result<Loaded> {
+fn show_warnings(loaded: &Loaded) {
+    if !loaded.warnings.is_empty() {
+        render::say(render::diagnostics::Diagnostics(&loaded.warnings));
+    }
+}
+
+fn try_load(global: &Global, answers: Arc<stack::Answers>) -> Result<Loaded> {
     let cwd = directory(global)?;
     let stack = named(global, &cwd)?;
     let request = Request { stack, cwd, config: global.config.clone(), environment: environment() };
     let others = Others { request: request.clone(), target: Target::chosen(global), state: global.state.clone() };
-    stack::load_beside(&request, catalog(), Arc::new(others), &ByKms).map_err(|diagnostics| {
+    stack::load_with(&request, catalog(), Arc::new(others), &ByKms, answers).map_err(|diagnostics| {
         if diagnostics.iter().any(|d| d.code == "unknown-stack") {
             render::say(render::diagnostics::Diagnostics(&diagnostics));
             return Failure::Shown(Exit::StackNotFound);
@@ -171,7 +188,7 @@ fn state_root(directory: &Path) -> PathBuf {
 /// The file that `config set` writes to. It must be found before the program is whole, because what
 /// is missing may be the very value to be set.
 pub(super) fn config_file(global: &Global) -> Result<PathBuf> {
-    if let Ok(loaded) = try_load(global) {
+    if let Ok(loaded) = try_load(global, Arc::default()) {
         return Ok(loaded.config_file);
     }
     let cwd = directory(global)?;
@@ -344,16 +361,42 @@ pub(super) struct Hashes {
     pub(super) config: String,
 }
 
+impl Hashes {
+    fn of(loaded: &Loaded) -> Self {
+        Self { program: loaded.program_hash.clone(), config: loaded.config_hash.clone() }
+    }
+}
+
 impl Site {
     /// For commands that run the program.
     pub(super) fn with_program(global: &Global) -> Result<Self> {
-        Self::of(load(global)?, global)
+        let loaded = checked(global, Arc::default())?;
+        if loaded.questions.is_empty() {
+            show_warnings(&loaded);
+        }
+        Self::of(loaded, global)
+    }
+
+    /// Asks the cloud what the program leaves to it, and loads the program anew with the answers, until
+    /// all of it is there.
+    pub(super) async fn complete(&mut self, global: &Global, cloud: &Cloud) -> Result<()> {
+        let answers = Arc::<stack::Answers>::default();
+        while let Some(loaded) = self.loaded.as_ref().filter(|loaded| !loaded.questions.is_empty()) {
+            answers.ask(&loaded.questions, catalog(), &*cloud.provider()).await.map_err(Failure::Program)?;
+            let loaded = checked(global, Arc::clone(&answers))?;
+            if loaded.questions.is_empty() {
+                show_warnings(&loaded);
+            }
+            self.hashes = Some(Hashes::of(&loaded));
+            self.loaded = Some(loaded);
+        }
+        Ok(())
     }
 
     /// For commands that need no more than the state, whatever has become of the program.
     pub(super) fn of_state(global: &Global) -> Result<Self> {
         let target = Target::chosen(global);
-        if let Ok(loaded) = try_load(global) {
+        if let Ok(loaded) = try_load(global, Arc::default()) {
             return Self::of(loaded, global);
         }
         let cwd = directory(global)?;
@@ -399,7 +442,7 @@ impl Site {
             stack: loaded.stack.clone(),
             project: loaded.project.clone(),
             regions: Regions::new(loaded.regions.clone()),
-            hashes: Some(Hashes { program: loaded.program_hash.clone(), config: loaded.config_hash.clone() }),
+            hashes: Some(Hashes::of(&loaded)),
             loaded: Some(loaded),
         })
     }
@@ -481,6 +524,25 @@ impl Site {
         Ok((state, keys))
     }
 
+    /// Config that comes from the environment: the program's, or what the state remembers of it.
+    pub(super) fn environment(&self, state: &State) -> BTreeMap<String, String> {
+        self.loaded.as_ref().map_or_else(|| state.environment.clone(), |l| l.environment.clone())
+    }
+
+    /// Refuses a state that was made with another environment.
+    pub(super) fn check_environment(&self, state: &State) -> Result<()> {
+        let asked = self.environment(state).into_iter().map(|(name, value)| (name, Some(value))).collect();
+        Ok(check_environment(&self.stack, &state.environment, &asked).map_err(Error::from)?)
+    }
+
+    /// Refuses a state that another program made.
+    pub(super) fn check_project(&self, state: &State) -> Result<()> {
+        match self.loaded {
+            Some(_) => Ok(check_project(state, &self.project).map_err(Error::from)?),
+            None => Ok(()),
+        }
+    }
+
     pub(super) fn not_found(&self) -> Failure {
         let message = format!("stack `{}` has no state on `{}`", self.stack, self.target.name());
         Failure::new(Exit::StackNotFound, message, "`drctl stack ls` lists the stacks that have one")
@@ -533,6 +595,27 @@ impl Site {
 fn assumed(role: stack::Role) -> aws::Role {
     let stack::Role { arn, session_name, external_id, policy, policy_arns, session, tags } = role;
     aws::Role { arn, session_name, external_id, policy, policy_arns, session, tags }
+}
+
+/// Keeps other commands from changing the twin for as long as what is returned lives. Says whom it
+/// waits for. Whoever needs the lock of a stack too takes that first.
+pub(super) async fn take_twin(root: &Path, owner: Owner) -> Result<FileLock> {
+    let path = root.join(Target::Twin.name()).join("world.lock");
+    let waits = Box::new(|holder: Option<&Owner>| {
+        render::say(format_args!("Waiting for the twin, on which works {}\n", who(holder)));
+    });
+    FileLock::take(path, owner, PATIENCE, waits).await.map_err(|error| match error {
+        StateError::Locked { owner: holder } => {
+            let (who, waited) = (who(holder.as_deref()), PATIENCE.as_secs());
+            let message = format!("the twin is in use after {waited} s of waiting: on it works {who}");
+            Failure::new(Exit::Error, message, "wait until it ends, or end that process: its lock ends with it")
+        }
+        other => failed(other),
+    })
+}
+
+fn who(holder: Option<&Owner>) -> String {
+    holder.map_or_else(|| "another run".to_owned(), ToString::to_string)
 }
 
 /// The twin that a project keeps.

@@ -14,7 +14,7 @@ use crate::cli::session::{Site, Target, failed, runtime, states_here};
 use crate::render;
 use crate::render::table::Table;
 use crate::render::words::count;
-use crate::state::{self, StackSummary};
+use crate::state::{self, StackSummary, StateError};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -41,7 +41,7 @@ pub(super) struct Migrate {
 
 #[derive(Debug, Args)]
 pub(super) struct Remove {
-    /// Even if the state still has resources
+    /// Even if the state still has resources or cannot be read
     #[arg(long)]
     force: bool,
 }
@@ -116,8 +116,10 @@ fn remove(force: bool, global: &Global) -> Result {
     answers.refuse_nobody("stack rm")?;
     let site = Site::of_state(global)?;
     runtime(false)?.block_on(async {
-        let (state, _) = site.state().await?;
-        if !state.rows.is_empty() && !force {
+        site.must_exist().await?;
+        // What is given up anyway need not be readable.
+        let state = if force { None } else { Some(site.state().await?.0) };
+        if let Some(state) = state.filter(|state| !state.rows.is_empty()) {
             let message = format!("stack `{}` still has {}", site.stack, count(state.rows.len(), "resource"));
             let help = "`drctl destroy` them first, or use `--force` to leave them in the cloud";
             return Err(Failure::new(Exit::Configuration, message, help));
@@ -177,7 +179,11 @@ fn import(arguments: &Import, global: &Global) -> Result {
         let state = state::read_export(path, text, &site.states.keys_root(), &keys, source).await.map_err(failed)?;
         let stored = site.stored();
         if !arguments.force {
-            let present = stored.load(&keys).await.map_err(failed)?;
+            let present = match stored.load(&keys).await {
+                // There is nothing to compare with what is damaged.
+                Err(StateError::Gone { .. } | StateError::Damaged { .. } | StateError::Replay { .. }) => None,
+                other => other.map_err(failed)?,
+            };
             state::check_import(&stored, present.as_ref(), &state).map_err(failed)?;
         }
         let resources = count(state.rows.len(), "resource");

@@ -103,9 +103,11 @@ pub(super) fn run(command: &Command, global: &Global) -> Result {
             let new = edit(&site, "state mv", |state| rename(state, given, name))?;
             render::say(format_args!("It is {new} now. Name it so in the program, too.\n"));
         }
-        Command::Protect(many) => mark(&site, many, "state protect", "protected", |row| row.protect = true)?,
+        Command::Protect(many) => mark(&site, many, "state protect", "protected", |row| row.protected_by_hand = true)?,
         Command::Unprotect(many) => {
-            mark(&site, many, "state unprotect", "not protected", |row| row.protect = false)?;
+            mark(&site, many, "state unprotect", "not protected", |row| {
+                (row.protect, row.protected_by_hand) = (false, false);
+            })?;
         }
         Command::Taint(many) => mark(&site, many, "state taint", "to be replaced", |row| row.tainted = true)?,
         Command::RotateKey(arguments) => return rotate_key::run(arguments, global),
@@ -137,7 +139,7 @@ fn notes(row: &Row) -> Vec<String> {
         Begun::Delete => "delete under way".to_owned(),
     });
     [
-        said(row.protect, "protected"),
+        said(row.is_protected(), "protected"),
         said(row.tainted, "to be replaced"),
         said(row.old, "old half of a replacement"),
         said(row.external, "only read"),
@@ -217,7 +219,7 @@ fn forget(state: &mut State, given: &[String], force: bool) -> Result<Vec<Urn>> 
     let gone = given.iter().map(|given| find(state, given)).collect::<Result<Vec<_>>>()?;
     if !force {
         for row in state.rows.values() {
-            if row.protect && gone.contains(&row.key.urn) {
+            if row.is_protected() && gone.contains(&row.key.urn) {
                 let message = format!("{} is protected", resource(&row.key.urn));
                 return Err(Failure::new(Exit::Policy, message, "`drctl state unprotect` it first, or use `--force`"));
             }

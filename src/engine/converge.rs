@@ -11,7 +11,8 @@ use tokio::time::Instant;
 use crate::engine::crew::Crew;
 use crate::engine::diff::{Difference, baseline, diff};
 use crate::engine::error::{Error, Kind, Result};
-use crate::engine::observe;
+use crate::engine::event::Event;
+use crate::engine::observe::{self, INVISIBLE, LOOKS};
 use crate::engine::path::Path;
 use crate::engine::provider::{At, Live, Made, Next};
 use crate::engine::resource::{FoundBy, Limits, Seen, Want};
@@ -20,14 +21,10 @@ use crate::engine::state::{Key, Row};
 use crate::engine::urn::Id;
 use crate::engine::value::Value;
 
-/// How long a resource that was just made may stay invisible: reads of some services lag behind.
-const INVISIBLE: Duration = Duration::from_secs(120);
 /// Pauses before an update that shows no effect is called again, and before it is given up.
 const SETTLING: [&[u64]; 2] = [&[500, 1500], &[1000, 3000, 5000]];
 /// A type that needs more calls than that for one change goes round in circles.
 const MOST_CALLS: usize = 40;
-/// Pauses between looks for what a create without an answer may have made.
-const LOOKS: [u64; 3] = [0, 2000, 5000];
 
 /// One resource on its way.
 pub struct Journey<'a> {
@@ -53,11 +50,12 @@ pub struct Arrived {
 }
 
 impl Journey<'_> {
-    /// Makes the resource, or finds the one that a create without an answer has made.
+    /// Makes the resource, or finds the one that a create without an answer has made. `doubtful` tells
+    /// whether an earlier run may have made it already.
     ///
     /// # Errors
-    /// Those of the call. `ambiguous` tells whether it may still have had an effect.
-    pub async fn create(&self) -> Result<Made> {
+    /// Those of the call. `ambiguous` tells whether it, or one before it, may still have had an effect.
+    pub async fn create(&self, mut doubtful: bool) -> Result<Made> {
         let deadline = self.crew.clock.after(self.limits.create);
         let mut tries = 0;
         loop {
@@ -67,24 +65,36 @@ impl Journey<'_> {
                 Err(error) if error.kind == Kind::Cancelled => return Err(error),
                 Err(error) => error,
             };
-            if error.ambiguous
+            // An answer that lacks what it must hold tells nothing about the effect.
+            let lost = error.ambiguous || error.kind == Kind::Bug;
+            doubtful |= lost;
+            // What is there already may be what an earlier try has made.
+            if (lost || doubtful && error.kind == Kind::Exists)
                 && let Some(id) = self.look_for_it(&error).await?
             {
+                self.tell_adopted(&id);
                 return Ok(Made { id, seen: None });
             }
+            let error = Error { ambiguous: doubtful, ..error };
             self.crew.pause(self.at, error, &mut tries, deadline).await?;
         }
     }
 
-    /// A type that is found by its token needs no look: the next create gives the same resource.
+    /// A type that is found by its token needs no look: the next create gives the same resource. One
+    /// that is found by its name needs no second: there cannot be two, and the next create is refused.
     async fn look_for_it(&self, error: &Error) -> Result<Option<Id>> {
-        if self.schema.facts.found_by == FoundBy::Token {
-            return Ok(None);
-        }
-        for pause in LOOKS {
-            self.crew.clock.sleep(Duration::from_millis(pause)).await;
+        let looks = match (self.schema.facts.found_by, error.kind) {
+            (_, Kind::Exists) | (FoundBy::OwnerTag | FoundBy::Marker(_), _) => &LOOKS[..],
+            (FoundBy::Name, _) => &LOOKS[..1],
+            (FoundBy::Token, _) => &[],
+        };
+        for pause in looks {
+            self.crew.clock.sleep(*pause).await;
             let look = self.crew.cloud.find(self.at, self.wanted);
-            let ids = self.crew.call(&self.at.kind.place, look).await;
+            let ids = match self.crew.call(&self.at.kind.place, look).await {
+                Err(error) if error.kind == Kind::Unsupported && self.crew.skip_unsupported => return Ok(None),
+                ids => ids,
+            };
             // Not knowing whether it is there, another create might make a second one.
             let ids = ids.map_err(|_| Error { ambiguous: true, ..error.clone() })?;
             if let Some(id) = observe::one(self.key, ids)? {
@@ -92,6 +102,16 @@ impl Journey<'_> {
             }
         }
         Ok(None)
+    }
+
+    fn tell_adopted(&self, id: &Id) {
+        self.crew.sink.send(Event::Diagnostic {
+            severity: "note".into(),
+            message: format!("the answer to a create was lost, and `{id}` is what it had made: it is adopted"),
+            urn: Some(self.at.urn.clone()),
+            at: None,
+            help: None,
+        });
     }
 
     /// Brings an existing resource to the inputs asked for.
@@ -103,8 +123,13 @@ impl Journey<'_> {
     /// If it fails, does not get ready in time, or does not take a value.
     pub async fn converge(&self, id: &Id, seen: Option<Seen<Live>>, row: &Row, just_made: bool) -> Result<Arrived> {
         let limit = if just_made { self.limits.create } else { self.limits.update };
-        let mut applied = if just_made { self.wanted.clone() } else { row.inputs.clone() };
-        let want = if just_made { self.beside_defaults() } else { given(&[self.wanted, &row.inputs]) };
+        // What an earlier run asked for when it began may not be what is wanted now.
+        let begun = row.pending.as_ref().map(|begun| &begun.inputs);
+        let (mut applied, want) = match (just_made, begun) {
+            (true, None) => (self.wanted.clone(), self.beside_defaults()),
+            (true, Some(begun)) => (begun.clone(), given(&[self.wanted, begun])),
+            (false, _) => (row.inputs.clone(), given(&[self.wanted, &row.inputs])),
+        };
         let (mut not_kept, mut skipped) = (row.not_kept.clone(), row.skipped.clone());
         let mut live = self.ready(id, &want, seen, just_made, limit).await?;
         let aim = self.aim(&live, &applied, &not_kept);
@@ -112,7 +137,7 @@ impl Journey<'_> {
             diff(&self.schema.inputs, &self.base(live, applied, not_kept), &aim)
         };
         let (since, deadline) = (Instant::now(), self.crew.clock.after(self.limits.update));
-        let (mut calls, mut rounds) = (0, 0);
+        let (mut calls, mut rounds, mut lost) = (0, 0, 0);
         loop {
             let left = differences(&live, &applied, &not_kept);
             if left.is_empty() {
@@ -135,9 +160,16 @@ impl Journey<'_> {
                     calls += 1;
                     continue;
                 }
+                // It may have had its effect, and made again it might have another one.
+                Err(error) if error.ambiguous && error.kind != Kind::Cancelled => {
+                    self.crew.pause(self.at, error, &mut lost, deadline).await?;
+                    live = self.ready(id, &want, None, false, self.limits.update).await?;
+                    continue;
+                }
                 Err(error) => return Err(error),
             };
             calls += 1;
+            lost = 0;
             let (seen, more) = match next {
                 Next::Started => (None, false),
                 Next::More(_) => (None, true),
@@ -191,6 +223,7 @@ impl Journey<'_> {
         Cow::Owned(aim)
     }
 
+    /// Makes a call, and makes it again as long as it is known to have had no effect.
     async fn update(&self, id: &Id, aim: &Value, live: &Live) -> Result<Next> {
         let deadline = self.crew.clock.after(self.limits.update);
         let mut tries = 0;
@@ -198,6 +231,7 @@ impl Journey<'_> {
             let call = self.crew.cloud.update(self.at, id, aim, live);
             match self.crew.call(&self.at.kind.place, call).await {
                 Ok(next) => return Ok(next),
+                Err(error) if error.ambiguous => return Err(error),
                 Err(error) => self.crew.pause(self.at, error, &mut tries, deadline).await?,
             }
         }

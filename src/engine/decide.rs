@@ -155,8 +155,9 @@ fn moved(row: &Row) -> Change {
 
 /// Two things cannot have the same name at once, so a named one is deleted first.
 fn order(case: &Case<'_>) -> Order {
+    let facts = &case.schema.facts;
     let delete_first = case.options.delete_before_replace.unwrap_or_else(|| {
-        !case.moved && (case.schema.facts.delete_first || same_id(case) || keeps_explicit_name(case))
+        (!case.moved || facts.unique_everywhere) && (facts.delete_first || same_id(case) || keeps_explicit_name(case))
     });
     if delete_first { Order::DeleteFirst } else { Order::CreateFirst }
 }

@@ -65,7 +65,7 @@ pub enum Event {
         because: Skipped,
     },
     Diagnostic {
-        /// `warning` or `error`.
+        /// `note`, `warning` or `error`.
         severity: String,
         message: String,
         urn: Option<Urn>,

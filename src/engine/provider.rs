@@ -5,9 +5,11 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
+use crate::engine::diagnostic::Diagnostic;
 use crate::engine::error::Result;
 use crate::engine::resource::{Seen, Want};
 use crate::engine::schema::{FunctionSchema, TypeSchema};
+use crate::engine::state::State;
 use crate::engine::urn::{Id, Place, Urn};
 use crate::engine::value::Value;
 
@@ -51,6 +53,23 @@ pub struct Identity {
     pub account: String,
     /// `aws`, `aws-cn`, `aws-us-gov`.
     pub partition: String,
+}
+
+impl Identity {
+    /// Whether this is the account that a state belongs to.
+    ///
+    /// # Errors
+    /// If it is another one.
+    pub fn check(&self, state: &State) -> Result<(), Diagnostic> {
+        match &state.account {
+            Some(account) if *account != self.account => Err(Diagnostic::error(
+                "wrong-account",
+                format!("this state belongs to account {account}, the credentials to {}", self.account),
+            )
+            .help("use the credentials of that account, or another instance of the stack: `--stack NAME@INSTANCE`")),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// A type in a place.

@@ -58,7 +58,7 @@ pub fn blockers<'a>(catalog: &Catalog, rows: impl IntoIterator<Item = &'a Row>) 
     let mut found = Vec::new();
     for row in rows {
         let name = row.key.urn.name();
-        if row.protect {
+        if row.is_protected() {
             found.push(
                 Diagnostic::error("protected", format!("`{name}` ({}) is protected in the state", row.ty))
                     .of(&row.key.urn)
@@ -102,6 +102,23 @@ pub fn act(row: &Row, schema: &TypeSchema, precaution: &Precaution, why: Vec<Rea
         at: row.at.clone(),
     };
     (step, Task::Act { key: row.key.clone(), patch })
+}
+
+/// The step and the work of lifting the state's own protection.
+pub fn unprotect(row: &Row, why: Vec<Reason>) -> (Step, Task) {
+    let step = Step {
+        key: row.key.clone(),
+        ty: row.ty.clone(),
+        place: row.place.clone(),
+        op: Op::Act("lift protect".to_owned()),
+        id: row.id.clone(),
+        why,
+        changes: vec![Change::of_option("protect", true, false)],
+        replacement: None,
+        typical: 0,
+        at: row.at.clone(),
+    };
+    (step, Task::Unprotect { key: row.key.clone() })
 }
 
 /// The inputs with which a row is deleted.

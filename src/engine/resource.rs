@@ -204,6 +204,8 @@ pub struct Facts {
     pub aliases: &'static [&'static str],
     /// Two of them with the same inputs cannot exist at once, so a replacement deletes first.
     pub delete_first: bool,
+    /// Its name is taken in all regions at once, so one that moves is deleted first, too.
+    pub unique_everywhere: bool,
     /// `up` and `preview` read it even without `--refresh`, because the cloud changes it by itself.
     pub always_read: bool,
     /// A deletion must see the resource first, because its state decides about the call.
@@ -316,6 +318,7 @@ impl Facts {
             takes: Takes::NO_TIME,
             aliases: &[],
             delete_first: false,
+            unique_everywhere: false,
             always_read: false,
             look_before_delete: false,
             local: false,

@@ -249,7 +249,7 @@ pub(super) struct SummaryLine(pub(super) Summary);
 
 impl fmt::Display for SummaryLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Summary { create, update, replace, delete, refresh, other, same } = self.0;
+        let Summary { create, update, replace, delete, refresh, other, same, begun: _, outputs } = self.0;
         let parts = [
             (create, Label::Create, "to create"),
             (update, Label::Update, "to update"),
@@ -263,6 +263,11 @@ impl fmt::Display for SummaryLine {
             .filter(|(n, ..)| *n > 0)
             .map(|(n, label, word)| label.paint(format_args!("{n} {word}")).to_string())
             .collect();
+        if parts.is_empty() && outputs > 0 {
+            let change = format!("{} to change", count(outputs, "output"));
+            let (head, change) = (Label::Heading.paint("Plan:"), Label::Update.paint(change));
+            return write!(f, "{head} {change}, {same} unchanged.");
+        }
         if parts.is_empty() {
             return write!(f, "{} {} unchanged.", Label::Heading.paint("No changes:"), count(same, "resource"));
         }

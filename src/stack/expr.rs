@@ -61,6 +61,14 @@ pub(crate) struct Reference {
     pub(crate) at: Location,
 }
 
+impl Reference {
+    /// The reference with a longer path.
+    pub(crate) fn with(&self, rest: Vec<(Accessor, Location)>) -> Self {
+        let path = self.path.iter().cloned().chain(rest).collect();
+        Self { path, ..self.clone() }
+    }
+}
+
 /// What a name stands for in the body that it is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Root {
@@ -102,6 +110,10 @@ pub(crate) trait Scope {
     fn resolve(&self, name: &str) -> Option<Root>;
     /// All names, for suggestions.
     fn names(&self) -> Vec<&str>;
+    /// Whether the program around a component has the name, which the component does not see.
+    fn is_outside(&self, _: &str) -> bool {
+        false
+    }
     fn function(&self, token: &str) -> Result<&'static str, Diagnostic>;
 }
 
@@ -305,7 +317,10 @@ impl Reader<'_> {
                 let at = places.place(start, cursor.at);
                 let Some(root) = self.scope.resolve(&name) else {
                     let at = places.place(start, name_end);
-                    self.problems.push(unknown_name(&name, &self.scope.names(), at));
+                    self.problems.push(match self.scope.is_outside(&name) {
+                        true => outside(&name, at),
+                        false => unknown_name(&name, &self.scope.names(), at),
+                    });
                     return None;
                 };
                 Some(Reference { root, name, path, at })
@@ -327,6 +342,13 @@ fn unknown_name(name: &str, known: &[&str], at: Location) -> Diagnostic {
         None if known.is_empty() => problem.help("write `$${` for the text `${`"),
         None => problem.help(format!("the names are {}; write `$${{` for the text `${{`", listed(known, 8))),
     }
+}
+
+fn outside(name: &str, at: Location) -> Diagnostic {
+    let text = format!("`{name}` is a name of the program, and a component sees only what it is given");
+    let help =
+        format!("declare `{name}` under the component's `inputs`, and give it `{name}: ${{{name}}}` where it is used");
+    Diagnostic::error("unknown-name", text).at(at).help(help)
 }
 
 /// Some names in backticks, and how many more there are.

@@ -14,6 +14,7 @@ use crate::engine::urn::{Place, Urn};
 use crate::engine::value::{Map, Value};
 use crate::stack::assets::Assets;
 use crate::stack::body::{Block, Body, Type};
+use crate::stack::check::no_such;
 use crate::stack::expr::Expr;
 use crate::stack::regions::{Region, is_region, unknown};
 
@@ -130,6 +131,8 @@ pub(crate) enum Member {
     Each(IndexMap<String, Target>),
     /// Its `if` is false.
     Absent,
+    /// A data source has yet to say what it becomes.
+    Open,
     /// Reported already.
     Poison,
 }
@@ -176,6 +179,15 @@ pub(crate) enum Slot {
 impl World {
     pub(crate) fn body(&self, instance: usize) -> &Body {
         &self.bodies[self.instances[instance].body]
+    }
+
+    /// A component has no output of that name.
+    pub(crate) fn no_output(&self, instance: usize, name: &str) -> Diagnostic {
+        let parent = self.instances[instance].parent.as_ref();
+        let ty = parent.map_or("", |parent| parent.urn.ty());
+        let known: Vec<&str> = self.body(instance).outputs.iter().map(|output| output.name.as_str()).collect();
+        let component = ty.rsplit(':').next().unwrap_or(ty);
+        no_such(&format!("component `{component}` has no output"), name, &known)
     }
 
     pub(crate) fn schema(&self, node: &Node) -> Option<&TypeSchema> {

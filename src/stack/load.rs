@@ -7,11 +7,12 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use sha2::{Digest, Sha256};
 
-use crate::engine::diagnostic::{Diagnostic, Location, nearest};
+use crate::engine::diagnostic::{Diagnostic, Location, Severity, nearest};
 use crate::engine::key_provider::KeyProvider;
 use crate::engine::program::Known;
 use crate::engine::provider::Catalog;
 use crate::engine::value::{Map, Value};
+use crate::stack::answers::{Answers, NoAnswers, Question};
 use crate::stack::assets::Assets;
 use crate::stack::backend::Backend;
 use crate::stack::body::{self, Context, Sections, section};
@@ -19,7 +20,7 @@ use crate::stack::components::Library;
 use crate::stack::config;
 use crate::stack::credentials::{self, Credentials};
 use crate::stack::dr::{self, Dr};
-use crate::stack::eval::{NoAnswers, Run};
+use crate::stack::eval::Run;
 use crate::stack::expand::{Expansion, failed};
 use crate::stack::expr::{Expr, Keys, Kind as ExprKind, Part, Reader, Root, Scope, listed, wrong};
 use crate::stack::fence::Fence;
@@ -49,6 +50,9 @@ pub struct Request {
 /// A program that passed every check that needs no cloud.
 pub struct Loaded {
     pub program: StackProgram,
+    /// What only a cloud can decide. While there is any, the program is a part of itself and must not be
+    /// planned: give [`load_with`] the answers.
+    pub questions: Vec<Question>,
     pub warnings: Vec<Diagnostic>,
     pub project: String,
     /// Name of the stack, with `@` and the instance if there is one.
@@ -74,18 +78,18 @@ pub struct Loaded {
     pub file: PathBuf,
     /// The file that `config set` writes to; it may not exist yet.
     pub config_file: PathBuf,
+    /// The project wants every run to look at the cloud first: `options: {refresh: always}`.
+    pub refresh: bool,
     /// Where the state is to be kept; none stands for files beside the stack.
     pub backend: Option<Backend>,
     /// What the secrets of a new state are to be opened with.
     pub secrets: Option<KeyProvider>,
     /// Reads the files and archives of the program.
     pub assets: Arc<Assets>,
-    /// The project wants every run to look at the cloud first: `options: {refresh: always}`.
-    pub refresh: bool,
 }
 
 /// No other stack is known.
-struct NoStacks;
+pub(super) struct NoStacks;
 
 impl Stacks for NoStacks {
     fn outputs(&self, _: &str) -> Result<Option<Map>, String> {
@@ -104,17 +108,37 @@ pub fn load(request: &Request, catalog: &Arc<Catalog>) -> Result<Loaded, Vec<Dia
 /// Loads a program that may refer to outputs of other stacks, and whose secure values a service may open.
 ///
 /// # Errors
-/// Everything that is wrong, sorted by file and place.
+/// Everything that is wrong, sorted by file and place, and what only a cloud can decide.
 pub fn load_beside(
     request: &Request,
     catalog: &Arc<Catalog>,
     stacks: Arc<dyn Stacks>,
     data_keys: &dyn DataKeys,
 ) -> Result<Loaded, Vec<Diagnostic>> {
+    let loaded = load_with(request, catalog, stacks, data_keys, Arc::default())?;
+    if loaded.questions.is_empty() {
+        return Ok(loaded);
+    }
+    let open = |question: &Question| Diagnostic { severity: Severity::Error, help: None, ..question.note() };
+    Err(loaded.questions.iter().map(open).collect())
+}
+
+/// Loads a program with the answers of data sources that its resources depend on. What has no answer
+/// yet becomes one of [`Loaded::questions`], and the resources that it decides about are left out.
+///
+/// # Errors
+/// Everything that is wrong, sorted by file and place.
+pub fn load_with(
+    request: &Request,
+    catalog: &Arc<Catalog>,
+    stacks: Arc<dyn Stacks>,
+    data_keys: &dyn DataKeys,
+    answers: Arc<Answers>,
+) -> Result<Loaded, Vec<Diagnostic>> {
     let mut problems = Vec::new();
     let cwd = std::path::absolute(&request.cwd).unwrap_or_else(|_| request.cwd.clone());
     let request = &Request { cwd, ..request.clone() };
-    let loaded = Loader::read(request, catalog, stacks, data_keys, &mut problems);
+    let loaded = Loader::read(request, catalog, stacks, data_keys, answers, &mut problems);
     sort(&mut problems);
     match loaded {
         Some(mut loaded) if !failed(&problems) => {
@@ -185,6 +209,7 @@ impl<'a> Loader<'a> {
         catalog: &Arc<Catalog>,
         stacks: Arc<dyn Stacks>,
         data_keys: &dyn DataKeys,
+        answers: Arc<Answers>,
         problems: &'a mut Vec<Diagnostic>,
     ) -> Option<Loaded> {
         let mut files = Files::new(&request.cwd);
@@ -200,7 +225,7 @@ impl<'a> Loader<'a> {
             Self { request, project, problems, given: Map::default(), sealed: Vec::new(), written: Vec::new() };
         loader.stack_config(data_keys);
         loader.foreign_config();
-        loader.program(files, catalog, stacks)
+        loader.program(files, catalog, stacks, answers)
     }
 
     /// The values of `Pulumi.<stack>.yaml`.
@@ -253,7 +278,13 @@ impl<'a> Loader<'a> {
         if key.contains(':') { key.to_owned() } else { format!("{}:{key}", self.project.name) }
     }
 
-    fn program(mut self, mut files: Files, catalog: &Arc<Catalog>, stacks: Arc<dyn Stacks>) -> Option<Loaded> {
+    fn program(
+        mut self,
+        mut files: Files,
+        catalog: &Arc<Catalog>,
+        stacks: Arc<dyn Stacks>,
+        answers: Arc<Answers>,
+    ) -> Option<Loaded> {
         let node = self.project.program.clone();
         if node.as_map().is_none() && !node.is_null() {
             self.problems.push(wrong("a program", "a map", &node));
@@ -266,13 +297,20 @@ impl<'a> Loader<'a> {
         let (secrets, assets) = (part("secrets"), part("assets"));
         let config_entries = self.config_entries(&node);
         self.undeclared_config(&config_entries);
-        let cx = Context { catalog, project: &self.project.name, components: &[] };
+        let outside: Vec<String> = [variables, resources]
+            .into_iter()
+            .flatten()
+            .flat_map(|section| section.as_map().unwrap_or_default())
+            .chain(&config_entries)
+            .map(|entry| entry.key.clone())
+            .collect();
+        let cx = Context { catalog, project: &self.project.name, components: &[], outside: &outside };
         let mut library = Library::new(&mut files, cx, self.problems);
         let own = library.components(components, &[]);
         // A component whose file cannot be read is still a known name.
         let declared = components.and_then(Node::as_map).unwrap_or_default();
         let names: Vec<String> = declared.iter().map(|e| e.key.clone()).collect();
-        let cx = Context { catalog, project: &self.project.name, components: &names };
+        let cx = Context { catalog, project: &self.project.name, components: &names, outside: &[] };
         let sections = Sections { inputs: config_entries.iter().collect(), variables, resources, outputs, tags };
         let program = body::read(&sections, own.clone(), &cx, library.problems);
         library.bodies[0] = Some(program);
@@ -305,7 +343,10 @@ impl<'a> Loader<'a> {
         let config_hash = self.config_hash(&world);
         self.regions(&mut world, regions);
         self.provider_config(&mut world);
+        let mut questions = Vec::new();
         Expansion {
+            answers: &*answers,
+            questions: &mut questions,
             world: &mut world,
             project: &self.project.name,
             stack: &self.project.stack,
@@ -324,9 +365,11 @@ impl<'a> Loader<'a> {
         let regions = world.roles.clone();
         let allowed_account_ids = self.allowed_accounts(&world);
         let credentials = credentials::of(&world, &self.given, self.problems);
-        let program = StackProgram::new(self.project.stack.clone(), self.project.name.clone(), world, self.problems);
+        let program =
+            StackProgram::new(self.project.stack.clone(), self.project.name.clone(), world, answers, self.problems);
         Some(Loaded {
             program,
+            questions,
             warnings: Vec::new(),
             project: self.project.name,
             stack: self.project.stack,
@@ -342,9 +385,9 @@ impl<'a> Loader<'a> {
             file: self.project.file,
             config_file: self.project.config_file,
             backend: self.project.backend,
+            refresh: self.project.refresh,
             secrets,
             assets,
-            refresh: self.project.refresh,
         })
     }
 

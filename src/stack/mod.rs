@@ -3,6 +3,7 @@
 //! [`load()`] finds the files, reads and checks everything that needs no cloud, and gives a
 //! [`StackProgram`], which the engine evaluates as outputs become known.
 
+mod answers;
 mod assets;
 mod backend;
 mod body;
@@ -19,6 +20,7 @@ mod fence;
 mod files;
 mod functions;
 mod instance;
+mod lead;
 mod load;
 mod options;
 mod order;
@@ -33,12 +35,13 @@ mod secrets;
 mod survey;
 mod yaml;
 
+pub use answers::{Answers, Question};
 pub use assets::Assets;
 pub use backend::{Backend, backend};
 pub use credentials::{Credentials, Role};
 pub use dr::Dr;
 pub use instance::Stacks;
-pub use load::{Loaded, Request, load, load_beside};
+pub use load::{Loaded, Request, load, load_beside, load_with};
 pub use program::StackProgram;
 pub use pulumi_secrets::{DataKeys, KeyUrl, NoDataKeys};
 pub(crate) use pulumi_secrets::{Opener, Protection, Sealer};

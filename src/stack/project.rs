@@ -168,12 +168,12 @@ fn stack_file(path: &Path, instance: Option<String>, files: &mut Files) -> Found
     let in_stacks = dir.file_name().is_some_and(|name| name == "stacks");
     let directory = if in_stacks { dir.parent().map(Path::to_owned).unwrap_or_default() } else { dir.clone() };
     let config_file = dir.join(format!("Pulumi.{stem}.yaml"));
+    let name = project_name(&program)?.unwrap_or_else(|| stem.clone());
+    let refresh = refreshes(&program);
     let backend = match program.get("backend") {
         Some(entry) => Backend::read(&entry.value).map_err(|problem| vec![problem])?,
         None => None,
     };
-    let name = project_name(&program)?.unwrap_or_else(|| stem.clone());
-    let refresh = refreshes(&program);
     Ok(Project {
         name,
         stack: instance_name(&stem, instance.as_ref()),

@@ -22,7 +22,8 @@ use crate::engine::schema::{FunctionSchema, TypeSchema, json_schema, object};
 use crate::engine::secret::Secret;
 use crate::engine::urn::{Id, Place, Urn};
 use crate::engine::value::{Map, Value};
-use crate::stack::{Loaded, Request, load};
+use crate::stack::load::NoStacks;
+use crate::stack::{Answers, Loaded, NoDataKeys, Request, load, load_with};
 
 type Tags = BTreeMap<String, String>;
 
@@ -305,6 +306,9 @@ impl Provider for Cloud {
         self.asked.lock().unwrap().push(format!("{function} {place} {json}"));
         Box::pin(async move {
             match function {
+                _ if arguments.get("state").and_then(Value::as_str) == Some("refused") => {
+                    Err(Error::new(Kind::Invalid, "not allowed"))
+                }
                 "aws:index/getAvailabilityZones:getAvailabilityZones" => {
                     Ok(Value::from_json(serde_json::json!({ "names": [format!("{place}a"), format!("{place}b")] })))
                 }
@@ -372,6 +376,12 @@ impl Desk {
     /// The program, which must be right.
     pub(crate) fn good(&self) -> Loaded {
         self.load().unwrap_or_else(|problems| panic!("{}", shown(&problems)))
+    }
+
+    /// The program as far as it can be known with some answers.
+    pub(crate) fn with(&self, answers: &Arc<Answers>) -> Loaded {
+        let loaded = load_with(&self.request, &catalog(), Arc::new(NoStacks), &NoDataKeys, Arc::clone(answers));
+        loaded.unwrap_or_else(|problems| panic!("{}", shown(&problems)))
     }
 
     /// What is wrong with it.

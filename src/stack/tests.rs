@@ -4,6 +4,7 @@ mod components;
 mod config;
 mod facts;
 mod mistakes;
+mod questions;
 mod regions;
 mod scale;
 mod secrecy;

@@ -1,4 +1,4 @@
-//! Earlier snapshots of a stack, for the day on which one is needed.
+//! Snapshots of a stack, the present one and earlier ones, for the day on which one is needed.
 
 use std::fs;
 use std::io;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::state::error::{Result, StateError};
 use crate::state::files;
 
-/// How many earlier snapshots are kept.
+/// How many snapshots are kept.
 pub const KEPT: usize = 10;
 
 /// Keeps the snapshot at `path` in the directory `backups` beside it, and forgets the oldest.

@@ -24,6 +24,10 @@ pub enum StateError {
     #[error("`{}` is damaged{}: {why}", path.display(), .line.map(|n| format!(" in line {n}")).unwrap_or_default())]
     Damaged { path: PathBuf, line: Option<usize>, why: String },
 
+    /// The snapshot is gone, and only it.
+    #[error("`{}` is gone, though earlier runs of the stack wrote it", path.display())]
+    Gone { path: PathBuf, backup: Option<PathBuf> },
+
     /// The journal holds something that cannot have happened.
     #[error("`{}` cannot be replayed: {source}", path.display())]
     Replay { path: PathBuf, source: Box<Error> },
@@ -138,6 +142,10 @@ pub enum StateError {
     #[error("a stack `{0}` exists already")]
     Exists(String),
 
+    /// A resource is to get the identity of another one.
+    #[error("the state has `{0}` already")]
+    Taken(Urn),
+
     /// An operation has begun and not ended, so the stack cannot change its name now.
     #[error("an operation on `{0}` has begun and not ended")]
     Unfinished(Urn),
@@ -189,6 +197,13 @@ impl StateError {
                  `drctl refresh`"
                     .to_owned()
             }
+            Self::Gone { backup, .. } => {
+                let back = match backup {
+                    Some(path) => format!("bring it back with `drctl stack import {}`", path.display()),
+                    None => "bring it back from a copy of yours with `drctl stack import`".to_owned(),
+                };
+                format!("{back}, then run `drctl refresh`; `drctl stack rm --force` gives the stack up and leaves what it has in the cloud")
+            }
             Self::Locked { .. } => "wait with `--lock-timeout 10m`, or end that process: its lock ends with it".to_owned(),
             Self::Lost { .. } => {
                 "nothing that was written is lost; wait until that run has ended, and run the command again".to_owned()
@@ -222,8 +237,12 @@ impl StateError {
                 "make a new one with `drctl preview --save-plan FILE`, and look at it".to_owned()
             }
             Self::Exists(_) => "choose another name, or remove that stack first".to_owned(),
+            Self::Taken(_) => "`drctl state rm` the one of the two that is not wanted".to_owned(),
             Self::Unfinished(_) => "run `drctl up`, which settles it, and try again".to_owned(),
             Self::NotCompacted { source, .. } => format!("{}; the next run compacts it", source.hint()),
+            Self::NotWritten { source, .. } if matches!(**source, Self::Bucket { .. }) => {
+                "run `drctl refresh` when the bucket answers again: it finds what the last calls made".to_owned()
+            }
             Self::NotWritten { .. } => {
                 "free some space and run `drctl refresh`: it finds what the last calls made".to_owned()
             }

@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::state::State;
 use crate::state::error::{Result, StateError};
+use crate::state::format::{Snapshot, Stamp, VERSION, gate, pretty};
 use crate::state::journal;
 use crate::state::keys::{Keys, Ring, Source};
 use crate::state::lint::lint;
 use crate::state::store::{Lock, Raw, Stored, blocking};
-use crate::state::v1::{Snapshot, Stamp, VERSION, gate, pretty};
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -96,22 +96,27 @@ pub fn check_import(here: &Stored, present: Option<&State>, import: &State) -> R
 }
 
 impl Lock {
-    /// Puts a state in the place of the present one, even of a damaged one. The present snapshot and
-    /// journal go to the backups.
+    /// Puts a state in the place of the present one, even of a damaged or a lost one. The present
+    /// snapshot and journal go to the backups.
     ///
     /// # Errors
     /// If something cannot be written; then the present state stays.
     pub async fn import(self, keys: &Keys, state: &State) -> Result<()> {
+        self.put(keys, state).await.map(drop)
+    }
+
+    /// The same for somebody who goes on.
+    pub(super) async fn put(mut self, keys: &Keys, state: &State) -> Result<Self> {
         let (keys, state) = (keys.clone(), state.clone());
         blocking(move || {
-            let Self { stored, mut held, .. } = self;
             // Should the program end before the journal is set aside, its entries count as known.
-            let through = match stored.shelf.read() {
-                Err(StateError::Moved { .. }) => 0,
+            let through = match self.stored.shelf.read() {
+                Err(StateError::Moved { .. } | StateError::Gone { .. }) => 0,
                 present => last_entry(&present?),
             };
-            held.save(Snapshot::of(&state, through, &keys.seal(&state.lineage))?)?;
-            held.set_journal_aside()
+            self.held.save(Snapshot::of(&state, through, &keys.seal(&state.lineage))?)?;
+            self.held.set_journal_aside()?;
+            Ok(self)
         })
         .await
     }
@@ -194,8 +199,8 @@ mod tests {
             let error = read(text.as_bytes(), dir.path(), &keys, Source::key_file()).await.unwrap_err();
             assert!(matches!(error, StateError::Damaged { .. }), "{text}: {error}");
         }
-        let error = read(br#"{"version": 2}"#, dir.path(), &keys, Source::key_file()).await.unwrap_err();
-        assert!(matches!(error, StateError::Newer { found: 2, .. }));
+        let error = read(br#"{"version": 3}"#, dir.path(), &keys, Source::key_file()).await.unwrap_err();
+        assert!(matches!(error, StateError::Newer { found: 3, .. }));
     }
 
     #[test]
@@ -231,7 +236,8 @@ mod tests {
         assert!(local.load(&keys).await.is_err());
         import().await;
         assert_eq!(local.load(&keys).await.unwrap().unwrap(), state());
-        assert_eq!(fs::read_to_string(&local.backups().await.unwrap()[0]).unwrap(), "{ damaged");
+        let kept: Vec<String> = local.backups().await.unwrap().iter().map(|p| fs::read_to_string(p).unwrap()).collect();
+        assert!(kept.contains(&"{ damaged".to_owned()), "{kept:?}");
         let backup = fs::read(&snapshot).unwrap();
         assert_eq!(read(&backup, dir.path(), &keys, Source::key_file()).await.unwrap(), state());
     }

@@ -14,9 +14,9 @@ use tokio::sync::oneshot;
 use crate::engine::error::Error;
 use crate::engine::journal::Entry;
 use crate::state::error::{Result, StateError};
+use crate::state::format::{Happened, Head, Line, Snapshot, VERSION, gate};
 use crate::state::seal::Seal;
 use crate::state::store::{Held, Lines, blocking};
-use crate::state::v1::{Happened, Head, Line, Snapshot, VERSION, gate};
 
 /// The journal as it was found.
 pub(super) struct Found {
@@ -277,10 +277,10 @@ mod tests {
     use super::*;
     use crate::engine::state::State;
     use crate::state::files;
+    use crate::state::format::pretty;
     use crate::state::local::Holding;
     use crate::state::lock::Owner;
     use crate::state::store::silently;
-    use crate::state::v1::pretty;
 
     const SEAL: Seal<'static> = Seal { ciphers: &[], lineage: "l" };
 

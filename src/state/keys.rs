@@ -21,9 +21,9 @@ use zeroize::Zeroizing;
 use crate::engine::key_provider::{KeyProvider, KeyService, KmsKey};
 use crate::state::error::{Result, StateError};
 use crate::state::files;
+use crate::state::format::{gate, pretty};
 use crate::state::seal::{Cipher, Seal};
 use crate::state::store::blocking;
-use crate::state::v1::{gate, pretty};
 
 /// Holds a passphrase.
 pub const PASSPHRASE: &str = "DRCTL_PASSPHRASE";

@@ -6,11 +6,11 @@
 //! | `journal.jsonl` | what happened since |
 //! | `lock` | locked while a run works on the stack; says who does |
 //! | `runs/` | what runs recorded of themselves |
-//! | `backups/` | earlier snapshots |
+//! | `backups/` | the snapshot by another name, and earlier ones |
 //! | `moved` | where the state went, if it is kept elsewhere now |
 
 use std::fs::{self, File};
-use std::io::{Seek, SeekFrom, Write};
+use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,11 +20,13 @@ use futures::future::BoxFuture;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use tokio::sync::watch;
 
+use crate::engine::event::{Envelope, Event};
+use crate::engine::plan::Op;
 use crate::state::error::{Result, StateError};
+use crate::state::format::{self, Snapshot, Stamp, pretty};
 use crate::state::keys::{Keys, Notice, Source};
 use crate::state::lock::{self, FileLock, Owner};
 use crate::state::store::{Held, Lines, Part, Raw, Shelf, States, Store, Waits};
-use crate::state::v1::{self, Snapshot, Stamp, pretty};
 use crate::state::{backup, files, journal};
 
 /// Characters of targets and stacks that stand for themselves in the name of a directory.
@@ -35,6 +37,7 @@ const JOURNAL: &str = "journal.jsonl";
 const LOCK: &str = "lock";
 pub(super) const BACKUPS: &str = "backups";
 const MOVED: &str = "moved";
+const RUNS: &str = "runs";
 
 /// The states of one target in a project's `.drctl`.
 #[derive(Debug)]
@@ -112,6 +115,16 @@ impl Folder {
     }
 }
 
+impl Folder {
+    /// The error for a state that must have been there: its backups are, or runs that changed
+    /// something.
+    fn gone(&self) -> Option<StateError> {
+        let backup = self.backups().ok().and_then(|all| all.into_iter().next());
+        let known = backup.is_some() || has_changed_something(&self.path(RUNS));
+        known.then(|| StateError::Gone { path: self.path(SNAPSHOT), backup })
+    }
+}
+
 impl Shelf for Folder {
     fn exists(&self) -> Result<bool> {
         if self.path(SNAPSHOT).exists() {
@@ -121,7 +134,7 @@ impl Shelf for Folder {
             Some(moved) => {
                 Err(StateError::Moved { to: String::from_utf8_lossy(moved.bytes.trim_ascii()).into_owned() })
             }
-            None => Ok(false),
+            None => Ok(self.gone().is_some()),
         }
     }
 
@@ -132,6 +145,9 @@ impl Shelf for Folder {
         let snapshot = self.part(SNAPSHOT)?;
         if snapshot.is_none() {
             self.exists()?;
+            if let Some(gone) = self.gone() {
+                return Err(gone);
+            }
         }
         Ok(Raw { snapshot, journal })
     }
@@ -159,6 +175,20 @@ impl Shelf for Folder {
     fn backup(&self, name: &Path) -> Result<Vec<u8>> {
         files::read(name)?.ok_or_else(|| StateError::io("read", name)(std::io::ErrorKind::NotFound.into()))
     }
+}
+
+/// Whether the records of a stack's runs tell of a change.
+fn has_changed_something(runs: &Path) -> bool {
+    let records = fs::read_dir(runs).into_iter().flatten().flatten().map(|entry| entry.path());
+    let changes = |line: String| {
+        let event = serde_json::from_str::<Envelope>(&line).map(|envelope| envelope.event);
+        matches!(
+            event,
+            Ok(Event::IdKnown { .. } | Event::StepDone { op: Op::Create | Op::Update | Op::Delete | Op::Import, .. })
+        )
+    };
+    let lines = |path: PathBuf| fs::File::open(path).map(|file| BufReader::new(file).lines().map_while(Result::ok));
+    records.filter_map(|path| lines(path).ok()).flatten().any(changes)
 }
 
 /// A directory whose lock is held.
@@ -195,7 +225,7 @@ impl Held for Holding {
     fn append(&mut self, lineage: &str, lines: &Lines) -> Result<()> {
         let path = self.folder.path(JOURNAL);
         let (file, durable) = self.open()?;
-        let head = if *durable == 0 { v1::head(lineage, None) } else { Vec::new() };
+        let head = if *durable == 0 { format::head(lineage, None) } else { Vec::new() };
         let mut write = || {
             file.seek(SeekFrom::Start(*durable))?;
             file.write_all(&head)?;
@@ -222,7 +252,11 @@ impl Held for Holding {
                 backup::keep(&path, serial, through)?;
             }
         }
-        files::replace(&path, &pretty(&Snapshot { at: None, ..snapshot }))?;
+        let bytes = pretty(&Snapshot { at: None, ..snapshot });
+        files::replace(&path, &bytes)?;
+        if let Some(Stamp { serial, through, .. }) = Stamp::of(&bytes).filter(|stamp| !stamp.is_first()) {
+            backup::keep(&path, serial, through)?;
+        }
         let moved = self.folder.path(MOVED);
         match fs::remove_file(&moved) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(StateError::io("remove", &moved)(e)),

@@ -5,9 +5,9 @@ use std::time::Duration;
 use crate::engine::state::State;
 use crate::state::error::{Result, StateError};
 use crate::state::files;
+use crate::state::format::Snapshot;
 use crate::state::keys::{Keys, Source};
 use crate::state::store::{Loaded, Lock, Stored, blocking, silently};
-use crate::state::v1::Snapshot;
 
 impl Lock {
     /// Moves the state to another place, with its lineage, its serial and what is under way. If the

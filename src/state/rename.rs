@@ -1,6 +1,7 @@
-//! Another name for a stack. Its name is part of every URN, and URNs seal secrets, so all rows are
-//! written anew.
+//! Another name for a stack or its project. Both are part of every URN, and URNs seal secrets, so all
+//! rows are written anew.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,9 +9,10 @@ use crate::engine::state::{Key, Row, State};
 use crate::engine::urn::Urn;
 use crate::state::error::{Result, StateError};
 use crate::state::files;
+use crate::state::format::Snapshot;
 use crate::state::keys::Keys;
+use crate::state::project::check_project;
 use crate::state::store::{Loaded, Lock, Stored, blocking, silently};
-use crate::state::v1::Snapshot;
 
 impl Lock {
     /// Gives the stack another name, and gives back its new place. Physical resources keep the names
@@ -29,9 +31,7 @@ impl Lock {
         let (keys, place) = (keys.clone(), new.clone());
         blocking(move || {
             let Some(loaded) = Loaded::of(self.stored.shelf.read()?, &keys)? else { return Ok(()) };
-            if let Some(row) = loaded.state.rows.values().find(|row| row.pending.is_some()) {
-                return Err(StateError::Unfinished(row.key.urn.clone()));
-            }
+            check_finished(&loaded.state)?;
             let state = renamed(loaded.state, place.stack());
             if Loaded::of(place.shelf.read()?, &keys)?.is_some_and(|there| there.state != state) {
                 return Err(StateError::Exists(place.stack().to_owned()));
@@ -66,13 +66,62 @@ impl Lock {
     }
 }
 
+impl Lock {
+    /// Gives the stack to another project.
+    ///
+    /// # Errors
+    /// As [`in_project`], or if a file cannot be read or written.
+    pub async fn rename_project(self, keys: &Keys, project: &str) -> Result<Self> {
+        let Some(state) = self.stored.load(keys).await? else { return Ok(self) };
+        if check_project(&state, project).is_ok() {
+            return Ok(self);
+        }
+        let mut state = in_project(state, project)?;
+        state.serial += 1;
+        self.put(keys, &state).await
+    }
+}
+
+fn check_finished(state: &State) -> Result<()> {
+    match state.rows.values().find(|row| row.pending.is_some()) {
+        Some(row) => Err(StateError::Unfinished(row.key.urn.clone())),
+        None => Ok(()),
+    }
+}
+
 fn renamed(mut state: State, stack: &str) -> State {
     let old = std::mem::replace(&mut state.stack, stack.to_owned());
     let prefix = format!("urn:pulumi:{old}::");
-    let rename = |urn: Urn| {
+    with_urns(state, |urn| {
         let rest = urn.as_str().strip_prefix(&prefix);
         rest.and_then(|rest| Urn::parse(&format!("urn:pulumi:{stack}::{rest}"))).unwrap_or(urn)
+    })
+}
+
+/// The state as that of another project. Physical resources keep the names and tags they have.
+///
+/// # Errors
+/// If an operation has begun and not ended, or a resource would get the URN of another one.
+pub fn in_project(mut state: State, project: &str) -> Result<State> {
+    check_finished(&state)?;
+    let rename = |urn: Urn| {
+        let parts: Vec<&str> = urn.as_str().splitn(3, "::").collect();
+        let [stack, _, rest] = parts.as_slice() else { return urn };
+        Urn::parse(&format!("{stack}::{project}::{rest}")).unwrap_or(urn)
     };
+    let mut taken = HashSet::new();
+    for key in state.rows.keys() {
+        let key = Key { urn: rename(key.urn.clone()), generation: key.generation };
+        if let Some(key) = taken.replace(key) {
+            return Err(StateError::Taken(key.urn));
+        }
+    }
+    project.clone_into(&mut state.project);
+    Ok(with_urns(state, rename))
+}
+
+fn with_urns(mut state: State, rename: impl Fn(Urn) -> Urn) -> State {
+    let rename = &rename;
     let all = |urns: Vec<Urn>| urns.into_iter().map(rename).collect();
     let row = |row: Row| Row {
         key: Key { urn: rename(row.key.urn), generation: row.key.generation },

@@ -8,10 +8,10 @@
 use std::path::{Path, PathBuf};
 
 use crate::state::error::{Result, StateError};
+use crate::state::format::{Happened, Line, Snapshot, head, pretty};
 use crate::state::keys::{Keys, Notice, Source};
 use crate::state::local::BACKUPS;
 use crate::state::store::{Loaded, Lock, blocking};
-use crate::state::v1::{Happened, Line, Snapshot, head, pretty};
 use crate::state::{backup, files, journal};
 
 /// What a rotation did.

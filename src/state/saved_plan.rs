@@ -17,9 +17,9 @@ use crate::engine::state::State;
 use crate::engine::value::Value;
 use crate::state::error::{Result, StateError};
 use crate::state::files;
+use crate::state::format::{Snapshot, gate, pretty};
 use crate::state::keys::Keys;
 use crate::state::seal::Seal;
-use crate::state::v1::{Snapshot, gate, pretty};
 
 const VERSION: u32 = 1;
 /// Whom the seal is for, beside the bytes of the plan.
@@ -99,6 +99,9 @@ impl SavedPlan {
             return Err(newer);
         }
         let head: Head = serde_json::from_slice(head).map_err(|_| no_plan())?;
+        if head.version != VERSION {
+            return Err(no_plan());
+        }
         let seal: Seal<'_> = keys.seal(&head.lineage);
         let edited = || StateError::EditedPlan { path: path.to_owned() };
         let basis = seal.open(OWNER, &hash(body), head.basis).map_err(|_| edited())?;

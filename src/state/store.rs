@@ -18,10 +18,10 @@ use crate::engine::error::Error;
 use crate::engine::journal::{Entry, Journal, apply};
 use crate::engine::state::State;
 use crate::state::error::{Result, StateError};
+use crate::state::format::Snapshot;
 use crate::state::journal::{self, Desk, Writer};
 use crate::state::keys::{Keys, Notice, RING, Source, differs};
 use crate::state::lock::Owner;
-use crate::state::v1::Snapshot;
 
 /// Keeps the states of all stacks of one target.
 pub(super) trait Store: fmt::Debug + Send + Sync {

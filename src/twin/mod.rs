@@ -28,6 +28,7 @@ mod world;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use jiff::Timestamp;
@@ -103,6 +104,12 @@ impl Twin {
     /// in AWS.
     pub fn keep_young_sources(&self) {
         self.cloud().world.young_sources_stay = true;
+    }
+
+    /// From now on reads and searches see a resource only so long after it was made, as in services that
+    /// are eventually consistent.
+    pub fn lag(&self, long: Duration) {
+        self.cloud().lag = long;
     }
 
     /// Gives the resources of a state their secrets back, of which the file holds no more than hashes.
@@ -224,7 +231,7 @@ impl Provider for Twin {
     fn read<'a>(&'a self, kind: &'a KindAt, ids: &'a [Id], _: &'a Want) -> BoxFuture<'a, Result<Vec<Seen<Live>>>> {
         let subject = ids.iter().map(|id| id.0.as_str()).collect::<Vec<_>>().join(",");
         let call = self.seen_call(Operation::Read, kind, subject);
-        Box::pin(self.call(call, move |cloud, _| cloud.read(kind, ids)))
+        Box::pin(self.call(call, move |cloud, now| cloud.read(kind, ids, now)))
     }
 
     fn update<'a>(&'a self, at: &'a At, id: &'a Id, inputs: &'a Value, _: &'a Live) -> BoxFuture<'a, Result<Next>> {
@@ -245,7 +252,7 @@ impl Provider for Twin {
 
     fn find<'a>(&'a self, at: &'a At, inputs: &'a Value) -> BoxFuture<'a, Result<Vec<Id>>> {
         let call = self.seen_call(Operation::Find, &at.kind, at.urn.to_string());
-        Box::pin(self.call(call, move |cloud, _| cloud.find(at, inputs)))
+        Box::pin(self.call(call, move |cloud, now| cloud.find(at, inputs, now)))
     }
 
     fn invoke<'a>(&'a self, function: &'a str, place: &'a Place, arguments: &'a Value) -> BoxFuture<'a, Result<Value>> {

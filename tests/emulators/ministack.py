@@ -1,4 +1,4 @@
-"""Starts MiniStack on the loopback address, with eight defects corrected.
+"""Starts MiniStack on the loopback address, with eleven defects corrected.
 
 Usage: ministack.py PORT   (or GATEWAY_PORT=PORT ministack.py)
 Prints `ready` when it answers, ends when its standard input closes.
@@ -12,13 +12,18 @@ The corrections are made in memory, never in the installed package:
 - a global cluster had no endpoint of its writer;
 - a secret could be replicated to another region and never be taken away from there;
 - the aliases that AWS predefines, such as `alias/aws/rds`, had no key;
-- the timeout of an integration became a text with its first update.
+- the timeout of an integration became a text with its first update;
+- log destinations had no tags, and lost their policy with every update;
+- an alarm looked at a metric of all dimensions, also of those of other alarms;
+- EventBridge learned nothing of the states of alarms.
 """
 
 import json
 import os
 import re
 import sys
+from datetime import datetime, timezone
+from types import FunctionType
 from xml.etree.ElementTree import SubElement
 
 import lifetime
@@ -156,6 +161,68 @@ def correct_updated_timeouts(apigateway):
     apigateway._apply_patch = apply_and_keep_numbers
 
 
+def correct_log_destinations(logs):
+    identify = logs._tag_resource_identity
+    put = logs._put_destination
+
+    def identify_destinations_too(arn, account_id, region):
+        kind, _, name = logs.parse_arn(arn).resource.partition(":")
+        if kind == "destination":
+            return logs._destinations, kind, name
+        return identify(arn, account_id, region)
+
+    def put_and_keep(request):
+        before = dict(logs._destinations.get(request.get("destinationName"), {}))
+        answer = put(request)
+        made = logs._destinations.get(request.get("destinationName"), {})
+        made["tags"] = before.get("tags", request.get("tags", {}))
+        made["accessPolicy"] = before.get("accessPolicy", "")
+        return answer
+
+    logs._tag_resource_identity = identify_destinations_too
+    logs._put_destination = put_and_keep
+
+
+def correct_alarms_of_dimensions(cloudwatch):
+    code = cloudwatch._evaluate_alarm.__code__
+
+    class Metrics:
+        """The metrics that one alarm is about."""
+
+        def __init__(self, alarm):
+            self.dimensions = cloudwatch._dims_key(cloudwatch._dims_from_list(alarm.get("Dimensions", [])))
+
+        def items(self):
+            return [entry for entry in cloudwatch._metrics.items() if entry[0][2] == self.dimensions]
+
+    def evaluate(alarm):
+        FunctionType(code, {**vars(cloudwatch), "_metrics": Metrics(alarm)})(alarm)
+
+    cloudwatch._evaluate_alarm = evaluate
+
+
+def correct_events_of_alarms(cloudwatch, eventbridge):
+    act = cloudwatch._dispatch_alarm_actions
+
+    def act_and_tell(alarm, old_state, new_state, reason):
+        act(alarm, old_state, new_state, reason)
+        now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "+0000"
+        state = {"value": new_state, "reason": reason, "timestamp": now}
+        if "StateReasonData" in alarm:
+            state["reasonData"] = alarm["StateReasonData"]
+        event = {
+            "Source": "aws.cloudwatch",
+            "DetailType": "CloudWatch Alarm State Change",
+            "Resources": [alarm["AlarmArn"]],
+            "Detail": json.dumps(
+                {"alarmName": alarm["AlarmName"], "state": state, "previousState": {"value": old_state}}
+            ),
+        }
+        eventbridge._put_events({"Entries": [event]}, allow_aws_source=True)
+
+    cloudwatch._dispatch_alarm_actions = act_and_tell
+
+
 def main():
     port = lifetime.port_from(sys.argv, "GATEWAY_PORT")
     lifetime.begin()
@@ -167,7 +234,16 @@ def main():
     sys.modules.pop("ministack", None)
 
     from ministack import app
-    from ministack.services import apigateway_v1, kms, rds, route53, secretsmanager
+    from ministack.services import (
+        apigateway_v1,
+        cloudwatch,
+        cloudwatch_logs,
+        eventbridge,
+        kms,
+        rds,
+        route53,
+        secretsmanager,
+    )
 
     correct_health_checks(route53)
     correct_lists_of_tags(route53)
@@ -176,6 +252,9 @@ def main():
     correct_secret_replicas(secretsmanager)
     correct_predefined_aliases(kms)
     correct_updated_timeouts(apigateway_v1)
+    correct_log_destinations(cloudwatch_logs)
+    correct_alarms_of_dimensions(cloudwatch)
+    correct_events_of_alarms(cloudwatch, eventbridge)
     lifetime.live_until_stdin_closes(port, "/_ministack/ready")
     sys.argv = sys.argv[:1]
     app.main()

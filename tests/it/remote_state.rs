@@ -6,10 +6,10 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::processes::Running;
 use crate::support::emulator::{ministack, python};
 use crate::support::lab::{Lab, Said};
 use crate::support::proxy::{Fault, Proxy};
+use crate::support::running::Running;
 
 /// A lab, and a second account that has buckets for its state.
 struct Office {
@@ -110,11 +110,26 @@ fn a_stack_lives_in_a_bucket_and_any_machine_with_the_key_works_on_it() {
 }
 
 #[test]
+fn a_stack_in_files_reads_outputs_of_a_stack_in_a_bucket() {
+    let office = Office::new().with_state_in_a_bucket();
+    let lab = &office.lab;
+    office.write_backend("outputs: {vpc: \"${here.vpcId}\"}\n");
+    lab.run("up --yes").ends_with(0);
+    let reader = "name: reader\nruntime: yaml\nresources:\n  lab: {type: \"pulumi:pulumi:StackReference\"}\n\
+        outputs: {vpc: \"${lab.outputs.vpc}\"}\n";
+    fs::write(lab.path().join("stacks/reader.yaml"), reader).unwrap();
+    lab.run("up --stack reader --yes").ends_with(0);
+    let read = lab.run("outputs vpc --stack reader").ends_with(0);
+    assert_eq!(read.out, lab.run("outputs vpc --stack lab").ends_with(0).out);
+    assert!(read.out.starts_with("vpc-"), "{}", read.out);
+}
+
+#[test]
 fn a_second_run_waits_for_the_first_or_leaves_wherever_the_state_is() {
     for office in [Office::new(), Office::new().with_state_in_a_bucket()] {
         let lab = &office.lab;
         let proxy = Proxy::holding_first(ministack(), "us-east-1 ec2:CreateVpc", Fault::HeldAfter);
-        let first = Running::until_held(lab, &proxy, "up --yes");
+        let first = Running::until_held(lab.drctl(&proxy.endpoint, "up --yes"), &proxy);
         let holder = format!("process {}", first.process.id());
         let refused = lab.run("up --yes").ends_with(1);
         let text = &refused.err;
@@ -138,7 +153,7 @@ fn a_holder_that_was_killed_needs_nobody() {
     for office in [Office::new(), Office::new().with_state_in_a_bucket()] {
         let lab = &office.lab;
         let proxy = Proxy::holding_first(ministack(), "us-east-1 ec2:CreateVpc", Fault::HeldAfter);
-        Running::until_held(lab, &proxy, "up --yes").kill();
+        Running::until_held(lab.drctl(&proxy.endpoint, "up --yes"), &proxy).kill();
         proxy.open();
         let start = Instant::now();
         lab.run("up --yes").ends_with(0);
@@ -152,7 +167,7 @@ fn a_holder_that_slept_too_long_writes_nothing_any_more_and_leaves() {
     let office = Office::new().with_state_in_a_bucket();
     let lab = &office.lab;
     let proxy = Proxy::holding_first(ministack(), "us-east-1 ec2:CreateVpc", Fault::HeldAfter);
-    let mut sleeper = Running::until_held(lab, &proxy, "up --yes");
+    let mut sleeper = Running::until_held(lab.drctl(&proxy.endpoint, "up --yes"), &proxy);
     sleeper.signal("-STOP");
     let other = office.another_machine();
     let second = other.run("up --yes").ends_with(0);
@@ -193,7 +208,7 @@ fn a_state_moves_into_a_bucket_and_back_and_no_run_begins_anew_where_it_was() {
     assert!(refused.err.contains("the state of this stack was moved to s3://first-"), "{}", refused.err);
     lab.run(&format!("preview --expect-no-changes --state {url}")).ends_with(0);
     let held = Proxy::holding_first(ministack(), "us-east-1 sts:GetCallerIdentity", Fault::HeldAfter);
-    let holder = Running::until_held(lab, &held, &format!("up --yes --state {url}"));
+    let holder = Running::until_held(lab.drctl(&held.endpoint, &format!("up --yes --state {url}")), &held);
     lab.run(&format!("stack migrate-state --to local --state {url} --yes")).ends_with(1);
     held.open();
     assert_eq!(holder.ends(), Some(0));

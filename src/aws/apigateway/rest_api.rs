@@ -221,10 +221,12 @@ impl RestApi {
             return Ok(());
         }
         let Err(refusal) = self.put(id, cx).await else { return Ok(()) };
-        if !refusal.ambiguous {
-            cx.apigateway().delete_rest_api().rest_api_id(&id.0).send().await.or_none()?;
+        if refusal.ambiguous {
+            return Err(refusal);
         }
-        Err(refusal)
+        // One that could not be deleted is found again by its tag.
+        let stays = cx.apigateway().delete_rest_api().rest_api_id(&id.0).send().await.or_none().is_err();
+        Err(Error { ambiguous: stays, ..refusal })
     }
 
     async fn put(&self, id: &Id, cx: &Cx) -> Result<()> {
@@ -360,6 +362,15 @@ mod tests {
         let error = aws.create(&at(RestApi::TYPE), &inputs).await.unwrap_err();
         assert_eq!(error.message, "no paths");
         assert_eq!(wire.requests("DELETE ").len(), 1);
+    }
+
+    #[tokio::test]
+    async fn an_api_that_can_neither_have_its_document_nor_go_is_in_doubt() {
+        let refused = |code: &str| Reply::Says(400, format!(r#"{{"__type":"{code}","message":"no"}}"#));
+        let replies = [("PUT ", refused("BadRequestException")), ("DELETE ", refused("AccessDeniedException"))];
+        let (aws, _) = aws(&[&replies[..], &[("POST ", ok(API))]].concat());
+        let inputs = json!({ "name": "orders", "body": "{}" }).into();
+        assert!(aws.create(&at(RestApi::TYPE), &inputs).await.unwrap_err().ambiguous);
     }
 
     #[tokio::test]

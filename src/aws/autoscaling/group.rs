@@ -1,6 +1,6 @@
 use aws_sdk_autoscaling::types as sdk;
 
-use super::group_change::{change, drain};
+use super::group_change::{DUE, change, drain};
 use super::group_parts::{
     GroupAvailabilityZoneDistribution, GroupCapacityReservationSpecification, GroupInitialLifecycleHook,
     GroupInstanceLifecyclePolicy, GroupInstanceMaintenancePolicy, GroupInstanceRefresh, GroupLaunchTemplate,
@@ -173,6 +173,8 @@ impl Resource for Group {
                 "autoscaling:CreateOrUpdateTags",
                 "autoscaling:DeleteTags",
                 "autoscaling:DeleteWarmPool",
+                "autoscaling:DescribeAutoScalingGroups",
+                "autoscaling:DescribeInstanceRefreshes",
                 "autoscaling:DetachLoadBalancerTargetGroups",
                 "autoscaling:DetachLoadBalancers",
                 "autoscaling:DetachTrafficSources",
@@ -299,6 +301,7 @@ fn seen(g: sdk::AutoScalingGroup) -> Result<(String, Seen<Live<Group>>)> {
     let metrics = g.enabled_metrics.unwrap_or_default();
     let granularity = metrics.first().and_then(|metric| metric.granularity.clone());
     let tags: Vec<GroupTag> = Field::take("Tags", g.tags)?;
+    let is_due = tags.iter().any(|tag| tag.key == DUE);
     let some = |list: Vec<String>| (!list.is_empty()).then_some(list);
     let subnets = g.vpc_zone_identifier.filter(|subnets| !subnets.is_empty());
     let maintenance: Option<GroupInstanceMaintenancePolicy> =
@@ -326,14 +329,14 @@ fn seen(g: sdk::AutoScalingGroup) -> Result<(String, Seen<Live<Group>>)> {
         // Bounds that were taken away are shown as -1.
         instance_maintenance_policy: maintenance.filter(|policy| policy.min_healthy_percentage >= 0),
         instance_refresh: None,
-        launch_configuration: g.launch_configuration_name,
-        launch_template: Field::take("LaunchTemplate", g.launch_template)?,
+        launch_configuration: g.launch_configuration_name.filter(|_| !is_due),
+        launch_template: Field::take("LaunchTemplate", g.launch_template.filter(|_| !is_due))?,
         load_balancers: Some(g.load_balancer_names.unwrap_or_default()),
         max_instance_lifetime: g.max_instance_lifetime.filter(|seconds| *seconds > 0),
         max_size: need("MaxSize", g.max_size)?,
         metrics_granularity: granularity.unwrap_or_else(each_minute),
         min_size: need("MinSize", g.min_size)?,
-        mixed_instances_policy: Field::take("MixedInstancesPolicy", g.mixed_instances_policy)?,
+        mixed_instances_policy: Field::take("MixedInstancesPolicy", g.mixed_instances_policy.filter(|_| !is_due))?,
         name: name.clone(),
         placement_group: g.placement_group.filter(|group| !group.is_empty()),
         protect_from_scale_in: g.new_instances_protected_from_scale_in.unwrap_or_default(),
@@ -365,6 +368,7 @@ mod tests {
 
     use super::*;
     use crate::aws::wire::{Reply, Wire, at, aws, ok, read, reads_back};
+    use crate::engine::error::Kind;
     use crate::engine::provider::{self, Provider};
 
     const LAUNCH: &str = "<LaunchTemplate><LaunchTemplateId>lt-1</LaunchTemplateId>\
@@ -459,8 +463,22 @@ mod tests {
         ]
     }
 
+    fn refreshes(newest: &str) -> [(&'static str, Reply); 3] {
+        let refresh = format!("<member><InstanceRefreshId>{newest}</InstanceRefreshId></member>");
+        let listed = format!("<InstanceRefreshes>{refresh}</InstanceRefreshes>");
+        let result = format!("<DescribeInstanceRefreshesResult>{listed}</DescribeInstanceRefreshesResult>");
+        [
+            (
+                "Action=DescribeInstanceRefreshes",
+                ok(format!("<DescribeInstanceRefreshesResponse>{result}</DescribeInstanceRefreshesResponse>")),
+            ),
+            ("Action=CreateOrUpdateTags", ok("<CreateOrUpdateTagsResponse/>")),
+            ("Action=DeleteTags", ok("<DeleteTagsResponse/>")),
+        ]
+    }
+
     async fn updated(wish: serde_json::Value) -> Wire {
-        let (aws, wire) = aws(&replies(LAUNCH));
+        let (aws, wire) = aws(&[replies(LAUNCH), refreshes("r-1").into()].concat());
         let Seen::Ready(live) = read(&aws, Group::TYPE, "g").await.unwrap() else { panic!("not ready") };
         let mut wanted = live.inputs.to_json().unwrap();
         wanted.as_object_mut().unwrap().extend(wish.as_object().unwrap().clone());
@@ -485,9 +503,55 @@ mod tests {
         let newer = json!({ "id": "lt-1", "version": "4" });
         let wire = updated(json!({ "launchTemplate": newer, "instanceRefresh": refresh })).await;
         assert!(wire.requests("Action=StartInstanceRefresh")[0].contains("MinHealthyPercentage=50"));
+        assert!(wire.requests("Action=CreateOrUpdateTags")[0].contains("Value=r-1"));
         let same = json!({ "id": "lt-1", "version": "3" });
         let wire = updated(json!({ "launchTemplate": same, "instanceRefresh": refresh })).await;
         assert!(wire.requests("Action=StartInstanceRefresh").is_empty());
+    }
+
+    const DUE_TAG: &str = "<Tags><member><Key>drctl:refresh-after</Key><Value>r-1</Value>\
+        <PropagateAtLaunch>false</PropagateAtLaunch></member></Tags>";
+
+    /// Brings a group, whose last update was interrupted, to what it launches already.
+    async fn resumed(newest: &str, started: Reply) -> (Result<provider::Next>, Wire) {
+        let mut replies = replies(&format!("{LAUNCH}{DUE_TAG}"));
+        replies.retain(|(action, _)| *action != "Action=StartInstanceRefresh");
+        replies.extend(refreshes(newest));
+        replies.push(("Action=StartInstanceRefresh", started));
+        let (aws, wire) = aws(&replies);
+        let Seen::Ready(live) = read(&aws, Group::TYPE, "g").await.unwrap() else { panic!("not ready") };
+        assert!(live.inputs.get("launchTemplate").is_none_or(Value::is_null), "it seems to be done");
+        let wanted = json!({
+            "name": "g", "minSize": 1, "maxSize": 9, "healthCheckGracePeriod": 60,
+            "launchTemplate": { "id": "lt-1", "version": "3" }, "instanceRefresh": { "strategy": "Rolling" },
+        });
+        let next = aws.update(&at(Group::TYPE), &Id("g".into()), &Value::from_json(wanted), &live).await;
+        (next, wire)
+    }
+
+    #[tokio::test]
+    async fn a_replacement_of_instances_that_did_not_start_is_started_by_the_next_run() {
+        let (next, wire) = resumed("r-1", ok("<StartInstanceRefreshResponse/>")).await;
+        next.unwrap();
+        assert_eq!(wire.requests("Action=StartInstanceRefresh").len(), 1);
+        // What is due is remembered before anything changes, and forgotten last.
+        assert!(wire.requests("Action=CreateOrUpdateTags").is_empty());
+        assert!(wire.requests("").last().unwrap().contains("Action=DeleteTags"));
+    }
+
+    #[tokio::test]
+    async fn a_replacement_of_instances_that_has_started_is_not_started_again() {
+        let busy = || {
+            let error = "<Error><Code>InstanceRefreshInProgress</Code><Message>one is in progress</Message></Error>";
+            Reply::Says(400, format!("<ErrorResponse>{error}</ErrorResponse>"))
+        };
+        let (next, wire) = resumed("r-2", busy()).await;
+        next.unwrap();
+        assert_eq!(wire.requests("Action=DeleteTags").len(), 1);
+        // An older one, on the contrary, has to end first.
+        let (next, wire) = resumed("r-1", busy()).await;
+        assert_eq!(next.unwrap_err().kind, Kind::Busy);
+        assert!(wire.requests("Action=DeleteTags").is_empty());
     }
 
     async fn deleted(inner: &str, force: bool) -> (provider::Next, Wire) {

@@ -3,7 +3,7 @@ use aws_sdk_ec2::types::{self as sdk, ResourceType};
 use super::grant::group_name;
 use super::joint::security_group_rules;
 use super::security_group::{PROTOCOL, PROTOCOL_IN_WORDS};
-use super::{filter, mine, retag, tagged, tags_from};
+use super::{filter, is_mine, mine, retag, tagged, tags_from};
 use crate::aws::prelude::*;
 use crate::engine::rules::{computed, exactly_one, form, refers, replace};
 
@@ -241,7 +241,7 @@ impl GroupRule {
         let in_group = filter("group-id", [self.security_group_id.clone()]);
         let calls = cx.ec2().describe_security_group_rules().filters(in_group).filters(mine(cx));
         let rules = calls.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await?;
-        let rules = rules.into_iter().filter(|rule| rule.is_egress == Some(egress));
+        let rules = rules.into_iter().filter(|rule| rule.is_egress == Some(egress) && is_mine(rule.tags(), cx));
         rules.map(|rule| Ok(Id(need("SecurityGroupRuleId", rule.security_group_rule_id)?))).collect()
     }
 }

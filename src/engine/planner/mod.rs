@@ -20,11 +20,13 @@ mod walk;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use crate::engine::clock::Clock;
 use crate::engine::diagnostic::Diagnostic;
 use crate::engine::discreet::Discreet;
 use crate::engine::error::Kind;
+use crate::engine::event::Sink;
 use crate::engine::journal::{Entry, apply};
-use crate::engine::observe::Sights;
+use crate::engine::observe::{Sights, Watch};
 use crate::engine::plan::{Change, Op, Plan, Reason, Step};
 use crate::engine::program::{Declaration, Known, Program};
 use crate::engine::provider::{Catalog, Identity, Provider};
@@ -57,6 +59,15 @@ pub struct Request<'a> {
     pub cloud: &'a dyn Provider,
     pub mode: Mode,
     pub settings: &'a Settings,
+    pub clock: Clock,
+    /// Where planning says what it waits for.
+    pub sink: &'a Sink,
+}
+
+impl<'a> Request<'a> {
+    fn watch(&self) -> Watch<'a> {
+        Watch { clock: self.clock, sink: self.sink, skip_unsupported: self.settings.skip_unsupported }
+    }
 }
 
 /// A plan and what is needed to carry it out.
@@ -89,12 +100,14 @@ pub async fn plan(request: Request<'_>) -> Result<Planned, Vec<Diagnostic>> {
 }
 
 async fn planned(request: Request<'_>, redactor: Arc<Redactor>) -> Result<Planned, Vec<Diagnostic>> {
-    let identity = identify(&request).await?;
+    let identity = identify(request.cloud, request.state).await?;
     let mut planner = Planner::new(request, identity);
     planner.settle_lost_creates().await?;
+    planner.take_back_old_halves()?;
     planner.adopt_aliases()?;
     planner.selection = planner.select()?;
     planner.look().await?;
+    planner.take_back_old_halves()?;
     planner.index_rows();
     planner.observe_roles()?;
     match request.mode {
@@ -108,24 +121,20 @@ async fn planned(request: Request<'_>, redactor: Arc<Redactor>) -> Result<Planne
     planner.finish(redactor).await
 }
 
-async fn identify(request: &Request<'_>) -> Result<Identity, Vec<Diagnostic>> {
-    let identity = request.cloud.identity().await.map_err(|e| {
+/// Who we are in the cloud.
+///
+/// # Errors
+/// If that cannot be told, or the state belongs to another account.
+pub async fn identify(cloud: &dyn Provider, state: &State) -> Result<Identity, Vec<Diagnostic>> {
+    let identity = cloud.identity().await.map_err(|e| {
         let code = if e.kind == Kind::Denied { "credentials" } else { "identity" };
         vec![Diagnostic {
             help: e.hint.clone(),
             ..Diagnostic::error(code, format!("cannot tell which account this is: {e}"))
         }]
     })?;
-    match &request.state.account {
-        Some(account) if *account != identity.account => Err(vec![
-            Diagnostic::error(
-                "wrong-account",
-                format!("this state belongs to account {account}, the credentials to {}", identity.account),
-            )
-            .help("use the credentials of that account, or another instance of the stack: `--stack NAME@INSTANCE`"),
-        ]),
-        _ => Ok(identity),
-    }
+    identity.check(state).map_err(|problem| vec![problem])?;
+    Ok(identity)
 }
 
 struct Planner<'a> {
@@ -224,8 +233,11 @@ impl<'a> Planner<'a> {
                     let old = &self.state.outputs;
                     let names = outputs.keys().chain(old.keys().filter(|k| !outputs.contains_key(*k)));
                     let shown = |v: Option<&Value>| Shown::of(v.unwrap_or(&Value::Null));
+                    // What no step of this run makes known stays as it is.
+                    let quiet = self.steps.iter().all(|step| step.op == Op::Same);
+                    let stays_unknown = |name: &str| quiet && outputs.get(name).is_some_and(Value::has_unknown);
                     self.outputs = names
-                        .filter(|name| old.get(*name) != outputs.get(*name))
+                        .filter(|name| old.get(*name) != outputs.get(*name) && !stays_unknown(name))
                         .map(|name| (name.clone(), shown(old.get(name)), shown(outputs.get(name))))
                         .collect();
                 }

@@ -67,16 +67,17 @@ impl Bucket {
     /// The failure in terms of a state.
     fn explained(&self, error: Error) -> Error {
         let bucket = self.name();
-        let hint = match (error.kind, error.code.as_deref()) {
-            (Kind::NotFound, _) => {
-                format!("make the bucket `{bucket}` first, with versioning, or correct the name")
+        match error.kind {
+            Kind::NotFound => {
+                let hint = format!("make the bucket `{bucket}` first, with versioning, or correct the name");
+                Error { message: "there is no such bucket".to_owned(), hint: Some(hint), ..error }
             }
-            (Kind::Denied, _) => {
-                format!("the state needs s3:GetObject, s3:PutObject, s3:DeleteObject and s3:ListBucket on `{bucket}`")
+            Kind::Denied if error.code.as_deref().is_none_or(|code| code.contains("AccessDenied")) => {
+                let rights = "s3:GetObject, s3:PutObject, s3:DeleteObject and s3:ListBucket";
+                error.hint(format!("the state needs {rights} on `{bucket}` and what is in it"))
             }
-            _ => return error,
-        };
-        Error { hint: Some(hint), ..error }
+            _ => error,
+        }
     }
 
     async fn is_versioned(&self) -> Result<bool> {

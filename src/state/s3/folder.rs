@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::objects::{self, Object, Objects, Refused, When};
 use crate::engine::error::Error;
 use crate::state::error::{Result, StateError};
+use crate::state::format::{Position, VERSION, gate, pretty};
 use crate::state::store::{Part, Raw};
-use crate::state::v1::{Position, VERSION, gate, pretty};
 
 pub(super) const SNAPSHOT: &str = "state.json";
 pub(super) const JOURNAL: &str = "journal/";

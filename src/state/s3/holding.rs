@@ -17,9 +17,9 @@ use super::objects::When;
 use super::{Notes, Put, wait_for};
 use crate::state::backup::KEPT;
 use crate::state::error::{Result, StateError};
+use crate::state::format::{Position, Snapshot, Stamp, VERSION, head, pretty};
 use crate::state::lock::Owner;
 use crate::state::store::{Held, Lines, Waits};
-use crate::state::v1::{Position, Snapshot, Stamp, VERSION, head, pretty};
 
 /// How often a snapshot is tried whose predecessor changes meanwhile.
 const TRIES: usize = 5;

@@ -17,9 +17,9 @@ use super::folder::{Folder, known_format};
 use super::objects::{Etag, When, is_away};
 use super::{Notes, Put};
 use crate::state::error::{Result, StateError};
+use crate::state::format::{VERSION, pretty};
 use crate::state::lock::Owner;
 use crate::state::store::Waits;
-use crate::state::v1::{VERSION, pretty};
 
 /// Between two signs of life.
 pub(super) const HEARTBEAT: Duration = Duration::from_secs(5);
@@ -101,6 +101,7 @@ pub(super) async fn acquire(
     loop {
         let mut reached = Vec::new();
         let mut holder = None;
+        let mut gone = Vec::new();
         for (i, folder) in folders.iter().enumerate() {
             let lock = match look(folder).await {
                 Err(StateError::Bucket { source, .. }) if i > 0 && is_away(&source) => {
@@ -113,7 +114,7 @@ pub(super) async fn acquire(
                 && let Some(other) = &body.owner
             {
                 match Watched::sees(&mut watched[i], etag, other) {
-                    Life::Gone => notes.add(format!("took the stack over from {other}, which shows no sign of life")),
+                    Life::Gone => gone.push(other.clone()),
                     life => holder = Some((other.clone(), life)),
                 }
             }
@@ -130,6 +131,8 @@ pub(super) async fn acquire(
             continue;
         }
         if let Some(leases) = take(reached, owner).await? {
+            let said = |other: &Owner| format!("took the stack over from {other}, which shows no sign of life");
+            gone.iter().map(said).for_each(|note| notes.add(note));
             return Ok(leases);
         }
     }

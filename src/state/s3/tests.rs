@@ -12,8 +12,8 @@ use crate::engine::journal::{Entry, Journal};
 use crate::engine::state::{Begun, Key, Row, State};
 use crate::engine::urn::{Id, Place as Region, Urn};
 use crate::engine::value::{Map, Value};
+use crate::state::format::Snapshot;
 use crate::state::store::{Lines, Lock, Session, Stored, replay, silently};
-use crate::state::v1::Snapshot;
 
 const MARK: &str = "hunter2";
 
@@ -104,7 +104,7 @@ fn fresh() -> State {
 
 fn row(name: &str) -> Row {
     let key = Key { urn: Urn::new("prod", "dr", "t:i:T", name), generation: 0 };
-    let inputs = Map::from([("name".into(), name.into()), ("password".into(), Value::from(MARK).secret())]);
+    let inputs = Map::from_iter([("name".into(), name.into()), ("password".into(), Value::from(MARK).secret())]);
     Row { inputs: Value::Map(inputs), ..Row::new(key, "t:i:T", Region("eu-west-1".into())) }
 }
 
@@ -130,7 +130,7 @@ fn an_up() -> Vec<Vec<Entry>> {
         vec![done("a")],
         vec![begin("b", Begun::Delete)],
         vec![Entry::Gone { key: row("b").key }],
-        vec![Entry::Outputs { outputs: Map::from([("password".into(), Value::from(MARK).secret())]) }],
+        vec![Entry::Outputs { outputs: Map::from_iter([("password".into(), Value::from(MARK).secret())]) }],
     ]
 }
 
@@ -412,7 +412,7 @@ async fn a_group_that_is_missing_or_garbled_is_an_error_that_names_it() {
     bucket.set(&groups[1], None);
     let error = machine.load().await.unwrap_err();
     assert!(error.to_string().contains(&format!("s3://first/{}", groups[2])), "{error}");
-    bucket.set(&groups[1], Some(b"{\"version\":1,\"lineage\":\"lineage\"}\n{\"n\"\n"));
+    bucket.set(&groups[1], Some(b"{\"version\":1,\"lineage\":\"lineage\"}\n{\"n\"!}\n"));
     let error = machine.load().await.unwrap_err();
     assert!(matches!(&error, StateError::Damaged { line: Some(2), .. }), "{error}");
     bucket.set(&groups[1], Some(&second));
@@ -466,7 +466,8 @@ async fn every_end_of_a_run_keeps_the_snapshot_before_it() {
     }
     let backups = machine.stored().backups().await.unwrap();
     assert_eq!(backups.len(), crate::state::KEPT);
-    let newest = machine.stored().shelf.backup(&backups[0]).unwrap();
+    let (shelf, name) = (machine.stored().shelf, backups[0].clone());
+    let newest = blocking(move || shelf.backup(&name)).await.unwrap();
     assert_eq!(Snapshot::parse(&backups[0], &newest).unwrap().serial, state.serial - 1);
 }
 

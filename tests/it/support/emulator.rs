@@ -23,6 +23,11 @@ pub fn ministack() -> &'static Emulator {
     SERVER.get_or_init(|| start("ministack.py"))
 }
 
+/// A MiniStack of one's own, for those who keep one busy.
+pub fn own_ministack() -> Emulator {
+    start("ministack.py")
+}
+
 /// Network, IAM and tags in depth.
 pub fn moto() -> &'static Emulator {
     static SERVER: OnceLock<Emulator> = OnceLock::new();

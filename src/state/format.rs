@@ -1,5 +1,7 @@
-//! The first file format: what stands in `state.json`, `journal.jsonl` and exports, field by field,
+//! The file format: what stands in `state.json`, `journal.jsonl` and exports, field by field,
 //! and how it becomes a state. No other module knows these names.
+//!
+//! Format 2 added `protectedByHand` to rows; what format 1 lacks is as in a new row, so it is read as it is.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -19,7 +21,7 @@ use crate::state::error::{Result, StateError};
 use crate::state::order;
 use crate::state::seal::Seal;
 
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 
 /// The owner that values of the stack itself are sealed for.
 const STACK: &str = "stack";
@@ -164,6 +166,8 @@ pub(super) struct Row {
     refers: BTreeMap<String, Vec<Urn>>,
     #[serde(default, skip_serializing_if = "is_false")]
     protect: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    protected_by_hand: bool,
     #[serde(default, skip_serializing_if = "is_false")]
     retain_on_delete: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -381,6 +385,7 @@ impl Row {
             needs: row.needs.clone(),
             refers: row.refers.clone(),
             protect: row.protect,
+            protected_by_hand: row.protected_by_hand,
             retain_on_delete: row.retain_on_delete,
             deleted_with: row.deleted_with.clone(),
             replace_with: row.replace_with.clone(),
@@ -422,6 +427,7 @@ impl Row {
             needs: self.needs,
             refers: self.refers,
             protect: self.protect,
+            protected_by_hand: self.protected_by_hand,
             retain_on_delete: self.retain_on_delete,
             deleted_with: self.deleted_with,
             replace_with: self.replace_with,
@@ -535,6 +541,7 @@ mod tests {
             needs: vec![urn("b"), urn("c")],
             refers: [("vpcId".to_owned(), vec![urn("b")])].into(),
             protect: true,
+            protected_by_hand: true,
             retain_on_delete: true,
             deleted_with: Some(urn("b")),
             replace_with: vec![urn("c")],
@@ -649,6 +656,17 @@ mod tests {
             .map(|(n, entry)| serde_json::to_string(&Line { n, entry: Happened::of(entry, &seal).unwrap() }).unwrap());
         let head = String::from_utf8(head("01J", None)).unwrap();
         insta::assert_snapshot!(head + &text.collect::<Vec<_>>().join("\n"));
+    }
+
+    #[test]
+    fn a_state_of_the_first_format_is_read() {
+        let seal = Seal { ciphers: &[], lineage: "01J" };
+        let mut state = full_state(|v| v);
+        let row = Arc::make_mut(&mut state.rows[0]);
+        row.protected_by_hand = false;
+        let snapshot = Snapshot { version: 1, ..Snapshot::of(&state, 9, &seal).unwrap() };
+        let read = Snapshot::parse(&PathBuf::new(), &pretty(&snapshot)).unwrap();
+        assert_eq!(read.into_state(&PathBuf::new(), &seal).unwrap(), state);
     }
 
     #[test]
