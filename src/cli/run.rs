@@ -31,7 +31,7 @@ use crate::render::log::Log;
 use crate::render::plan_markdown::PlanMarkdown;
 use crate::render::words::resource;
 use crate::render::{Detail, Numbering, Renderer, Style};
-use crate::state::{Basis, Keys, Lock, Owner, SavedPlan, fingerprint, in_project};
+use crate::state::{Basis, Keys, Lock, Owner, SavedPlan, StateError, fingerprint, in_project};
 
 /// How a run goes about it.
 #[derive(Debug, Args)]

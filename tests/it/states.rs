@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use drctl::state::{Held, Local, Owner};
+use drctl::state::{FileLock, Owner, States, silently};
 
 use crate::support::lab::Said;
 
@@ -149,7 +149,7 @@ async fn a_command_says_whom_it_waits_for_on_the_twin_and_goes_on_when_that_ends
     let project = Project::with(&["web"]);
     let lock = project.path().join(".drctl/twin/world.lock");
     let holder = Owner::here("run", "up --stack other");
-    let held = Held::take(lock, holder, Duration::ZERO).await.unwrap();
+    let held = FileLock::take(lock, holder, Duration::ZERO, silently()).await.unwrap();
     let mut child = project.command("up -s web").stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let mut said = std::io::BufReader::new(child.stderr.take().unwrap());
     let waits = loop {
@@ -169,8 +169,8 @@ async fn a_command_says_whom_it_waits_for_on_the_twin_and_goes_on_when_that_ends
 async fn a_reset_of_the_twin_removes_nothing_while_a_run_works_on_a_stack() {
     let project = Project::with(&["web"]);
     project.good("up -s web");
-    let local = Local::at(project.path().join(".drctl"), "twin", "web");
-    let lock = local.lock(Owner::here("run", "up --stack web"), Duration::ZERO).await.unwrap();
+    let stored = States::local(project.path().join(".drctl"), "twin").of("web");
+    let lock = stored.lock(Owner::here("run", "up --stack web"), Duration::ZERO, silently()).await.unwrap();
     assert!(project.refused("local reset", 1).contains("locked by"));
     drop(lock);
     project.good("preview -s web --refresh --expect-no-changes");
