@@ -131,14 +131,12 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod testing {
     use std::io::{Read as _, Write as _};
     use std::net::TcpListener;
 
-    use super::*;
-
     /// A server that gives each connection the next answer.
-    fn serving(answers: Vec<String>) -> String {
+    pub(crate) fn serving(answers: Vec<String>) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         std::thread::spawn(move || {
@@ -151,9 +149,15 @@ mod tests {
         format!("http://{address}")
     }
 
-    fn answer(status: &str, headers: &str, body: &str) -> String {
+    pub(crate) fn answer(status: &str, headers: &str, body: &str) -> String {
         format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {}\r\n{headers}\r\n{body}", body.len())
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::{answer, serving};
+    use super::*;
 
     #[test]
     fn redirections_are_followed_and_failures_that_pass_are_waited_out() {
