@@ -108,9 +108,9 @@ impl Lock {
     pub async fn import(self, keys: &Keys, state: &State) -> Result<()> {
         let (keys, state) = (keys.clone(), state.clone());
         blocking(move || {
-            let Self { stored, mut held, .. } = self;
+            let Self { mut held, .. } = self;
             // Should the program end before the journal is set aside, its entries count as known.
-            let through = match stored.shelf.read() {
+            let through = match held.read() {
                 Err(StateError::Moved { .. }) => 0,
                 present => last_entry(&present?),
             };

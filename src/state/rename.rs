@@ -28,12 +28,12 @@ impl Lock {
         let mut taken = new.lock(self.owner.clone(), Duration::ZERO, silently()).await?;
         let (keys, place) = (keys.clone(), new.clone());
         blocking(move || {
-            let Some(loaded) = Loaded::of(self.stored.shelf.read()?, &keys)? else { return Ok(()) };
+            let Some(loaded) = Loaded::of(self.held.read()?, &keys)? else { return Ok(()) };
             if let Some(row) = loaded.state.rows.values().find(|row| row.pending.is_some()) {
                 return Err(StateError::Unfinished(row.key.urn.clone()));
             }
             let state = renamed(loaded.state, place.stack());
-            if Loaded::of(place.shelf.read()?, &keys)?.is_some_and(|there| there.state != state) {
+            if Loaded::of(taken.held.read()?, &keys)?.is_some_and(|there| there.state != state) {
                 return Err(StateError::Exists(place.stack().to_owned()));
             }
             taken.held.save(Snapshot::of(&state, loaded.n, &keys.seal(&state.lineage))?)?;
