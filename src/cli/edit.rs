@@ -14,7 +14,10 @@ pub(super) fn edit<T>(site: &Site, command: &str, change: impl FnOnce(&mut State
     runtime(site.target == Target::Twin)?.block_on(async {
         site.must_exist().await?;
         let lock = site.lock(command).await?;
-        let (mut state, keys) = site.state().await?;
+        let keys = site.keys().await?;
+        let (lock, state) = lock.load(&keys).await.map_err(failed)?;
+        site.warn();
+        let mut state = state.ok_or_else(|| site.not_found())?;
         let done = change(&mut state)?;
         state.serial += 1;
         graph::sort(&mut state.rows);

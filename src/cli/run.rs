@@ -316,7 +316,10 @@ impl Job<'_> {
             settings,
             plan: plan.clone(),
         };
-        saved.write(path, &self.basis(site.hashes.as_ref(), state, &keys)?, &keys).map_err(failed)
+        saved.write(path, &self.basis(site.hashes.as_ref(), state, &keys)?, &keys).map_err(failed)?;
+        let path = path.display();
+        render::say(format_args!("Saved the plan in {path}: `drctl {} --plan {path}` carries it out\n", self.deed()));
+        Ok(())
     }
 
     /// Reads the plan that is to be carried out.
@@ -490,7 +493,7 @@ impl Stage {
         let (sink, mut events) = Sink::new();
         let stop = Stop::default();
         let mut interrupts = Interrupts::listen();
-        let mut lost = journal.lost();
+        let (mut lost, mut left) = (journal.lost(), false);
         let run = Run {
             program,
             cloud: cloud.provider(),
@@ -512,7 +515,10 @@ impl Stage {
                     return outcome;
                 }
                 () = interrupts.next() => self.press(&stop),
-                reason = &mut lost, if !stop.is_pressed() => self.leave(&stop, &reason),
+                reason = &mut lost, if !left => {
+                    left = true;
+                    self.leave(&stop, &reason);
+                }
                 () = tokio::time::sleep(render::TICK), if !self.simulated => self.renderer.tick(),
             }
         }

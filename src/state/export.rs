@@ -110,7 +110,7 @@ impl Lock {
         let (keys, state) = (keys.clone(), state.clone());
         blocking(move || {
             // Should the program end before the journal is set aside, its entries count as known.
-            let through = match self.stored.shelf.read() {
+            let through = match self.held.read() {
                 Err(StateError::Moved { .. } | StateError::Gone { .. }) => 0,
                 present => last_entry(&present?),
             };

@@ -280,7 +280,7 @@ mod tests {
     use crate::state::format::pretty;
     use crate::state::local::Holding;
     use crate::state::lock::Owner;
-    use crate::state::store::silently;
+    use crate::state::store::{Raw, silently};
 
     const SEAL: Seal<'static> = Seal { ciphers: &[], lineage: "l" };
 
@@ -293,6 +293,10 @@ mod tests {
     struct Exchanged(Arc<Mutex<Holding>>);
 
     impl Held for Exchanged {
+        fn read(&self) -> Result<Raw> {
+            locked(&self.0).read()
+        }
+
         fn append(&mut self, lineage: &str, lines: &Lines) -> Result<()> {
             locked(&self.0).append(lineage, lines)
         }

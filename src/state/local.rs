@@ -222,6 +222,10 @@ impl Holding {
 }
 
 impl Held for Holding {
+    fn read(&self) -> Result<Raw> {
+        self.folder.read()
+    }
+
     fn append(&mut self, lineage: &str, lines: &Lines) -> Result<()> {
         let path = self.folder.path(JOURNAL);
         let (file, durable) = self.open()?;

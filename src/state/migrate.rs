@@ -25,8 +25,8 @@ impl Lock {
         let (keys, to) = (keys.clone(), to.clone());
         blocking(move || {
             let missing = || StateError::Moved { to: to.states().place() };
-            let here = Loaded::of(self.stored.shelf.read()?, &keys)?.ok_or_else(missing)?;
-            let there = match to.shelf.read() {
+            let here = Loaded::of(self.held.read()?, &keys)?.ok_or_else(missing)?;
+            let there = match taken.held.read() {
                 Err(StateError::Moved { .. }) => None,
                 raw => Loaded::of(raw?, &theirs)?,
             };
@@ -35,7 +35,7 @@ impl Lock {
             }
             taken.held.save(Snapshot::of(&here.state, here.n, &theirs.seal(&here.state.lineage))?)?;
             taken.held.forget_journal();
-            let arrived = Loaded::of(to.shelf.read()?, &theirs)?;
+            let arrived = Loaded::of(taken.held.read()?, &theirs)?;
             if arrived.is_none_or(|arrived| arrived.state != here.state) {
                 let why = "it does not read back as it was written; the state stays where it was";
                 return Err(StateError::damaged(to.states().place().as_ref(), None, why));

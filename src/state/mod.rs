@@ -1,5 +1,5 @@
-//! Where states are kept: files that survive every crash, hold secrets only sealed, and belong to
-//! one run at a time.
+//! Where states are kept: in files or in S3, so that they survive every crash, hold secrets only
+//! sealed, and belong to one run at a time. [`States`] are those of one target, [`Stored`] is one.
 //!
 //! During a run a [`Session`] takes entries into a journal; the end of the run compacts it into a
 //! snapshot. Whoever reads replays the journal over the snapshot, by the same rules that built the

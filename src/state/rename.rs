@@ -30,10 +30,10 @@ impl Lock {
         let mut taken = new.lock(self.owner.clone(), Duration::ZERO, silently()).await?;
         let (keys, place) = (keys.clone(), new.clone());
         blocking(move || {
-            let Some(loaded) = Loaded::of(self.stored.shelf.read()?, &keys)? else { return Ok(()) };
+            let Some(loaded) = Loaded::of(self.held.read()?, &keys)? else { return Ok(()) };
             check_finished(&loaded.state)?;
             let state = renamed(loaded.state, place.stack());
-            if Loaded::of(place.shelf.read()?, &keys)?.is_some_and(|there| there.state != state) {
+            if Loaded::of(taken.held.read()?, &keys)?.is_some_and(|there| there.state != state) {
                 return Err(StateError::Exists(place.stack().to_owned()));
             }
             if let (Some(from), Some(to)) = (self.stored.own_keys_dir(), taken.stored.own_keys_dir()) {

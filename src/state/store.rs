@@ -140,6 +140,12 @@ pub(super) struct Part {
 
 /// The right to write to a shelf, until it is dropped. Every method blocks.
 pub(super) trait Held: Send {
+    /// Everything that makes up the state now, of the newest of all copies that will be written to.
+    ///
+    /// # Errors
+    /// If any of them cannot be read.
+    fn read(&self) -> Result<Raw>;
+
     /// Makes lines durable, behind all those before. Lines that were refused come again, at the
     /// beginning of the next call.
     ///
@@ -495,7 +501,7 @@ impl Lock {
     pub async fn session(self, keys: Keys, fresh: State) -> Result<(State, Session)> {
         blocking(move || {
             let Self { stored, mut held, .. } = self;
-            let loaded = Loaded::of(stored.shelf.read()?, &keys)?;
+            let loaded = Loaded::of(held.read()?, &keys)?;
             let first = match &loaded {
                 Some(_) => None,
                 None => Some(Snapshot::of(&fresh, 0, &keys.seal(&fresh.lineage))?),
@@ -513,6 +519,19 @@ impl Lock {
             let loss = held.loss();
             let desk = Desk::new(held, lineage.clone(), stored.states.place().into(), first, through);
             Ok((state, Session { keys, lineage, writer: Writer::new(desk, n), loss }))
+        })
+        .await
+    }
+
+    /// The state as it is now.
+    ///
+    /// # Errors
+    /// As [`Stored::load`].
+    pub async fn load(self, keys: &Keys) -> Result<(Self, Option<State>)> {
+        let keys = keys.clone();
+        blocking(move || {
+            let loaded = Loaded::of(self.held.read()?, &keys)?;
+            Ok((self, loaded.map(|loaded| loaded.state)))
         })
         .await
     }

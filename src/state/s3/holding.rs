@@ -19,7 +19,7 @@ use crate::state::backup::KEPT;
 use crate::state::error::{Result, StateError};
 use crate::state::format::{Position, Snapshot, Stamp, VERSION, head, pretty};
 use crate::state::lock::Owner;
-use crate::state::store::{Held, Lines, Waits};
+use crate::state::store::{Held, Lines, Raw, Waits};
 
 /// How often a snapshot is tried whose predecessor changes meanwhile.
 const TRIES: usize = 5;
@@ -137,7 +137,7 @@ impl Holding {
                 Some(Ok(())) => side.is_behind = false,
                 Some(Err(StateError::Bucket { source, .. })) if i > 0 => {
                     side.is_behind = true;
-                    self.notes.away(&side.folder, &source);
+                    self.notes.left_behind(&side.folder.bucket, &source);
                 }
                 Some(Err(error)) => result = result.and(Err(error)),
                 None => {}
@@ -309,6 +309,14 @@ async fn keep_backup(folder: &Folder, bytes: &[u8]) -> Result<()> {
 }
 
 impl Held for Holding {
+    fn read(&self) -> Result<Raw> {
+        let found = future::try_join_all(self.sides.iter().map(|side| side.folder.look()));
+        let found = self.sides.iter().zip(wait_for(found)?);
+        // Of equals the first one.
+        let newest = found.rev().max_by_key(|(_, found)| found.position());
+        newest.map_or_else(|| Ok(Raw::default()), |(side, found)| side.folder.raw(found))
+    }
+
     fn append(&mut self, lineage: &str, lines: &Lines) -> Result<()> {
         wait_for(self.append_lines(lineage, lines))
     }

@@ -103,9 +103,12 @@ pub(super) async fn acquire(
         let mut holder = None;
         let mut gone = Vec::new();
         for (i, folder) in folders.iter().enumerate() {
+            if i > 0 && notes.is_away(&folder.bucket) {
+                continue;
+            }
             let lock = match look(folder).await {
                 Err(StateError::Bucket { source, .. }) if i > 0 && is_away(&source) => {
-                    notes.away(folder, &source);
+                    notes.left_behind(&folder.bucket, &source);
                     continue;
                 }
                 lock => lock?,

@@ -43,7 +43,7 @@ use tokio::runtime::Runtime;
 
 pub use url::Location;
 
-use crate::engine::error::Error;
+use crate::engine::error::{Error, Kind};
 use crate::state::error::{Result, StateError};
 use crate::state::files;
 use crate::state::format::Position;
@@ -54,7 +54,7 @@ use crate::state::store::{Held, Raw, Shelf, States, Store, Waits, blocking};
 use bucket::Bucket;
 use folder::{Folder, Found, Peek, SNAPSHOT};
 use holding::Holding;
-use objects::{Etag, Objects, When, is_away};
+use objects::{Etag, Object, Objects, When, is_away};
 
 /// The wrapped keys.
 const RING: &str = "keys.json";
@@ -83,6 +83,8 @@ fn wait_for<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
 struct Notes {
     known: Mutex<HashSet<String>>,
     unsaid: Mutex<Vec<String>>,
+    /// Buckets that did not answer. Asking each time anew would take minutes.
+    away: Mutex<HashSet<String>>,
 }
 
 impl Notes {
@@ -92,8 +94,20 @@ impl Notes {
         }
     }
 
-    fn away(&self, folder: &Folder, error: &Error) {
-        self.add(format!("the copy of the state in `{}` does not answer, and is left behind: {error}", folder.bucket));
+    /// A copy that is written to does not answer.
+    fn left_behind(&self, bucket: &str, error: &Error) {
+        self.add(format!("the copy of the state in `{bucket}` does not answer, and is left behind: {error}"));
+        self.away.lock().unwrap_or_else(PoisonError::into_inner).insert(bucket.to_owned());
+    }
+
+    /// A copy that is read does not answer.
+    fn unread(&self, bucket: &str, error: &Error) {
+        self.add(format!("the copy of the state in `{bucket}` does not answer: {error}"));
+        self.away.lock().unwrap_or_else(PoisonError::into_inner).insert(bucket.to_owned());
+    }
+
+    fn is_away(&self, bucket: &str) -> bool {
+        self.away.lock().unwrap_or_else(PoisonError::into_inner).contains(bucket)
     }
 
     fn take(&self) -> Vec<String> {
@@ -135,37 +149,50 @@ impl Remote {
         };
         let folder = |place: &Place| Folder {
             objects: Arc::clone(&place.objects),
-            bucket: format!("s3://{}", place.location.bucket),
+            bucket: place.bucket(),
             prefix: prefix(place),
         };
         self.places.iter().map(folder).collect()
     }
 
     async fn list(&self) -> Result<Vec<String>> {
-        let mut stacks = Vec::new();
-        for (i, place) in self.places.iter().enumerate() {
+        let mut failed = None;
+        for place in &self.places {
             let prefix = place.location.key(&format!("{}/", encoded(&self.target)));
-            let keys = match place.objects.list(&prefix).await {
-                Err(error) if is_away(&error) && self.places.len() > 1 => {
-                    self.notes.add(format!("`{}` does not answer: {error}", place.location));
-                    continue;
-                }
-                keys => keys.map_err(|source| StateError::Bucket {
-                    doing: "list",
-                    path: place.location.to_string().into(),
-                    source: Box::new(source),
-                })?,
-            };
-            let name = |key: &String| {
+            let stack = |key: &String| {
                 let (stack, rest) = key.strip_prefix(&prefix)?.split_once('/')?;
                 (rest == SNAPSHOT).then(|| decoded(stack))
             };
-            stacks.extend(keys.iter().filter_map(name));
-            if i == 0 {
-                break;
+            match place.objects.list(&prefix).await {
+                Ok(keys) => return Ok(keys.iter().filter_map(stack).collect()),
+                Err(error) if is_away(&error) => {
+                    self.notes.unread(&place.bucket(), &error);
+                    failed = failed.or(Some(place.failed("list")(error)));
+                }
+                Err(error) => return Err(place.failed("list")(error)),
             }
         }
-        Ok(stacks)
+        Err(failed.unwrap_or(StateError::Stopped))
+    }
+
+    fn ring(&self) -> Ring {
+        Ring {
+            places: self.places.clone(),
+            root: self.keys_root(),
+            project: self.root.clone(),
+            notes: Arc::clone(&self.notes),
+        }
+    }
+}
+
+impl Place {
+    fn bucket(&self) -> String {
+        format!("s3://{}", self.location.bucket)
+    }
+
+    fn failed(&self, doing: &'static str) -> impl FnOnce(Error) -> StateError + use<> {
+        let path = PathBuf::from(self.location.to_string());
+        move |source| StateError::Bucket { doing, path, source: Box::new(source) }
     }
 }
 
@@ -191,23 +218,18 @@ impl Store for Remote {
     }
 
     fn open_keys(&self, source: Source) -> BoxFuture<'static, Result<(Keys, Option<Notice>)>> {
-        let ring = Ring { places: self.places.clone(), root: self.keys_root(), project: self.root.clone() };
-        ring.open(source).boxed()
+        self.ring().open(source).boxed()
     }
 
     fn publish_keys(&self) -> Result<()> {
-        let ring = Ring { places: self.places.clone(), root: self.keys_root(), project: self.root.clone() };
-        wait_for(ring.publish())
+        wait_for(self.ring().publish())
     }
 
     fn keeps_versions(&self) -> Result<Option<bool>> {
         wait_for(async {
             for place in &self.places {
-                let versions = place.objects.keeps_versions().await.map_err(|source| StateError::Bucket {
-                    doing: "look at the versioning of",
-                    path: place.location.to_string().into(),
-                    source: Box::new(source),
-                })?;
+                let asked = place.objects.keeps_versions().await;
+                let versions = asked.map_err(place.failed("look at the versioning of"))?;
                 if !versions {
                     return Ok(Some(false));
                 }
@@ -227,6 +249,7 @@ struct Ring {
     root: PathBuf,
     /// The project's `.drctl`, whose key file serves here, too.
     project: PathBuf,
+    notes: Arc<Notes>,
 }
 
 impl Ring {
@@ -255,11 +278,6 @@ impl Ring {
         Ok(if files::make_new(&key, &bytes)? { key } else { made.to_owned() })
     }
 
-    fn failed(place: &Place, doing: &'static str) -> impl FnOnce(Error) -> StateError + use<> {
-        let path = PathBuf::from(format!("s3://{}/{}", place.location.bucket, place.location.key(RING)));
-        move |source| StateError::Bucket { doing, path, source: Box::new(source) }
-    }
-
     /// Brings the keys of the buckets here. Keys that are only here stay.
     async fn fetch(&self) -> Result<()> {
         files::make_dir(&self.root)?;
@@ -269,22 +287,40 @@ impl Ring {
         {
             files::make_new(&key, &bytes)?;
         }
-        let last = self.places.len() - 1;
-        for (i, place) in self.places.iter().enumerate() {
-            match place.objects.get(&place.location.key(RING)).await {
-                Ok(Some(object)) => {
-                    let path = self.root.join(RING);
-                    if files::read(&path)?.as_ref() != Some(&object.bytes) {
-                        files::replace(&path, &object.bytes)?;
-                    }
-                    return Ok(());
+        let path = self.root.join(RING);
+        let mut unknown = true;
+        for place in &self.places {
+            let Some(there) = self.get(place).await? else { continue };
+            unknown = false;
+            if let Some(object) = there {
+                if files::read(&path)?.as_ref() != Some(&object.bytes) {
+                    files::replace(&path, &object.bytes)?;
                 }
-                Ok(None) => {}
-                Err(error) if is_away(&error) && i < last => {}
-                Err(error) => return Err(Self::failed(place, "read")(error)),
+                return Ok(());
             }
         }
-        Ok(())
+        match self.places.first() {
+            // New keys must not take the place of some that cannot be seen.
+            Some(place) if unknown => {
+                Err(place.failed("read the keys in")(Error::new(Kind::Outage, "no copy of the state answers")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The keys in a bucket. `None` if it does not answer and another one may.
+    async fn get(&self, place: &Place) -> Result<Option<Option<Object>>> {
+        let bucket = place.bucket();
+        if self.places.len() > 1 && self.notes.is_away(&bucket) {
+            return Ok(None);
+        }
+        match place.objects.get(&place.location.key(RING)).await {
+            Err(error) if is_away(&error) && self.places.len() > 1 => {
+                self.notes.unread(&bucket, &error);
+                Ok(None)
+            }
+            there => there.map(Some).map_err(place.failed("read the keys in")),
+        }
     }
 
     /// Gives the keys to the buckets that have none. Says whether theirs are these.
@@ -293,10 +329,7 @@ impl Ring {
         let Some(bytes) = files::read(&path)? else { return Ok(true) };
         for (i, place) in self.places.iter().enumerate() {
             let key = place.location.key(RING);
-            let there = match place.objects.get(&key).await {
-                Err(error) if is_away(&error) && self.places.len() > 1 => continue,
-                there => there.map_err(Self::failed(place, "read"))?,
-            };
+            let Some(there) = self.get(place).await? else { continue };
             match (there, i) {
                 (Some(there), _) if there.bytes == bytes => {}
                 (Some(there), 0) => {
@@ -306,11 +339,11 @@ impl Ring {
                 (Some(there), _) => self.put(place, &bytes, When::Same(there.etag)).await?,
                 (None, _) => match objects::put(&*place.objects, &key, &bytes, When::Absent).await {
                     Err(objects::Refused::Condition) => {
-                        let there = place.objects.get(&key).await.map_err(Self::failed(place, "read"))?;
+                        let there = place.objects.get(&key).await.map_err(place.failed("read the keys in"))?;
                         files::replace(&path, &there.map(|object| object.bytes).unwrap_or(bytes))?;
                         return Ok(false);
                     }
-                    Err(objects::Refused::Failed(error)) => return Err(Self::failed(place, "write")(error)),
+                    Err(objects::Refused::Failed(error)) => return Err(place.failed("write the keys to")(error)),
                     Ok(_) => {}
                 },
             }
@@ -330,7 +363,7 @@ impl Ring {
     async fn put(&self, place: &Place, bytes: &[u8], when: When) -> Result<()> {
         match objects::put(&*place.objects, &place.location.key(RING), bytes, when).await {
             Ok(_) | Err(objects::Refused::Condition) => Ok(()),
-            Err(objects::Refused::Failed(error)) => Err(Self::failed(place, "write")(error)),
+            Err(objects::Refused::Failed(error)) => Err(place.failed("write the keys to")(error)),
         }
     }
 }
@@ -349,17 +382,21 @@ impl Rack {
         read: impl AsyncFn(&Folder) -> Result<T>,
         position: impl Fn(&T) -> Position,
     ) -> Result<(&Folder, T)> {
-        let all = future::join_all(self.folders.iter().map(|folder| read(folder))).await;
+        let mut asked: Vec<&Folder> = self.folders.iter().filter(|f| !self.notes.is_away(&f.bucket)).collect();
+        if asked.is_empty() {
+            asked = self.folders.iter().collect();
+        }
+        let all = future::join_all(asked.iter().map(|folder| read(folder))).await;
         let mut newest: Option<(&Folder, T)> = None;
         let mut failed = None;
-        for (folder, one) in self.folders.iter().zip(all) {
+        for (folder, one) in asked.into_iter().zip(all) {
             match one {
                 Ok(one) if newest.as_ref().is_none_or(|(_, best)| position(&one) > position(best)) => {
                     newest = Some((folder, one));
                 }
                 Ok(_) => {}
                 Err(StateError::Bucket { source, doing, path }) if is_away(&source) => {
-                    self.notes.add(format!("the copy of the state in `{}` does not answer: {source}", folder.bucket));
+                    self.notes.unread(&folder.bucket, &source);
                     failed = failed.or(Some(StateError::Bucket { source, doing, path }));
                 }
                 Err(error) => return Err(error),

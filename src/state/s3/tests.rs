@@ -508,8 +508,16 @@ async fn a_bucket_that_is_away_during_a_run_is_left_behind_and_comes_up_to_date(
     let next = machine.healthy();
     next.stored().break_lock().await.unwrap();
     assert_eq!(next.load().await.unwrap().unwrap(), undisturbed(), "the copy that reaches further counts");
-    let (again, session) = next.session("next").await.unwrap();
-    assert_eq!(again, undisturbed());
+    // The first bucket is away for an instant, so that the other one is read until the lock is taken.
+    let shaky = machine.another(|i, bucket| {
+        let mut asked = 0;
+        bucket.through(move |call| {
+            asked += usize::from(call.what == "get");
+            (i == 0 && call.what == "get" && asked == 1).then_some(Fault::LostBefore)
+        })
+    });
+    let (again, session) = shaky.session("shaky").await.unwrap();
+    assert_eq!(again, undisturbed(), "no older copy is written over a newer one");
     drop(session);
     for bucket in [&first, &second] {
         assert_eq!(only(bucket).load().await.unwrap().unwrap(), undisturbed());
