@@ -117,7 +117,7 @@ async fn write_outputs(worker: &Worker, run: &Run, mode: Mode) -> Result<()> {
                 }
             }
         }
-        _ => Map::new(),
+        _ => Map::default(),
     };
     let state = ledger.state();
     if mode == Mode::Destroy && !state.rows.is_empty() {
@@ -409,7 +409,7 @@ impl Worker {
 
     async fn step(&self, step: Step, task: Task, needs_moved: bool) -> Result<Done> {
         let _member = self.crew.join();
-        let quiet = matches!(task, Task::Keep { .. } | Task::Note);
+        let quiet = matches!(task, Task::Keep { .. });
         let started = self.crew.clock.now();
         if !quiet {
             let (urn, place, op) = (step.key.urn.clone(), step.place.clone(), step.op.clone());

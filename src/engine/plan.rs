@@ -111,6 +111,8 @@ pub struct Summary {
     pub update: usize,
     pub replace: usize,
     pub delete: usize,
+    /// What the state learns of changes that others made.
+    pub refresh: usize,
     pub other: usize,
     pub same: usize,
 }
@@ -132,7 +134,8 @@ impl Plan {
                 (Op::Update, _) => &mut sum.update,
                 (Op::Delete, false) => &mut sum.delete,
                 (Op::Same, _) => &mut sum.same,
-                (Op::Read | Op::Import | Op::Forget | Op::Act(_) | Op::Refresh, _) => &mut sum.other,
+                (Op::Refresh, _) => &mut sum.refresh,
+                (Op::Read | Op::Import | Op::Forget | Op::Act(_), _) => &mut sum.other,
             };
             *count += 1;
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
-use crate::engine::diagnostic::{Diagnostic, Severity, nearest};
+use crate::engine::diagnostic::{Diagnostic, Location, Severity, nearest};
 use crate::engine::program::Known;
 use crate::engine::provider::Catalog;
 use crate::engine::value::{Map, Value};
@@ -71,6 +71,8 @@ pub struct Loaded {
     pub config_file: PathBuf,
     /// State location that the project asks for, such as `file://…` or `s3://…`.
     pub backend: Option<String>,
+    /// The project wants every run to look at the cloud first: `options: {refresh: always}`.
+    pub refresh: bool,
 }
 
 /// No other stack is known.
@@ -149,9 +151,11 @@ struct Loader<'a> {
     project: Project,
     problems: &'a mut Vec<Diagnostic>,
     /// Values that the stack file gives, by full key.
-    given: IndexMap<String, Value>,
+    given: Map,
     /// Keys of values that could not be opened.
     sealed: Vec<String>,
+    /// Full keys of the stack file, and where they stand.
+    written: Vec<(String, Location)>,
 }
 
 /// Sections of a program, for the warning about misspelt ones.
@@ -199,7 +203,8 @@ impl<'a> Loader<'a> {
             }
         };
         problems.extend(project.warnings.iter().cloned());
-        let mut loader = Self { request, project, problems, given: IndexMap::new(), sealed: Vec::new() };
+        let mut loader =
+            Self { request, project, problems, given: Map::default(), sealed: Vec::new(), written: Vec::new() };
         loader.stack_config();
         loader.foreign_config();
         loader.program(files, catalog, stacks, answers)
@@ -220,6 +225,7 @@ impl<'a> Loader<'a> {
             return;
         };
         for entry in entries {
+            self.written.push((self.full_key(&entry.key), entry.at.clone()));
             match config::value(&entry.value, &mut |sealed| opener.open(sealed)) {
                 Ok(value) => {
                     self.given.insert(self.full_key(&entry.key), value);
@@ -273,6 +279,7 @@ impl<'a> Loader<'a> {
             .map(|entry| entry.key.clone())
             .collect();
         let cx = Context { catalog, project: &self.project.name, components: &[], outside: &outside };
+        self.undeclared_config(&config_entries);
         let mut library = Library::new(&mut files, cx, self.problems);
         let own = library.components(components, &[]);
         // A component whose file cannot be read is still a known name.
@@ -299,7 +306,7 @@ impl<'a> Loader<'a> {
             hashes: Hashes::default(),
             stacks: Others::new(stacks),
             constants: HashMap::new(),
-            default_tags: Map::new(),
+            default_tags: Map::default(),
         };
         let environment = self.root(&mut world);
         self.regions(&mut world, regions);
@@ -340,6 +347,7 @@ impl<'a> Loader<'a> {
             file: self.project.file,
             config_file: self.project.config_file,
             backend: self.project.backend,
+            refresh: self.project.refresh,
         })
     }
 
@@ -353,6 +361,21 @@ impl<'a> Loader<'a> {
                 let problem = Diagnostic::warning("unknown-section", format!("`{}` has no meaning here", entry.key));
                 self.problems.push(problem.at(entry.at.clone()).help(format!("did you mean `{near}`?")));
             }
+        }
+    }
+
+    /// A value that nothing declares changes nothing, which nobody wants.
+    fn undeclared_config(&mut self, declared: &[Entry]) {
+        let own = format!("{}:", self.project.name);
+        let names: Vec<&str> = declared.iter().map(|e| e.key.strip_prefix(&own).unwrap_or(&e.key)).collect();
+        for (key, at) in std::mem::take(&mut self.written) {
+            let Some(name) = key.strip_prefix(&own).filter(|name| !names.contains(name)) else { continue };
+            let text = format!("the program declares no config `{name}`, so its value has no effect");
+            let problem = Diagnostic::warning("undeclared-config", text).at(at);
+            self.problems.push(match nearest(name, names.iter().copied()) {
+                Some(near) => problem.help(format!("did you mean `{near}`?")),
+                None => problem.help("declare it under `config`, or take it out"),
+            });
         }
     }
 
@@ -386,7 +409,7 @@ impl<'a> Loader<'a> {
     fn pulumi(&self) -> Value {
         let text = |path: &Path| Value::from(path.to_string_lossy().into_owned());
         let project = &self.project;
-        Value::Map(Map::from([
+        Value::Map(Map::from_iter([
             ("cwd".to_owned(), text(&project.program_dir)),
             ("stack".to_owned(), Value::from(project.stack.as_str())),
             ("project".to_owned(), Value::from(project.name.as_str())),
@@ -533,6 +556,8 @@ impl<'a> Loader<'a> {
                         let at = node.get(role).map_or(&node.at, |e| &e.value.at);
                         match scalar_text(region).filter(|text| crate::stack::regions::is_region(text)) {
                             Some(name) => {
+                                let doubt = crate::stack::regions::doubtful(&name);
+                                self.problems.extend(doubt.map(|problem| problem.at(at.clone())));
                                 world.roles.insert(role.clone(), name);
                             }
                             None => {

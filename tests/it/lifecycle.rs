@@ -9,6 +9,7 @@ mod postponed;
 mod protection;
 mod random;
 mod replacement;
+mod roles;
 mod secrets;
 mod selection;
 pub mod theatre;

@@ -12,6 +12,7 @@ mod economy;
 mod emulated;
 mod environments;
 mod faults;
+mod footprint;
 mod functions;
 mod language;
 mod lifecycle;
