@@ -271,6 +271,7 @@ impl<'a> Loader<'a> {
         let (variables, resources, outputs) = (part("variables"), part("resources"), part("outputs"));
         let (tags, regions, dr, components) = (part("tags"), part("regions"), part("dr"), part("components"));
         let config_entries = self.config_entries(&node);
+        self.undeclared_config(&config_entries);
         let outside: Vec<String> = [variables, resources]
             .into_iter()
             .flatten()
@@ -279,7 +280,6 @@ impl<'a> Loader<'a> {
             .map(|entry| entry.key.clone())
             .collect();
         let cx = Context { catalog, project: &self.project.name, components: &[], outside: &outside };
-        self.undeclared_config(&config_entries);
         let mut library = Library::new(&mut files, cx, self.problems);
         let own = library.components(components, &[]);
         // A component whose file cannot be read is still a known name.
