@@ -180,7 +180,7 @@ impl<'a> Run<'a> {
     fn reference(&mut self, reference: &Reference, frame: Frame) -> Option<Value> {
         let world = self.world;
         let constant = Slot::of(reference.root, frame.instance).is_some_and(|slot| world.constants.contains_key(&slot));
-        match world.lead(reference, frame).filter(|_| !constant) {
+        match world.lead(reference, frame, &mut |key, frame| self.key(key, frame)).filter(|_| !constant) {
             None => self.whole(reference, frame),
             Some(Lead::Name(next, there)) => self.whole(&next, there),
             Some(Lead::Value(piece, rest)) => {
@@ -188,6 +188,15 @@ impl<'a> Run<'a> {
                 self.navigate(&value, &rest, frame)
             }
         }
+    }
+
+    /// A key in brackets, if it is known. What is wrong with it is told where it is needed.
+    fn key(&mut self, reference: &Reference, frame: Frame) -> Option<String> {
+        let (problems, asks) = (self.problems.len(), self.asks.len());
+        let key = self.reference(reference, frame);
+        self.problems.truncate(problems);
+        self.asks.truncate(asks);
+        key.filter(|key| !key.has_unknown()).as_ref().and_then(scalar_text)
     }
 
     /// The value of a piece of a named value, evaluated once.

@@ -6,16 +6,15 @@
 //! instances of one.
 
 use crate::engine::diagnostic::Location;
-use crate::engine::program::Known;
-use crate::engine::value::Value;
-use crate::stack::answers::NoAnswers;
 use crate::stack::config::Ty;
-use crate::stack::eval::{MAX_CHAIN, Run};
+use crate::stack::eval::MAX_CHAIN;
 use crate::stack::expr::{Accessor, Expr, Kind, Reference, Root};
-use crate::stack::functions::scalar_text;
 use crate::stack::instance::{Bound, Frame, Member, Slot, Target, World};
 
 type Path = Vec<(Accessor, Location)>;
+
+/// What another reference gives as a key of a path, where that is known.
+pub(crate) type Keys<'a> = &'a mut dyn FnMut(&Reference, Frame) -> Option<String>;
 
 /// What a path leads to.
 pub(crate) enum Lead<'w> {
@@ -42,12 +41,12 @@ struct Way<'w> {
 
 impl World {
     /// Follows a reference through names, maps and lists that are written out. `None` if the whole value
-    /// behind its first name is needed anyway.
-    pub(crate) fn lead(&self, reference: &Reference, frame: Frame) -> Option<Lead<'_>> {
+    /// behind its first name is needed anyway. `keys` tells what stands for a key in brackets, if it can.
+    pub(crate) fn lead(&self, reference: &Reference, frame: Frame, keys: Keys<'_>) -> Option<Lead<'_>> {
         if reference.path.is_empty() || !self.leads_on(reference.root, frame) {
             return None;
         }
-        let path = self.told(&reference.path, frame);
+        let path = told(&reference.path, frame, keys);
         let mut way = self.behind(reference.root, path, frame)?;
         // Whether it leads further than to the whole of what the first name stands for.
         let mut further = false;
@@ -57,7 +56,7 @@ impl World {
             }
             let inner = match &way.expr.kind {
                 Kind::Reference(next) if splits(next) => return way.ends(further),
-                Kind::Reference(next) => match self.follow(next, &mut way) {
+                Kind::Reference(next) => match self.follow(next, &mut way, keys) {
                     true => None,
                     false => return way.ends(true),
                 },
@@ -100,12 +99,12 @@ impl World {
     }
 
     /// Goes on where a reference on the way leads; says whether that can be told.
-    fn follow<'w>(&'w self, next: &Reference, way: &mut Way<'w>) -> bool {
+    fn follow<'w>(&'w self, next: &Reference, way: &mut Way<'w>, keys: Keys<'_>) -> bool {
         // An item comes after the path of the reference, and nothing holds it there.
         if way.item.is_some() && !next.path.is_empty() || !self.leads_on(next.root, way.frame) {
             return false;
         }
-        let mut path = self.told(&next.path, way.frame);
+        let mut path = told(&next.path, way.frame, keys);
         // Instances and outputs have names; what a variable or an input holds may be a list.
         let keeps_item = way.item.is_some() && !matches!(next.root, Root::Resource(_));
         if !keeps_item {
@@ -118,27 +117,6 @@ impl World {
             (way.item, way.path) = (found.item, found.path);
         }
         true
-    }
-
-    /// A path in which every key that another reference gives is written out, if that is known.
-    fn told(&self, path: &[(Accessor, Location)], frame: Frame) -> Path {
-        let told = |accessor: &Accessor| match accessor {
-            Accessor::Of(inner) => self.static_key(inner, frame).map(Accessor::Key),
-            _ => None,
-        };
-        path.iter().map(|(accessor, at)| (told(accessor).unwrap_or_else(|| accessor.clone()), at.clone())).collect()
-    }
-
-    /// The value that an expression has without any cloud.
-    pub(crate) fn static_value(&self, expr: &Expr, frame: Frame) -> Option<Value> {
-        let known = Known::new();
-        Run::new(self, &known, &NoAnswers).eval(expr, frame).filter(|value| !value.has_unknown())
-    }
-
-    /// The key that a reference gives without any cloud.
-    pub(crate) fn static_key(&self, reference: &Reference, frame: Frame) -> Option<String> {
-        let expr = Expr { kind: Kind::Reference(reference.clone()), at: reference.at.clone() };
-        self.static_value(&expr, frame).as_ref().and_then(scalar_text)
     }
 
     /// The expression that a name of the text stands for.
@@ -223,6 +201,15 @@ impl<'w> Way<'w> {
             _ => Lead::Value(Piece { expr: self.expr, frame: self.frame }, self.path),
         })
     }
+}
+
+/// A path in which every key that is known is written out.
+fn told(path: &[(Accessor, Location)], frame: Frame, keys: Keys<'_>) -> Path {
+    let mut told = |accessor: &Accessor| match accessor {
+        Accessor::Of(inner) => keys(inner, frame).map(Accessor::Key),
+        _ => None,
+    };
+    path.iter().map(|(accessor, at)| (told(accessor).unwrap_or_else(|| accessor.clone()), at.clone())).collect()
 }
 
 /// Whether the rest of a path after this reference would be taken of every item.

@@ -4,11 +4,13 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::engine::diagnostic::{Diagnostic, Location};
+use crate::engine::program::Known;
 use crate::engine::value::Value;
+use crate::stack::answers::NoAnswers;
 use crate::stack::body::Type;
-use crate::stack::eval::{MAX_CHAIN, too_deep};
+use crate::stack::eval::{MAX_CHAIN, Run, too_deep};
 use crate::stack::expr::{Accessor, Expr, Kind, Part, Reference, Root};
-use crate::stack::functions::{How, Lazy};
+use crate::stack::functions::{How, Lazy, scalar_text};
 use crate::stack::instance::{Frame, Member, Slot, Target, World};
 use crate::stack::lead::{Lead, Piece};
 
@@ -289,6 +291,18 @@ impl World {
         operands.for_each(|(_, operand)| self.refs(operand, frame, inside, refs));
     }
 
+    /// The value that an expression has without any cloud.
+    fn static_value(&self, expr: &Expr, frame: Frame) -> Option<Value> {
+        let known = Known::new();
+        Run::new(self, &known, &NoAnswers).eval(expr, frame).filter(|value| !value.has_unknown())
+    }
+
+    /// The key that a reference gives without any cloud.
+    fn static_key(&self, reference: &Reference, frame: Frame) -> Option<String> {
+        let expr = Expr { kind: Kind::Reference(reference.clone()), at: reference.at.clone() };
+        self.static_value(&expr, frame).as_ref().and_then(scalar_text)
+    }
+
     fn refs_of<'w>(&'w self, reference: &Reference, frame: Frame, inside: &[Vec<usize>], refs: &mut Refs<'w>) {
         for (accessor, _) in &reference.path {
             if let Accessor::Of(inner) = accessor {
@@ -297,7 +311,7 @@ impl World {
         }
         let at = &reference.at;
         let constant = Slot::of(reference.root, frame.instance).is_some_and(|slot| self.constants.contains_key(&slot));
-        match self.lead(reference, frame).filter(|_| !constant) {
+        match self.lead(reference, frame, &mut |key, frame| self.static_key(key, frame)).filter(|_| !constant) {
             None => self.refs_of_whole(reference, frame, inside, refs),
             Some(Lead::Name(next, frame)) => {
                 let next = Reference { at: at.clone(), ..next };

@@ -301,6 +301,8 @@ fn parts_of_maps_in_a_circle_are_told_by_their_names() {
             || wrong.contains("circular dependency: `m.a` → `m.b` → `m.a`"),
         "{wrong}"
     );
+    let wrong = Desk::of("variables: {a: {k: 1}, b: \"${a[b].z}\"}\noutputs: {b: \"${b}\"}\n").wrong();
+    assert!(wrong.contains("circular dependency: `b` → `b`"), "{wrong}");
     let wrong = Desk::of("variables: {v: \"${w.x}\", w: \"${v.x}\"}\noutputs: {a: \"${v.x}\"}\n").wrong();
     assert!(wrong.contains("circular dependency: `v` → `w` → `v`"), "{wrong}");
 }
