@@ -46,10 +46,18 @@ async fn a_thousand_steps_write_less_than_five_megabytes() {
     let (state, session) = lock.session(keys, fresh).await.unwrap();
     let session = Arc::new(session);
     let settings = Settings::default();
-    let request =
-        Request { program: Some(&*program), state: &state, cloud: &*twin, mode: Mode::Up, settings: &settings };
-    let planned = plan(request).await.unwrap();
     let (sink, _events) = Sink::new();
+    let (cloud, clock) = (&*twin, twin.clock());
+    let request = Request {
+        program: Some(&*program),
+        state: &state,
+        cloud,
+        mode: Mode::Up,
+        settings: &settings,
+        clock,
+        sink: &sink,
+    };
+    let planned = plan(request).await.unwrap();
     let run = Run {
         program: Some(program),
         cloud: Arc::clone(&twin) as _,

@@ -130,7 +130,7 @@ fn a_second_run_waits_for_the_first_or_leaves_wherever_the_state_is() {
         let lab = &office.lab;
         let proxy = Proxy::holding_first(ministack(), "us-east-1 ec2:CreateVpc", Fault::HeldAfter);
         let first = Running::until_held(lab.drctl(&proxy.endpoint, "up --yes"), &proxy);
-        let holder = format!("process {}", first.process.id());
+        let holder = format!("process {}", first.id());
         let refused = lab.run("up --yes").ends_with(1);
         let text = &refused.err;
         assert!(text.contains("the stack is locked by `tester`") && text.contains(&holder), "{text}");
@@ -167,7 +167,7 @@ fn a_holder_that_slept_too_long_writes_nothing_any_more_and_leaves() {
     let office = Office::new().with_state_in_a_bucket();
     let lab = &office.lab;
     let proxy = Proxy::holding_first(ministack(), "us-east-1 ec2:CreateVpc", Fault::HeldAfter);
-    let mut sleeper = Running::until_held(lab.drctl(&proxy.endpoint, "up --yes"), &proxy);
+    let sleeper = Running::until_held(lab.drctl(&proxy.endpoint, "up --yes"), &proxy);
     sleeper.signal("-STOP");
     let other = office.another_machine();
     let second = other.run("up --yes").ends_with(0);

@@ -76,7 +76,9 @@ async fn a_step_that_ends_by_a_bug_has_failed_and_holds_back_its_dependents() {
 async fn carried_out(t: &Theatre, text: &str, spoil: impl FnOnce(&mut Planned)) -> (Outcome, Vec<Event>) {
     let loaded = t.stage.load(&program(text)).unwrap_or_else(|_| panic!("it does not load"));
     let (state, settings) = (&t.stage.state, &t.stage.settings);
-    let request = Request { program: Some(&*loaded), state, cloud: &*t.stage.cloud, mode: Mode::Up, settings };
+    let (quiet, _) = drctl::engine::event::Sink::new();
+    let (cloud, clock) = (&*t.stage.cloud, t.stage.clock);
+    let request = Request { program: Some(&*loaded), state, cloud, mode: Mode::Up, settings, clock, sink: &quiet };
     let mut planned = plan(request).await.unwrap();
     spoil(&mut planned);
     let (sink, mut events) = drctl::engine::event::Sink::new();

@@ -166,7 +166,7 @@ async fn killed(t: &mut Theatre, during: bool, n: usize, text: &str) -> bool {
     let patience = std::time::Duration::from_secs(200);
     let ended = tokio::time::timeout(patience, t.stage.up(&program(text))).await.is_ok();
     t.twin.faults().clear();
-    for entry in t.stage.journal.0.lock().unwrap().iter() {
+    for entry in t.stage.journal.entries.lock().unwrap().iter() {
         apply(&mut state, entry.clone()).unwrap();
     }
     t.stage.state = state;
