@@ -200,6 +200,11 @@ impl Row {
         self.id.is_some() && self.pending.as_ref().is_some_and(|p| p.op == Begun::Create)
     }
 
+    /// Whether its deletion was begun, or is allowed only later.
+    pub fn is_leaving(&self) -> bool {
+        self.delete_after.is_some() || self.pending.as_ref().is_some_and(|p| p.op == Begun::Delete)
+    }
+
     /// Whether the endpoint cannot make it, so that the row stands for nothing in the cloud.
     pub fn is_skipped(&self) -> bool {
         self.id.is_none() && self.pending.is_none() && !self.skipped.is_empty()

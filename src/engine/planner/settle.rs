@@ -9,7 +9,7 @@ use crate::engine::diagnostic::Diagnostic;
 use crate::engine::journal::Entry;
 use crate::engine::names;
 use crate::engine::observe;
-use crate::engine::planner::Planner;
+use crate::engine::planner::{Mode, Planner};
 use crate::engine::program::Declaration;
 use crate::engine::state::{Key, Row};
 use crate::engine::urn::Urn;
@@ -35,13 +35,12 @@ impl Planner<'_> {
     }
 
     /// Where a replacement came to nothing, because the new half was never made or is gone, the old
-    /// half is in use as before.
+    /// half is in use as before, unless its deletion was begun.
     pub(super) fn take_back_old_halves(&mut self) -> Result<(), Vec<Diagnostic>> {
         let live: HashSet<&Urn> = self.state.rows.values().filter(|row| !row.old).map(|row| &row.key.urn).collect();
         let mut newest: IndexMap<&Urn, &Arc<Row>> = IndexMap::new();
-        let orphans =
-            self.state.rows.values().filter(|row| row.old && row.id.is_some() && !live.contains(&row.key.urn));
-        for row in orphans {
+        let usable = |row: &Row| row.old && row.id.is_some() && !row.is_leaving();
+        for row in self.state.rows.values().filter(|row| usable(row) && !live.contains(&row.key.urn)) {
             let known = newest.entry(&row.key.urn).or_insert(row);
             if known.key.generation < row.key.generation {
                 *known = row;
@@ -49,9 +48,10 @@ impl Planner<'_> {
         }
         let taken: Vec<Arc<Row>> = newest.into_values().cloned().collect();
         for row in taken {
-            let id = row.id.as_ref().map(ToString::to_string).unwrap_or_default();
-            self.notes
-                .push(format!("the replacement of `{}` came to nothing: `{id}` stays in use", row.key.urn.name()));
+            if let (Mode::Up | Mode::Refresh, Some(id)) = (self.request.mode, &row.id) {
+                let name = row.key.urn.name();
+                self.notes.push(format!("the replacement of `{name}` came to nothing: `{id}` stays in use"));
+            }
             self.record(Entry::Put { row: Arc::new(Row { old: false, ..Arc::unwrap_or_clone(row) }) })?;
         }
         Ok(())

@@ -233,7 +233,9 @@ impl Planner<'_> {
         if !row.is_begun() || !replaces(row) {
             return None;
         }
-        let whole = |old: &&Arc<Row>| old.old && old.id.is_some() && old.pending.is_none() && old.failure.is_none();
+        let whole = |old: &&Arc<Row>| {
+            old.old && old.id.is_some() && old.pending.is_none() && old.failure.is_none() && !old.is_leaving()
+        };
         let mut halves = self.state.rows.values().rev().filter(|old| old.key.urn == row.key.urn).filter(whole);
         halves.find(|old| !replaces(old)).cloned()
     }

@@ -75,19 +75,17 @@ async fn a_step_that_ends_by_a_bug_has_failed_and_holds_back_its_dependents() {
 
 async fn carried_out(t: &Theatre, text: &str, spoil: impl FnOnce(&mut Planned)) -> (Outcome, Vec<Event>) {
     let loaded = t.stage.load(&program(text)).unwrap_or_else(|_| panic!("it does not load"));
-    let (state, settings) = (&t.stage.state, &t.stage.settings);
-    let (quiet, _) = drctl::engine::event::Sink::new();
-    let (cloud, clock) = (&*t.stage.cloud, t.stage.clock);
-    let request = Request { program: Some(&*loaded), state, cloud, mode: Mode::Up, settings, clock, sink: &quiet };
+    let (state, settings, cloud, clock) = (&t.stage.state, &t.stage.settings, &*t.stage.cloud, t.stage.clock);
+    let (sink, mut events) = drctl::engine::event::Sink::new();
+    let request = Request { program: Some(&*loaded), state, cloud, mode: Mode::Up, settings, clock, sink: &sink };
     let mut planned = plan(request).await.unwrap();
     spoil(&mut planned);
-    let (sink, mut events) = drctl::engine::event::Sink::new();
     let run = Run {
         program: Some(loaded),
         cloud: Arc::clone(&t.stage.cloud),
         journal: Arc::clone(&t.stage.journal) as _,
         sink,
-        clock: t.stage.clock,
+        clock,
         stop: t.stage.stop.clone(),
         settings: settings.clone(),
         environment: [].into(),

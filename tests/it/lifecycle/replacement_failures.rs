@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use drctl::engine::error::Kind;
 use drctl::engine::event::Ended;
-use drctl::engine::journal::apply;
 use drctl::engine::state::Row;
 use drctl::twin::{Calls, Fault, Operation};
 
@@ -135,6 +134,18 @@ async fn an_old_half_without_a_successor_is_protected_and_in_use_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_old_half_that_is_leaving_is_not_taken_back() {
+    const ONE: &str = "a: {type: test:Thing, properties: {size: 1}}";
+    let mut t = Theatre::new();
+    t.up(ONE).await;
+    let row = Arc::make_mut(&mut t.stage.state.rows[0]);
+    (row.old, row.delete_after) = (true, Some("2026-02-01T00:00:00Z".parse().unwrap()));
+    assert_eq!(t.preview(ONE).await, ["create a", "delete a"]);
+    t.up(ONE).await;
+    assert_eq!((t.twin.inspect().len(), t.stage.state.rows.len()), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_old_half_gives_way_to_what_is_deleted_first_below_it() {
     let mut t = Theatre::new();
     let program = |size: u32, note: &str| {
@@ -156,7 +167,7 @@ a: {{type: test:Loose, options: {{dependsOn: ['${{x}}'], replaceOnChanges: [note
 
 /// Runs `up` until the process is killed at the n-th call, and leaves what the journal holds.
 async fn killed(t: &mut Theatre, during: bool, n: usize, text: &str) -> bool {
-    let mut state = t.stage.state.clone();
+    let before = t.stage.state.clone();
     t.stage.journal = Arc::default();
     match during {
         true => t.twin.faults().die_during(n),
@@ -166,10 +177,7 @@ async fn killed(t: &mut Theatre, during: bool, n: usize, text: &str) -> bool {
     let patience = std::time::Duration::from_secs(200);
     let ended = tokio::time::timeout(patience, t.stage.up(&program(text))).await.is_ok();
     t.twin.faults().clear();
-    for entry in t.stage.journal.entries.lock().unwrap().iter() {
-        apply(&mut state, entry.clone()).unwrap();
-    }
-    t.stage.state = state;
+    t.stage.state = t.stage.journal.replay(before);
     ended
 }
 
