@@ -5,9 +5,10 @@
 //! SWEPT_LIVES=100 cargo test --test it sweep::every_request -- --ignored
 //! ```
 //!
-//! What it finds is appended to `tests/it/data/sweep.tsv`, and it goes on where it stopped. A life is
-//! struck once in each of its three operations, and the account is compared after each. The points
-//! come in an order in which any number of them lies evenly over the run.
+//! What it finds is appended to `tests/it/data/sweep.tsv`; with `SWEPT_FROM` it goes on where it stopped. A
+//! life is struck once in each of its three operations, and the account is compared after each. The
+//! points come in an order in which any number of them lies evenly over the run. `sweep::every_change`
+//! strikes all changes of a life instead, and compares at the end of each operation.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;

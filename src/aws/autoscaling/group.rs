@@ -455,12 +455,12 @@ mod tests {
             ("Action=DescribeAutoScalingGroups", group(inner)),
             ("Action=UpdateAutoScalingGroup", ok("<UpdateAutoScalingGroupResponse/>")),
             ("Action=DeleteAutoScalingGroup", ok("<DeleteAutoScalingGroupResponse/>")),
-            (
-                "Action=StartInstanceRefresh",
-                ok("<StartInstanceRefreshResponse><StartInstanceRefreshResult/>\
-                </StartInstanceRefreshResponse>"),
-            ),
+            ("Action=StartInstanceRefresh", started()),
         ]
+    }
+
+    fn started() -> Reply {
+        ok("<StartInstanceRefreshResponse><StartInstanceRefreshResult/></StartInstanceRefreshResponse>")
     }
 
     fn refreshes(newest: &str) -> [(&'static str, Reply); 3] {
@@ -531,7 +531,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_replacement_of_instances_that_did_not_start_is_started_by_the_next_run() {
-        let (next, wire) = resumed("r-1", ok("<StartInstanceRefreshResponse/>")).await;
+        let (next, wire) = resumed("r-1", started()).await;
         next.unwrap();
         assert_eq!(wire.requests("Action=StartInstanceRefresh").len(), 1);
         // What is due is remembered before anything changes, and forgotten last.
