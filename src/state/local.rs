@@ -429,7 +429,7 @@ mod tests {
                 read += 1;
             }
         }
-        assert_eq!(read, 6, "key, keys.json, lock, journal.jsonl, state.json and a backup");
+        assert_eq!(read, 7, "key, keys.json, lock, journal.jsonl, state.json and two backups");
     }
 
     #[tokio::test]
@@ -516,10 +516,10 @@ mod tests {
         for path in [project.snapshot_path(), project.journal_path()] {
             let text = fs::read_to_string(&path).unwrap();
             let later =
-                text.replacen("\"version\": 1", "\"version\": 2", 1).replacen("\"version\":1", "\"version\":2", 1);
+                text.replacen("\"version\": 2", "\"version\": 3", 1).replacen("\"version\":2", "\"version\":3", 1);
             fs::write(&path, later).unwrap();
             let error = project.load().await.unwrap_err();
-            assert!(error.to_string().ends_with("has format 2, and this drctl reads formats up to 1"), "{error}");
+            assert!(error.to_string().ends_with("has format 3, and this drctl reads formats up to 2"), "{error}");
             assert_eq!(error.hint(), "update drctl");
             fs::write(&path, text).unwrap();
         }
@@ -624,7 +624,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_end_of_a_run_keeps_the_snapshot_before_it() {
+    async fn every_end_of_a_run_keeps_the_snapshot_and_those_before_it() {
         let project = Project::new().await;
         let (mut state, session) = project.session().await;
         for i in 0..backup::KEPT + 3 {
@@ -635,7 +635,7 @@ mod tests {
         let backups = project.local().backups().await.unwrap();
         assert_eq!(backups.len(), backup::KEPT);
         let newest = Snapshot::parse(&backups[0], &fs::read(&backups[0]).unwrap()).unwrap();
-        assert_eq!(newest.serial, state.serial - 1);
+        assert_eq!(newest.serial, state.serial);
     }
 
     #[cfg(unix)]

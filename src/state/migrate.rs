@@ -136,7 +136,7 @@ mod tests {
         assert_eq!(moved, before);
         let new = keys(&to).await;
         assert_eq!(to.load(&new).await.unwrap().unwrap(), before);
-        assert_eq!(to.backups().await.unwrap().len(), 2);
+        assert_eq!(to.backups().await.unwrap().len(), 3);
         let gone = from.load(&old).await.unwrap_err();
         assert_eq!(gone.to_string(), format!("the state of this stack was moved to {}", there.path().display()));
         assert!(from.exists().await.is_err(), "a run must not begin anew here");

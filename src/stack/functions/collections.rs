@@ -99,8 +99,11 @@ pub(super) fn zip(value: &Value, _: &Site) -> Outcome {
     if keys.len() != values.len() {
         return Err(Fault::new(format!("{} keys for {} values", keys.len(), values.len())));
     }
+    // A key cannot hide by itself.
+    let secret = keys.iter().any(Value::has_secret);
     let keys = super::arguments::each(keys, text)?;
-    Ok(Value::Map(keys.into_iter().zip(values.iter().cloned()).collect()))
+    let zipped = Value::Map(keys.into_iter().zip(values.iter().cloned()).collect());
+    Ok(if secret { zipped.secret() } else { zipped })
 }
 
 pub(super) fn reverse(value: &Value, _: &Site) -> Outcome {
