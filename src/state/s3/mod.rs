@@ -386,7 +386,7 @@ impl Rack {
         if asked.is_empty() {
             asked = self.folders.iter().collect();
         }
-        let all = future::join_all(asked.iter().map(|folder| read(folder))).await;
+        let all = future::join_all(asked.iter().copied().map(|folder| read(folder))).await;
         let mut newest: Option<(&Folder, T)> = None;
         let mut failed = None;
         for (folder, one) in asked.into_iter().zip(all) {
