@@ -13,6 +13,7 @@ pub mod decide;
 pub mod diagnostic;
 pub mod diff;
 pub mod document;
+pub mod duration;
 pub mod error;
 pub mod event;
 pub mod execute;

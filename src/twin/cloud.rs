@@ -12,6 +12,7 @@ use crate::engine::resource::{FoundBy, IdForm, Seen};
 use crate::engine::schema::{Property, Shape, TypeSchema};
 use crate::engine::urn::{Id, Place};
 use crate::engine::value::{Map, Value};
+use crate::twin::late::Late;
 use crate::twin::outputs::{Newborn, foreseen};
 use crate::twin::persist::is_print_of;
 use crate::twin::quirks::{self, Draft, End, Ending, Step};
@@ -31,11 +32,13 @@ pub(super) struct Cloud {
     pub(super) spoils: Option<String>,
     /// Updates have no effect and ask for another round.
     pub(super) ignores: bool,
+    pub(super) late: Late,
 }
 
 impl Cloud {
     pub(super) fn new(catalog: Arc<Catalog>) -> Self {
-        Self { references: References::new(&catalog), catalog, world: World::default(), spoils: None, ignores: false }
+        let (references, world, late) = (References::new(&catalog), World::default(), Late::default());
+        Self { catalog, references, world, spoils: None, ignores: false, late }
     }
 
     /// Lets happen what was to happen until now.

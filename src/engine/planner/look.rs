@@ -25,7 +25,7 @@ impl Planner<'_> {
                     || schema.is_some_and(|s| s.facts.always_read || destroying && guarded(s)))
         };
         let rows = self.state.rows.values().filter(wanted).map(Arc::as_ref);
-        self.sights = observe::read(self.request.cloud, rows).await?;
+        self.sights = observe::read(self.request.cloud, rows, self.request.settings.skip_unsupported).await?;
         let seen: Vec<(Key, Seen<Live>)> = self.sights.iter().map(|(k, s)| (k.clone(), s.clone())).collect();
         for (key, seen) in seen {
             self.believe(key, seen)?;
