@@ -19,7 +19,7 @@ use super::settle::patiently;
 use super::{catalog, function, resource};
 use crate::engine::error::{Error, Kind, Result, need};
 use crate::engine::provider::{At, Catalog, Identity, KindAt, Live, Made, Next, Provider};
-use crate::engine::resource::{FoundBy, Seen, Want};
+use crate::engine::resource::{Await, FoundBy, Seen, Want};
 use crate::engine::schema::{Object, Property, Shape, TypeSchema};
 use crate::engine::urn::{Id, Place};
 use crate::engine::value::Value;
@@ -199,6 +199,20 @@ impl Provider for Aws {
             let (ty, schema) = kind(&at.kind.ty)?;
             let cx = self.cx(&at.kind.place, Some(at), true).await?;
             self.through(schema.service(), &at.kind.place, ty.find(inputs, &cx)).await
+        })
+    }
+
+    fn awaits<'a>(
+        &'a self,
+        at: &'a At,
+        id: &'a Id,
+        inputs: &'a Value,
+        before: Option<&'a Value>,
+    ) -> BoxFuture<'a, Result<Option<Await>>> {
+        Box::pin(async move {
+            let (ty, schema) = kind(&at.kind.ty)?;
+            let cx = self.cx(&at.kind.place, Some(at), true).await?;
+            self.through(schema.service(), &at.kind.place, ty.awaits(id, inputs, before, &cx)).await
         })
     }
 

@@ -147,8 +147,8 @@ fn notes(row: &Row) -> Vec<String> {
         pending,
         said(row.failure.is_some(), "failed"),
         row.delete_after.map(|time| format!("goes after {time}")),
-        (!row.not_kept.is_empty()).then(|| format!("not kept: {}", row.not_kept.join(" "))),
-        (!row.skipped.is_empty()).then(|| format!("skipped: {}", row.skipped.join(" "))),
+        (!row.not_kept.is_empty()).then(|| format!("not kept: {}", row.not_kept.join(", "))),
+        (!row.skipped.is_empty()).then(|| format!("skipped: {}", row.skipped.join(", "))),
     ]
     .into_iter()
     .flatten()

@@ -43,7 +43,7 @@ pub struct Journey<'a> {
 #[derive(Debug, Clone)]
 pub struct Arrived {
     pub live: Live,
-    /// Inputs that the endpoint accepted and does not show.
+    /// Inputs that the endpoint accepted and does not show, by their paths.
     pub not_kept: Vec<String>,
     /// Operations that the endpoint lacks.
     pub skipped: Vec<String>,
@@ -130,32 +130,40 @@ impl Journey<'_> {
             (true, Some(begun)) => (begun.clone(), given(&[self.wanted, begun])),
             (false, _) => (row.inputs.clone(), given(&[self.wanted, &row.inputs])),
         };
-        let (mut not_kept, mut skipped) = (row.not_kept.clone(), row.skipped.clone());
-        let mut live = self.ready(id, &want, seen, just_made, limit).await?;
-        let aim = self.aim(&live, &applied, &not_kept);
-        let differences = |live: &Live, applied: &Value, not_kept: &[String]| {
-            diff(&self.schema.inputs, &self.base(live, applied, not_kept), &aim)
+        let mut lacks = Lacks { want, not_kept: row.not_kept.clone(), skipped: row.skipped.clone() };
+        let mut live = self.ready(id, &mut lacks, seen, just_made, limit).await?;
+        let aim = self.aim(&live, &applied, &lacks.not_kept);
+        let differences = |live: &Live, applied: &Value, lacks: &Lacks| {
+            diff(&self.schema.inputs, &self.base(live, applied, &lacks.not_kept), &aim)
         };
         let (since, deadline) = (Instant::now(), self.crew.clock.after(self.limits.update));
         let (mut calls, mut rounds, mut lost) = (0, 0, 0);
         loop {
-            let left = differences(&live, &applied, &not_kept);
+            let left = differences(&live, &applied, &lacks);
             if left.is_empty() {
-                return Ok(Arrived { live, not_kept, skipped });
+                if self.reach(id, (!just_made).then_some(&row.inputs), &mut lacks).await? {
+                    live = self.ready(id, &mut lacks, None, false, self.limits.update).await?;
+                }
+                return Ok(lacks.arrived(live));
             }
             if rounds == SETTLING.len() || calls == MOST_CALLS {
                 if !self.crew.skip_unsupported {
                     return Err(self.not_taken(&left));
                 }
-                not_kept.extend(roots(&left));
-                return Ok(Arrived { live, not_kept, skipped });
+                lacks.note(self.schema, &left);
+                return Ok(lacks.arrived(live));
             }
-            let shown = Live { inputs: self.base(&live, &applied, &[]), ..live.clone() };
-            let next = match self.update(id, &aim, &shown).await {
+            let shown = Live { inputs: self.base(&live, &applied, &lacks.not_kept), ..live.clone() };
+            // No call changes what replaces: it may only be late to show.
+            let next = match left.iter().all(|d| d.replaces) {
+                true => Ok(Next::Started),
+                false => self.update(id, &aim, &shown).await,
+            };
+            let next = match next {
                 Ok(next) => next,
                 Err(error) if error.kind == Kind::Unsupported && self.crew.skip_unsupported => {
-                    skipped.push(error.operation.unwrap_or(error.message));
-                    not_kept.extend(roots(&left));
+                    lacks.skip(error);
+                    lacks.note(self.schema, &left);
                     applied = self.wanted.clone();
                     calls += 1;
                     continue;
@@ -163,7 +171,7 @@ impl Journey<'_> {
                 // It may have had its effect, and made again it might have another one.
                 Err(error) if error.ambiguous && error.kind != Kind::Cancelled => {
                     self.crew.pause(self.at, error, &mut lost, deadline).await?;
-                    live = self.ready(id, &want, None, false, self.limits.update).await?;
+                    live = self.ready(id, &mut lacks, None, false, self.limits.update).await?;
                     continue;
                 }
                 Err(error) => return Err(error),
@@ -176,7 +184,7 @@ impl Journey<'_> {
                 Next::Saw(live) => (Some(Seen::Ready(*live)), false),
                 Next::Waits(word) => {
                     self.crew.wait_for_others(self.at, &word, self.limits.poll, since, deadline).await?;
-                    live = self.ready(id, &want, None, false, self.limits.update).await?;
+                    live = self.ready(id, &mut lacks, None, false, self.limits.update).await?;
                     continue;
                 }
                 Next::Gone | Next::Later(_) => return Err(Error::bug("an update answers like a deletion")),
@@ -184,15 +192,15 @@ impl Journey<'_> {
             if !more {
                 applied = self.wanted.clone();
             }
-            live = self.ready(id, &want, seen, false, self.limits.update).await?;
+            live = self.ready(id, &mut lacks, seen, false, self.limits.update).await?;
             for pause in SETTLING[rounds] {
-                if differences(&live, &applied, &not_kept) != left {
+                if differences(&live, &applied, &lacks) != left {
                     break;
                 }
                 self.crew.clock.sleep(Duration::from_millis(*pause)).await;
-                live = self.ready(id, &want, None, false, self.limits.update).await?;
+                live = self.ready(id, &mut lacks, None, false, self.limits.update).await?;
             }
-            rounds = if differences(&live, &applied, &not_kept) == left { rounds + 1 } else { 0 };
+            rounds = if differences(&live, &applied, &lacks) == left { rounds + 1 } else { 0 };
         }
     }
 
@@ -241,7 +249,7 @@ impl Journey<'_> {
     async fn ready(
         &self,
         id: &Id,
-        want: &Want,
+        lacks: &mut Lacks,
         seen: Option<Seen<Live>>,
         just_made: bool,
         limit: Duration,
@@ -253,7 +261,7 @@ impl Journey<'_> {
         loop {
             let seen = match next.take() {
                 Some(seen) => seen,
-                None => self.read(id, want, deadline).await?,
+                None => self.read(id, lacks, deadline).await?,
             };
             let word = match seen {
                 Seen::Ready(live) => return Ok(live),
@@ -266,12 +274,46 @@ impl Journey<'_> {
         }
     }
 
-    async fn read(&self, id: &Id, want: &Want, deadline: Instant) -> Result<Seen<Live>> {
+    /// Waits until the resource has reached what it counts as done by, and tells whether that took a
+    /// while. An endpoint that does not show it at once never will.
+    async fn reach(&self, id: &Id, before: Option<&Value>, lacks: &mut Lacks) -> Result<bool> {
+        let (crew, since) = (self.crew, Instant::now());
+        let (mut tries, mut polls) = (0, 0);
+        loop {
+            let call = crew.cloud.awaits(self.at, id, self.wanted, before);
+            let left = match crew.call(&self.at.kind.place, call).await {
+                Ok(None) => return Ok(polls > 0),
+                Ok(Some(left)) => left,
+                Err(error) if error.kind == Kind::Unsupported && crew.skip_unsupported => {
+                    lacks.skip(error);
+                    return Ok(false);
+                }
+                Err(error) => {
+                    crew.pause(self.at, error, &mut tries, since + self.limits.update).await?;
+                    continue;
+                }
+            };
+            if crew.skip_unsupported && polls > 0 {
+                lacks.skip(Error::new(Kind::Unsupported, left.word));
+                return Ok(true);
+            }
+            let hint = || format!("run again to go on waiting; `{}` sets another limit", left.limited_by);
+            let wait = crew.wait(self.at, &left.word, self.limits.poll, since, since + left.limit).await;
+            wait.map_err(|e| if e.kind == Kind::Timeout { e.hint(hint()) } else { e })?;
+            polls += 1;
+        }
+    }
+
+    async fn read(&self, id: &Id, lacks: &mut Lacks, deadline: Instant) -> Result<Seen<Live>> {
         let mut tries = 0;
         loop {
-            let call = self.crew.cloud.read(&self.at.kind, std::slice::from_ref(id), want);
+            let call = self.crew.cloud.read(&self.at.kind, std::slice::from_ref(id), &lacks.want);
             match self.crew.call(&self.at.kind.place, call).await {
                 Ok(mut seen) => return Ok(seen.pop().unwrap_or(Seen::Gone)),
+                Err(error) if self.crew.skip_unsupported && lacks.want.goes_without(&error, &self.schema.inputs) => {
+                    lacks.not_kept.extend(error.input.clone());
+                    lacks.skip(error);
+                }
                 Err(error) => self.crew.pause(self.at, error, &mut tries, deadline).await?,
             }
         }
@@ -297,10 +339,33 @@ fn given(inputs: &[&Value]) -> Want {
     Want::Only(all.filter(|(_, value)| !value.is_null()).map(|(name, _)| name.clone()).collect())
 }
 
-fn roots(left: &[Difference]) -> Vec<String> {
-    let mut roots: Vec<String> = left.iter().filter_map(|d| d.path.root().map(str::to_owned)).collect();
-    roots.dedup();
-    roots
+/// What the endpoint was found to lack, and what it is therefore not asked for.
+struct Lacks {
+    want: Want,
+    not_kept: Vec<String>,
+    skipped: Vec<String>,
+}
+
+impl Lacks {
+    /// The places of differences that no call removes.
+    fn note(&mut self, schema: &TypeSchema, left: &[Difference]) {
+        for place in left.iter().map(|d| schema.inputs.pattern_of(&d.path).to_string()) {
+            if !self.not_kept.contains(&place) {
+                self.not_kept.push(place);
+            }
+        }
+    }
+
+    fn skip(&mut self, error: Error) {
+        let operation = error.operation.unwrap_or(error.message);
+        if !self.skipped.contains(&operation) {
+            self.skipped.push(operation);
+        }
+    }
+
+    fn arrived(self, live: Live) -> Arrived {
+        Arrived { live, not_kept: self.not_kept, skipped: self.skipped }
+    }
 }
 
 #[cfg(test)]

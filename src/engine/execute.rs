@@ -522,7 +522,7 @@ impl Worker {
         };
         let rows = state.rows.values().filter(watched).map(Arc::as_ref);
         // A cloud that does not answer now is asked again by the next plan.
-        let sights = observe::read(&*self.crew.cloud, rows).await.unwrap_or_default();
+        let sights = observe::read(&*self.crew.cloud, rows, self.crew.skip_unsupported).await.unwrap_or_default();
         let mut entries = Vec::new();
         for (key, seen) in sights {
             let (Some(row), Seen::Ready(live)) = (state.rows.get(&key), seen) else { continue };

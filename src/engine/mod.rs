@@ -14,6 +14,7 @@ pub mod diagnostic;
 pub mod diff;
 pub mod discreet;
 pub mod document;
+pub mod duration;
 pub mod error;
 pub mod event;
 pub mod execute;

@@ -32,6 +32,26 @@ pub const LOOKS: [Duration; 3] = [Duration::ZERO, Duration::from_secs(2), Durati
 /// Between two looks of a plan.
 const AGAIN: Duration = Duration::from_secs(1);
 
+/// One read. What the endpoint lacks for a single input is left out of it where that is allowed.
+///
+/// # Errors
+/// Those of the call.
+pub async fn read_some(
+    cloud: &dyn Provider,
+    kind: &KindAt,
+    ids: &[Id],
+    mut want: Want,
+    skip_unsupported: bool,
+) -> Result<Vec<Seen<Live>>, Error> {
+    let inputs = cloud.catalog().find(&kind.ty).map(|schema| &schema.inputs);
+    loop {
+        match (cloud.read(kind, ids, &want).await, inputs) {
+            (Err(error), Some(inputs)) if skip_unsupported && want.goes_without(&error, inputs) => {}
+            (answer, _) => return answer,
+        }
+    }
+}
+
 /// Reads rows, those of one type in one place together. Those that live in the state have nothing
 /// to look at.
 ///
@@ -40,6 +60,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 pub async fn read<'a>(
     cloud: &dyn Provider,
     rows: impl IntoIterator<Item = &'a Row>,
+    skip_unsupported: bool,
 ) -> Result<Sights, Vec<Diagnostic>> {
     let mut batches: HashMap<KindAt, (Vec<&Row>, BTreeSet<String>)> = HashMap::new();
     let local = |row: &Row| cloud.catalog().find(&row.ty).is_some_and(|s| s.facts.local);
@@ -51,7 +72,7 @@ pub async fn read<'a>(
     }
     let answers = stream::iter(batches).map(|(kind, (batch, want))| async move {
         let ids: Vec<Id> = batch.iter().filter_map(|r| r.id.clone()).collect();
-        let answer = cloud.read(&kind, &ids, &Want::Only(want)).await;
+        let answer = read_some(cloud, &kind, &ids, Want::Only(want), skip_unsupported).await;
         (kind, batch, answer)
     });
     let mut answers = answers.buffer_unordered(IN_FLIGHT);
@@ -65,10 +86,12 @@ pub async fn read<'a>(
     if problems.is_empty() { Ok(sights) } else { Err(problems) }
 }
 
-/// The inputs that a row sets: what a read should find out.
+/// The inputs that a row sets, but for those that the endpoint is known not to keep: what a read
+/// should find out.
 pub fn given(row: &Row) -> impl Iterator<Item = String> {
     let set = row.inputs.as_map().into_iter().flatten();
-    set.filter(|(_, value)| !value.is_null()).map(|(name, _)| name.clone())
+    let set = set.filter(|(name, value)| !value.is_null() && !row.not_kept.contains(name));
+    set.map(|(name, _)| name.clone())
 }
 
 fn unreadable(kind: &KindAt, error: &Error) -> Diagnostic {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::diagnostic::Diagnostic;
 use crate::engine::error::Result;
-use crate::engine::resource::{Seen, Want};
+use crate::engine::resource::{Await, Seen, Want};
 use crate::engine::schema::{FunctionSchema, TypeSchema};
 use crate::engine::state::State;
 use crate::engine::urn::{Id, Place, Urn};
@@ -41,6 +41,15 @@ pub trait Provider: Send + Sync {
 
     /// Looks for what a lost create may have made; see `Resource::find`.
     fn find<'a>(&'a self, at: &'a At, inputs: &'a Value) -> BoxFuture<'a, Result<Vec<Id>>>;
+
+    /// What a resource has still to reach; see `Resource::awaits`.
+    fn awaits<'a>(
+        &'a self,
+        at: &'a At,
+        id: &'a Id,
+        inputs: &'a Value,
+        before: Option<&'a Value>,
+    ) -> BoxFuture<'a, Result<Option<Await>>>;
 
     /// Calls a data source.
     fn invoke<'a>(&'a self, function: &'a str, place: &'a Place, arguments: &'a Value) -> BoxFuture<'a, Result<Value>>;

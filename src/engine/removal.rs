@@ -163,19 +163,13 @@ pub fn edges(deletions: &[Deletion<'_>], rows: &[&Row], steps: &HashMap<Urn, usi
             edges.push((target.step, dependent.step));
         }
     }
-    // Whoever stays and used the old thing is brought up to date before the old thing goes.
-    for row in rows.iter().filter(|r| !gone.contains(&r.key)) {
-        let Some(step) = steps.get(&row.key.urn) else { continue };
-        for target in row.needs.iter().filter_map(|urn| by_urn.get(urn)).flatten() {
-            if !target.makes_room {
-                edges.push((*step, target.step));
-            }
-        }
-    }
-    // A replaced user: its new half is there before the old thing that its old half used goes.
-    for user in deletions.iter().filter(|d| !d.makes_room) {
-        let Some(step) = steps.get(&user.row.key.urn) else { continue };
-        for target in user.row.needs.iter().filter_map(|urn| by_urn.get(urn)).flatten() {
+    // Whoever used the old thing has moved on before it goes: brought up to date, or replaced by a new
+    // half that is there already.
+    let staying = rows.iter().copied().filter(|r| !gone.contains(&r.key));
+    let replaced = deletions.iter().filter(|d| !d.makes_room).map(|d| d.row);
+    for user in staying.chain(replaced) {
+        let Some(step) = steps.get(&user.key.urn) else { continue };
+        for target in user.needs.iter().filter_map(|urn| by_urn.get(urn)).flatten() {
             if !target.makes_room {
                 edges.push((*step, target.step));
             }

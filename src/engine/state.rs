@@ -102,7 +102,7 @@ pub struct Row {
     pub failure: Option<String>,
     /// A deletion that the cloud will allow only then.
     pub delete_after: Option<Timestamp>,
-    /// With `--skip-unsupported`: inputs that the endpoint accepted and does not show.
+    /// With `--skip-unsupported`: inputs that the endpoint accepted and does not show, by their paths.
     pub not_kept: Vec<String>,
     /// With `--skip-unsupported`: operations that the endpoint does not implement.
     pub skipped: Vec<String>,

@@ -16,7 +16,7 @@ use crate::engine::error::{Error, Kind, Result};
 use crate::engine::handle::Handle;
 use crate::engine::program::{Known, Program};
 use crate::engine::provider::{At, Catalog, Identity, KindAt, Live, Made, Next, Provider};
-use crate::engine::resource::{self, Facts, FoundBy, IdForm, Resource, Scope, Seen, Want};
+use crate::engine::resource::{self, Await, Facts, FoundBy, IdForm, Resource, Scope, Seen, Want};
 use crate::engine::rules::{auto_name, exclusive, form, one_of, refers, replace};
 use crate::engine::schema::{FunctionSchema, TypeSchema, json_schema, object};
 use crate::engine::secret::Secret;
@@ -299,6 +299,15 @@ impl Provider for Cloud {
         none()
     }
     fn find<'a>(&'a self, _: &'a At, _: &'a Value) -> BoxFuture<'a, Result<Vec<Id>>> {
+        none()
+    }
+    fn awaits<'a>(
+        &'a self,
+        _: &'a At,
+        _: &'a Id,
+        _: &'a Value,
+        _: Option<&'a Value>,
+    ) -> BoxFuture<'a, Result<Option<Await>>> {
         none()
     }
     fn invoke<'a>(&'a self, function: &'a str, place: &'a Place, arguments: &'a Value) -> BoxFuture<'a, Result<Value>> {

@@ -12,6 +12,7 @@ use crate::engine::resource::{FoundBy, IdForm, Seen};
 use crate::engine::schema::{Property, Shape, TypeSchema};
 use crate::engine::urn::{Id, Place};
 use crate::engine::value::{Map, Value};
+use crate::twin::late::Late;
 use crate::twin::outputs::{Newborn, foreseen};
 use crate::twin::persist::is_print_of;
 use crate::twin::quirks::{self, Draft, End, Ending, Step};
@@ -33,12 +34,13 @@ pub(super) struct Cloud {
     pub(super) ignores: bool,
     /// How long reads and searches do not see what was just made.
     pub(super) lag: Duration,
+    pub(super) late: Late,
 }
 
 impl Cloud {
     pub(super) fn new(catalog: Arc<Catalog>) -> Self {
-        let (references, world) = (References::new(&catalog), World::default());
-        Self { catalog, references, world, spoils: None, ignores: false, lag: Duration::ZERO }
+        let (references, world, late) = (References::new(&catalog), World::default(), Late::default());
+        Self { catalog, references, world, spoils: None, ignores: false, lag: Duration::ZERO, late }
     }
 
     /// Lets happen what was to happen until now.

@@ -1,5 +1,6 @@
 use aws_sdk_autoscaling::types as sdk;
 
+use super::group_capacity::capacity;
 use super::group_change::{DUE, change, drain};
 use super::group_parts::{
     GroupAvailabilityZoneDistribution, GroupCapacityReservationSpecification, GroupInitialLifecycleHook,
@@ -9,7 +10,7 @@ use super::group_parts::{
 use crate::aws::mirror::{Field, Mirror};
 use crate::aws::prelude::*;
 use crate::engine::rules::{
-    auto_name, computed, exactly_one, exclusive, forced, one_of, refers, replace, unordered, write_only,
+    auto_name, computed, exactly_one, exclusive, forced, form, one_of, refers, replace, unordered, write_only,
 };
 
 /// A number of like instances that grows and shrinks.
@@ -17,7 +18,9 @@ use crate::engine::rules::{
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(transform = exactly_one(&["launchConfiguration", "launchTemplate", "mixedInstancesPolicy"]))]
 #[schemars(transform = exclusive(&["availabilityZones", "vpcZoneIdentifiers"]))]
+#[schemars(transform = exclusive(&["loadBalancers", "minElbCapacity"]))]
 #[schemars(transform = exclusive(&["loadBalancers", "trafficSources"]))]
+#[schemars(transform = exclusive(&["loadBalancers", "waitForElbCapacity"]))]
 #[schemars(transform = exclusive(&["targetGroupArns", "trafficSources"]))]
 pub struct Group {
     /// How instances are spread over zones.
@@ -65,6 +68,10 @@ pub struct Group {
     /// Who says whether instances are healthy: `EC2`, `ELB`, `EBS` or `VPC_LATTICE`.
     #[schemars(transform = computed)]
     pub health_check_type: Option<String>,
+    /// Whether a wait for instances goes on after one of them could not be launched.
+    #[schemars(transform = write_only)]
+    #[serde(default)]
+    pub ignore_failed_scaling_activities: bool,
     /// Pauses in the life of the first instances.
     #[schemars(transform = replace, transform = write_only, transform = unordered)]
     pub initial_lifecycle_hooks: Option<Vec<GroupInitialLifecycleHook>>,
@@ -93,6 +100,10 @@ pub struct Group {
     #[schemars(transform = one_of(&["1Minute"]))]
     #[serde(default = "each_minute")]
     pub metrics_granularity: String,
+    /// Number of instances that must be healthy in all target groups before a new group counts as
+    /// made.
+    #[schemars(transform = write_only, range(min = 0))]
+    pub min_elb_capacity: Option<i32>,
     /// Smallest number of instances.
     #[schemars(range(min = 0))]
     pub min_size: i32,
@@ -128,6 +139,16 @@ pub struct Group {
     /// Subnets of the instances.
     #[schemars(transform = computed, transform = unordered, transform = refers("aws:ec2/subnet:Subnet.id"))]
     pub vpc_zone_identifiers: Option<Vec<String>>,
+    /// How long a new group, or one of another size, may take until its instances are healthy, for
+    /// example `15m`; `0` does not wait for them.
+    #[schemars(transform = write_only)]
+    #[schemars(transform = form(r"^(0|([0-9.]+(h|m|s|ms))+)$", "a duration such as `10m`"))]
+    #[serde(default = "ten_minutes")]
+    pub wait_for_capacity_timeout: String,
+    /// Number of instances that must be healthy in all target groups before a new group, or one of
+    /// another size, counts as done. It goes before `minElbCapacity`.
+    #[schemars(transform = write_only, range(min = 0))]
+    pub wait_for_elb_capacity: Option<i32>,
     /// Instances that are made ready before they are needed.
     pub warm_pool: Option<GroupWarmPool>,
 }
@@ -138,6 +159,10 @@ fn each_minute() -> String {
 
 fn five_minutes() -> i32 {
     300
+}
+
+fn ten_minutes() -> String {
+    "10m".to_owned()
 }
 
 /// What AWS decides about a group.
@@ -165,7 +190,11 @@ impl Resource for Group {
                 "iam:CreateServiceLinkedRole",
                 "iam:PassRole",
             ],
-            read: &["autoscaling:DescribeAutoScalingGroups"],
+            read: &[
+                "autoscaling:DescribeAutoScalingGroups",
+                "autoscaling:DescribeScalingActivities",
+                "elasticloadbalancing:DescribeTargetHealth",
+            ],
             update: &[
                 "autoscaling:AttachLoadBalancerTargetGroups",
                 "autoscaling:AttachLoadBalancers",
@@ -258,6 +287,10 @@ impl Resource for Group {
         drain(self, id, cx).await
     }
 
+    async fn awaits(&self, id: &Id, before: Option<&Self>, cx: &Cx) -> Result<Option<Await>> {
+        capacity(self, id, before, cx).await
+    }
+
     async fn find(&self, cx: &Cx) -> Result<Vec<Id>> {
         let reply = cx.autoscaling().describe_auto_scaling_groups().auto_scaling_group_names(&self.name).send().await?;
         let mine = reply.auto_scaling_groups.into_iter().flatten().filter(|group| {
@@ -324,6 +357,7 @@ fn seen(g: sdk::AutoScalingGroup) -> Result<(String, Seen<Live<Group>>)> {
         force_delete_warm_pool: false,
         health_check_grace_period: g.health_check_grace_period.unwrap_or_default(),
         health_check_type: g.health_check_type,
+        ignore_failed_scaling_activities: false,
         initial_lifecycle_hooks: None,
         instance_lifecycle_policy: Field::take("InstanceLifecyclePolicy", g.instance_lifecycle_policy)?,
         // Bounds that were taken away are shown as -1.
@@ -335,6 +369,7 @@ fn seen(g: sdk::AutoScalingGroup) -> Result<(String, Seen<Live<Group>>)> {
         max_instance_lifetime: g.max_instance_lifetime.filter(|seconds| *seconds > 0),
         max_size: need("MaxSize", g.max_size)?,
         metrics_granularity: granularity.unwrap_or_else(each_minute),
+        min_elb_capacity: None,
         min_size: need("MinSize", g.min_size)?,
         mixed_instances_policy: Field::take("MixedInstancesPolicy", g.mixed_instances_policy.filter(|_| !is_due))?,
         name: name.clone(),
@@ -349,6 +384,8 @@ fn seen(g: sdk::AutoScalingGroup) -> Result<(String, Seen<Live<Group>>)> {
         termination_policies: g.termination_policies,
         traffic_sources: Some(Field::take("TrafficSources", g.traffic_sources)?),
         vpc_zone_identifiers: subnets.map(|subnets| subnets.split(',').map(|s| s.trim().to_owned()).collect()),
+        wait_for_capacity_timeout: ten_minutes(),
+        wait_for_elb_capacity: None,
         warm_pool: g.warm_pool_configuration.map(warm_pool).transpose()?,
     };
     Ok((name, Seen::Ready(Live { inputs, outputs })))
@@ -425,6 +462,7 @@ mod tests {
             "forceDeleteWarmPool": false,
             "healthCheckGracePeriod": 60,
             "healthCheckType": "ELB",
+            "ignoreFailedScalingActivities": false,
             "instanceLifecyclePolicy": { "retentionTriggers": { "terminateHookAbandon": "retain" } },
             "instanceMaintenancePolicy": { "maxHealthyPercentage": 120, "minHealthyPercentage": 90 },
             "launchTemplate": { "id": "lt-1", "name": "web", "version": "3" },
@@ -443,6 +481,7 @@ mod tests {
             "terminationPolicies": ["OldestInstance"],
             "trafficSources": [{ "identifier": "arn:tg", "type": "elbv2" }],
             "vpcZoneIdentifiers": ["subnet-1", "subnet-2"],
+            "waitForCapacityTimeout": "10m",
             "warmPool": { "maxGroupPreparedCapacity": -1, "minSize": 1, "poolState": "Stopped" },
         });
         let replies = [("Action=DescribeAutoScalingGroups", group(&format!("{ALL}{LAUNCH}")))];

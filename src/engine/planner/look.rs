@@ -25,7 +25,8 @@ impl Planner<'_> {
                     || schema.is_some_and(|s| s.facts.always_read || destroying && guarded(s)))
         };
         let rows: Vec<Arc<Row>> = self.state.rows.values().filter(wanted).cloned().collect();
-        self.sights = observe::read(self.request.cloud, rows.iter().map(Arc::as_ref)).await?;
+        let lenient = self.request.settings.skip_unsupported;
+        self.sights = observe::read(self.request.cloud, rows.iter().map(Arc::as_ref), lenient).await?;
         self.wait_for_the_invisible(rows).await?;
         let seen: Vec<(Key, Seen<Live>)> = self.sights.iter().map(|(k, s)| (k.clone(), s.clone())).collect();
         for (key, seen) in seen {
@@ -41,7 +42,7 @@ impl Planner<'_> {
             rows.retain(|row| matches!(self.sights.get(&row.key), Some(Seen::Gone)) && watch.may_not_see(row));
             let Some((first, begun)) = rows.first().and_then(|row| Some((&row.key, row.created?))) else { break };
             watch.again(first, "not visible yet", begun).await;
-            self.sights.extend(observe::read(self.request.cloud, rows.iter().map(Arc::as_ref)).await?);
+            self.sights.extend(observe::read(self.request.cloud, rows.iter().map(Arc::as_ref), lenient).await?);
         }
         Ok(())
     }
