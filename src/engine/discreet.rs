@@ -12,7 +12,7 @@ use futures::future::BoxFuture;
 use crate::engine::error::Result;
 use crate::engine::provider::{At, Catalog, Identity, KindAt, Live, Made, Next, Provider};
 use crate::engine::redact::Redactor;
-use crate::engine::resource::{Seen, Want};
+use crate::engine::resource::{Await, Seen, Want};
 use crate::engine::urn::{Id, Place};
 use crate::engine::value::Value;
 
@@ -88,6 +88,17 @@ impl<C: Deref<Target: Provider> + Send + Sync> Provider for Discreet<C> {
     fn find<'a>(&'a self, at: &'a At, inputs: &'a Value) -> BoxFuture<'a, Result<Vec<Id>>> {
         self.redactor.learn(inputs);
         Box::pin(async move { self.hide(self.cloud.find(at, inputs).await) })
+    }
+
+    fn awaits<'a>(
+        &'a self,
+        at: &'a At,
+        id: &'a Id,
+        inputs: &'a Value,
+        before: Option<&'a Value>,
+    ) -> BoxFuture<'a, Result<Option<Await>>> {
+        self.redactor.learn(inputs);
+        Box::pin(async move { self.hide(self.cloud.awaits(at, id, inputs, before).await) })
     }
 
     fn invoke<'a>(&'a self, function: &'a str, place: &'a Place, arguments: &'a Value) -> BoxFuture<'a, Result<Value>> {

@@ -102,10 +102,39 @@ pub(crate) fn parse(source: &Arc<Source>) -> Result<Node, Vec<Diagnostic>> {
         Ok(node) if builder.problems.is_empty() => Ok(node),
         Ok(_) => Err(builder.problems),
         Err(problem) => {
+            if let Some(at) = &problem.at {
+                hide_other_values(at);
+            }
             builder.problems.push(*problem);
             hide_written_secrets(source);
             Err(builder.problems)
         }
+    }
+}
+
+/// In a text that cannot be read nothing tells which values are secret, so that only the entry with
+/// the mistake is shown whole.
+fn hide_other_values(mistake: &Location) {
+    let text = &mistake.source.text;
+    let place = |at: usize| floor(text, at.min(text.len()));
+    let (from, to) = (place(mistake.start), place(mistake.end));
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        let end = start + line.len();
+        let hide = |from, to| {
+            if from < to {
+                Location { source: Arc::clone(&mistake.source), start: from, end: to }.hide();
+            }
+        };
+        let values = start + line.find(": ").or_else(|| line.find("- ")).map_or(line.len(), |key| key + 2);
+        if (start..end).contains(&from) {
+            let (before, after) = (&line[..from - start], to.clamp(from, end));
+            hide(values, start + before.rfind([',', '{', '[']).unwrap_or_default());
+            hide(after + line[after - start..].find([',', '}', ']']).unwrap_or(line.len()), end);
+        } else {
+            hide(values, end);
+        }
+        start = end;
     }
 }
 

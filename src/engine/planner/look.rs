@@ -37,7 +37,7 @@ impl Planner<'_> {
 
     /// What was made a moment ago may not be visible yet: taken for gone, it would be made twice.
     async fn wait_for_the_invisible(&mut self, mut rows: Vec<Arc<Row>>) -> Result<(), Vec<Diagnostic>> {
-        let watch = self.request.watch();
+        let (watch, lenient) = (self.request.watch(), self.request.settings.skip_unsupported);
         loop {
             rows.retain(|row| matches!(self.sights.get(&row.key), Some(Seen::Gone)) && watch.may_not_see(row));
             let Some((first, begun)) = rows.first().and_then(|row| Some((&row.key, row.created?))) else { break };

@@ -7,7 +7,7 @@ use drctl::engine::event::{Ended, Event, Skipped};
 use drctl::engine::execute::{Outcome, Run, execute};
 use drctl::engine::planner::{Mode, Planned, Request, plan};
 use drctl::engine::provider::{At, Catalog, Identity, KindAt, Live, Made, Next, Provider};
-use drctl::engine::resource::{Seen, Want};
+use drctl::engine::resource::{Await, Seen, Want};
 use drctl::engine::urn::{Id, Place};
 use drctl::engine::value::Value;
 use drctl::twin::Twin;
@@ -43,6 +43,15 @@ impl Provider for Buggy {
     }
     fn find<'a>(&'a self, at: &'a At, inputs: &'a Value) -> Answer<'a, Vec<Id>> {
         self.0.find(at, inputs)
+    }
+    fn awaits<'a>(
+        &'a self,
+        at: &'a At,
+        id: &'a Id,
+        inputs: &'a Value,
+        before: Option<&'a Value>,
+    ) -> Answer<'a, Option<Await>> {
+        self.0.awaits(at, id, inputs, before)
     }
     fn invoke<'a>(&'a self, function: &'a str, place: &'a Place, arguments: &'a Value) -> Answer<'a, Value> {
         self.0.invoke(function, place, arguments)

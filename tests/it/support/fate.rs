@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use drctl::engine::error::{Error, Kind, Result};
 use drctl::engine::provider::{At, Catalog, Identity, KindAt, Live, Made, Next, Provider};
-use drctl::engine::resource::{Seen, Want};
+use drctl::engine::resource::{Await, Seen, Want};
 use drctl::engine::urn::{Id, Place};
 use drctl::engine::value::Value;
 use futures::future::BoxFuture;
@@ -144,6 +144,16 @@ impl Provider for Fateful {
 
     fn find<'a>(&'a self, at: &'a At, inputs: &'a Value) -> BoxFuture<'a, Result<Vec<Id>>> {
         Box::pin(self.fate.call(self.cloud.find(at, inputs)))
+    }
+
+    fn awaits<'a>(
+        &'a self,
+        at: &'a At,
+        id: &'a Id,
+        inputs: &'a Value,
+        before: Option<&'a Value>,
+    ) -> BoxFuture<'a, Result<Option<Await>>> {
+        Box::pin(self.fate.call(self.cloud.awaits(at, id, inputs, before)))
     }
 
     fn invoke<'a>(&'a self, function: &'a str, place: &'a Place, arguments: &'a Value) -> BoxFuture<'a, Result<Value>> {
