@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::stream;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::engine::clock::Clock;
 use crate::engine::diagnostic::Diagnostic;
@@ -129,10 +129,10 @@ impl Watch<'_> {
         self.clock.sleep(AGAIN).await;
     }
 
-    /// Whether no more than that time has passed since the create was begun.
+    /// Whether no more than that time has passed since the create was begun. Another machine's clock may
+    /// have been ahead, and must not make this one wait for long.
     fn is_within(&self, time: Duration, row: &Row) -> bool {
-        let time = SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
-        row.created.is_some_and(|begun| self.clock.now().duration_since(begun) < time)
+        row.created.is_some_and(|begun| self.clock.now().duration_since(begun).unsigned_abs() < time)
     }
 
     /// Whether a row is of a create that was interrupted after its id was known, and so short a time ago
