@@ -1,4 +1,4 @@
-"""Starts MiniStack on the loopback address, with eleven defects corrected.
+"""Starts MiniStack on the loopback address, with twelve defects corrected.
 
 Usage: ministack.py PORT   (or GATEWAY_PORT=PORT ministack.py)
 Prints `ready` when it answers, ends when its standard input closes.
@@ -14,6 +14,7 @@ The corrections are made in memory, never in the installed package:
 - the aliases that AWS predefines, such as `alias/aws/rds`, had no key;
 - the timeout of an integration became a text with its first update;
 - log destinations had no tags, and lost their policy with every update;
+- the prefix list of a security group's rule was lost, and rules of two lists became one;
 - an alarm looked at a metric of all dimensions, also of those of other alarms;
 - EventBridge learned nothing of the states of alarms.
 
@@ -186,6 +187,29 @@ def correct_log_destinations(logs):
     logs._put_destination = put_and_keep
 
 
+def correct_rules_of_prefix_lists(ec2):
+    parse = ec2._parse_ip_permissions
+    build = ec2._sg_rule_xml
+
+    def parse_with_prefix_lists(params, prefix):
+        rules = parse(params, prefix)
+        for number, rule in enumerate(rules, 1):
+            place = f"{prefix}.{number}.PrefixListIds.1"
+            name, description = (ec2._p(params, f"{place}.{word}") for word in ("PrefixListId", "Description"))
+            if name:
+                rule["PrefixListIds"] = [{"PrefixListId": name, "Description": description}]
+        return rules
+
+    def build_with_prefix_list(group_id, rule, is_egress=False):
+        xml = build(group_id, rule, is_egress)
+        for entry in rule.get("PrefixListIds", []):
+            xml = xml.replace("</toPort>", f"</toPort><prefixListId>{entry['PrefixListId']}</prefixListId>")
+        return xml
+
+    ec2._parse_ip_permissions = parse_with_prefix_lists
+    ec2._sg_rule_xml = build_with_prefix_list
+
+
 def correct_alarms_of_dimensions(cloudwatch):
     code = cloudwatch._evaluate_alarm.__code__
 
@@ -241,6 +265,7 @@ def main():
         apigateway_v1,
         cloudwatch,
         cloudwatch_logs,
+        ec2,
         eventbridge,
         kms,
         rds,
@@ -256,6 +281,7 @@ def main():
     correct_predefined_aliases(kms)
     correct_updated_timeouts(apigateway_v1)
     correct_log_destinations(cloudwatch_logs)
+    correct_rules_of_prefix_lists(ec2)
     correct_alarms_of_dimensions(cloudwatch)
     correct_events_of_alarms(cloudwatch, eventbridge)
     eventbridge.start_scheduler = lambda: None
