@@ -81,6 +81,10 @@ fn same_file(a: &Location, b: &Location) -> bool {
 
 /// The lines of the source around a diagnostic. Empty if they cannot be shown.
 fn excerpt(diagnostic: &Diagnostic, at: &Location) -> String {
+    let places = diagnostic.also.iter().map(|(place, _)| place).filter(|other| same_file(at, other));
+    if std::iter::once(at).chain(places).any(has_long_line) {
+        return String::new();
+    }
     let report = Report {
         source: NamedSource::new(&at.source.name, at.source.shown()).with_language("yaml"),
         labels: std::iter::once((at, "".to_owned()))
@@ -96,6 +100,20 @@ fn excerpt(diagnostic: &Diagnostic, at: &Location) -> String {
     // What comes before the box is the message, which the first line has said already.
     let lines = text.lines().skip_while(|l| !l.contains('╭')).filter(|l| !l.is_empty());
     lines.flat_map(|l| [l, "\n"]).collect()
+}
+
+/// Longest line of an excerpt, in bytes. Nobody reads longer ones, and miette panics beyond column 65535.
+const LONGEST_LINE: usize = 1000;
+
+/// Whether a line that a place is in, or one beside it, is too long to be shown.
+fn has_long_line(location: &Location) -> bool {
+    let text = location.source.text.as_bytes();
+    let (start, end) = (location.start.min(text.len()), location.end.min(text.len()));
+    let begin = text[..start].iter().rev().enumerate().filter(|(_, b)| **b == b'\n').nth(1);
+    let begin = begin.map_or(0, |(back, _)| start - back);
+    let stop = text[end..].iter().enumerate().filter(|(_, b)| **b == b'\n').nth(1);
+    let stop = stop.map_or(text.len(), |(ahead, _)| end + ahead);
+    text[begin..stop].split(|b| *b == b'\n').any(|line| line.len() > LONGEST_LINE)
 }
 
 fn span(location: &Location, word: String) -> LabeledSpan {
@@ -176,5 +194,14 @@ mod tests {
         let a = source("a.yaml", "a");
         let at = Location { source: a, start: 5, end: 9 };
         assert!(text(&[Diagnostic::error("x", "y").at(at)]).starts_with("a.yaml:1:2: error[x]: y"));
+    }
+
+    #[test]
+    fn a_place_far_to_the_right_is_told_without_an_excerpt() {
+        let text = format!("a: 1\nb: {}${{x}}\n", "y".repeat(70_000));
+        let source = source("a.yaml", &text);
+        let at = find(&source, "${x}");
+        let told = Diagnostics(&[Diagnostic::error("unknown-name", "nothing").at(at)]).to_string();
+        assert!(told.contains("a.yaml:2:70004") && !told.contains('╭'), "{}", told.len());
     }
 }

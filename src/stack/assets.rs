@@ -48,7 +48,7 @@ impl Assets {
 
     /// For files below one directory.
     pub fn below(dir: &Path) -> Self {
-        Self::new(dir, Fence::around(dir))
+        Self::new(dir, Fence::around([dir.to_owned()]))
     }
 
     pub(crate) fn fence(&self) -> &Fence {

@@ -23,7 +23,7 @@ use crate::stack::dr::{self, Dr};
 use crate::stack::eval::Run;
 use crate::stack::expand::{Expansion, failed};
 use crate::stack::expr::{Expr, Keys, Kind as ExprKind, Part, Reader, Root, Scope, listed, wrong};
-use crate::stack::fence::Fence;
+use crate::stack::fence::{self, Fence};
 use crate::stack::files::Files;
 use crate::stack::functions::scalar_text;
 use crate::stack::instance::{Bound, Frame, Instance, Member, Others, Slot, Stacks, World};
@@ -317,6 +317,8 @@ impl<'a> Loader<'a> {
         let bodies: Vec<_> = library.bodies.into_iter().flatten().collect();
         self.problems.extend(paths::check(&bodies, &own, catalog));
         let program_hash = files.fingerprint(&self.project.config_file);
+        let homes = files.dirs.values().map(|dir| fence::home(dir));
+        let fence = Fence::around(std::iter::once(self.project.directory.clone()).chain(homes));
         let mut world = World {
             catalog: Arc::clone(catalog),
             bodies,
@@ -329,7 +331,7 @@ impl<'a> Loader<'a> {
             dirs: files.dirs,
             program_dir: self.project.program_dir.clone(),
             environment: self.request.environment.clone(),
-            assets: Arc::new(Assets::new(&self.project.program_dir, Fence::around(&self.project.directory))),
+            assets: Arc::new(Assets::new(&self.project.program_dir, fence)),
             secrets: Arc::default(),
             stacks: Others::new(stacks),
             constants: HashMap::new(),

@@ -157,6 +157,10 @@ fn hide_written_secrets(source: &Arc<Source>) {
     }
 }
 
+fn too_deep(at: Location) -> Box<Diagnostic> {
+    Box::new(Diagnostic::error("too-deep", format!("values are nested more than {MAX_DEPTH} deep")).at(at))
+}
+
 /// From the parser's character positions to bytes.
 enum Offsets {
     Ascii,
@@ -203,6 +207,10 @@ impl<'a> Builder<'a> {
             Some(Ok(event)) => Ok(event),
             Some(Err(error)) => {
                 let at = self.location(Span::empty(*error.marker()));
+                // The parser has a limit of its own, which may come first.
+                if error.info().contains("recursion limit") {
+                    return Err(too_deep(at));
+                }
                 Err(Box::new(
                     unquoted(&at)
                         .unwrap_or_else(|| Diagnostic::error("yaml", format!("invalid YAML: {}", error.info())).at(at)),
@@ -246,9 +254,7 @@ impl<'a> Builder<'a> {
     fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Built<Node> {
         let at = self.location(span);
         if depth > MAX_DEPTH {
-            return Err(Box::new(
-                Diagnostic::error("too-deep", format!("values are nested more than {MAX_DEPTH} deep")).at(at),
-            ));
+            return Err(too_deep(at));
         }
         let (node, anchor) = match event {
             Event::Scalar(text, style, anchor, tag) => {

@@ -178,7 +178,7 @@ fn what_is_refused_in_a_program_is_told_without_its_secrets() {
         ("recoveryWindowInDays: 0", "recoveryWindowInDays: {fn::add: [\"${token}\", 1]}"),
         ("masterPassword: canary-qMASTERq-5", "masterPasword: canary-qMASTERq-5"),
         ("masterPassword: canary-qMASTERq-5", "masterPassword: [canary-qMASTERq-5]"),
-        ("type: SecureString", "type: \"${literal}\", tier: ${fallback}"),
+        ("type: SecureString", "type: \"${literal}\", tier: \"${fallback}\""),
         ("name: canary, displayName", "name: \"${literal}\", displayName"),
         ("type: integer, default: 128", "type: integer, secret: true, default: canary-qDEFAULTq-2"),
         ("{fn::toBase64: \"${token}\"}", "{fn::readFile: \"${token}\"}"),
