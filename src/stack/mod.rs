@@ -30,11 +30,15 @@ mod survey;
 mod yaml;
 
 pub use assets::bytes;
+pub(crate) use config::Ty;
 pub use credentials::{Credentials, Role};
 pub use dr::Dr;
+pub(crate) use functions::{Builtin, TABLE as FUNCTIONS};
 pub use instance::Stacks;
+pub(crate) use load::{Declared, declared};
 pub use load::{Loaded, Request, load, load_beside};
 pub use program::StackProgram;
+pub(crate) use project::{UNKNOWN, bare_name, locate};
 pub(crate) use pulumi_secrets::{Opener, Sealer};
 pub(crate) use regions::is_region;
 
