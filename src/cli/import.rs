@@ -13,6 +13,7 @@ use crate::cli::confirm::{Answers, declined};
 use crate::cli::edit::edit;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result, io};
+use crate::cli::interrupt::Interrupts;
 use crate::cli::session::{Site, Target, catalog, runtime};
 use crate::engine::provider::{Catalog, KindAt, Live, Provider};
 use crate::engine::resource::{Scope, Seen, Want};
@@ -73,15 +74,19 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
     let catalog = catalog();
     let wanted = wishes.iter().map(|wish| wanted(wish, &site, catalog)).collect::<Result<Vec<_>>>()?;
     let found = runtime(site.target == Target::Twin)?.block_on(async {
+        let mut interrupts = Interrupts::listen();
         let provider = site.cloud()?.provider();
-        let mut rows = Vec::with_capacity(wanted.len());
-        for one in &wanted {
-            rows.push(read(one, &*provider).await?);
-        }
-        Ok::<_, Failure>(rows)
+        let rows = async {
+            let mut rows = Vec::with_capacity(wanted.len());
+            for one in &wanted {
+                rows.push(read(one, &*provider).await?);
+            }
+            Ok::<_, Failure>(rows)
+        };
+        interrupts.or(rows).await.unwrap_or_else(|| Err(Failure::Shown(declined())))
     })?;
     let question = format!("Take {} into the state of `{}`?", count(found.len(), "resource"), site.stack);
-    if !answers.agree(&question)? {
+    if !runtime(false)?.block_on(answers.agree(&question))? {
         return Ok(declined());
     }
     runtime(site.target == Target::Twin)?.block_on(begin(&site))?;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -11,9 +12,11 @@ use crate::checks;
 use crate::cli::Global;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result, io};
+use crate::cli::watch::{Questions, Watched};
 use crate::engine::clock::Clock;
-use crate::engine::diagnostic::Severity;
+use crate::engine::diagnostic::{Diagnostic, Severity};
 use crate::engine::error::Error;
+use crate::engine::program::Program;
 use crate::engine::provider::{Catalog, Provider};
 use crate::engine::state::State;
 use crate::engine::value::Map;
@@ -21,59 +24,15 @@ use crate::random::WithRandom;
 use crate::render;
 use crate::render::regions::Regions;
 use crate::stack::{self, Loaded, Request, Stacks};
-use crate::state::{Keys, Local, Notice, Source, StateError};
+use crate::state::{Keys, Local, Notice, Source, StateError, make_dir, make_new};
 use crate::twin::Twin;
 
-/// Names the target of a custom endpoint, so that its state outlives a change of port.
-const TARGET: &str = "DRCTL_TARGET";
-const ENDPOINT: &str = "AWS_ENDPOINT_URL";
+pub(super) use crate::cli::target::Target;
 
 /// All types and functions that programs may name, made when a command first needs them.
 pub(super) fn catalog() -> &'static Arc<Catalog> {
     static CATALOG: OnceLock<Arc<Catalog>> = OnceLock::new();
     CATALOG.get_or_init(|| Arc::clone(WithRandom::new(Arc::new(Aws::new(aws::Settings::default()))).catalog()))
-}
-
-/// Where commands work.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Target {
-    /// The simulated AWS.
-    Twin,
-    Aws,
-    /// Something else that speaks AWS's protocols.
-    Endpoint(String),
-}
-
-impl Target {
-    pub(super) fn chosen(global: &Global) -> Self {
-        if global.local { Self::Twin } else { Self::of_environment(&environment()) }
-    }
-
-    fn of_environment(environment: &BTreeMap<String, String>) -> Self {
-        let given = |name: &str| environment.get(name).filter(|v| !v.is_empty());
-        let general = given(ENDPOINT);
-        let of_service = || {
-            let mut named = environment.iter().filter(|(k, v)| k.starts_with("AWS_ENDPOINT_URL_") && !v.is_empty());
-            named.next().map(|(_, url)| url)
-        };
-        match (general.or_else(of_service), given(TARGET)) {
-            (Some(_), Some(name)) => Self::Endpoint(name.clone()),
-            (Some(url), None) => {
-                let host = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
-                Self::Endpoint(host.trim_end_matches('/').replace([':', '/'], "-"))
-            }
-            (None, _) => Self::Aws,
-        }
-    }
-
-    /// The name under which states are kept.
-    pub(super) fn name(&self) -> &str {
-        match self {
-            Self::Twin => "twin",
-            Self::Aws => "aws",
-            Self::Endpoint(name) => name,
-        }
-    }
 }
 
 pub(super) fn environment() -> BTreeMap<String, String> {
@@ -92,33 +51,43 @@ pub(super) fn directory(global: &Global) -> Result<PathBuf> {
 }
 
 /// Loads the program of the stack that was asked for, and shows its warnings.
-///
-/// A program that breaks a rule is refused here and not in `try_load`: whatever the text says, what
-/// exists can be looked at and destroyed.
 pub(super) fn load(global: &Global) -> Result<Loaded> {
-    let mut loaded = try_load(global)?;
-    loaded.warnings.extend(checks::check(&loaded.program));
-    if loaded.warnings.iter().any(|found| found.severity == Severity::Error) {
-        return Err(Failure::Program(loaded.warnings));
-    }
+    let loaded = checked(global)?;
     if !loaded.warnings.is_empty() {
         render::say(render::diagnostics::Diagnostics(&loaded.warnings));
     }
     Ok(loaded)
 }
 
+/// The same for callers that show warnings themselves.
+///
+/// A program that breaks a rule is refused here and not in `try_load`: whatever the text says, what
+/// exists can be looked at and destroyed.
+pub(super) fn checked(global: &Global) -> Result<Loaded> {
+    let mut loaded = try_load(global)?;
+    loaded.warnings.extend(checks::check(&loaded.program));
+    if loaded.program.declarations().is_empty() {
+        let empty = Diagnostic::warning("no-resources", format!("`{}` declares no resource", loaded.stack));
+        loaded.warnings.push(empty.help(format!("is {} complete?", loaded.file.display())));
+    }
+    if loaded.warnings.iter().any(|found| found.severity == Severity::Error) {
+        return Err(Failure::Program(loaded.warnings));
+    }
+    Ok(loaded)
+}
+
 fn try_load(global: &Global) -> Result<Loaded> {
+    let request = request(global)?;
+    let target = Target::chosen(global)?.name().to_owned();
+    let others = Others { root: nearest_state_root(&request.cwd), target };
+    Ok(stack::load_beside(&request, catalog(), Arc::new(others))?)
+}
+
+/// The stack that the command line asks for, with all that its program may depend on.
+pub(super) fn request(global: &Global) -> Result<Request> {
     let cwd = directory(global)?;
     let stack = named(global, &cwd)?;
-    let request = Request { stack, cwd: cwd.clone(), config: global.config.clone(), environment: environment() };
-    let others = Others { root: nearest_state_root(&cwd), target: Target::chosen(global).name().to_owned() };
-    stack::load_beside(&request, catalog(), Arc::new(others)).map_err(|diagnostics| {
-        if diagnostics.iter().any(|d| d.code == "unknown-stack") {
-            render::say(render::diagnostics::Diagnostics(&diagnostics));
-            return Failure::Shown(Exit::StackNotFound);
-        }
-        Failure::Program(diagnostics)
-    })
+    Ok(Request { stack, cwd, config: global.config.clone(), environment: environment() })
 }
 
 /// The stack that was asked for, or the only one there is.
@@ -171,27 +140,7 @@ pub(super) fn config_file(global: &Global) -> Result<PathBuf> {
     if let Ok(loaded) = try_load(global) {
         return Ok(loaded.config_file);
     }
-    let cwd = directory(global)?;
-    let named = named(global, &cwd)?;
-    let name = named.split('@').next().unwrap_or(&named);
-    let path = cwd.join(name);
-    if path.is_file() {
-        let stem = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
-        return Ok(path.with_file_name(format!("Pulumi.{stem}.yaml")));
-    }
-    let found = cwd.ancestors().find_map(|dir| {
-        let stacks = dir.join("stacks");
-        let home = if stacks.join(format!("{name}.yaml")).is_file() { Some(stacks) } else { None };
-        home.or_else(|| dir.join("Pulumi.yaml").is_file().then(|| dir.to_owned()))
-    });
-    match found {
-        Some(home) => Ok(home.join(format!("Pulumi.{name}.yaml"))),
-        None => Err(Failure::new(
-            Exit::StackNotFound,
-            format!("there is no stack `{name}`"),
-            "name one with `--stack`, or another directory with `--cwd`",
-        )),
-    }
+    Ok(stack::locate(&request(global)?)?.config_file())
 }
 
 /// The nearest state directory here or above; the one to be made here if there is none.
@@ -246,41 +195,54 @@ pub(super) struct Site {
 impl Site {
     /// For commands that run the program.
     pub(super) fn with_program(global: &Global) -> Result<Self> {
-        load(global).map(|loaded| Self::of(loaded, Target::chosen(global)))
+        Self::of(load(global)?, global)
     }
 
     /// For commands that need no more than the state, whatever has become of the program.
     pub(super) fn of_state(global: &Global) -> Result<Self> {
-        let target = Target::chosen(global);
-        if let Ok(loaded) = try_load(global) {
-            return Ok(Self::of(loaded, target));
+        match try_load(global) {
+            Ok(loaded) => Self::of(loaded, global),
+            Err(Failure::Program(_)) => Self::without_program(&request(global)?, Target::chosen(global)?),
+            Err(failure) => Err(failure),
         }
-        let cwd = directory(global)?;
-        let named = named(global, &cwd)?;
-        let file = named.rsplit('/').next().unwrap_or(&named);
-        let mut stack = file.replacen(".yaml", "", 1);
-        if let Some(instance) = std::env::var("DRCTL_ENV").ok().filter(|i| !i.is_empty() && !stack.contains('@')) {
-            stack = format!("{stack}@{instance}");
-        }
-        Ok(Self {
-            root: nearest_state_root(&cwd),
-            target,
-            stack,
-            project: String::new(),
-            regions: Regions::default(),
-            loaded: None,
-        })
     }
 
-    fn of(loaded: Loaded, target: Target) -> Self {
-        Self {
+    /// Where the state of a stack lies whose program is broken, or has gone. A file that was named and
+    /// does not exist stands for nothing else.
+    fn without_program(request: &Request, target: Target) -> Result<Self> {
+        let (root, stack, found) = match (stack::locate(request), stack::bare_name(request)) {
+            (Ok(located), _) => {
+                let stack = located.stack();
+                let found = Diagnostic::warning(
+                    "no-program",
+                    format!("the program of `{stack}` cannot be loaded: its state alone is used"),
+                );
+                (state_root(&located.directory()), stack, found.help("`drctl validate` tells what is wrong with it"))
+            }
+            (Err(problems), Some(stack)) if problems.iter().all(|p| p.code == stack::UNKNOWN) => {
+                let found = Diagnostic::warning(
+                    "no-program",
+                    format!("there is no program of a stack `{stack}`: its state alone is used"),
+                );
+                let help = problems.into_iter().find_map(|p| p.help);
+                (nearest_state_root(&request.cwd), stack, Diagnostic { help, ..found })
+            }
+            (Err(problems), _) => return Err(Failure::Program(problems)),
+        };
+        render::say(render::diagnostics::Diagnostics(&[found]));
+        let (project, regions) = (String::new(), Regions::default());
+        Ok(Self { root, target, stack, project, regions, loaded: None })
+    }
+
+    pub(super) fn of(loaded: Loaded, global: &Global) -> Result<Self> {
+        Ok(Self {
             root: state_root(&loaded.directory),
-            target,
+            target: Target::with_profile(global, loaded.credentials.profile.as_deref())?,
             stack: loaded.stack.clone(),
             project: loaded.project.clone(),
             regions: Regions::new(loaded.regions.clone()),
             loaded: Some(loaded),
-        }
+        })
     }
 
     pub(super) fn local(&self) -> Local {
@@ -324,38 +286,18 @@ impl Site {
     /// the `up` after it.
     pub(super) fn fresh(&self) -> Result<State> {
         let path = self.local().runs_dir().with_file_name("lineage");
-        let lineage = match std::fs::read_to_string(&path) {
-            Ok(text) => text.trim().to_owned(),
-            Err(_) => {
-                let lineage = ulid::Ulid::generate().to_string();
-                let directory = path.parent().unwrap_or(&self.root);
-                std::fs::create_dir_all(directory).map_err(io("make", directory))?;
-                std::fs::write(&path, &lineage).map_err(io("write", &path))?;
-                lineage
-            }
-        };
+        if !path.exists() {
+            make_dir(path.parent().unwrap_or(&self.root)).map_err(failed)?;
+            // Of two that begin at once, the first decides.
+            make_new(&path, ulid::Ulid::generate().to_string().as_bytes()).map_err(failed)?;
+        }
+        let lineage = std::fs::read_to_string(&path).map_err(io("read", &path))?.trim().to_owned();
         Ok(State::new(lineage, &self.stack, &self.project, self.target.name()))
     }
 
     /// Opens the cloud of the target. Inside the runtime, because clocks belong to one.
     pub(super) fn cloud(&self) -> Result<Cloud> {
-        if self.target == Target::Twin {
-            let twin = Arc::new(open_twin(&self.root)?);
-            return Ok(Cloud { provider: Arc::new(WithRandom::new(Arc::clone(&twin) as _)), twin: Some(twin) });
-        }
-        let mut settings = aws::Settings::default();
-        if let Some(loaded) = &self.loaded {
-            let directory = loaded.program_directory.clone();
-            let credentials = loaded.credentials.clone();
-            settings.profile = credentials.profile;
-            settings.roles = credentials.roles.into_iter().map(assumed).collect();
-            settings.region = loaded.regions.values().next().cloned();
-            settings.allowed_account_ids.clone_from(&loaded.allowed_account_ids);
-            settings.read_asset = Arc::new(move |asset| {
-                stack::bytes(&directory, asset).map_err(|e| Error::invalid(format!("cannot read the {asset}: {e}")))
-            });
-        }
-        Ok(Cloud { provider: Arc::new(WithRandom::new(Arc::new(Aws::new(settings)))), twin: None })
+        Cloud::open(&self.target, &self.root, self.loaded.as_ref(), None)
     }
 }
 
@@ -366,9 +308,13 @@ fn assumed(role: stack::Role) -> aws::Role {
 
 /// The twin that a project keeps.
 pub(super) fn open_twin(root: &Path) -> Result<Twin> {
-    let path = root.join(Target::Twin.name()).join("world.json");
-    let (twin, _) = Twin::open(&path, Arc::clone(aws::catalog()), Timestamp::now())?;
+    let (twin, _) = Twin::open(&twin_file(root), Arc::clone(aws::catalog()), Timestamp::now())?;
     Ok(twin)
+}
+
+/// Where the twin of a project is kept.
+pub(super) fn twin_file(root: &Path) -> PathBuf {
+    root.join(Target::Twin.name()).join("world.json")
 }
 
 /// The cloud that a command works on.
@@ -377,9 +323,44 @@ pub(super) struct Cloud {
     provider: Arc<dyn Provider>,
     /// What answers in the place of AWS.
     twin: Option<Arc<Twin>>,
+    questions: Arc<Questions>,
 }
 
 impl Cloud {
+    /// With so many attempts at each call, or as many as usual.
+    pub(super) fn open(target: &Target, root: &Path, loaded: Option<&Loaded>, attempts: Option<u32>) -> Result<Self> {
+        if *target == Target::Twin {
+            let twin = Arc::new(open_twin(root)?);
+            let provider = Arc::new(WithRandom::new(Arc::clone(&twin) as _));
+            return Ok(Self { provider, twin: Some(twin), questions: Arc::default() });
+        }
+        let mut settings = aws::Settings { attempts, ..aws::Settings::default() };
+        if let Some(loaded) = loaded {
+            let directory = loaded.program_directory.clone();
+            let credentials = loaded.credentials.clone();
+            settings.profile = credentials.profile;
+            settings.roles = credentials.roles.into_iter().map(assumed).collect();
+            settings.region = loaded.regions.values().next().cloned();
+            settings.allowed_account_ids.clone_from(&loaded.allowed_account_ids);
+            settings.read_asset = Arc::new(move |asset| {
+                stack::bytes(&directory, asset).map_err(|e| Error::invalid(format!("cannot read the {asset}: {e}")))
+            });
+        }
+        let at = match target {
+            Target::Endpoint(endpoint) => format!(" at {}", endpoint.url),
+            Target::Twin | Target::Aws => String::new(),
+        };
+        let door = format!("STS{at} to tell which account this is");
+        let aws = Arc::new(WithRandom::new(Arc::new(Aws::new(settings))));
+        let (watched, questions) = Watched::new(aws, door);
+        Ok(Self { provider: Arc::new(watched), twin: None, questions })
+    }
+
+    /// What has been asked for so long that it is worth a word, and how long.
+    pub(super) fn waits_for(&self) -> Option<(String, Duration)> {
+        self.questions.oldest()
+    }
+
     pub(super) fn provider(&self) -> Arc<dyn Provider> {
         Arc::clone(&self.provider)
     }
@@ -442,21 +423,6 @@ pub(super) fn failed(error: StateError) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn target(variables: &[(&str, &str)]) -> Target {
-        Target::of_environment(&variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect())
-    }
-
-    #[test]
-    fn a_custom_endpoint_is_a_target_of_its_own() {
-        assert_eq!(target(&[]), Target::Aws);
-        assert_eq!(target(&[(ENDPOINT, "")]), Target::Aws);
-        assert_eq!(target(&[(ENDPOINT, "http://localhost:4566/")]), Target::Endpoint("localhost-4566".into()));
-        assert_eq!(target(&[("AWS_ENDPOINT_URL_S3", "http://s3.local")]), Target::Endpoint("s3.local".into()));
-        let named = target(&[(ENDPOINT, "http://localhost:1"), (TARGET, "ministack")]);
-        assert_eq!(named, Target::Endpoint("ministack".into()));
-        assert_eq!(target(&[(TARGET, "ministack")]), Target::Aws);
-    }
 
     #[test]
     fn the_only_stack_needs_no_name() {

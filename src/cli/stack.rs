@@ -1,7 +1,8 @@
 //! `drctl stack`: the stacks that have a state, and their states as a whole.
 
-use std::io::Read;
-use std::path::PathBuf;
+use std::fs::OpenOptions;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -73,7 +74,7 @@ pub(super) fn run(command: &Command, global: &Global) -> Result {
 
 fn list(global: &Global) -> Result {
     let root = nearest_state_root(&directory(global)?);
-    let target = Target::chosen(global);
+    let target = Target::chosen(global)?;
     let stacks = state::list(&root, target.name()).map_err(failed)?;
     render::data(listed(&stacks, global.json));
     if stacks.is_empty() && !global.json {
@@ -118,7 +119,7 @@ fn remove(force: bool, global: &Global) -> Result {
             let help = "`drctl destroy` them first, or use `--force` to leave them in the cloud";
             return Err(Failure::new(Exit::Configuration, message, help));
         }
-        if !answers.agree(&format!("Remove the state of `{}` on `{}`?", site.stack, site.target.name()))? {
+        if !answers.agree(&format!("Remove the state of `{}` on `{}`?", site.stack, site.target.name())).await? {
             return Ok(declined());
         }
         lock(&site, "stack rm").await?.remove().await.map_err(failed)?;
@@ -151,10 +152,19 @@ fn export(arguments: &Export, global: &Global) -> Result {
     let (state, keys) = runtime(false)?.block_on(site.state())?;
     let text = state::export(&state, &keys).map_err(failed)?;
     match &arguments.output {
-        Some(path) => std::fs::write(path, text).map_err(io("write", path))?,
+        Some(path) => write_private(path, &text).map_err(io("write", path))?,
         None => render::data(String::from_utf8_lossy(&text)),
     }
     Ok(Exit::Ok)
+}
+
+/// A new file is for its owner alone.
+fn write_private(path: &Path, text: &[u8]) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)?.write_all(text)
 }
 
 fn import(arguments: &Import, global: &Global) -> Result {
@@ -179,7 +189,7 @@ fn import(arguments: &Import, global: &Global) -> Result {
             state::check_import(&local, present.as_ref(), &state).map_err(failed)?;
         }
         let resources = count(state.rows.len(), "resource");
-        if !answers.agree(&format!("Put a state with {resources} in the place of that of `{}`?", site.stack))? {
+        if !answers.agree(&format!("Put a state with {resources} in the place of that of `{}`?", site.stack)).await? {
             return Ok(declined());
         }
         lock(&site, "stack import").await?.import(&keys, &state).await.map_err(failed)?;

@@ -9,7 +9,7 @@ use crate::cli::Global;
 use crate::cli::confirm::{Answers, declined};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result, io};
-use crate::cli::session::{Site, failed};
+use crate::cli::session::{Site, failed, runtime};
 use crate::render;
 use crate::state;
 
@@ -36,7 +36,8 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
     }
     let answers = Answers::here(global.yes);
     answers.refuse_nobody("unlock")?;
-    if !answers.agree(&format!("Take `{}` from {owner}?", site.stack))? {
+    let question = format!("Take `{}` from {owner}?", site.stack);
+    if !runtime(false)?.block_on(answers.agree(&question))? {
         return Ok(declined());
     }
     let path = site.local().runs_dir().with_file_name("lock");

@@ -16,7 +16,6 @@ use crate::engine::clock::Clock;
 use crate::engine::converge::{Arrived, Journey};
 use crate::engine::crew::Crew;
 use crate::engine::decide::{Case, Decision, base, decide, ignore_changes, ignored};
-use crate::engine::diagnostic::Diagnostic;
 use crate::engine::error::{Error, Kind, Result};
 use crate::engine::event::{Ended, Event, Sink, Skipped};
 use crate::engine::graph;
@@ -112,7 +111,7 @@ async fn write_outputs(worker: &Worker, run: &Run, mode: Mode) -> Result<()> {
             match program.outputs(&known, &*run.cloud).await {
                 Ok(outputs) => outputs.into_iter().filter(|(_, v)| !v.has_unknown()).collect(),
                 Err(problems) => {
-                    problems.iter().for_each(|p| run.sink.send(diagnostic(p)));
+                    problems.iter().for_each(|p| run.sink.send(p.into()));
                     return Ok(());
                 }
             }
@@ -128,16 +127,6 @@ async fn write_outputs(worker: &Worker, run: &Run, mode: Mode) -> Result<()> {
         ledger.record(vec![Entry::Outputs { outputs }]).await?;
     }
     Ok(())
-}
-
-fn diagnostic(problem: &Diagnostic) -> Event {
-    Event::Diagnostic {
-        severity: format!("{:?}", problem.severity).to_lowercase(),
-        message: problem.message.clone(),
-        urn: problem.urn.clone(),
-        at: problem.at.as_ref().map(ToString::to_string),
-        help: problem.help.clone(),
-    }
 }
 
 fn notes(state: &State) -> Vec<String> {
@@ -237,6 +226,7 @@ impl Schedule {
                 // A panic in a step is a bug of drctl; the others go on, and the row stays pending.
                 Err(panic) => run.sink.send(Event::Diagnostic {
                     severity: "error".into(),
+                    code: Some("bug".into()),
                     message: format!("a step ended by a bug in drctl: {panic}"),
                     urn: None,
                     at: None,
@@ -450,7 +440,7 @@ impl Worker {
         let inputs = program.inputs(&row.key.urn, &known, &*self.crew.cloud).await;
         inputs.map_err(|problems| {
             for problem in &problems[1.min(problems.len())..] {
-                self.crew.sink.send(diagnostic(problem));
+                self.crew.sink.send(problem.into());
             }
             let first = problems.into_iter().next();
             let Some(first) = first else { return Error::bug("an evaluation failed without saying why") };
@@ -628,7 +618,7 @@ impl Worker {
         // What interrupts or fails is taken up by the step itself and is no reason to replace.
         let settled = Row { pending: None, failure: None, ..old.clone() };
         let decision =
-            decide(&Case { schema, row: &settled, live, given, wanted, options, moved: false, asked: Vec::new() });
+            decide(&Case { schema, row: &settled, live, given, wanted, options, moved: None, asked: Vec::new() });
         match decision {
             Decision::Same => Ok(false),
             Decision::Update { .. } => Ok(true),

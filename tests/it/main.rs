@@ -10,6 +10,7 @@ mod doctor;
 mod economy;
 mod emulated;
 mod environments;
+mod events;
 mod faults;
 mod footprint;
 mod functions;
