@@ -74,7 +74,7 @@ pub(super) fn fitted(mut command: Command) -> Command {
 fn fit(command: &mut Command, above: &str) {
     let path = format!("{above}{}", command.get_name());
     let below: Vec<String> = command.get_subcommands().map(|sub| format!("{path} {}", sub.get_name())).collect();
-    let heeded = |flag: &str| heeds(&path, flag) && (below.is_empty() || below.iter().any(|path| heeds(path, flag)));
+    let heeded = |flag: &str| heeds(&path, flag) || below.iter().any(|path| heeds(path, flag));
     let owned = std::mem::take(command);
     *command = owned.mut_args(|arg| if heeded(arg.get_id().as_str()) { arg } else { arg.hide(true) });
     for sub in command.get_subcommands_mut() {

@@ -269,7 +269,7 @@ fn a_reset_starts_over_with_a_twin_that_is_damaged() {
 #[test]
 fn an_output_of_a_stack_without_a_state_is_a_mistake_in_the_program() {
     let project = Project::with("outputs: {a: {fn::stackReference: [nothing, b]}}");
-    project.expect("validate", Exit::Configuration);
+    project.expect("up", Exit::Configuration);
     let project = Project::with("resources: {other: {type: pulumi:pulumi:StackReference}}\noutputs: {a: '${other}'}");
     project.expect("up", Exit::Configuration);
 }
