@@ -183,7 +183,7 @@ async fn check_cloud(report: &mut Report, site: Option<&Site>, target: &Target, 
         Err(error) => {
             report.failed("credentials", &error);
             if !regions.is_empty() {
-                let found = format!("{} not asked: no credentials", regions.join(", "));
+                let found = format!("{}: not asked, as the account is not known", regions.join(", "));
                 report.line(Finding::Unasked, "region", &found, None);
             }
             return;
