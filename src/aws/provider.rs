@@ -55,8 +55,10 @@ impl Aws {
         self.identity
             .get_or_try_init(|| async {
                 let config = self.config().await;
-                let clients = Clients::repeating(config.clone());
-                let caller = clients.sts().get_caller_identity().send().await?;
+                let clients = Clients::repeating(config::impatient(config));
+                let asked = clients.sts().get_caller_identity().send().await;
+                let region = config.region().map_or("its region", |region| region.as_ref());
+                let caller = asked.map_err(|error| config::located(error.into(), "sts", region, config))?;
                 let account = need("Account", caller.account)?;
                 let arn = need("Arn", caller.arn)?;
                 let partition = arn.split(':').nth(1).unwrap_or("aws").to_owned();
@@ -91,7 +93,9 @@ impl Aws {
         let key = (service.to_owned(), place.clone());
         let door = self.doors.get_or_insert(key, || Semaphore::new(at_once(service)));
         let _inside = door.acquire().await.map_err(|e| Error::bug(e.to_string()))?;
-        call.await
+        let done = call.await;
+        let config = self.config().await;
+        done.map_err(|error| config::located(error, service, &place.0, config))
     }
 }
 
@@ -220,7 +224,16 @@ impl Provider for Aws {
         Box::pin(async move {
             let (function, result) = known_function(function)?;
             let cx = self.cx(place, None, true).await?;
-            Ok(hide_object(function.call(arguments, &cx).await?, result))
+            let called = function.call(arguments, &cx).await;
+            let config = self.config().await;
+            let answer = called.map_err(|error| match error.operation.clone() {
+                Some(operation) => {
+                    let service = operation.split(':').next().unwrap_or_default();
+                    config::located(error, service, &place.0, config)
+                }
+                None => error,
+            })?;
+            Ok(hide_object(answer, result))
         })
     }
 }

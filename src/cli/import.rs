@@ -13,9 +13,8 @@ use crate::cli::confirm::{Answers, declined};
 use crate::cli::edit::edit;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result, io};
-use crate::cli::run::exit_of;
+use crate::cli::interrupt::Interrupts;
 use crate::cli::session::{Site, Target, catalog, failed, runtime};
-use crate::engine::diagnostic::Diagnostic;
 use crate::engine::journal::{Entry, apply};
 use crate::engine::planner::identify;
 use crate::engine::provider::{Catalog, Identity, KindAt, Live, Provider};
@@ -25,7 +24,6 @@ use crate::engine::state::{Key, Row, State};
 use crate::engine::urn::{Id, Place, Urn};
 use crate::engine::value::{Shown, Value};
 use crate::render;
-use crate::render::diagnostics::Diagnostics;
 use crate::render::words::count;
 use crate::stack;
 
@@ -78,24 +76,28 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
     let catalog = catalog();
     let wanted = wishes.iter().map(|wish| wanted(wish, &site, catalog)).collect::<Result<Vec<_>>>()?;
     let (found, identity) = runtime(site.target == Target::Twin)?.block_on(async {
-        let state = if site.exists().await? { site.state().await?.0 } else { site.fresh()? };
-        site.check_project(&state)?;
-        site.check_environment(&state)?;
-        let provider = site.cloud()?.provider();
-        let identity = identify(&*provider, &state).await.map_err(refused)?;
-        let mut rows = Vec::with_capacity(wanted.len());
-        for one in &wanted {
-            rows.push(read(one, &*provider).await?);
-        }
-        Ok::<_, Failure>((rows, identity))
+        let mut interrupts = Interrupts::listen();
+        let look = async {
+            let state = if site.exists().await? { site.state().await?.0 } else { site.fresh()? };
+            site.check_project(&state)?;
+            site.check_environment(&state)?;
+            let provider = site.cloud()?.provider();
+            let identity = identify(&*provider, &state).await.map_err(Failure::Program)?;
+            let mut rows = Vec::with_capacity(wanted.len());
+            for one in &wanted {
+                rows.push(read(one, &*provider).await?);
+            }
+            Ok::<_, Failure>((rows, identity))
+        };
+        interrupts.or(look).await.unwrap_or_else(|| Err(Failure::Shown(declined())))
     })?;
     let question = format!("Take {} into the state of `{}`?", count(found.len(), "resource"), site.stack);
-    if !answers.agree(&question)? {
+    if !runtime(false)?.block_on(answers.agree(&question))? {
         return Ok(declined());
     }
     runtime(site.target == Target::Twin)?.block_on(begin(&site))?;
     let resources = edit(&site, "import", |state| {
-        identity.check(state).map_err(|problem| refused(vec![problem]))?;
+        identity.check(state).map_err(|problem| Failure::Program(vec![problem]))?;
         let environment = site.environment(state);
         let Identity { account, partition } = identity.clone();
         apply(state, Entry::Run { account, partition, environment })?;
@@ -165,13 +167,6 @@ fn wanted<'a>(wish: &Wish, site: &Site, catalog: &'a Catalog) -> Result<Wanted<'
     };
     let urn = Urn::new(&site.stack, &site.project, schema.token, &wish.name);
     Ok(Wanted { schema, urn, place, id: Id(wish.id.clone()) })
-}
-
-/// Tells why the credentials are not those of the state.
-fn refused(problems: Vec<Diagnostic>) -> Failure {
-    let exit = problems.first().map_or(Exit::Authentication, |problem| exit_of(problem.code));
-    render::say(Diagnostics(&problems));
-    Failure::Shown(exit)
 }
 
 /// Makes the state if this is the first that it gets.

@@ -8,13 +8,13 @@ use clap::Subcommand;
 use crate::cli::Global;
 use crate::cli::confirm::{Answers, declined};
 use crate::cli::exit::Exit;
-use crate::cli::failure::Result;
-use crate::cli::session::{Target, directory, failed, nearest_state_root, open_twin, runtime, take_twin};
+use crate::cli::failure::{Result, io};
+use crate::cli::session::{Target, directory, failed, nearest_state_root, open_twin, runtime, take_twin, twin_file};
 use crate::render;
 use crate::render::table::Table;
 use crate::render::words::{count, type_name};
 use crate::state::{Owner, States, silently};
-use crate::twin::Entry;
+use crate::twin::{Entry, Twin};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -29,28 +29,27 @@ pub(super) fn run(command: &Command, global: &Global) -> Result {
     // The clock of a twin lives in a runtime.
     runtime(true)?.block_on(async {
         match command {
-            Command::Inspect => inspect(&root, global),
-            Command::Reset => reset(&root, global).await,
+            Command::Inspect => inspect(&open_twin(&root)?, global.json),
+            Command::Reset => return reset(&root, Answers::here(global.yes)).await,
         }
+        Ok(Exit::Ok)
     })
 }
 
-fn inspect(root: &Path, global: &Global) -> Result {
-    let twin = open_twin(root)?;
+fn inspect(twin: &Twin, json: bool) {
     let entries = twin.inspect();
-    if global.json {
+    if json {
         render::data(format_args!("{:#}\n", serde_json::json!(entries)));
-        return Ok(Exit::Ok);
+        return;
     }
     render::data(listed(&entries));
-    let resources = count(entries.len(), "resource");
-    render::say(format_args!("{resources}, simulated; its clock shows {}\n", twin.now()));
-    Ok(Exit::Ok)
+    let clock = twin.now();
+    render::say(format_args!("{}, simulated; its clock shows {clock}\n", count(entries.len(), "resource")));
 }
 
-/// Nothing goes while a run works on any of it.
-async fn reset(root: &Path, global: &Global) -> Result {
-    let answers = Answers::here(global.yes);
+/// Nothing goes while a run works on any of it, so that none is left with half of its world. Works on a
+/// twin whose file is damaged, too: that is what it is there for.
+async fn reset(root: &Path, answers: Answers) -> Result {
     answers.refuse_nobody("local reset")?;
     let owner = Owner::here(&ulid::Ulid::generate().to_string(), "local reset");
     let mut locks = Vec::new();
@@ -60,13 +59,25 @@ async fn reset(root: &Path, global: &Global) -> Result {
         locks.push(stored.lock(owner.clone(), Duration::ZERO, silently()).await.map_err(failed)?);
     }
     let _held = take_twin(root, owner).await?;
-    let twin = open_twin(root)?;
-    let what = format!("{} and {}", count(twin.inspect().len(), "resource"), count(locks.len(), "state"));
-    if !answers.agree(&format!("Remove {what} of the twin?"))? {
+    let twin = open_twin(root);
+    let held = match &twin {
+        Ok(twin) => count(twin.inspect().len(), "resource"),
+        Err(_) => "a file that cannot be read".to_owned(),
+    };
+    let what = format!("{held} and {}", count(locks.len(), "state"));
+    if !answers.agree(&format!("Remove {what} of the twin?")).await? {
         return Ok(declined());
     }
-    twin.reset();
-    twin.save()?;
+    match twin {
+        Ok(twin) => {
+            twin.reset();
+            twin.save()?;
+        }
+        Err(_) => {
+            let path = twin_file(root);
+            std::fs::remove_file(&path).map_err(io("remove", &path))?;
+        }
+    }
     for lock in locks {
         lock.remove().await.map_err(failed)?;
     }

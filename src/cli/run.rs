@@ -19,39 +19,36 @@ use crate::engine::clock::Clock;
 use crate::engine::diagnostic::Diagnostic;
 use crate::engine::event::{Ended, Event, Sink, VERSION};
 use crate::engine::execute::{Outcome, Run, execute};
-use crate::engine::plan::Plan;
+use crate::engine::plan::{Op, Plan, Summary};
 use crate::engine::planner::{Mode, Planned, Request, plan};
 use crate::engine::program::Program;
 use crate::engine::settings::Settings;
 use crate::engine::state::State;
 use crate::engine::stop::Stop;
 use crate::render;
-use crate::render::diagnostics::Diagnostics;
 use crate::render::log::Log;
 use crate::render::plan_markdown::PlanMarkdown;
-use crate::render::words::resource;
+use crate::render::words::{count, resource};
 use crate::render::{Detail, Numbering, Renderer, Style};
-use crate::state::{Basis, Keys, Lock, Owner, SavedPlan, StateError, fingerprint, in_project};
+use crate::stack::Loaded;
+use crate::state::{Basis, FileLock, Keys, Lock, Owner, SavedPlan, Session, StateError, fingerprint, in_project};
 
-/// How a run goes about it.
+/// How a run goes about what is protected.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "How to go about it")]
-pub(super) struct Manner {
+pub(super) struct Force {
     /// Delete and replace what is protected, lifting each protection as a step of its own
     #[arg(long)]
     force_override_protection: bool,
+}
 
+/// What a run puts up with.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "How to go about it")]
+pub(super) struct Tolerance {
     /// With a custom endpoint: go on past operations that it does not implement
     #[arg(long)]
     skip_unsupported: bool,
-
-    /// Start nothing new after the first failure
-    #[arg(long)]
-    fail_fast: bool,
-
-    /// How long to wait for another run of the same stack: `90`, `10m`, `1h` [default: 0]
-    #[arg(long, value_name = "DURATION", value_parser = duration, hide_default_value = true, default_value = "0")]
-    lock_timeout: Duration,
 
     /// Accept that config from the environment is not what this state was made with
     #[arg(long)]
@@ -62,32 +59,82 @@ pub(super) struct Manner {
     rename_project: bool,
 }
 
+/// What a run does about failures.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "How to go about it")]
+pub(super) struct Effort {
+    /// Start nothing new after the first failure
+    #[arg(long)]
+    fail_fast: bool,
+}
+
+/// What a run does about a program that wants nothing.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "How to go about it")]
+pub(super) struct Emptiness {
+    /// Delete everything if the program declares no resource any more
+    #[arg(long)]
+    allow_empty: bool,
+}
+
+/// What a run does about others.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "How to go about it")]
+pub(super) struct Queue {
+    /// How long to wait for another run of the same stack: `90`, `10m`, `1h` [default: 0]
+    #[arg(long, value_name = "DURATION", value_parser = duration, hide_default_value = true, default_value = "0")]
+    lock_timeout: Duration,
+}
+
 fn duration(text: &str) -> std::result::Result<Duration, String> {
     let seconds = text.parse().ok().map(Duration::from_secs);
     let written = || text.parse::<jiff::SignedDuration>().ok().and_then(|d| Duration::try_from(d).ok());
     seconds.or_else(written).ok_or_else(|| "expected seconds, or a duration such as `90s`, `10m` or `1h`".to_owned())
 }
 
-/// How a plan is shown.
+/// What a plan has to be.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "What to show")]
+pub(super) struct Expecting {
+    /// Fail with exit code 7 if anything would change
+    #[arg(long)]
+    pub(super) expect_no_changes: bool,
+}
+
+/// How long it will take.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "What to show")]
+pub(super) struct Timing {
+    /// Tell how long AWS usually takes, and because of which resources
+    #[arg(long)]
+    eta: bool,
+}
+
+/// How much of a plan is shown.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "What to show")]
 pub(super) struct Showing {
     /// Show unchanged resources and defaults of new ones, too
     #[arg(long)]
     show_unchanged: bool,
-
-    /// Tell how long AWS usually takes, and because of which resources
-    #[arg(long)]
-    eta: bool,
-
-    /// Fail with exit code 7 if anything would change
-    #[arg(long)]
-    pub(super) expect_no_changes: bool,
 }
 
-impl Manner {
-    fn settings(&self, selection: &Selection, target: &Target) -> Result<Settings> {
-        if self.skip_unsupported && !matches!(target, Target::Endpoint(_)) {
+/// The flags of one command, each as it stands without the flag where the command has none.
+pub(super) struct Manner<'a> {
+    pub(super) tolerance: &'a Tolerance,
+    pub(super) expecting: &'a Expecting,
+    pub(super) force: Option<&'a Force>,
+    pub(super) effort: Option<&'a Effort>,
+    pub(super) emptiness: Option<&'a Emptiness>,
+    pub(super) queue: Option<&'a Queue>,
+    pub(super) timing: Option<&'a Timing>,
+    pub(super) showing: Option<&'a Showing>,
+}
+
+impl Manner<'_> {
+    fn settings(&self, selection: &Selection, site: &Site) -> Result<Settings> {
+        let skip_unsupported = self.tolerance.skip_unsupported;
+        if skip_unsupported && !matches!(site.target, Target::Endpoint(_)) {
             return Err(Failure::new(
                 Exit::Configuration,
                 "`--skip-unsupported` is for custom endpoints, and this run goes elsewhere",
@@ -95,11 +142,15 @@ impl Manner {
             ));
         }
         Ok(Settings {
-            override_protection: self.force_override_protection,
-            skip_unsupported: self.skip_unsupported,
-            fail_fast: self.fail_fast,
-            ..selection.settings()
+            override_protection: self.force.is_some_and(|f| f.force_override_protection),
+            skip_unsupported,
+            fail_fast: self.effort.is_some_and(|e| e.fail_fast),
+            ..selection.settings(&site.regions)?
         })
+    }
+
+    fn lock_timeout(&self) -> Duration {
+        self.queue.map_or(Duration::ZERO, |queue| queue.lock_timeout)
     }
 }
 
@@ -108,8 +159,7 @@ pub(super) struct Job<'a> {
     pub(super) command: &'static str,
     pub(super) mode: Mode,
     pub(super) global: &'a Global,
-    pub(super) manner: &'a Manner,
-    pub(super) showing: &'a Showing,
+    pub(super) manner: Manner<'a>,
     /// A saved plan: the one to write if the job only looks, else the one to carry out.
     pub(super) plan: Option<&'a Path>,
 }
@@ -128,15 +178,13 @@ pub(super) fn change(job: &Job<'_>) -> Result {
         // Whoever gives a plan has agreed to it.
         answers = Answers::Yes;
     }
-    answers.refuse_nobody(job.command)?;
-    let site = job.site()?;
-    runtime(site.target == Target::Twin)?.block_on(job.change(site, answers))
+    let ready = answers.refuse_nobody(job.command);
+    job.told(ready.and_then(|()| job.within(job.change(answers))))
 }
 
 /// Plans and changes nothing.
 pub(super) fn look(job: &Job<'_>, form: Form) -> Result<Plan> {
-    let site = job.site()?;
-    runtime(site.target == Target::Twin)?.block_on(job.look(site, form))
+    job.told(job.within(job.look(form)))
 }
 
 /// How a plan that is only looked at is written.
@@ -146,7 +194,49 @@ pub(super) enum Form {
     Markdown,
 }
 
+/// What a run that changes something holds from its beginning to its end.
+struct Begun {
+    state: State,
+    session: Arc<Session>,
+    promise: Option<Promise>,
+    _twin: Option<FileLock>,
+}
+
+/// Why there is no plan.
+enum NoPlan {
+    Refused(Vec<Diagnostic>),
+    Interrupted,
+}
+
+/// How long a lookup that nobody waits for any more may hold up the end.
+const LEAVING: Duration = Duration::from_secs(2);
+/// How often planning tells what it waits for.
+const ASKING: Duration = Duration::from_millis(500);
+
 impl Job<'_> {
+    fn within<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let runtime = runtime(Target::chosen(self.global)? == Target::Twin)?;
+        let done = runtime.block_on(work);
+        runtime.shutdown_timeout(LEAVING);
+        done
+    }
+
+    /// With `--json`, what nobody has told yet is told as events, too.
+    fn told<T>(&self, done: Result<T>) -> Result<T> {
+        if let (true, Err(failure)) = (self.global.json, &done)
+            && !matches!(failure, Failure::Shown(_))
+        {
+            let (mut numbering, clock) = (Numbering::default(), Clock::system());
+            let mut json = Style::Json.renderer(Detail::default(), clock);
+            let end = ended(failure.refusal(), Summary::default());
+            for event in failure.diagnostics().into_iter().chain([end]) {
+                json.event(&numbering.envelope(event, clock.now()));
+            }
+            json.finish();
+        }
+        done
+    }
+
     /// `up` needs the program; destroying and refreshing work from the state alone.
     fn site(&self) -> Result<Site> {
         match self.mode {
@@ -155,40 +245,20 @@ impl Job<'_> {
         }
     }
 
-    async fn change(&self, mut site: Site, answers: Answers) -> Result {
-        let mut settings = self.settings(&site)?;
-        if self.mode != Mode::Up {
-            site.must_exist().await?;
-        }
+    async fn change(&self, answers: Answers) -> Result {
+        let mut interrupts = Interrupts::listen();
+        let mut site = self.site()?;
+        let asked = self.settings(&site)?;
         let run = ulid::Ulid::generate().to_string();
-        let lock = self.lock(&site, &run).await?;
-        site.warn();
-        let keys = site.keys().await?;
-        let lock = match self.manner.rename_project && site.loaded.is_some() {
-            true => lock.rename_project(&keys, &site.project).await.map_err(failed)?,
-            false => lock,
-        };
-        let mut fresh = site.fresh()?;
-        let promise = match self.plan {
-            Some(path) => Some(self.promise(path, &site, &settings, &keys)?),
-            None => None,
-        };
-        if let Some(Promise { saved, .. }) = &promise {
-            settings = saved.settings.clone();
-            // Names that are made up derive from it.
-            fresh.lineage.clone_from(&saved.lineage);
-        }
-        let (state, session) = lock.session(keys.clone(), fresh).await.map_err(failed)?;
-        if let Some(promise) = &promise {
-            self.still_holds(promise, &site, &state, &keys)?;
-        }
-        let session = Arc::new(session);
-        let _twin = match site.target {
-            Target::Twin => Some(take_twin(&site.root, self.owner(&site, &run)).await?),
-            Target::Aws | Target::Endpoint(_) => None,
-        };
+        let begin = self.begin(&site, &asked, &run);
+        let Some(begun) = interrupts.or(begin).await else { return Ok(declined()) };
+        let Begun { state, session, promise, _twin } = begun?;
+        let settings = promise.as_ref().map_or(asked, |promise| promise.saved.settings.clone());
         let (cloud, environment) = self.open(&site, &state)?;
-        let program = self.program(&mut site, &cloud).await?;
+        let completed = interrupts.or(self.complete(&mut site, &cloud)).await;
+        completed.ok_or_else(|| Failure::Shown(declined()))??;
+        self.refuse_emptied(&site, &state, answers)?;
+        let program = self.program(&mut site);
         let mut stage = Stage::new(self, &site, &cloud, &run, self.style(&cloud));
         stage.show(self.started(&site, &run));
         let (sink, mut events) = Sink::new();
@@ -201,50 +271,64 @@ impl Job<'_> {
             clock: cloud.clock(),
             sink: &sink,
         };
-        let planned = match stage.follow(plan(request), &mut events).await {
+        let planned = match stage.plan(request, &mut events, &cloud, &mut interrupts).await {
             Ok(planned) => planned,
-            Err(problems) => return Err(stage.refuse(problems)),
+            Err(NoPlan::Refused(problems)) => return Err(stage.refuse(Failure::Program(problems))),
+            Err(NoPlan::Interrupted) => return Ok(stage.decline(&Plan::default())),
         };
         if let Some(promise) = &promise
             && promise.saved.plan != planned.plan
         {
-            stage.close();
-            return Err(promise.broken(&planned.plan));
+            return Err(stage.refuse(promise.broken(&planned.plan)));
         }
         stage.show(Event::Planned { plan: planned.plan.clone(), summary: planned.plan.summary() });
         let changes = !planned.plan.is_empty();
-        if changes && self.showing.expect_no_changes {
-            stage.close();
+        if changes && self.manner.expecting.expect_no_changes {
+            stage.end(Ended::Refused { code: Exit::UnexpectedChanges.word().to_owned() }, planned.plan.summary());
             return Ok(Exit::UnexpectedChanges);
         }
-        if changes && !answers.agree(&self.question(&site))? {
-            stage.close();
-            return Ok(declined());
+        if changes && !answers.agree(&self.question(&site)).await? {
+            return Ok(stage.decline(&planned.plan));
         }
-        let outcome = stage.carry_out(planned, program, session.clone(), settings, environment, &cloud).await;
-        stage.close();
+        let outcome =
+            stage.carry_out(planned, program, session.clone(), settings, environment, &cloud, &mut interrupts).await;
         // The twin must know of everything that the state knows of, so it is kept whatever happened.
         let kept = cloud.keep();
-        if let Some(lost) = session.loss() {
-            return Err(Failure::new(Exit::Error, lost.to_string(), lost.hint()));
-        }
-        let outcome = outcome?;
+        let lost = session.loss().map(|lost| Failure::new(Exit::Error, lost.to_string(), lost.hint()));
+        let outcome = match (outcome, lost) {
+            (Ok(outcome), None) => outcome,
+            (Ok(_), Some(lost)) => {
+                // Programs have been told that the run ended; why so is for people.
+                stage.close();
+                return Err(Failure::Shown(lost.show()));
+            }
+            (Err(_), Some(lost)) => return Err(stage.give_up(lost)),
+            (Err(error), None) => return Err(stage.give_up(error.into())),
+        };
+        stage.close();
         let finished = session.finish(&outcome.state).await.map_err(failed);
         site.warn();
-        finished?;
-        kept?;
+        // Programs have been told how the run ended; that this failed is for people.
+        finished.and(kept).map_err(|failure| Failure::Shown(failure.show()))?;
         Ok((&outcome.ended).into())
     }
 
-    async fn look(&self, mut site: Site, form: Form) -> Result<Plan> {
+    async fn look(&self, form: Form) -> Result<Plan> {
+        let mut interrupts = Interrupts::listen();
+        let mut site = self.site()?;
         let settings = self.settings(&site)?;
-        let state = if site.exists().await? { site.state().await?.0 } else { site.fresh()? };
-        let state = match self.manner.rename_project && site.loaded.is_some() {
-            true => in_project(state, &site.project).map_err(failed)?,
-            false => state,
+        let state = async {
+            let state = if site.exists().await? { site.state().await?.0 } else { site.fresh()? };
+            match self.manner.tolerance.rename_project && site.loaded.is_some() {
+                true => in_project(state, &site.project).map_err(failed),
+                false => Ok(state),
+            }
         };
+        let state = interrupts.or(state).await.ok_or_else(|| Failure::Shown(declined()))??;
         let (cloud, _) = self.open(&site, &state)?;
-        let program = self.program(&mut site, &cloud).await?;
+        let completed = interrupts.or(self.complete(&mut site, &cloud)).await;
+        completed.ok_or_else(|| Failure::Shown(declined()))??;
+        let program = self.program(&mut site);
         let run = ulid::Ulid::generate().to_string();
         let style = match form {
             Form::Screen => self.style(&cloud),
@@ -263,9 +347,10 @@ impl Job<'_> {
             clock: cloud.clock(),
             sink: &sink,
         };
-        let planned = match stage.follow(plan(request), &mut events).await {
+        let planned = match stage.plan(request, &mut events, &cloud, &mut interrupts).await {
             Ok(planned) => planned,
-            Err(problems) => return Err(stage.refuse(problems)),
+            Err(NoPlan::Refused(problems)) => return Err(stage.refuse(Failure::Program(problems))),
+            Err(NoPlan::Interrupted) => return Err(Failure::Shown(stage.decline(&Plan::default()))),
         };
         let plan = planned.plan;
         let saved = match self.plan {
@@ -280,12 +365,61 @@ impl Job<'_> {
             let (stack, target) = (&site.stack, site.target.name());
             render::data(PlanMarkdown { stack, target, plan: &plan, regions: &site.regions });
         }
-        saved?;
+        // Programs have been told of the plan; that it could not be kept is for people.
+        saved.map_err(|failure| Failure::Shown(failure.show()))?;
         Ok(plan)
     }
 
+    /// Takes the lock and begins the journal, and sees that a saved plan still holds.
+    async fn begin(&self, site: &Site, asked: &Settings, run: &str) -> Result<Begun> {
+        if self.mode != Mode::Up {
+            site.must_exist().await?;
+        }
+        let lock = self.lock(site, run).await?;
+        site.warn();
+        let keys = site.keys().await?;
+        let lock = match self.manner.tolerance.rename_project && site.loaded.is_some() {
+            true => lock.rename_project(&keys, &site.project).await.map_err(failed)?,
+            false => lock,
+        };
+        let mut fresh = site.fresh()?;
+        let promise = match self.plan {
+            Some(path) => Some(self.promise(path, site, asked, &keys)?),
+            None => None,
+        };
+        if let Some(Promise { saved, .. }) = &promise {
+            // Names that are made up derive from it.
+            fresh.lineage.clone_from(&saved.lineage);
+        }
+        let (state, session) = lock.session(keys.clone(), fresh).await.map_err(failed)?;
+        if let Some(promise) = &promise {
+            self.still_holds(promise, site, &state, &keys)?;
+        }
+        let twin = match site.target {
+            Target::Twin => Some(take_twin(&site.root, self.owner(site, run)).await?),
+            Target::Aws | Target::Endpoint(_) => None,
+        };
+        Ok(Begun { state, session: Arc::new(session), promise, _twin: twin })
+    }
+
+    /// A file that was emptied by mistake must not delete a stack where nobody looks at the plan.
+    fn refuse_emptied(&self, site: &Site, state: &State, answers: Answers) -> Result<()> {
+        let seen = answers == Answers::Person || self.plan.is_some();
+        let allowed = seen || self.manner.emptiness.is_none_or(|e| e.allow_empty);
+        let declares = |loaded: &Loaded| !loaded.program.declarations().is_empty();
+        if allowed || state.rows.is_empty() || site.loaded.as_ref().is_none_or(declares) {
+            return Ok(());
+        }
+        let held = count(state.rows.len(), "resource");
+        Err(Failure::new(
+            Exit::Configuration,
+            format!("the program of `{}` declares no resource, and its state has {held}", site.stack),
+            "bring the file back; or say that all is to be deleted with `--allow-empty` or `drctl destroy`",
+        ))
+    }
+
     fn settings(&self, site: &Site) -> Result<Settings> {
-        let asked = self.manner.settings(&self.global.selection, &site.target)?;
+        let asked = self.manner.settings(&self.global.selection, site)?;
         let always = site.loaded.as_ref().is_some_and(|loaded| loaded.refresh);
         Ok(Settings { refresh: asked.refresh || always, ..asked })
     }
@@ -371,7 +505,7 @@ impl Job<'_> {
     fn open(&self, site: &Site, state: &State) -> Result<(Cloud, BTreeMap<String, String>)> {
         let environment = site.environment(state);
         site.check_project(state)?;
-        if !self.manner.rename_environment {
+        if !self.manner.tolerance.rename_environment {
             site.check_environment(state)?;
         }
         let cloud = site.cloud()?;
@@ -379,13 +513,20 @@ impl Job<'_> {
         Ok((cloud, environment))
     }
 
-    /// Destroying needs no program: what was asked of a resource stands in its row.
-    async fn program(&self, site: &mut Site, cloud: &Cloud) -> Result<Option<Arc<dyn Program>>> {
-        if self.mode == Mode::Destroy {
-            return Ok(None);
+    /// Asks the cloud what the program leaves to it. Destroying needs no program: what was asked of a
+    /// resource stands in its row.
+    async fn complete(&self, site: &mut Site, cloud: &Cloud) -> Result<()> {
+        match self.mode {
+            Mode::Destroy => Ok(()),
+            Mode::Up | Mode::Refresh => cloud.tell_waits(site.complete(self.global, cloud)).await,
         }
-        site.complete(self.global, cloud).await?;
-        Ok(site.loaded.take().map(|loaded| Arc::new(loaded.program) as Arc<dyn Program>))
+    }
+
+    fn program(&self, site: &mut Site) -> Option<Arc<dyn Program>> {
+        match self.mode {
+            Mode::Destroy => None,
+            Mode::Up | Mode::Refresh => site.loaded.take().map(|l| Arc::new(l.program) as Arc<dyn Program>),
+        }
     }
 
     fn owner(&self, site: &Site, run: &str) -> Owner {
@@ -399,7 +540,7 @@ impl Job<'_> {
             let who = holder.map_or_else(|| "another run".to_owned(), ToString::to_string);
             render::say(format_args!("Waiting for {who}\n"));
         });
-        site.stored().lock(owner, self.manner.lock_timeout, waits).await.map_err(failed)
+        site.stored().lock(owner, self.manner.lock_timeout(), waits).await.map_err(failed)
     }
 
     /// A simulation is over before a live view could show anything.
@@ -460,8 +601,8 @@ impl Stage {
     fn new(job: &Job<'_>, site: &Site, cloud: &Cloud, run: &str, style: Style) -> Self {
         let detail = Detail {
             regions: site.regions.clone(),
-            unchanged: job.showing.show_unchanged,
-            eta: job.showing.eta || cloud.is_simulated(),
+            unchanged: job.manner.showing.is_some_and(|s| s.show_unchanged),
+            eta: job.manner.timing.is_some_and(|t| t.eta) || cloud.is_simulated(),
         };
         let clock = cloud.clock();
         Self {
@@ -480,19 +621,51 @@ impl Stage {
         self.renderer.event(&envelope);
     }
 
+    /// Plans, and tells what happens meanwhile and what it waits for.
+    async fn plan(
+        &mut self,
+        request: Request<'_>,
+        events: &mut UnboundedReceiver<Event>,
+        cloud: &Cloud,
+        interrupts: &mut Interrupts,
+    ) -> std::result::Result<Planned, NoPlan> {
+        let work = plan(request);
+        tokio::pin!(work);
+        let mut asking = tokio::time::interval(ASKING);
+        loop {
+            tokio::select! {
+                biased;
+                Some(event) = events.recv() => self.show(event),
+                planned = &mut work => {
+                    self.drain(events);
+                    return planned.map_err(NoPlan::Refused);
+                }
+                () = interrupts.next() => return Err(NoPlan::Interrupted),
+                _ = asking.tick(), if !self.simulated => {
+                    if let Some((what, waited)) = cloud.waits_for() {
+                        let since = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
+                        self.show(Event::Asking { what, since });
+                    }
+                }
+                () = tokio::time::sleep(render::TICK), if !self.simulated => self.renderer.tick(),
+            }
+        }
+    }
+
     /// Carries the plan out and shows what happens until the last event.
+    #[expect(clippy::too_many_arguments, reason = "the parts of one run, each used once")]
     async fn carry_out(
         &mut self,
         planned: Planned,
         program: Option<Arc<dyn Program>>,
-        journal: Arc<crate::state::Session>,
+        journal: Arc<Session>,
         settings: Settings,
         environment: BTreeMap<String, String>,
         cloud: &Cloud,
+        interrupts: &mut Interrupts,
     ) -> crate::engine::error::Result<Outcome> {
         let (sink, mut events) = Sink::new();
         let stop = Stop::default();
-        let mut interrupts = Interrupts::listen();
         let (mut lost, mut left) = (journal.lost(), false);
         let run = Run {
             program,
@@ -524,22 +697,6 @@ impl Stage {
         }
     }
 
-    /// Shows what happens while something is worked on.
-    async fn follow<T>(&mut self, work: impl Future<Output = T>, events: &mut UnboundedReceiver<Event>) -> T {
-        tokio::pin!(work);
-        loop {
-            tokio::select! {
-                biased;
-                Some(event) = events.recv() => self.show(event),
-                done = &mut work => {
-                    self.drain(events);
-                    return done;
-                }
-                () = tokio::time::sleep(render::TICK), if !self.simulated => self.renderer.tick(),
-            }
-        }
-    }
-
     fn drain(&mut self, events: &mut UnboundedReceiver<Event>) {
         while let Ok(event) = events.try_recv() {
             self.show(event);
@@ -555,6 +712,7 @@ impl Stage {
         stop.press();
         self.show(Event::Diagnostic {
             severity: "warning".into(),
+            code: Some(Exit::Cancelled.word().to_owned()),
             message: message.into(),
             urn: None,
             at: None,
@@ -568,6 +726,7 @@ impl Stage {
         stop.press();
         self.show(Event::Diagnostic {
             severity: "error".into(),
+            code: Some("lock-lost".into()),
             message: format!("leaving at once: {reason}"),
             urn: None,
             at: None,
@@ -575,26 +734,43 @@ impl Stage {
         });
     }
 
-    /// Tells why there is no plan. The record gets it in any case, programs as events.
-    fn refuse(mut self, problems: Vec<Diagnostic>) -> Failure {
-        let exit = problems.iter().map(|p| exit_of(p.code)).next().unwrap_or(Exit::Configuration);
-        for problem in &problems {
-            let event = Event::Diagnostic {
-                severity: format!("{:?}", problem.severity).to_lowercase(),
-                message: problem.message.clone(),
-                urn: problem.urn.clone(),
-                at: problem.at.as_ref().map(ToString::to_string),
-                help: problem.help.clone(),
-            };
-            let envelope = self.numbering.envelope(event, self.clock.now());
-            self.log.event(&envelope);
-            if self.json {
-                self.renderer.event(&envelope);
-            }
+    /// Notes what people are told in other words: for the record, and for programs.
+    fn note(&mut self, event: Event) {
+        let envelope = self.numbering.envelope(event, self.clock.now());
+        self.log.event(&envelope);
+        if self.json {
+            self.renderer.event(&envelope);
         }
+    }
+
+    /// Tells why nothing is done.
+    fn refuse(self, failure: Failure) -> Failure {
+        let end = failure.refusal();
+        self.tell(failure, end)
+    }
+
+    /// Tells why no more is done.
+    fn give_up(self, failure: Failure) -> Failure {
+        self.tell(failure, Ended::Failed { failed: Vec::new(), skipped: Vec::new() })
+    }
+
+    fn tell(mut self, failure: Failure, end: Ended) -> Failure {
+        failure.diagnostics().into_iter().for_each(|event| self.note(event));
+        self.end(end, Summary::default());
+        Failure::Shown(failure.show())
+    }
+
+    /// The end of a run that the user does not want.
+    fn decline(self, plan: &Plan) -> Exit {
+        let left = plan.steps.iter().filter(|step| step.op != Op::Same).map(|step| step.key.urn.clone());
+        self.end(Ended::Cancelled { left: left.collect() }, Summary::default());
+        declined()
+    }
+
+    /// The end of a run that changed nothing.
+    fn end(mut self, how: Ended, summary: Summary) {
+        self.note(ended(how, summary));
         self.close();
-        render::say(Diagnostics(&problems));
-        Failure::Shown(exit)
     }
 
     fn close(self) {
@@ -605,12 +781,6 @@ impl Stage {
     }
 }
 
-/// What a refusal of the planner means for scripts.
-pub(super) fn exit_of(code: &str) -> Exit {
-    match code {
-        "credentials" | "wrong-account" => Exit::Authentication,
-        "protected" => Exit::Policy,
-        "unreadable" | "identity" => Exit::Resource,
-        _ => Exit::Configuration,
-    }
+fn ended(ended: Ended, summary: Summary) -> Event {
+    Event::RunEnded { ended, summary, took: 0, notes: Vec::new() }
 }

@@ -253,7 +253,8 @@ fn spellings(ty: &TypeSchema) -> impl Iterator<Item = String> {
     std::iter::once(ty.token.to_owned()).chain(short.filter(|s| s != ty.token)).chain(aliases)
 }
 
-fn options() -> Json {
+/// The schema of the options of resources.
+pub(super) fn options() -> Json {
     let flag =
         |description: &str| described(json!({"anyOf": [{"type": "boolean"}, reference("expression")]}), description);
     let paths = |description: &str| described(json!({"type": "array", "items": {"type": "string"}}), description);
@@ -324,7 +325,7 @@ pub(super) fn object(object: &Object) -> Json {
     schema
 }
 
-fn property(property: &Property) -> Json {
+pub(super) fn property(property: &Property) -> Json {
     let mut schema = with_expression(shape(property));
     if !property.description.is_empty() {
         schema["description"] = property.description.clone().into();

@@ -13,75 +13,37 @@ use crate::cli::Global;
 use crate::cli::data_keys::ByKms;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result, io};
+use crate::cli::watch::{Questions, Watched};
 use crate::engine::clock::Clock;
-use crate::engine::diagnostic::Severity;
+use crate::engine::diagnostic::{Diagnostic, Severity};
 use crate::engine::error::Error;
 use crate::engine::key_provider::{KeyProvider, KeyService};
+use crate::engine::program::Program;
 use crate::engine::provider::{Catalog, Provider};
 use crate::engine::state::State;
 use crate::engine::value::Map;
 use crate::random::WithRandom;
 use crate::render;
 use crate::render::regions::Regions;
+use crate::render::words::duration;
 use crate::stack::{self, Backend, Loaded, Request, Stacks};
 use crate::state::{
     FileLock, Keys, Location, Lock, Notice, Owner, Source, StateError, States, Stored, check_environment,
-    check_project, silently,
+    check_project, make_dir, make_new, silently,
 };
 use crate::twin::Twin;
 
-/// Names the target of a custom endpoint, so that its state outlives a change of port.
-const TARGET: &str = "DRCTL_TARGET";
-const ENDPOINT: &str = "AWS_ENDPOINT_URL";
+pub(super) use crate::cli::target::Target;
+
 /// How long a command waits for another one that changes the twin.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How often waits are looked at.
+const LOOK: Duration = Duration::from_millis(500);
 
 /// All types and functions that programs may name, made when a command first needs them.
 pub(super) fn catalog() -> &'static Arc<Catalog> {
     static CATALOG: OnceLock<Arc<Catalog>> = OnceLock::new();
     CATALOG.get_or_init(|| Arc::clone(WithRandom::new(Arc::new(Aws::new(aws::Settings::default()))).catalog()))
-}
-
-/// Where commands work.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Target {
-    /// The simulated AWS.
-    Twin,
-    Aws,
-    /// Something else that speaks AWS's protocols.
-    Endpoint(String),
-}
-
-impl Target {
-    pub(super) fn chosen(global: &Global) -> Self {
-        if global.local { Self::Twin } else { Self::of_environment(&environment()) }
-    }
-
-    fn of_environment(environment: &BTreeMap<String, String>) -> Self {
-        let given = |name: &str| environment.get(name).filter(|v| !v.is_empty());
-        let general = given(ENDPOINT);
-        let of_service = || {
-            let mut named = environment.iter().filter(|(k, v)| k.starts_with("AWS_ENDPOINT_URL_") && !v.is_empty());
-            named.next().map(|(_, url)| url)
-        };
-        match (general.or_else(of_service), given(TARGET)) {
-            (Some(_), Some(name)) => Self::Endpoint(name.clone()),
-            (Some(url), None) => {
-                let host = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
-                Self::Endpoint(host.trim_end_matches('/').replace([':', '/'], "-"))
-            }
-            (None, _) => Self::Aws,
-        }
-    }
-
-    /// The name under which states are kept.
-    pub(super) fn name(&self) -> &str {
-        match self {
-            Self::Twin => "twin",
-            Self::Aws => "aws",
-            Self::Endpoint(name) => name,
-        }
-    }
 }
 
 pub(super) fn environment() -> BTreeMap<String, String> {
@@ -102,9 +64,15 @@ pub(super) fn directory(global: &Global) -> Result<PathBuf> {
 /// Loads the program of the stack that was asked for, for commands that ask no cloud, and shows its
 /// warnings and what it leaves out.
 pub(super) fn load(global: &Global) -> Result<Loaded> {
-    let mut loaded = checked(global, Arc::default())?;
-    loaded.warnings.extend(loaded.questions.iter().map(stack::Question::note));
+    let loaded = checked(global)?;
     show_warnings(&loaded);
+    Ok(loaded)
+}
+
+/// The same for callers that show warnings themselves.
+pub(super) fn checked(global: &Global) -> Result<Loaded> {
+    let mut loaded = checked_with(global, Arc::default())?;
+    loaded.warnings.extend(loaded.questions.iter().map(stack::Question::note));
     Ok(loaded)
 }
 
@@ -112,9 +80,13 @@ pub(super) fn load(global: &Global) -> Result<Loaded> {
 ///
 /// A program that breaks a rule is refused here and not in `try_load`: whatever the text says, what
 /// exists can be looked at and destroyed.
-fn checked(global: &Global, answers: Arc<stack::Answers>) -> Result<Loaded> {
+fn checked_with(global: &Global, answers: Arc<stack::Answers>) -> Result<Loaded> {
     let mut loaded = try_load(global, answers)?;
     loaded.warnings.extend(checks::check(&loaded.program));
+    if loaded.questions.is_empty() && loaded.program.declarations().is_empty() {
+        let empty = Diagnostic::warning("no-resources", format!("`{}` declares no resource", loaded.stack));
+        loaded.warnings.push(empty.help(format!("is {} complete?", loaded.file.display())));
+    }
     if loaded.warnings.iter().any(|found| found.severity == Severity::Error) {
         return Err(Failure::Program(loaded.warnings));
     }
@@ -128,17 +100,16 @@ fn show_warnings(loaded: &Loaded) {
 }
 
 fn try_load(global: &Global, answers: Arc<stack::Answers>) -> Result<Loaded> {
+    let request = request(global)?;
+    let others = Others { request: request.clone(), target: Target::chosen(global)?, state: global.state.clone() };
+    Ok(stack::load_with(&request, catalog(), Arc::new(others), &ByKms, answers)?)
+}
+
+/// The stack that the command line asks for, with all that its program may depend on.
+pub(super) fn request(global: &Global) -> Result<Request> {
     let cwd = directory(global)?;
     let stack = named(global, &cwd)?;
-    let request = Request { stack, cwd, config: global.config.clone(), environment: environment() };
-    let others = Others { request: request.clone(), target: Target::chosen(global), state: global.state.clone() };
-    stack::load_with(&request, catalog(), Arc::new(others), &ByKms, answers).map_err(|diagnostics| {
-        if diagnostics.iter().any(|d| d.code == "unknown-stack") {
-            render::say(render::diagnostics::Diagnostics(&diagnostics));
-            return Failure::Shown(Exit::StackNotFound);
-        }
-        Failure::Program(diagnostics)
-    })
+    Ok(Request { stack, cwd, config: global.config.clone(), environment: environment() })
 }
 
 /// The stack that was asked for, or the only one there is.
@@ -191,27 +162,7 @@ pub(super) fn config_file(global: &Global) -> Result<PathBuf> {
     if let Ok(loaded) = try_load(global, Arc::default()) {
         return Ok(loaded.config_file);
     }
-    let cwd = directory(global)?;
-    let named = named(global, &cwd)?;
-    let name = named.split('@').next().unwrap_or(&named);
-    let path = cwd.join(name);
-    if path.is_file() {
-        let stem = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
-        return Ok(path.with_file_name(format!("Pulumi.{stem}.yaml")));
-    }
-    let found = cwd.ancestors().find_map(|dir| {
-        let stacks = dir.join("stacks");
-        let home = if stacks.join(format!("{name}.yaml")).is_file() { Some(stacks) } else { None };
-        home.or_else(|| dir.join("Pulumi.yaml").is_file().then(|| dir.to_owned()))
-    });
-    match found {
-        Some(home) => Ok(home.join(format!("Pulumi.{name}.yaml"))),
-        None => Err(Failure::new(
-            Exit::StackNotFound,
-            format!("there is no stack `{name}`"),
-            "name one with `--stack`, or another directory with `--cwd`",
-        )),
-    }
+    Ok(stack::locate(&request(global)?)?.config_file())
 }
 
 /// The nearest state directory here or above; the one to be made here if there is none.
@@ -272,7 +223,7 @@ pub(super) fn states_here(global: &Global) -> Result<States> {
             backends.push(backend);
         }
     }
-    let target = Target::chosen(global);
+    let target = Target::chosen(global)?;
     let backend = match backends.as_slice() {
         _ if global.state.is_some() || target == Target::Twin => None,
         [] => None,
@@ -370,7 +321,7 @@ impl Hashes {
 impl Site {
     /// For commands that run the program.
     pub(super) fn with_program(global: &Global) -> Result<Self> {
-        let loaded = checked(global, Arc::default())?;
+        let loaded = checked_with(global, Arc::default())?;
         if loaded.questions.is_empty() {
             show_warnings(&loaded);
         }
@@ -383,7 +334,7 @@ impl Site {
         let answers = Arc::<stack::Answers>::default();
         while let Some(loaded) = self.loaded.as_ref().filter(|loaded| !loaded.questions.is_empty()) {
             answers.ask(&loaded.questions, catalog(), &*cloud.provider()).await.map_err(Failure::Program)?;
-            let loaded = checked(global, Arc::clone(&answers))?;
+            let loaded = checked_with(global, Arc::clone(&answers))?;
             if loaded.questions.is_empty() {
                 show_warnings(&loaded);
             }
@@ -395,29 +346,46 @@ impl Site {
 
     /// For commands that need no more than the state, whatever has become of the program.
     pub(super) fn of_state(global: &Global) -> Result<Self> {
-        let target = Target::chosen(global);
-        if let Ok(loaded) = try_load(global, Arc::default()) {
-            return Self::of(loaded, global);
+        match try_load(global, Arc::default()) {
+            Ok(loaded) => Self::of(loaded, global),
+            Err(Failure::Program(_)) => Self::without_program(global),
+            Err(failure) => Err(failure),
         }
-        let cwd = directory(global)?;
-        let named = named(global, &cwd)?;
-        let request =
-            Request { stack: named.clone(), cwd: cwd.clone(), environment: environment(), ..Request::default() };
+    }
+
+    /// Where the state of a stack lies whose program is broken, or has gone. A file that was named and
+    /// does not exist stands for nothing else.
+    fn without_program(global: &Global) -> Result<Self> {
+        let (request, target) = (request(global)?, Target::chosen(global)?);
+        let (root, stack, found) = match (stack::locate(&request), stack::bare_name(&request)) {
+            (Ok(located), _) => {
+                let stack = located.stack();
+                let found = Diagnostic::warning(
+                    "no-program",
+                    format!("the program of `{stack}` cannot be loaded: its state alone is used"),
+                );
+                (state_root(&located.directory()), stack, found.help("`drctl validate` tells what is wrong with it"))
+            }
+            (Err(problems), Some(stack)) if problems.iter().all(|p| p.code == stack::UNKNOWN) => {
+                let found = Diagnostic::warning(
+                    "no-program",
+                    format!("there is no program of a stack `{stack}`: its state alone is used"),
+                );
+                let help = problems.into_iter().find_map(|p| p.help);
+                (nearest_state_root(&request.cwd), stack, Diagnostic { help, ..found })
+            }
+            (Err(problems), _) => return Err(Failure::Program(problems)),
+        };
         let backend = match stack::backend(&request) {
             Ok(backend) => backend,
             // A stack without a file has its state where files are.
-            Err(problems) if problems.iter().any(|problem| problem.code == "unknown-stack") => None,
+            Err(problems) if problems.iter().any(|problem| problem.code == stack::UNKNOWN) => None,
             Err(_) if global.state.is_some() || target == Target::Twin => None,
             // Where its state is stands in the file.
             Err(problems) => return Err(Failure::Program(problems)),
         };
-        let root = nearest_state_root(&cwd);
+        render::say(render::diagnostics::Diagnostics(&[found]));
         let states = place(global.state.as_deref(), &target, backend.as_ref(), root.clone())?;
-        let file = named.rsplit('/').next().unwrap_or(&named);
-        let mut stack = file.replacen(".yaml", "", 1);
-        if let Some(instance) = std::env::var("DRCTL_ENV").ok().filter(|i| !i.is_empty() && !stack.contains('@')) {
-            stack = format!("{stack}@{instance}");
-        }
         Ok(Self {
             root,
             states,
@@ -431,8 +399,8 @@ impl Site {
         })
     }
 
-    fn of(loaded: Loaded, global: &Global) -> Result<Self> {
-        let target = Target::chosen(global);
+    pub(super) fn of(loaded: Loaded, global: &Global) -> Result<Self> {
+        let target = Target::with_profile(global, loaded.credentials.profile.as_deref())?;
         let root = state_root(&loaded.directory);
         Ok(Self {
             states: place(global.state.as_deref(), &target, loaded.backend.as_ref(), root.clone())?,
@@ -504,7 +472,7 @@ impl Site {
     /// What is at hand to open the keys, and what the user asks to open them with.
     pub(super) fn source(&self) -> std::result::Result<Source, StateError> {
         let source = source(&self.target)?;
-        let service = || Arc::new(aws::Kms::new(self.aws_settings())) as Arc<dyn KeyService>;
+        let service = || Arc::new(aws::Kms::new(aws_settings(self.loaded.as_ref()))) as Arc<dyn KeyService>;
         Ok(Source { wanted: self.wanted(), service: source.service.map(|_| service()), ..source })
     }
 
@@ -552,44 +520,36 @@ impl Site {
     /// the `up` after it.
     pub(super) fn fresh(&self) -> Result<State> {
         let path = self.stored().lineage_file();
-        let lineage = match std::fs::read_to_string(&path) {
-            Ok(text) => text.trim().to_owned(),
-            Err(_) => {
-                let lineage = ulid::Ulid::generate().to_string();
-                let directory = path.parent().unwrap_or(&self.root);
-                std::fs::create_dir_all(directory).map_err(io("make", directory))?;
-                std::fs::write(&path, &lineage).map_err(io("write", &path))?;
-                lineage
-            }
-        };
+        if !path.exists() {
+            make_dir(path.parent().unwrap_or(&self.root)).map_err(failed)?;
+            // Of two that begin at once, the first decides.
+            make_new(&path, ulid::Ulid::generate().to_string().as_bytes()).map_err(failed)?;
+        }
+        let lineage = std::fs::read_to_string(&path).map_err(io("read", &path))?.trim().to_owned();
         Ok(State::new(lineage, &self.stack, &self.project, self.target.name()))
     }
 
     /// Opens the cloud of the target. Inside the runtime, because clocks belong to one.
     pub(super) fn cloud(&self) -> Result<Cloud> {
-        if self.target == Target::Twin {
-            let twin = Arc::new(open_twin(&self.root)?);
-            return Ok(Cloud { provider: Arc::new(WithRandom::new(Arc::clone(&twin) as _)), twin: Some(twin) });
-        }
-        Ok(Cloud { provider: Arc::new(WithRandom::new(Arc::new(Aws::new(self.aws_settings())))), twin: None })
+        Cloud::open(&self.target, &self.root, self.loaded.as_ref(), None)
     }
+}
 
-    /// How AWS is reached.
-    fn aws_settings(&self) -> aws::Settings {
-        let mut settings = aws::Settings::default();
-        if let Some(loaded) = &self.loaded {
-            let assets = Arc::clone(&loaded.assets);
-            let credentials = loaded.credentials.clone();
-            settings.profile = credentials.profile;
-            settings.roles = credentials.roles.into_iter().map(assumed).collect();
-            settings.region = loaded.regions.values().next().cloned();
-            settings.allowed_account_ids.clone_from(&loaded.allowed_account_ids);
-            settings.read_asset = Arc::new(move |asset| {
-                assets.bytes(asset).map_err(|e| Error::invalid(format!("cannot read the {asset}: {e}")))
-            });
-        }
-        settings
+/// How AWS is reached for a program.
+fn aws_settings(loaded: Option<&Loaded>) -> aws::Settings {
+    let mut settings = aws::Settings::default();
+    if let Some(loaded) = loaded {
+        let assets = Arc::clone(&loaded.assets);
+        let credentials = loaded.credentials.clone();
+        settings.profile = credentials.profile;
+        settings.roles = credentials.roles.into_iter().map(assumed).collect();
+        settings.region = loaded.regions.values().next().cloned();
+        settings.allowed_account_ids.clone_from(&loaded.allowed_account_ids);
+        settings.read_asset = Arc::new(move |asset| {
+            assets.bytes(asset).map_err(|e| Error::invalid(format!("cannot read the {asset}: {e}")))
+        });
     }
+    settings
 }
 
 fn assumed(role: stack::Role) -> aws::Role {
@@ -620,9 +580,13 @@ fn who(holder: Option<&Owner>) -> String {
 
 /// The twin that a project keeps.
 pub(super) fn open_twin(root: &Path) -> Result<Twin> {
-    let path = root.join(Target::Twin.name()).join("world.json");
-    let (twin, _) = Twin::open(&path, Arc::clone(aws::catalog()), Timestamp::now())?;
+    let (twin, _) = Twin::open(&twin_file(root), Arc::clone(aws::catalog()), Timestamp::now())?;
     Ok(twin)
+}
+
+/// Where the twin of a project is kept.
+pub(super) fn twin_file(root: &Path) -> PathBuf {
+    root.join(Target::Twin.name()).join("world.json")
 }
 
 /// The cloud that a command works on.
@@ -631,9 +595,54 @@ pub(super) struct Cloud {
     provider: Arc<dyn Provider>,
     /// What answers in the place of AWS.
     twin: Option<Arc<Twin>>,
+    questions: Arc<Questions>,
 }
 
 impl Cloud {
+    /// With so many attempts at each call, or as many as usual.
+    pub(super) fn open(target: &Target, root: &Path, loaded: Option<&Loaded>, attempts: Option<u32>) -> Result<Self> {
+        if *target == Target::Twin {
+            let twin = Arc::new(open_twin(root)?);
+            let provider = Arc::new(WithRandom::new(Arc::clone(&twin) as _));
+            return Ok(Self { provider, twin: Some(twin), questions: Arc::default() });
+        }
+        let settings = aws::Settings { attempts, ..aws_settings(loaded) };
+        let at = match target {
+            Target::Endpoint(endpoint) => format!(" at {}", endpoint.url),
+            Target::Twin | Target::Aws => String::new(),
+        };
+        let door = format!("STS{at} to tell which account this is");
+        let aws = Arc::new(WithRandom::new(Arc::new(Aws::new(settings))));
+        let (watched, questions) = Watched::new(aws, door);
+        Ok(Self { provider: Arc::new(watched), twin: None, questions })
+    }
+
+    /// What has been asked for so long that it is worth a word, and how long.
+    pub(super) fn waits_for(&self) -> Option<(String, Duration)> {
+        self.questions.oldest()
+    }
+
+    /// Works, and names each wait once.
+    pub(super) async fn tell_waits<T>(&self, work: impl Future<Output = T>) -> T {
+        tokio::pin!(work);
+        let mut told = String::new();
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => return done,
+                () = tokio::time::sleep(LOOK), if !self.is_simulated() => {
+                    if let Some((what, waited)) = self.waits_for()
+                        && what != told
+                    {
+                        let waited = duration(u64::try_from(waited.as_millis()).unwrap_or(u64::MAX));
+                        render::say(format_args!("waiting for {what} for {waited}\n"));
+                        told = what;
+                    }
+                }
+            }
+        }
+    }
+
     pub(super) fn provider(&self) -> Arc<dyn Provider> {
         Arc::clone(&self.provider)
     }
@@ -697,21 +706,6 @@ pub(super) fn failed(error: StateError) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn target(variables: &[(&str, &str)]) -> Target {
-        Target::of_environment(&variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect())
-    }
-
-    #[test]
-    fn a_custom_endpoint_is_a_target_of_its_own() {
-        assert_eq!(target(&[]), Target::Aws);
-        assert_eq!(target(&[(ENDPOINT, "")]), Target::Aws);
-        assert_eq!(target(&[(ENDPOINT, "http://localhost:4566/")]), Target::Endpoint("localhost-4566".into()));
-        assert_eq!(target(&[("AWS_ENDPOINT_URL_S3", "http://s3.local")]), Target::Endpoint("s3.local".into()));
-        let named = target(&[(ENDPOINT, "http://localhost:1"), (TARGET, "ministack")]);
-        assert_eq!(named, Target::Endpoint("ministack".into()));
-        assert_eq!(target(&[(TARGET, "ministack")]), Target::Aws);
-    }
 
     #[test]
     fn the_only_stack_needs_no_name() {

@@ -1,7 +1,8 @@
 //! `drctl stack`: the stacks that have a state, and their states as a whole.
 
-use std::io::Read;
-use std::path::PathBuf;
+use std::fs::OpenOptions;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -81,7 +82,7 @@ pub(super) fn run(command: &Command, global: &Global) -> Result {
 }
 
 fn list(global: &Global) -> Result {
-    let target = Target::chosen(global);
+    let target = Target::chosen(global)?;
     let states = states_here(global)?;
     let stacks = runtime(false)?.block_on(states.list()).map_err(failed)?;
     render::data(listed(&stacks, global.json));
@@ -124,7 +125,7 @@ fn remove(force: bool, global: &Global) -> Result {
             let help = "`drctl destroy` them first, or use `--force` to leave them in the cloud";
             return Err(Failure::new(Exit::Configuration, message, help));
         }
-        if !answers.agree(&format!("Remove the state of `{}` on `{}`?", site.stack, site.target.name()))? {
+        if !answers.agree(&format!("Remove the state of `{}` on `{}`?", site.stack, site.target.name())).await? {
             return Ok(declined());
         }
         site.lock("stack rm").await?.remove().await.map_err(failed)?;
@@ -155,10 +156,19 @@ fn export(arguments: &Export, global: &Global) -> Result {
     let (state, keys) = runtime(false)?.block_on(site.state())?;
     let text = state::export(&state, &keys).map_err(failed)?;
     match &arguments.output {
-        Some(path) => std::fs::write(path, text).map_err(io("write", path))?,
+        Some(path) => write_private(path, &text).map_err(io("write", path))?,
         None => render::data(String::from_utf8_lossy(&text)),
     }
     Ok(Exit::Ok)
+}
+
+/// A new file is for its owner alone.
+fn write_private(path: &Path, text: &[u8]) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)?.write_all(text)
 }
 
 fn import(arguments: &Import, global: &Global) -> Result {
@@ -187,7 +197,7 @@ fn import(arguments: &Import, global: &Global) -> Result {
             state::check_import(&stored, present.as_ref(), &state).map_err(failed)?;
         }
         let resources = count(state.rows.len(), "resource");
-        if !answers.agree(&format!("Put a state with {resources} in the place of that of `{}`?", site.stack))? {
+        if !answers.agree(&format!("Put a state with {resources} in the place of that of `{}`?", site.stack)).await? {
             return Ok(declined());
         }
         site.lock("stack import").await?.import(&keys, &state).await.map_err(failed)?;
@@ -211,7 +221,7 @@ fn migrate(to: &str, global: &Global) -> Result {
     runtime(false)?.block_on(async {
         site.must_exist().await?;
         let (from, into) = (site.states.place(), there.states().place());
-        if !answers.agree(&format!("Move the state of `{}` from {from} to {into}?", site.stack))? {
+        if !answers.agree(&format!("Move the state of `{}` from {from} to {into}?", site.stack)).await? {
             return Ok(declined());
         }
         let keys = site.keys().await?;

@@ -96,7 +96,7 @@ pub(super) fn run(command: &Command, global: &Global) -> Result {
         }
         Command::Check => {
             let (state, _) = runtime(false)?.block_on(site.state())?;
-            return Ok(check(&state));
+            return Ok(check(&state, global.json));
         }
         Command::Rm(arguments) => return remove(arguments, &site, global),
         Command::Mv(Move { resource: given, name }) => {
@@ -175,8 +175,13 @@ fn shown(row: &Row) -> serde_json::Value {
     json
 }
 
-fn check(state: &State) -> Exit {
+fn check(state: &State, json: bool) -> Exit {
     let findings = lint(state);
+    if json {
+        let findings: Vec<String> = findings.iter().map(ToString::to_string).collect();
+        render::data(format_args!("{:#}\n", json!(findings)));
+        return if findings.is_empty() { Exit::Ok } else { Exit::Configuration };
+    }
     findings.iter().for_each(|finding| render::data(format_args!("{finding}\n")));
     if findings.is_empty() {
         render::say(format_args!("The state is sound: {}\n", count(state.rows.len(), "resource")));
@@ -206,7 +211,7 @@ fn remove(arguments: &Remove, site: &Site, global: &Global) -> Result {
     let answers = Answers::here(global.yes);
     answers.refuse_nobody("state rm")?;
     let question = format!("Forget {}, which stays in the cloud?", count(arguments.resources.len(), "resource"));
-    if !answers.agree(&question)? {
+    if !runtime(false)?.block_on(answers.agree(&question))? {
         return Ok(declined());
     }
     let gone = edit(site, "state rm", |state| forget(state, &arguments.resources, arguments.force))?;
@@ -248,6 +253,10 @@ fn rename(state: &mut State, given: &str, name: &str) -> Result<Urn> {
     let Some(new) = new.filter(|_| !name.is_empty()) else {
         return Err(Failure::new(Exit::Configuration, "a logical name may not be empty", "give the new name"));
     };
+    if new == old {
+        let message = format!("{} has that name already", resource(&new));
+        return Err(Failure::new(Exit::Configuration, message, "give another name"));
+    }
     if state.rows.keys().any(|key| key.urn == new) {
         let message = format!("there is a {} already", resource(&new));
         return Err(Failure::new(Exit::Configuration, message, "choose another name"));
@@ -328,5 +337,7 @@ mod tests {
         assert_eq!(state.rows[1].needs[0].name(), "z");
         assert_eq!(state.rows[1].refers["vpcId"][0].name(), "z");
         assert!(rename(&mut state, "z", "b").is_err());
+        let Err(Failure::Error(_, error)) = rename(&mut state, "z", "z") else { panic!() };
+        assert_eq!(error.message, "ec2:Vpc z has that name already");
     }
 }

@@ -35,7 +35,8 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
     }
     let answers = Answers::here(global.yes);
     answers.refuse_nobody("unlock")?;
-    if !answers.agree(&format!("Take `{}` from {owner}?", site.stack))? {
+    let question = format!("Take `{}` from {owner}?", site.stack);
+    if !runtime(false)?.block_on(answers.agree(&question))? {
         return Ok(declined());
     }
     runtime(false)?.block_on(stored.break_lock()).map_err(failed)?;

@@ -107,6 +107,7 @@ impl Journey<'_> {
     fn tell_adopted(&self, id: &Id) {
         self.crew.sink.send(Event::Diagnostic {
             severity: "note".into(),
+            code: Some("adopted".into()),
             message: format!("the answer to a create was lost, and `{id}` is what it had made: it is adopted"),
             urn: Some(self.at.urn.clone()),
             at: None,

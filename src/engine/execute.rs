@@ -16,7 +16,6 @@ use crate::engine::clock::Clock;
 use crate::engine::converge::{Arrived, Journey};
 use crate::engine::crew::Crew;
 use crate::engine::decide::{Case, Decision, base, decide, ignore_changes, ignored};
-use crate::engine::diagnostic::Diagnostic;
 use crate::engine::discreet::Discreet;
 use crate::engine::error::{Error, Kind, Result};
 use crate::engine::event::{Ended, Event, Sink, Skipped};
@@ -121,7 +120,7 @@ async fn write_outputs(worker: &Worker, run: &Run, mode: Mode) -> Result<Option<
             match program.outputs(&known, &*worker.crew.cloud).await {
                 Ok(outputs) => as_far_as_known(outputs, &state.outputs),
                 Err(problems) => {
-                    problems.into_iter().for_each(|p| run.sink.send(diagnostic(&worker.redactor.diagnostic(p))));
+                    problems.into_iter().for_each(|p| run.sink.send((&worker.redactor.diagnostic(p)).into()));
                     return Ok(None);
                 }
             }
@@ -147,16 +146,6 @@ fn as_far_as_known(outputs: Map, before: &Map) -> Map {
         false => Some((name, value)),
     };
     outputs.into_iter().filter_map(value).collect()
-}
-
-fn diagnostic(problem: &Diagnostic) -> Event {
-    Event::Diagnostic {
-        severity: format!("{:?}", problem.severity).to_lowercase(),
-        message: problem.message.clone(),
-        urn: problem.urn.clone(),
-        at: problem.at.as_ref().map(ToString::to_string),
-        help: problem.help.clone(),
-    }
 }
 
 fn notes(state: &State) -> Vec<String> {
@@ -498,7 +487,7 @@ impl Worker {
         let inputs = program.inputs(&row.key.urn, &known, &*self.crew.cloud).await;
         inputs.map_err(|problems| {
             for problem in &problems[1.min(problems.len())..] {
-                self.crew.sink.send(diagnostic(&self.redactor.diagnostic(problem.clone())));
+                self.crew.sink.send((&self.redactor.diagnostic(problem.clone())).into());
             }
             let first = problems.into_iter().next();
             let Some(first) = first else { return Error::bug("an evaluation failed without saying why") };
@@ -677,7 +666,7 @@ impl Worker {
         // What interrupts or fails is taken up by the step itself and is no reason to replace.
         let settled = Row { pending: None, failure: None, ..old.clone() };
         let decision =
-            decide(&Case { schema, row: &settled, live, given, wanted, options, moved: false, asked: Vec::new() });
+            decide(&Case { schema, row: &settled, live, given, wanted, options, moved: None, asked: Vec::new() });
         match decision {
             Decision::Same => Ok(false),
             Decision::Update { .. } => Ok(true),

@@ -18,6 +18,16 @@ pub struct Plan {
     pub notes: Vec<String>,
     /// Outputs of the stack that change: name, before, after.
     pub outputs: Vec<(String, Shown, Shown)>,
+    /// How much of the stack was looked at, if not all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selection: Option<Extent>,
+}
+
+/// How many resources a run may touch, of how many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Extent {
+    pub chosen: usize,
+    pub all: usize,
 }
 
 /// One thing to do with one resource.
@@ -80,6 +90,8 @@ pub enum Reason {
     Failed(String),
     /// The whole stack is destroyed.
     Destroy,
+    /// The run was told not to touch it.
+    NotSelected,
 }
 
 /// One property that changes.
@@ -136,6 +148,9 @@ pub struct Summary {
     /// Outputs of the stack that change.
     #[serde(default)]
     pub outputs: usize,
+    /// Resources that the run was told not to touch.
+    #[serde(default)]
+    pub left_out: usize,
 }
 
 impl Plan {
@@ -151,7 +166,8 @@ impl Plan {
 
     /// A replacement counts once, not as a create and a delete.
     pub fn summary(&self) -> Summary {
-        let mut sum = Summary { outputs: self.outputs.len(), ..Summary::default() };
+        let left_out = self.selection.map_or(0, |Extent { chosen, all }| all - chosen);
+        let mut sum = Summary { left_out, outputs: self.outputs.len(), ..Summary::default() };
         for step in &self.steps {
             let count = match (&step.op, step.replacement.is_some()) {
                 (Op::Create, true) => &mut sum.replace,
@@ -159,6 +175,7 @@ impl Plan {
                 (Op::Create, false) => &mut sum.create,
                 (Op::Update, _) => &mut sum.update,
                 (Op::Delete, false) => &mut sum.delete,
+                (Op::Same, _) if step.why == [Reason::NotSelected] => continue,
                 (Op::Same, _) => &mut sum.same,
                 (Op::Refresh, _) => &mut sum.refresh,
                 (Op::Read | Op::Import | Op::Forget | Op::Act(_), _) => &mut sum.other,

@@ -99,7 +99,7 @@ impl Story {
                 let what = self.step(urn, place, op, &verb);
                 format!("{what}  {}\n", Label::Aside.paint(format_args!("({why})")))
             }
-            Event::Diagnostic { severity, message, at, help, urn } => {
+            Event::Diagnostic { severity, code: _, message, at, help, urn } => {
                 let label = if severity == "error" { Label::Error } else { Label::Warning };
                 let at = at.as_ref().map(|at| format!("{at}: ")).unwrap_or_default();
                 let mut text = format!("{at}{} {message}\n", label.paint(format_args!("{severity}:")));
@@ -114,9 +114,11 @@ impl Story {
             Event::Outputs { outputs } if outputs.is_empty() => String::new(),
             Event::Outputs { outputs } => format!("\n{}", Outputs(outputs)),
             Event::RunEnded { ended, summary, took, notes } => self.end(ended, *summary, *took, notes),
-            Event::StepStarted { .. } | Event::Waiting { .. } | Event::Retrying { .. } | Event::Call { .. } => {
-                String::new()
-            }
+            Event::StepStarted { .. }
+            | Event::Asking { .. }
+            | Event::Waiting { .. }
+            | Event::Retrying { .. }
+            | Event::Call { .. } => String::new(),
         }
     }
 
@@ -188,6 +190,9 @@ impl Story {
                 writeln!(text, "{head} {} left; {done} ({took})", count(left.len(), "step"))
                     .and_then(|()| writeln!(text, "  {} {again}", Label::Hint.paint("help:")))
             }
+            Ended::Refused { code } => {
+                writeln!(text, "{} nothing was changed ({code})", Label::Warning.paint("Refused:"))
+            }
             Ended::Pending { until } => {
                 let head = Label::Warning.paint("Pending:");
                 writeln!(text, "{head} {done} ({took}); the cloud keeps the rest until {until}").and_then(|()| {
@@ -201,7 +206,7 @@ impl Story {
 
 /// `3 created, 1 updated`, `2 outputs changed` if nothing else did, or `nothing changed`.
 fn done(summary: &Summary) -> String {
-    let Summary { create, update, replace, delete, refresh, other, same: _, begun, outputs } = *summary;
+    let Summary { create, update, replace, delete, refresh, other, same: _, begun, outputs, left_out: _ } = *summary;
     let parts = [
         (create, "created"),
         (update, "updated"),

@@ -79,7 +79,7 @@ pub(crate) fn of(world: &World, given: &Map, problems: &mut Vec<Diagnostic>) -> 
                 let at = node.provider.or(*first).map_or(&node.block.at, |index| &world.nodes[index].block.at);
                 let text = format!("{} and {} have different credentials", name(*first), name(node.provider));
                 let help = "a run uses one set: put what belongs to other credentials into a stack of its own";
-                problems.push(Diagnostic::error("credentials", text).at(at.clone()).help(help));
+                problems.push(Diagnostic::error("provider-credentials", text).at(at.clone()).help(help));
             }
         }
     }
@@ -120,7 +120,7 @@ fn read(properties: &Map) -> Result<Credentials, Diagnostic> {
 }
 
 /// Config of the command line and of older stack files is JSON in a text.
-fn opened(value: &Value) -> Value {
+pub(crate) fn opened(value: &Value) -> Value {
     let json = value.bare().as_str().and_then(|text| serde_json::from_str(text).ok());
     json.map_or_else(|| value.bare().clone(), Value::from_json)
 }
@@ -168,7 +168,7 @@ fn text(name: &str, value: &Value) -> Result<String, Diagnostic> {
 }
 
 fn wrong(message: &str) -> Diagnostic {
-    Diagnostic::error("credentials", message)
+    Diagnostic::error("provider-credentials", message)
 }
 
 fn late(name: &str) -> Diagnostic {

@@ -447,7 +447,7 @@ impl<'a> Run<'a> {
         match self.world.stacks.outputs(name) {
             Ok(Some(outputs)) => Some(Value::Map(outputs)),
             Ok(None) => {
-                let problem = Diagnostic::error("unknown-stack", format!("no state of a stack `{name}` was found"));
+                let problem = Diagnostic::error("unknown-reference", format!("no state of a stack `{name}` was found"));
                 self.fail(problem.at(at.clone()).help("run `drctl up` for that stack first, or correct the name"))
             }
             Err(why) => {

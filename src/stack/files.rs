@@ -65,7 +65,7 @@ impl Files {
                 }
                 _ => format!("cannot be read: {error}"),
             };
-            vec![Diagnostic::error("unreadable", format!("`{name}` {why}"))]
+            vec![Diagnostic::error("unreadable-file", format!("`{name}` {why}"))]
         })?;
         let dir = path.parent().map(Path::to_owned).unwrap_or_default();
         self.dirs.insert(name.clone(), dir);

@@ -149,6 +149,68 @@ pub fn load_with(
     }
 }
 
+/// A config entry, as far as whoever sets its value must know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Declared {
+    /// With the project's name and a colon.
+    pub(crate) key: String,
+    /// None if neither a type nor a default tells.
+    pub(crate) ty: Option<config::Ty>,
+    pub(crate) secret: bool,
+}
+
+/// The project's name and the config that its program declares, whatever else is wrong with it. The
+/// name stands before keys that have no colon.
+///
+/// # Errors
+/// If there is no such stack, or its files are no YAML.
+pub(crate) fn declared(request: &Request) -> Result<(String, Vec<Declared>), Vec<Diagnostic>> {
+    let project = project::find(request, &mut Files::new(&request.cwd))?;
+    let name = project.name.clone();
+    let program = project.program.clone();
+    let mut problems = Vec::new();
+    let mut loader = Loader::new(request, project, &mut problems);
+    let entries = loader.config_entries(&program);
+    let mut ignored = Vec::new();
+    let inputs = entries.iter().map(|entry| config::Input::read(entry, &NoNames, &mut ignored));
+    let declared = inputs.map(|input| Declared {
+        key: loader.full_key(input.key.as_ref().unwrap_or(&input.name)),
+        secret: input.secret,
+        ty: input.ty.or(match input.default.map(|default| default.kind) {
+            Some(ExprKind::Literal(default)) => of_default(&default),
+            _ => None,
+        }),
+    });
+    Ok((name, declared.collect()))
+}
+
+/// The type of what stands without one: that of its default.
+fn of_default(default: &Value) -> Option<config::Ty> {
+    match default.bare() {
+        Value::Number(_) => Some(config::Ty::Number),
+        Value::Bool(_) => Some(config::Ty::Boolean),
+        Value::String(_) => Some(config::Ty::Text),
+        _ => None,
+    }
+}
+
+/// Nothing can be referred to.
+struct NoNames;
+
+impl Scope for NoNames {
+    fn resolve(&self, _: &str) -> Option<Root> {
+        None
+    }
+
+    fn names(&self) -> Vec<&str> {
+        Vec::new()
+    }
+
+    fn function(&self, token: &str) -> Result<&'static str, Diagnostic> {
+        Err(Diagnostic::error("unknown-function", format!("there is no data source `{token}`")))
+    }
+}
+
 /// By file and place, each mistake once.
 fn sort(problems: &mut Vec<Diagnostic>) {
     let key = |p: &Diagnostic| {
@@ -167,11 +229,19 @@ struct Loader<'a> {
     problems: &'a mut Vec<Diagnostic>,
     /// Values that the stack file gives, by full key.
     given: Map,
+    /// Where the stack file gives each of them.
+    places: HashMap<String, Location>,
     /// Keys of values that could not be opened.
     sealed: Vec<String>,
     /// Full keys of the stack file, and where they stand.
     written: Vec<(String, Location)>,
 }
+
+/// Before the config values of the AWS provider.
+const AWS: &str = "aws:";
+
+/// Config values of the AWS provider that have an effect.
+const PROVIDER: [&str; 6] = ["region", "profile", "assumeRole", "assumeRoles", "defaultTags", "allowedAccountIds"];
 
 /// Sections of a program, for the warning about misspelt ones.
 const SECTIONS: [&str; 26] = [
@@ -204,6 +274,11 @@ const SECTIONS: [&str; 26] = [
 ];
 
 impl<'a> Loader<'a> {
+    fn new(request: &'a Request, project: Project, problems: &'a mut Vec<Diagnostic>) -> Self {
+        let (given, places) = (Map::default(), HashMap::new());
+        Self { request, project, problems, given, places, sealed: Vec::new(), written: Vec::new() }
+    }
+
     fn read(
         request: &'a Request,
         catalog: &Arc<Catalog>,
@@ -221,8 +296,7 @@ impl<'a> Loader<'a> {
             }
         };
         problems.extend(project.warnings.iter().cloned());
-        let mut loader =
-            Self { request, project, problems, given: Map::default(), sealed: Vec::new(), written: Vec::new() };
+        let mut loader = Self::new(request, project, problems);
         loader.stack_config(data_keys);
         loader.foreign_config();
         loader.program(files, catalog, stacks, answers)
@@ -249,6 +323,7 @@ impl<'a> Loader<'a> {
             return;
         };
         for entry in entries {
+            self.places.insert(self.full_key(&entry.key), entry.value.at.clone());
             self.written.push((self.full_key(&entry.key), entry.at.clone()));
             match config::value(&entry.value, &mut |sealed| opener.open(sealed)) {
                 Ok(value) => {
@@ -527,7 +602,7 @@ impl<'a> Loader<'a> {
         let instance = self.project.instance.as_ref().filter(|_| variable.is_some_and(|v| names_environment(v)));
         let (value, from) = if let Some((_, value)) = command {
             (Value::from(value.as_str()), "the command line".to_owned())
-        } else if let Some(value) = variable.and_then(|v| self.request.environment.get(v)) {
+        } else if let Some(value) = variable.and_then(|v| self.request.environment.get(v)).filter(|v| !v.is_empty()) {
             (Value::from(value.as_str()), format!("the environment variable {}", variable.map_or("", |v| v)))
         } else if let Some(instance) = instance {
             (Value::from(instance.as_str()), "the name of the stack".to_owned())
@@ -559,6 +634,7 @@ impl<'a> Loader<'a> {
                 .push(problem.help(format!("run `drctl config set {short} …`, pass `--config {short}=…`{env}")));
             return Bound::Poison;
         };
+        let from_file = from == self.project.config_file.display().to_string();
         let converted = match &input.ty {
             Some(ty) if !value.is_null() => ty.convert(value),
             // What stands without a type has that of its default.
@@ -576,7 +652,11 @@ impl<'a> Loader<'a> {
                     .as_ref()
                     .map_or_else(|| "the type of its default".to_owned(), |t| format!("of type {}", t.name()));
                 let text = format!("config value `{}` must be {wanted}, and {from} gives another", input.name);
-                self.problems.push(Diagnostic::error("wrong-type", text).at(input.at.clone()));
+                let problem = Diagnostic::error("wrong-type", text);
+                self.problems.push(match self.places.get(&key).filter(|_| from_file) {
+                    Some(at) => problem.at(at.clone()).also(input.at.clone(), "declared here"),
+                    None => problem.at(input.at.clone()),
+                });
                 Bound::Poison
             }
         }
@@ -602,7 +682,25 @@ impl<'a> Loader<'a> {
         let prefix = format!("{}:", self.project.name);
         for (key, _) in &self.request.config {
             let full = self.full_key(key);
-            if known.contains(&full) || !full.starts_with(&prefix) {
+            if known.contains(&full) {
+                continue;
+            }
+            if let Some(name) = full.strip_prefix(AWS) {
+                if !PROVIDER.contains(&name) {
+                    let text = format!("the AWS provider has no config value `{name}`");
+                    let problem = Diagnostic::error("unknown-config", text);
+                    self.problems.push(match nearest(name, PROVIDER) {
+                        Some(near) => problem.help(format!("did you mean `{AWS}{near}`?")),
+                        None => problem.help(format!("it has {}", listed(&PROVIDER, 8))),
+                    });
+                }
+                continue;
+            }
+            if !full.starts_with(&prefix) {
+                let text = format!("nothing reads the config value `{key}`");
+                let problem = Diagnostic::error("unknown-config", text);
+                self.problems
+                    .push(problem.help(format!("values of this program stand without a colon, or after `{prefix}`")));
                 continue;
             }
             let short: Vec<&str> = known.iter().map(|k| k.strip_prefix(&prefix).unwrap_or(k)).collect();
@@ -641,6 +739,10 @@ impl<'a> Loader<'a> {
                 None => self.problems.push(wrong("`regions`", "a map from roles to AWS regions", node)),
             }
         }
+        if !world.roles.is_empty() && self.request.config.iter().any(|(key, _)| key == "aws:region") {
+            let problem = Diagnostic::error("region", "`aws:region` has no effect where `regions:` names the regions");
+            self.problems.push(problem.help("change `regions:`, or make a region a config value that it uses"));
+        }
         let environment = |name: &str| self.request.environment.get(name).filter(|v| !v.is_empty()).cloned();
         let default = world
             .roles
@@ -662,7 +764,8 @@ impl<'a> Loader<'a> {
 
     /// `aws:*` values steer the default provider.
     fn provider_config(&self, world: &mut World) {
-        if let Some(tags) = self.given.get("aws:defaultTags").and_then(|t| t.get("tags")).and_then(Value::as_map) {
+        let given = self.given.get("aws:defaultTags").map(credentials::opened);
+        if let Some(tags) = given.as_ref().and_then(|t| t.get("tags")).and_then(Value::as_map) {
             world.default_tags = tags.clone();
         }
     }
@@ -725,11 +828,9 @@ fn names_environment(variable: &str) -> bool {
 
 /// A text of the command line or the environment as the kind of the default.
 fn like(default: &Value, given: Value) -> Option<Value> {
-    match default.bare() {
-        Value::Number(_) => config::Ty::Number.convert(given),
-        Value::Bool(_) => config::Ty::Boolean.convert(given),
-        Value::String(_) => config::Ty::Text.convert(given),
-        _ => Some(given),
+    match of_default(default) {
+        Some(ty) => ty.convert(given),
+        None => Some(given),
     }
 }
 

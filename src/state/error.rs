@@ -189,22 +189,24 @@ impl StateError {
             }
             Self::Io { .. } => "make the path readable and writable for you and run the command again".to_owned(),
             Self::Newer { .. } => "update drctl".to_owned(),
-            Self::Sealed { .. } => "bring `keys.json` and `key` in `.drctl` back if they were lost or exchanged, else an \
+            Self::Sealed { .. } => {
+                "bring `keys.json` and `key` in `.drctl` back if they were lost or exchanged, else an \
                  earlier state from `backups` with `drctl stack import`"
-                .to_owned(),
-            Self::Damaged { .. } | Self::Replay { .. } => {
-                "bring back an earlier state from the directory `backups` beside it with `drctl stack import`, then run \
-                 `drctl refresh`"
                     .to_owned()
             }
+            Self::Damaged { path, .. } | Self::Replay { path, .. } => remedy(path),
             Self::Gone { backup, .. } => {
                 let back = match backup {
                     Some(path) => format!("bring it back with `drctl stack import {}`", path.display()),
                     None => "bring it back from a copy of yours with `drctl stack import`".to_owned(),
                 };
-                format!("{back}, then run `drctl refresh`; `drctl stack rm --force` gives the stack up and leaves what it has in the cloud")
+                format!(
+                    "{back}, then run `drctl refresh`; `drctl stack rm --force` gives the stack up and leaves what it has in the cloud"
+                )
             }
-            Self::Locked { .. } => "wait with `--lock-timeout 10m`, or end that process: its lock ends with it".to_owned(),
+            Self::Locked { .. } => {
+                "wait with `--lock-timeout 10m`, or end that process: its lock ends with it".to_owned()
+            }
             Self::Lost { .. } => {
                 "nothing that was written is lost; wait until that run has ended, and run the command again".to_owned()
             }
@@ -218,7 +220,9 @@ impl StateError {
             Self::EmptyPassphrase(name) => format!("give `{name}` a passphrase, or unset it to use a key file"),
             Self::NoPassphrase => "set `DRCTL_PASSPHRASE` or `DRCTL_PASSPHRASE_FILE`".to_owned(),
             Self::NoKeyService => "give credentials for AWS, and run the command on AWS".to_owned(),
-            Self::NoRegion { .. } => "check the credentials, and that they allow `kms:Decrypt` with one of these keys".to_owned(),
+            Self::NoRegion { .. } => {
+                "check the credentials, and that they allow `kms:Decrypt` with one of these keys".to_owned()
+            }
             Self::NotWrapped { .. } => "check the key, and that the credentials allow `kms:Encrypt` with it".to_owned(),
             Self::NoKeyFile { .. } => "bring the key file back from where the project was first deployed".to_owned(),
             Self::TooDeep { .. } => "give the value as a text, for example with `fn::toJSON`".to_owned(),
@@ -250,6 +254,23 @@ impl StateError {
     }
 }
 
+/// What brings a file back, which depends on what it is.
+fn remedy(path: &Path) -> String {
+    match path.file_name().and_then(|name| name.to_str()) {
+        Some("keys.json") => {
+            "bring it back from a copy of the project: without it no sealed value opens; a project without secrets may \
+             do without it"
+                .to_owned()
+        }
+        Some("state.json" | "journal.jsonl") => {
+            "bring back an earlier state from the directory `backups` beside it with `drctl stack import`, then run \
+             `drctl refresh`"
+                .to_owned()
+        }
+        _ => "give a file that `drctl stack export` wrote, or one from the directory `backups` of the stack".to_owned(),
+    }
+}
+
 impl From<StateError> for Error {
     fn from(error: StateError) -> Self {
         Self::from(&error)
@@ -273,5 +294,18 @@ impl From<&StateError> for Error {
             _ => Kind::Invalid,
         };
         Self::new(kind, error.to_string()).hint(error.hint())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_to_do_about_a_damaged_file_depends_on_what_it_is() {
+        let hint = |path: &str| StateError::damaged(Path::new(path), None, "no JSON").hint();
+        assert!(hint(".drctl/aws/prod/state.json").contains("`backups` beside it"));
+        assert!(hint(".drctl/keys.json").contains("from a copy of the project"));
+        assert!(hint("mine.json").contains("that `drctl stack export` wrote"));
     }
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 use crate::state::error::{Result, StateError};
 
 /// Makes a directory and its parents, mode 0700 each, to outlast a power failure.
-pub(super) fn make_dir(path: &Path) -> Result<()> {
+pub(crate) fn make_dir(path: &Path) -> Result<()> {
     if path.is_dir() {
         return Ok(());
     }
@@ -65,7 +65,7 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
 }
 
 /// Makes a file unless there is one; says whether it did.
-pub(super) fn make_new(path: &Path, bytes: &[u8]) -> Result<bool> {
+pub(crate) fn make_new(path: &Path, bytes: &[u8]) -> Result<bool> {
     #[cfg(test)]
     failing(path)?;
     let temp = temp_beside(path, bytes)?;

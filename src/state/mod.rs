@@ -30,6 +30,7 @@ pub use backup::KEPT;
 pub use environment::{Difference, EnvironmentMismatch, check_environment};
 pub use error::StateError;
 pub use export::{check_import, export, read_export};
+pub(crate) use files::{make_dir, make_new};
 pub use keys::{Keys, NEW_PASSPHRASE, Notice, PASSPHRASE, PASSPHRASE_FILE, Source};
 pub use lint::{Broken, Finding, lint};
 pub use lock::{FileLock, Owner};

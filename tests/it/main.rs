@@ -13,6 +13,7 @@ mod doctor;
 mod economy;
 mod emulated;
 mod environments;
+mod events;
 mod faults;
 mod footprint;
 mod full_disk;

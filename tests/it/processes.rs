@@ -71,6 +71,31 @@ fn one_interrupt_starts_nothing_new_and_settles_what_runs() {
 }
 
 #[test]
+fn an_interrupt_while_a_run_plans_changes_nothing() {
+    for command in ["up --yes", "preview"] {
+        let lab = Lab::new(ministack());
+        let proxy = Proxy::holding(ministack(), 1, Fault::HeldBefore);
+        let running = Running::until_held(lab.drctl(&proxy.endpoint, command), &proxy);
+        running.interrupt();
+        running.says("Nothing was changed.");
+        assert_eq!(running.ends(), Some(8), "{command}");
+        proxy.open();
+        assert!(lab.run("history").out.contains("stopped, 0 done, 0 left"));
+        assert_eq!(lab.holdings(), [""; 0]);
+    }
+}
+
+#[test]
+fn an_answer_that_planning_waits_for_is_named() {
+    let lab = Lab::new(ministack());
+    let proxy = Proxy::holding(ministack(), 1, Fault::HeldBefore);
+    let running = Running::until_held(lab.drctl(&proxy.endpoint, "preview"), &proxy);
+    running.says(&format!("waiting for STS at {} to tell which account this is", proxy.endpoint));
+    proxy.open();
+    assert_eq!(running.ends(), Some(0));
+}
+
+#[test]
 fn two_interrupts_leave_at_once_and_the_next_run_recovers() {
     let lab = Lab::new(ministack());
     let proxy = Proxy::holding(ministack(), 12, Fault::HeldAfter);

@@ -157,7 +157,8 @@ impl Planner<'_> {
         }
         let gone: HashSet<&Urn> =
             doomed.iter().filter(|r| !self.current.contains_key(&r.key.urn)).map(|r| &r.key.urn).collect();
-        for row in state.rows.values().filter(|r| !r.old && !gone.contains(&r.key.urn)) {
+        let stays = |row: &&Arc<Row>| !row.old && !self.selection.has(&row.key.urn) && !gone.contains(&row.key.urn);
+        for row in state.rows.values().filter(stays) {
             for need in row.needs.iter().filter(|n| gone.contains(n)) {
                 self.problems.push(
                     Diagnostic::error(
@@ -165,7 +166,7 @@ impl Planner<'_> {
                         format!("`{}` depends on `{}`, which would be deleted", row.key.urn.name(), need.name()),
                     )
                     .of(&row.key.urn)
-                    .help("add --target-dependents to delete it too"),
+                    .help(self.selection.to_agree(&row.key.urn, need)),
                 );
             }
         }

@@ -32,7 +32,7 @@ use crate::engine::program::{Declaration, Known, Program};
 use crate::engine::provider::{Catalog, Identity, Provider};
 use crate::engine::redact::Redactor;
 use crate::engine::resource::Where;
-use crate::engine::selection::{Candidate, Selection, matches, select};
+use crate::engine::selection::{Candidate, Selection, select};
 use crate::engine::settings::Settings;
 use crate::engine::state::{Key, Row, State};
 use crate::engine::task::Task;
@@ -127,7 +127,11 @@ async fn planned(request: Request<'_>, redactor: Arc<Redactor>) -> Result<Planne
 /// If that cannot be told, or the state belongs to another account.
 pub async fn identify(cloud: &dyn Provider, state: &State) -> Result<Identity, Vec<Diagnostic>> {
     let identity = cloud.identity().await.map_err(|e| {
-        let code = if e.kind == Kind::Denied { "credentials" } else { "identity" };
+        let code = match e.kind {
+            Kind::Denied => "credentials",
+            Kind::Outage | Kind::Timeout => "unreachable",
+            _ => "identity",
+        };
         vec![Diagnostic {
             help: e.hint.clone(),
             ..Diagnostic::error(code, format!("cannot tell which account this is: {e}"))
@@ -204,7 +208,6 @@ impl<'a> Planner<'a> {
     }
 
     fn select(&self) -> Result<Selection, Vec<Diagnostic>> {
-        let settings = self.request.settings;
         let declared = self.declarations().iter().map(|d| Candidate {
             urn: d.urn.clone(),
             place: d.place.clone(),
@@ -217,13 +220,7 @@ impl<'a> Planner<'a> {
             needs: r.needs.clone(),
         });
         let candidates: Vec<Candidate> = declared.chain(remembered).collect();
-        for pattern in &settings.replaces {
-            if !candidates.iter().any(|c| matches(pattern, &c.urn)) {
-                let asked = Settings { targets: vec![pattern.clone()], ..Settings::default() };
-                return select(&asked, &candidates);
-            }
-        }
-        select(settings, &candidates)
+        select(self.request.settings, &candidates)
     }
 
     async fn finish(mut self, redactor: Arc<Redactor>) -> Result<Planned, Vec<Diagnostic>> {
@@ -250,7 +247,13 @@ impl<'a> Planner<'a> {
         self.edges.sort_unstable();
         self.edges.dedup();
         Ok(Planned {
-            plan: Plan { steps: self.steps, edges: self.edges, notes: self.notes, outputs: self.outputs },
+            plan: Plan {
+                selection: self.selection.extent(),
+                steps: self.steps,
+                edges: self.edges,
+                notes: self.notes,
+                outputs: self.outputs,
+            },
             mode: self.request.mode,
             tasks: self.tasks,
             state: self.state,

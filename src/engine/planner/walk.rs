@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::engine::decide::{Case, Decision, Order, decide, ignore_changes};
+use crate::engine::decide::{Case, Decision, Move, Order, decide, ignore_changes};
 use crate::engine::diagnostic::Diagnostic;
 use crate::engine::handle::Handle;
 use crate::engine::journal::Entry;
@@ -114,7 +114,7 @@ impl Planner<'_> {
             declaration,
             &row,
             Op::Same,
-            Vec::new(),
+            vec![Reason::NotSelected],
             Vec::new(),
             0,
             Task::Keep { row: Arc::clone(&row), options },
@@ -138,7 +138,7 @@ impl Planner<'_> {
                 )
                 .at(declaration.at.clone())
                 .of(&declaration.urn)
-                .help(format!("add `--target '{}'`", need.name())),
+                .help(self.selection.to_have(need)),
             );
         }
     }
@@ -215,7 +215,7 @@ impl Planner<'_> {
             given,
             wanted: &wanted,
             options: &declaration.options,
-            moved: row.place != declaration.place || row.ty != declaration.ty,
+            moved: moved(row, declaration),
             asked: self.reasons_to_replace(declaration, row),
         });
         (decision, wanted)
@@ -298,6 +298,12 @@ impl Planner<'_> {
         let task = Task::Make { row: Arc::new(Row { inputs, ..row.clone() }), attempt, set_aside };
         self.push(declaration, &row, Op::Create, why, changes, schema.facts.takes.create, task);
     }
+}
+
+/// What of a resource can only be had by a new one.
+fn moved<'a>(row: &'a Row, declaration: &'a Declaration) -> Option<Move<'a>> {
+    let differs = |what, from: &'a str, to: &'a str| (from != to).then_some(Move { what, from, to });
+    differs("region", &row.place.0, &declaration.place.0).or_else(|| differs("type", &row.ty, &declaration.ty))
 }
 
 /// The row that a declaration asks for, keeping what an existing row knows.
