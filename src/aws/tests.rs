@@ -66,7 +66,7 @@ async fn codes_become_kinds() {
         (400, "InvalidSubnet.Conflict", Kind::Invalid),
         (400, "DependencyViolation", Kind::Busy),
         (400, "InvalidParameterValue", Kind::Invalid),
-        (400, "ExpiredToken", Kind::Denied),
+        (400, "ExpiredToken", Kind::Unauthenticated),
         (400, "InvalidKeyPair.Duplicate", Kind::Exists),
         (409, "EntityAlreadyExists", Kind::Exists),
         (409, "ResourceConflictException", Kind::Busy),
@@ -122,7 +122,7 @@ async fn a_create_that_surely_had_no_effect_is_repeated() {
 async fn a_read_is_repeated_whatever_failed() {
     let (aws, wire) = aws(&[("Action=DescribeSubnets", Reply::TimesOut)]);
     let e = wire::read(&aws, SUBNET, "subnet-1").await.unwrap_err();
-    assert_eq!(e.kind, Kind::Outage);
+    assert_eq!(e.kind, Kind::Unreachable);
     assert!(wire.requests("Action=DescribeSubnets").len() > 3);
 }
 

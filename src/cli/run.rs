@@ -74,8 +74,8 @@ pub(super) struct Showing {
 }
 
 impl Manner {
-    fn settings(&self, selection: &Selection, target: &Target) -> Result<Settings> {
-        if self.skip_unsupported && !matches!(target, Target::Endpoint(_)) {
+    fn settings(&self, selection: &Selection, site: &Site) -> Result<Settings> {
+        if self.skip_unsupported && !matches!(site.target, Target::Endpoint(_)) {
             return Err(Failure::new(
                 Exit::Configuration,
                 "`--skip-unsupported` is for custom endpoints, and this run goes elsewhere",
@@ -86,7 +86,7 @@ impl Manner {
             override_protection: self.force_override_protection,
             skip_unsupported: self.skip_unsupported,
             fail_fast: self.fail_fast,
-            ..selection.settings()
+            ..selection.settings(&site.regions)
         })
     }
 }
@@ -131,7 +131,7 @@ impl Job<'_> {
     }
 
     async fn change(&self, mut site: Site, answers: Answers) -> Result {
-        let settings = self.manner.settings(&self.global.selection, &site.target)?;
+        let settings = self.manner.settings(&self.global.selection, &site)?;
         let local = site.local();
         if self.mode != Mode::Up && !local.exists() {
             return Err(site.not_found());
@@ -141,7 +141,7 @@ impl Job<'_> {
         let keys = site.keys().await?;
         let (state, session) = lock.session(keys, site.fresh()?).await.map_err(failed)?;
         let session = Arc::new(session);
-        let (cloud, environment) = self.open(&site, &state)?;
+        let (cloud, environment) = self.open(&site, &state, &settings)?;
         let program = self.program(&mut site);
         let mut stage = Stage::new(self, &site, &cloud, &run, self.style(&cloud));
         stage.show(self.started(&site, &run));
@@ -158,7 +158,7 @@ impl Job<'_> {
         };
         stage.show(Event::Planned { plan: planned.plan.clone(), summary: planned.plan.summary() });
         let changes = !planned.plan.is_empty();
-        if changes && self.showing.expect_no_changes {
+        if self.showing.expect_no_changes && (changes || !planned.plan.held.is_empty()) {
             stage.close();
             return Ok(Exit::UnexpectedChanges);
         }
@@ -177,10 +177,10 @@ impl Job<'_> {
     }
 
     async fn look(&self, mut site: Site, form: Form) -> Result<Plan> {
-        let settings = self.manner.settings(&self.global.selection, &site.target)?;
+        let settings = self.manner.settings(&self.global.selection, &site)?;
         let local = site.local();
         let state = if local.exists() { site.state().await?.0 } else { site.fresh()? };
-        let (cloud, _) = self.open(&site, &state)?;
+        let (cloud, _) = self.open(&site, &state, &settings)?;
         let program = self.program(&mut site);
         let run = ulid::Ulid::generate().to_string();
         let style = match form {
@@ -213,13 +213,14 @@ impl Job<'_> {
         Ok(plan)
     }
 
-    fn open(&self, site: &Site, state: &State) -> Result<(Cloud, BTreeMap<String, String>)> {
+    fn open(&self, site: &Site, state: &State, settings: &Settings) -> Result<(Cloud, BTreeMap<String, String>)> {
         let environment = site.loaded.as_ref().map_or_else(|| state.environment.clone(), |l| l.environment.clone());
         if !self.manner.rename_environment {
             let asked = environment.iter().map(|(k, v)| (k.clone(), Some(v.clone()))).collect();
             check_environment(&site.stack, &state.environment, &asked).map_err(crate::engine::error::Error::from)?;
         }
-        let cloud = site.cloud()?;
+        let there: Vec<&str> = state.rows.values().map(|row| row.place.0.as_str()).collect();
+        let cloud = site.cloud_reached_by(&there, &settings.unavailable)?;
         cloud.remind(state);
         Ok((cloud, environment))
     }

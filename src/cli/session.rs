@@ -16,6 +16,7 @@ use crate::engine::diagnostic::Severity;
 use crate::engine::error::Error;
 use crate::engine::provider::{Catalog, Provider};
 use crate::engine::state::State;
+use crate::engine::urn::Place;
 use crate::engine::value::Map;
 use crate::random::WithRandom;
 use crate::render;
@@ -339,11 +340,23 @@ impl Site {
 
     /// Opens the cloud of the target. Inside the runtime, because clocks belong to one.
     pub(super) fn cloud(&self) -> Result<Cloud> {
+        self.cloud_reached_by(&[], &[])
+    }
+
+    /// The same for a run, which must not need a region that does not answer to learn who it is: those of
+    /// the program do, and `others`.
+    pub(super) fn cloud_reached_by(&self, others: &[&str], unavailable: &[String]) -> Result<Cloud> {
         if self.target == Target::Twin {
             let twin = Arc::new(open_twin(&self.root)?);
             return Ok(Cloud { provider: Arc::new(WithRandom::new(Arc::clone(&twin) as _)), twin: Some(twin) });
         }
         let mut settings = aws::Settings::default();
+        let declared = self.loaded.iter().flat_map(|loaded| loaded.regions.values().map(String::as_str));
+        for region in declared.chain(others.iter().copied()).filter(|region| *region != Place::GLOBAL) {
+            if !unavailable.iter().chain(&settings.sts_regions).any(|known| known == region) {
+                settings.sts_regions.push(region.to_owned());
+            }
+        }
         if let Some(loaded) = &self.loaded {
             let directory = loaded.program_directory.clone();
             let credentials = loaded.credentials.clone();

@@ -62,13 +62,13 @@ impl Journey<'_> {
         let mut tries = 0;
         loop {
             let call = self.crew.cloud.create(self.at, self.wanted);
-            let error = match self.crew.call(&self.at.kind.place, call).await {
+            let error = match self.crew.call(&self.at.urn, &self.at.kind, call).await {
                 Ok(made) => return Ok(made),
                 Err(error) if error.kind == Kind::Cancelled => return Err(error),
                 Err(error) => error,
             };
             if error.ambiguous
-                && let Some(id) = self.look_for_it(&error).await?
+                && let Some(id) = self.look_for_it(&error, deadline).await?
             {
                 return Ok(Made { id, seen: None });
             }
@@ -77,21 +77,33 @@ impl Journey<'_> {
     }
 
     /// A type that is found by its token needs no look: the next create gives the same resource.
-    async fn look_for_it(&self, error: &Error) -> Result<Option<Id>> {
+    async fn look_for_it(&self, error: &Error, deadline: Instant) -> Result<Option<Id>> {
         if self.schema.facts.found_by == FoundBy::Token {
             return Ok(None);
         }
         for pause in LOOKS {
             self.crew.clock.sleep(Duration::from_millis(pause)).await;
-            let look = self.crew.cloud.find(self.at, self.wanted);
-            let ids = self.crew.call(&self.at.kind.place, look).await;
             // Not knowing whether it is there, another create might make a second one.
-            let ids = ids.map_err(|_| Error { ambiguous: true, ..error.clone() })?;
+            let ids = self.find(deadline).await.map_err(|why| match why.kind {
+                Kind::Unreachable | Kind::Unauthenticated => Error { ambiguous: true, ..why },
+                _ => Error { ambiguous: true, ..error.clone() },
+            })?;
             if let Some(id) = observe::one(self.key, ids)? {
                 return Ok(Some(id));
             }
         }
         Ok(None)
+    }
+
+    async fn find(&self, deadline: Instant) -> Result<Vec<Id>> {
+        let mut tries = 0;
+        loop {
+            let look = self.crew.cloud.find(self.at, self.wanted);
+            match self.crew.call(&self.at.urn, &self.at.kind, look).await {
+                Ok(ids) => return Ok(ids),
+                Err(error) => self.crew.pause(self.at, error, &mut tries, deadline).await?,
+            }
+        }
     }
 
     /// Brings an existing resource to the inputs asked for.
@@ -106,7 +118,7 @@ impl Journey<'_> {
         let mut applied = if just_made { self.wanted.clone() } else { row.inputs.clone() };
         let want = if just_made { self.beside_defaults() } else { given(&[self.wanted, &row.inputs]) };
         let (mut not_kept, mut skipped) = (row.not_kept.clone(), row.skipped.clone());
-        let mut live = self.ready(id, &want, seen, just_made, limit).await?;
+        let mut live = self.ready(id, &want, seen, just_made, limit, &mut skipped).await?;
         let aim = self.aim(&live, &applied, &not_kept);
         let differences = |live: &Live, applied: &Value, not_kept: &[String]| {
             diff(&self.schema.inputs, &self.base(live, applied, not_kept), &aim)
@@ -144,7 +156,7 @@ impl Journey<'_> {
                 Next::Saw(live) => (Some(Seen::Ready(*live)), false),
                 Next::Waits(word) => {
                     self.crew.wait_for_others(self.at, &word, self.limits.poll, since, deadline).await?;
-                    live = self.ready(id, &want, None, false, self.limits.update).await?;
+                    live = self.ready(id, &want, None, false, self.limits.update, &mut skipped).await?;
                     continue;
                 }
                 Next::Gone | Next::Later(_) => return Err(Error::bug("an update answers like a deletion")),
@@ -152,13 +164,13 @@ impl Journey<'_> {
             if !more {
                 applied = self.wanted.clone();
             }
-            live = self.ready(id, &want, seen, false, self.limits.update).await?;
+            live = self.ready(id, &want, seen, false, self.limits.update, &mut skipped).await?;
             for pause in SETTLING[rounds] {
                 if differences(&live, &applied, &not_kept) != left {
                     break;
                 }
                 self.crew.clock.sleep(Duration::from_millis(*pause)).await;
-                live = self.ready(id, &want, None, false, self.limits.update).await?;
+                live = self.ready(id, &want, None, false, self.limits.update, &mut skipped).await?;
             }
             rounds = if differences(&live, &applied, &not_kept) == left { rounds + 1 } else { 0 };
         }
@@ -196,7 +208,7 @@ impl Journey<'_> {
         let mut tries = 0;
         loop {
             let call = self.crew.cloud.update(self.at, id, aim, live);
-            match self.crew.call(&self.at.kind.place, call).await {
+            match self.crew.call(&self.at.urn, &self.at.kind, call).await {
                 Ok(next) => return Ok(next),
                 Err(error) => self.crew.pause(self.at, error, &mut tries, deadline).await?,
             }
@@ -211,6 +223,7 @@ impl Journey<'_> {
         seen: Option<Seen<Live>>,
         just_made: bool,
         limit: Duration,
+        skipped: &mut Vec<String>,
     ) -> Result<Live> {
         let clock = &self.crew.clock;
         let (since, deadline) = (Instant::now(), clock.after(limit));
@@ -219,7 +232,7 @@ impl Journey<'_> {
         loop {
             let seen = match next.take() {
                 Some(seen) => seen,
-                None => self.read(id, want, deadline).await?,
+                None => self.read(id, want, deadline, skipped).await?,
             };
             let word = match seen {
                 Seen::Ready(live) => return Ok(live),
@@ -232,12 +245,15 @@ impl Journey<'_> {
         }
     }
 
-    async fn read(&self, id: &Id, want: &Want, deadline: Instant) -> Result<Seen<Live>> {
+    /// A read may need an operation that the endpoint lacks and that a second one does without, such
+    /// as the look whether a change has spread.
+    async fn read(&self, id: &Id, want: &Want, deadline: Instant, skipped: &mut Vec<String>) -> Result<Seen<Live>> {
         let mut tries = 0;
         loop {
             let call = self.crew.cloud.read(&self.at.kind, std::slice::from_ref(id), want);
-            match self.crew.call(&self.at.kind.place, call).await {
+            match self.crew.call(&self.at.urn, &self.at.kind, call).await {
                 Ok(mut seen) => return Ok(seen.pop().unwrap_or(Seen::Gone)),
+                Err(error) if self.crew.may_do_without(&error, skipped) => {}
                 Err(error) => self.crew.pause(self.at, error, &mut tries, deadline).await?,
             }
         }

@@ -29,6 +29,7 @@ pub mod plan;
 pub mod planner;
 pub mod program;
 pub mod provider;
+pub mod reach;
 pub mod removal;
 pub mod remove;
 pub mod resource;

@@ -6,10 +6,11 @@ use futures::StreamExt;
 use futures::stream;
 
 use crate::engine::diagnostic::Diagnostic;
-use crate::engine::error::Error;
-use crate::engine::provider::{At, KindAt, Live, Provider};
+use crate::engine::error::{Error, Kind};
+use crate::engine::provider::{At, Identity, KindAt, Live, Provider};
+use crate::engine::reach;
 use crate::engine::resource::{Seen, Want};
-use crate::engine::state::{Key, Row, State};
+use crate::engine::state::{Key, Row};
 use crate::engine::urn::Id;
 
 /// What was seen of rows, by key.
@@ -25,6 +26,7 @@ const IN_FLIGHT: usize = 32;
 /// One diagnostic for each batch that could not be read.
 pub async fn read<'a>(
     cloud: &dyn Provider,
+    identity: &Identity,
     rows: impl IntoIterator<Item = &'a Row>,
 ) -> Result<Sights, Vec<Diagnostic>> {
     let mut batches: HashMap<KindAt, (Vec<&Row>, BTreeSet<String>)> = HashMap::new();
@@ -45,7 +47,7 @@ pub async fn read<'a>(
     while let Some((kind, batch, answer)) = answers.next().await {
         match answer {
             Ok(seen) => sights.extend(batch.into_iter().map(|r| r.key.clone()).zip(seen)),
-            Err(error) => problems.push(unreadable(&kind, &error)),
+            Err(error) => problems.push(unreadable(&kind, identity.seat(&kind.place), &error)),
         }
     }
     if problems.is_empty() { Ok(sights) } else { Err(problems) }
@@ -57,11 +59,12 @@ pub fn given(row: &Row) -> impl Iterator<Item = String> {
     set.filter(|(_, value)| !value.is_null()).map(|(name, _)| name.clone())
 }
 
-fn unreadable(kind: &KindAt, error: &Error) -> Diagnostic {
+fn unreadable(kind: &KindAt, seat: &str, error: &Error) -> Diagnostic {
     let problem = Diagnostic::error("unreadable", format!("cannot read {} in {}: {error}", kind.ty, kind.place));
-    match &error.hint {
-        Some(hint) => problem.help(hint.clone()),
-        None => problem,
+    match (&error.hint, error.kind) {
+        (Some(hint), _) => problem.help(hint.clone()),
+        (None, Kind::Unreachable) => problem.help(reach::unavailable(seat)),
+        _ => problem,
     }
 }
 
@@ -78,18 +81,19 @@ pub struct Found {
 ///
 /// # Errors
 /// If a look-up fails, or finds more than one resource for a create.
-pub async fn find(
+pub async fn find<'a>(
     cloud: &dyn Provider,
-    state: &State,
+    rows: impl IntoIterator<Item = &'a Row>,
     owner: impl Fn(&Key) -> String,
 ) -> Result<Found, Vec<Diagnostic>> {
-    let lost = state.rows.values().filter(|r| r.id.is_none()).filter_map(|r| Some((r, r.pending.as_ref()?)));
+    let lost = rows.into_iter().filter(|r| r.id.is_none()).filter_map(|r| Some((r, r.pending.as_ref()?)));
     let looks = lost.map(|(row, pending)| {
         let at = At {
             urn: row.key.urn.clone(),
             kind: KindAt { ty: row.ty.clone(), place: row.place.clone() },
             attempt: pending.attempt.clone(),
             owner: owner(&row.key),
+            company: None,
         };
         async move { (&row.key, cloud.find(&at, &pending.inputs).await) }
     });

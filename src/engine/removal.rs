@@ -100,6 +100,7 @@ pub fn act(row: &Row, schema: &TypeSchema, precaution: &Precaution, why: Vec<Rea
         replacement: None,
         typical: schema.facts.takes.update,
         at: row.at.clone(),
+        company: None,
     };
     (step, Task::Act { key: row.key.clone(), patch })
 }

@@ -3,6 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
+use indexmap::IndexMap;
+
 use super::failure::StepFailure;
 use super::outputs::Outputs;
 use super::plan::PlanView;
@@ -34,6 +36,8 @@ pub(super) struct Story {
     places: HashMap<Urn, String>,
     /// Resources whose create and delete are the halves of one replacement.
     replaced: HashSet<Urn>,
+    /// What failed so far, by place and reason.
+    failures: IndexMap<(Place, String), Vec<Urn>>,
     /// What is done so far.
     done: Summary,
 }
@@ -49,6 +53,7 @@ impl Story {
             ids: HashMap::new(),
             places: HashMap::new(),
             replaced: HashSet::new(),
+            failures: IndexMap::new(),
             done: Summary::default(),
         }
     }
@@ -84,6 +89,7 @@ impl Story {
             }
             Event::StepFailed { urn, place, op, error } => {
                 self.ended += 1;
+                self.failures.entry((place.clone(), error.message.clone())).or_default().push(urn.clone());
                 let at = self.places.get(urn).map(String::as_str);
                 StepFailure { urn, place, verb: Sign::of(op).infinitive, at, error }.to_string()
             }
@@ -91,6 +97,9 @@ impl Story {
                 let why = match because {
                     Skipped::Dependency(on) => format!("{} was not done", resource(on)),
                     Skipped::Cancelled => "the run was stopped".into(),
+                    Skipped::FailFast(first) => format!("nothing new starts after {} failed", resource(first)),
+                    Skipped::Unreachable(region) => format!("{region} does not answer"),
+                    Skipped::Unauthenticated => "there are no valid credentials".into(),
                     Skipped::Later(until) => format!("the cloud allows it only from {until} on"),
                     Skipped::Unsupported(what) => format!("the endpoint does not implement {what}"),
                 };
@@ -175,12 +184,31 @@ impl Story {
                 };
                 let head = Label::Error.paint("Failed:");
                 writeln!(text, "{head} {} failed{skipped}; {done} ({took})", count(failed.len(), "step"))
+                    .and_then(|()| write!(text, "{}", self.failures()))
                     .and_then(|()| writeln!(text, "  {} {again}", Label::Hint.paint("help:")))
             }
             Ended::Cancelled { left } => {
                 let head = Label::Warning.paint("Stopped:");
                 writeln!(text, "{head} {} left; {done} ({took})", count(left.len(), "step"))
                     .and_then(|()| writeln!(text, "  {} {again}", Label::Hint.paint("help:")))
+            }
+            Ended::Unauthenticated { left } => {
+                let head = Label::Error.paint("Stopped:");
+                writeln!(
+                    text,
+                    "{head} there are no valid credentials; {} left; {done} ({took})",
+                    count(left.len(), "step")
+                )
+                .and_then(|()| write!(text, "{}", self.failures()))
+                .and_then(|()| writeln!(text, "  {} {again}", Label::Hint.paint("help:")))
+            }
+            Ended::Held { waiting, regions } => {
+                let head = Label::Warning.paint("Waiting:");
+                let (regions, what) = (regions.join(" and "), count(waiting.len(), "resource"));
+                writeln!(text, "{head} {done} ({took}); {what} left for {regions}").and_then(|()| {
+                    let help = Label::Hint.paint("help:");
+                    writeln!(text, "  {help} run `drctl {}` again when {regions} answers", self.command)
+                })
             }
             Ended::Pending { until } => {
                 let head = Label::Warning.paint("Pending:");
@@ -193,9 +221,21 @@ impl Story {
     }
 }
 
+impl Story {
+    /// Everything that failed, once more in one place: the lines about it may be far above.
+    fn failures(&self) -> String {
+        let mut text = String::new();
+        for ((place, message), urns) in &self.failures {
+            let names: Vec<String> = urns.iter().map(resource).collect();
+            let _ = writeln!(text, "  {} {} in {place}: {message}", Label::Error.paint("✗"), names.join(", "));
+        }
+        text
+    }
+}
+
 /// `3 created, 1 updated`, or `nothing changed`.
 fn done(summary: &Summary) -> String {
-    let Summary { create, update, replace, delete, other, same: _ } = *summary;
+    let Summary { create, update, replace, delete, other, held: _, same: _ } = *summary;
     let parts =
         [(create, "created"), (update, "updated"), (replace, "replaced"), (delete, "deleted"), (other, "other")];
     let parts: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();

@@ -8,6 +8,7 @@ use tokio::sync::OnceCell;
 
 use crate::engine::diagnostic::{Diagnostic, Location, Severity};
 use crate::engine::error::Error;
+use crate::engine::program::UNAVAILABLE;
 use crate::engine::program::{Declaration, External, Known, Program};
 use crate::engine::provider::Provider;
 use crate::engine::schema::{Shape, TypeSchema};
@@ -104,7 +105,11 @@ impl StackProgram {
                     let answer = cloud.invoke(ask.function, &ask.place, &arguments).await?;
                     Ok(Arc::new(self.marked(&ask, answer)))
                 });
-                answer.await.map(drop).map_err(|error| unanswered(&ask, &error, at))
+                answer.await.map(drop).map_err(|error| {
+                    let given_up = cloud.reach().is_given_up(&ask.place.0);
+                    let code = if given_up { UNAVAILABLE } else { "data-source" };
+                    unanswered(code, &ask, &error, at)
+                })
             });
             let failures: Vec<Diagnostic> = join_all(answers).await.into_iter().filter_map(Result::err).collect();
             if !failures.is_empty() {
@@ -173,10 +178,10 @@ impl Program for StackProgram {
     }
 }
 
-fn unanswered(ask: &Ask, error: &Error, at: Location) -> Diagnostic {
+fn unanswered(kind: &'static str, ask: &Ask, error: &Error, at: Location) -> Diagnostic {
     let code = error.code.as_ref().map(|code| format!(" ({code})")).unwrap_or_default();
     let text = format!("`{}` in {} failed: {}{code}", short(ask.function), ask.place, error.message);
-    let problem = Diagnostic::error("data-source", text).at(at);
+    let problem = Diagnostic::error(kind, text).at(at);
     match &error.hint {
         Some(hint) => problem.help(hint.clone()),
         None => problem,

@@ -2,12 +2,14 @@
 //!
 //! Time is virtual: hours pass in milliseconds, in the order in which they would pass on AWS.
 
+mod accounts;
 mod crash;
 mod failures;
 mod options;
 mod postponed;
 mod protection;
 mod random;
+mod regions;
 mod replacement;
 mod secrets;
 mod selection;

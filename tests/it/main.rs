@@ -5,6 +5,8 @@
 
 mod checks;
 mod conformance;
+mod credentials;
+mod dns;
 mod docs;
 mod doctor;
 mod economy;
@@ -14,6 +16,7 @@ mod faults;
 mod functions;
 mod language;
 mod lifecycle;
+mod lost_region;
 mod migration;
 mod parity;
 mod payments;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::engine::diagnostic::Diagnostic;
 use crate::engine::journal::Entry;
 use crate::engine::observe;
-use crate::engine::planner::{Mode, Planner};
+use crate::engine::planner::{Mode, Planner, identify};
 use crate::engine::provider::Live;
 use crate::engine::resource::Seen;
 use crate::engine::schema::TypeSchema;
@@ -20,12 +20,17 @@ impl Planner<'_> {
         let wanted = |row: &&Arc<Row>| {
             let schema = self.catalog.find(&row.ty);
             self.selection.has(&row.key.urn)
+                && self.lost(&row.ty, &row.place).is_none()
                 && (everything
                     || doubtful(row)
                     || schema.is_some_and(|s| s.facts.always_read || destroying && guarded(s)))
         };
         let rows = self.state.rows.values().filter(wanted).map(Arc::as_ref);
-        self.sights = observe::read(self.request.cloud, rows).await?;
+        self.sights = observe::read(self.request.cloud, &self.identity, rows).await?;
+        if self.sights.values().any(|seen| *seen == Seen::Gone) {
+            // Credentials that were renewed for another account since the run began would find nothing there.
+            identify(&self.request).await?;
+        }
         let seen: Vec<(Key, Seen<Live>)> = self.sights.iter().map(|(k, s)| (k.clone(), s.clone())).collect();
         for (key, seen) in seen {
             self.believe(key, seen)?;
