@@ -53,6 +53,7 @@ rules! {
     bucket_versioning,
     burstable_class,
     certificate_region,
+    cidr_form,
     cidr_peered,
     cidr_size,
     cidr_subnet,
@@ -65,6 +66,8 @@ rules! {
     load_balancer_name,
     log_destination_region,
     metric_stream_region,
+    network_region,
+    port_range,
     reserved_name,
     reserved_path,
     reserved_tag,
@@ -75,6 +78,8 @@ rules! {
     secondary_key,
     security_group_region,
     subnet_group_zones,
+    tag_limits,
+    zone_region,
 }
 
 /// The rule of a code.
@@ -116,5 +121,12 @@ mod tests {
                 assert!(text.ends_with('.') && !text.contains('\n'), "{}: {text}", rule.code);
             }
         }
+    }
+
+    #[test]
+    fn a_document_that_is_no_json_is_refused_before_any_rule_looks_at_it() {
+        let program = "  a: {type: aws:sns:TopicPolicy, properties: {arn: a, policy: '{'}}\n";
+        let refusal = testing::refusal(program);
+        assert!(refusal.contains("`policy` of `aws:sns:TopicPolicy` is no JSON"), "{refusal}");
     }
 }

@@ -110,7 +110,7 @@ async fn check_cloud(report: &mut Report, site: &Site, cloud: &Cloud) {
     }
     let regions = site.loaded.iter().flat_map(|l| l.regions.values());
     for region in regions {
-        let nothing = Value::Map(Map::new());
+        let nothing = Value::Map(Map::default());
         match provider.invoke(PROBE, &Place(region.clone()), &nothing).await {
             Ok(_) => report.good("region", &format!("{region} answers")),
             Err(error) => report.failed("region", &Error { message: format!("{region}: {}", error.message), ..error }),

@@ -172,7 +172,7 @@ pub(super) mod tests {
     use crate::engine::urn::Urn;
 
     fn declaration(ty: &str, name: &str, place: &str, needs: &[&Declaration]) -> Declaration {
-        let source = Arc::new(Source { name: "a.yaml".into(), text: String::new() });
+        let source = Arc::new(Source::new("a.yaml", ""));
         Declaration {
             urn: Urn::new("prod", "p", ty, name),
             ty: ty.into(),

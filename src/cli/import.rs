@@ -1,12 +1,12 @@
 //! `drctl import`: takes resources that exist into the state, and writes the YAML that declares them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use clap::Args;
+use clap::{ArgAction, Args};
 use serde::Deserialize;
-use serde_json::{Map as JsonMap, Value as Json};
+use serde_json::{Map as JsonMap, Value as Json, json};
 
 use crate::cli::Global;
 use crate::cli::confirm::{Answers, declined};
@@ -16,12 +16,13 @@ use crate::cli::failure::{Failure, Result, io};
 use crate::cli::session::{Site, Target, catalog, runtime};
 use crate::engine::provider::{Catalog, KindAt, Live, Provider};
 use crate::engine::resource::{Scope, Seen, Want};
-use crate::engine::schema::{Object, Property, Shape, TypeSchema};
+use crate::engine::schema::{Group, Object, Property, Shape, TypeSchema};
 use crate::engine::state::{Key, Row, State};
 use crate::engine::urn::{Id, Place, Urn};
 use crate::engine::value::{Shown, Value};
 use crate::render;
 use crate::render::words::count;
+use crate::stack;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -39,6 +40,10 @@ pub(super) struct Arguments {
     /// File with a list of resources, each with `type`, `name`, `id` and perhaps `region`
     #[arg(long, value_name = "FILE", conflicts_with = "ty")]
     from: Option<PathBuf>,
+
+    /// Protect what is imported, so that a declaration that is forgotten deletes nothing
+    #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set)]
+    protect: bool,
 }
 
 /// A resource to import.
@@ -80,13 +85,11 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
         return Ok(declined());
     }
     runtime(site.target == Target::Twin)?.block_on(begin(&site))?;
-    let state = edit(&site, "import", |state| {
-        add(state, found.clone())?;
-        Ok(state.clone())
+    let resources = edit(&site, "import", |state| {
+        let declared = take(state, &wanted, &found, arguments.protect)?;
+        let entries = declared.into_iter().zip(&wanted);
+        Ok(entries.map(|(json, one)| (one.urn.name().to_owned(), placed(json, one, &site))).collect())
     })?;
-    let names = names(&state);
-    let entries = wanted.iter().zip(&found).map(|(one, row)| declaration(one, row, &site, &names));
-    let resources: JsonMap<String, Json> = entries.collect();
     let mut document = JsonMap::new();
     document.insert("resources".into(), Json::Object(resources));
     let yaml = serde_yaml::to_string(&document).unwrap_or_default();
@@ -103,14 +106,10 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
 fn wishes(arguments: &Arguments, region: Option<&String>) -> Result<Vec<Wish>> {
     if let Some(path) = &arguments.from {
         let text = std::fs::read_to_string(path).map_err(io("read", path))?;
-        return serde_yaml::from_str(&text).map_err(|error| {
-            let message = format!("{}: {error}", path.display());
-            Failure::new(
-                Exit::Configuration,
-                message,
-                "write a list of maps with `type`, `name`, `id` and perhaps `region`",
-            )
-        });
+        let form = "write a list of maps with `type`, `name`, `id` and perhaps `region`";
+        let wrong = |why: String| Failure::new(Exit::Configuration, format!("{}: {why}", path.display()), form);
+        let wishes: Vec<Wish> = serde_yaml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+        return if wishes.is_empty() { Err(wrong("the list is empty".to_owned())) } else { Ok(wishes) };
     }
     let (Some(ty), Some(name), Some(id)) = (&arguments.ty, &arguments.name, &arguments.id) else {
         return Err(Failure::new(
@@ -132,6 +131,15 @@ fn wanted<'a>(wish: &Wish, site: &Site, catalog: &'a Catalog) -> Result<Wanted<'
         (Scope::Global, _) => Place::global(),
         (Scope::Region, Some(given)) => {
             let region = roles.and_then(|roles| roles.get(given)).unwrap_or(given);
+            if !stack::is_region(region) {
+                let message = format!("`{given}` is neither a role of `regions` nor an AWS region");
+                let known = roles.map(|roles| roles.keys().map(|r| format!("`{r}`")).collect::<Vec<_>>().join(", "));
+                let help = known.filter(|k| !k.is_empty()).map_or_else(
+                    || "AWS regions look like `eu-west-1`".to_owned(),
+                    |known| format!("the roles are {known}"),
+                );
+                return Err(Failure::new(Exit::Configuration, message, help));
+            }
             Place(region.clone())
         }
         (Scope::Region, None) => match roles.and_then(|roles| roles.values().next()) {
@@ -179,43 +187,86 @@ async fn read(one: &Wanted<'_>, provider: &dyn Provider) -> Result<Row> {
     Err(Failure::new(Exit::Resource, message, help))
 }
 
-fn add(state: &mut State, rows: Vec<Row>) -> Result<()> {
-    for row in rows {
-        let taken = state
-            .rows
-            .values()
-            .find(|r| r.key.urn == row.key.urn || (r.id == row.id && r.ty == row.ty && r.place == row.place));
-        if let Some(taken) = taken {
+/// Puts rows into the state, and gives the declaration of each.
+fn take(state: &mut State, wanted: &[Wanted<'_>], found: &[Row], protect: bool) -> Result<Vec<JsonMap<String, Json>>> {
+    for row in found {
+        let same = |r: &Row| r.key.urn == row.key.urn || (r.id == row.id && r.ty == row.ty && r.place == row.place);
+        if let Some(taken) = state.rows.values().find(|r| same(r)) {
             let message = format!("the state has {} already, as {}", taken.key.urn.name(), taken.key.urn);
             return Err(Failure::new(Exit::Configuration, message, "choose another name, or leave it out"));
         }
-        state.rows.insert(row.key.clone(), Arc::new(row));
+        state.rows.insert(row.key.clone(), Arc::new(Row { protect, ..row.clone() }));
     }
-    Ok(())
+    let names = Names::of(state);
+    let mut declarations = Vec::with_capacity(found.len());
+    for (one, row) in wanted.iter().zip(found) {
+        let mut declaration = JsonMap::new();
+        declaration.insert("type".into(), one.schema.token.into());
+        let (properties, refers) = written(&one.schema.inputs, &row.inputs, &names);
+        declaration.insert("properties".into(), Json::Object(properties));
+        if protect {
+            declaration.insert("options".into(), json!({"protect": true}));
+        }
+        declarations.push(declaration);
+        if let Some(row) = state.rows.get_mut(&row.key) {
+            let row = Arc::make_mut(row);
+            row.needs = refers.values().flatten().filter(|urn| **urn != one.urn).cloned().collect();
+            row.needs.sort();
+            row.needs.dedup();
+            row.refers = refers;
+        }
+    }
+    Ok(declarations)
 }
 
-/// Logical names by type and id, to write references for ids.
-fn names(state: &State) -> HashMap<(String, String), String> {
-    let plain = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c));
-    let rows = state.rows.values().filter(|r| !r.old && plain(r.key.urn.name()));
-    rows.filter_map(|r| Some(((r.ty.clone(), r.id.as_ref()?.0.clone()), r.key.urn.name().to_owned()))).collect()
-}
-
-fn declaration(one: &Wanted<'_>, row: &Row, site: &Site, names: &HashMap<(String, String), String>) -> (String, Json) {
-    let mut resource = JsonMap::new();
-    resource.insert("type".into(), one.schema.token.into());
+/// The declaration with its region, if that is not the first.
+fn placed(mut declaration: JsonMap<String, Json>, one: &Wanted<'_>, site: &Site) -> Json {
     let first = site.loaded.as_ref().and_then(|l| l.regions.values().next());
     if !one.place.is_global() && first.is_none_or(|first| *first != one.place.0) {
-        resource.insert("region".into(), site.regions.role(&one.place).unwrap_or(&one.place.0).into());
+        declaration.insert("region".into(), site.regions.role(&one.place).unwrap_or(&one.place.0).into());
     }
-    resource.insert("properties".into(), written(&one.schema.inputs, &row.inputs, names));
-    (one.urn.name().to_owned(), Json::Object(resource))
+    Json::Object(declaration)
 }
 
-/// Inputs as a person would write them: without defaults, and with references in the place of ids.
-fn written(schema: &Object, inputs: &Value, names: &HashMap<(String, String), String>) -> Json {
+/// What the texts of resources stand for, by type, property and value.
+#[derive(Default)]
+struct Names(HashMap<(String, String, String), Urn>);
+
+impl Names {
+    fn of(state: &State) -> Self {
+        let plain = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c));
+        let mut names = HashMap::new();
+        for row in state.rows.values().filter(|row| !row.old && plain(row.key.urn.name())) {
+            let mut note = |property: &str, value: &str| {
+                names.insert((row.ty.clone(), property.to_owned(), value.to_owned()), row.key.urn.clone());
+            };
+            for (name, value) in [&row.inputs, &row.outputs].into_iter().filter_map(|part| part.as_map()).flatten() {
+                if let Value::String(text) = value {
+                    note(name, text);
+                }
+            }
+            if let Some(id) = &row.id {
+                note("id", &id.0);
+            }
+        }
+        Self(names)
+    }
+
+    fn find<'p>(&self, property: &'p Property, value: &str) -> Option<(&Urn, &'p str)> {
+        let (ty, name) = property.refers.as_ref()?;
+        Some((self.0.get(&(ty.clone(), name.clone(), value.to_owned()))?, name))
+    }
+}
+
+type Refers = BTreeMap<String, Vec<Urn>>;
+
+/// Inputs as a person would write them: without defaults and without what the cloud chose beside
+/// something that excludes it, and with references in the place of ids.
+fn written(schema: &Object, inputs: &Value, names: &Names) -> (JsonMap<String, Json>, Refers) {
     let mut properties = JsonMap::new();
-    for property in &schema.properties {
+    let mut refers = Refers::new();
+    let left_out = chosen_twice(schema, inputs);
+    for property in schema.properties.iter().filter(|p| !left_out.contains(&p.name.as_str())) {
         let Some(value) = inputs.get(&property.name).filter(|v| !v.is_null()) else { continue };
         let json = Shown::of(value).json().clone();
         let empty = match &json {
@@ -225,25 +276,61 @@ fn written(schema: &Object, inputs: &Value, names: &HashMap<(String, String), St
         };
         let default = property.default.as_ref() == Some(&json);
         if !(default || empty && !property.required) {
-            properties.insert(property.name.clone(), referring(property, json, names));
+            let mut named = Vec::new();
+            properties.insert(property.name.clone(), referring(property, json, names, &mut named));
+            if !named.is_empty() {
+                refers.insert(property.name.clone(), named);
+            }
         }
     }
-    Json::Object(properties)
+    (properties, refers)
 }
 
-fn referring(property: &Property, json: Json, names: &HashMap<(String, String), String>) -> Json {
+/// Inputs that the cloud shows, though a program may not give them beside others that it shows too.
+fn chosen_twice<'a>(schema: &'a Object, inputs: &Value) -> Vec<&'a str> {
+    let given = |name: &str| inputs.get(name).is_some_and(|value| !value.is_null());
+    let computed = |name: &&str| schema.get(name).is_some_and(|p| p.computed);
+    let mut left_out: Vec<&str> = Vec::new();
+    for group in &schema.groups {
+        match group {
+            Group::Exclusive(names) | Group::ExactlyOne(names) => {
+                let present: Vec<&str> = names.iter().map(String::as_str).filter(|name| given(name)).collect();
+                let others = present.len().saturating_sub(1);
+                left_out.extend(present.iter().rev().filter(|name| computed(name)).take(others));
+            }
+            Group::Needs(names) => {
+                let lacks = names.iter().skip(1).any(|name| !given(name));
+                left_out.extend(names.first().map(String::as_str).filter(|name| lacks && computed(name)));
+            }
+            Group::AtLeastOne(_) => {}
+        }
+    }
+    left_out
+}
+
+fn referring(property: &Property, json: Json, names: &Names, named: &mut Vec<Urn>) -> Json {
     match (json, &property.shape) {
         (Json::Array(items), Shape::List { item, .. }) => {
             let item = Property { refers: item.refers.clone().or_else(|| property.refers.clone()), ..(**item).clone() };
-            items.into_iter().map(|json| referring(&item, json, names)).collect()
+            items.into_iter().map(|json| referring(&item, json, names, named)).collect()
         }
-        (Json::String(id), _) => match &property.refers {
-            Some((ty, name)) if name == "id" => match names.get(&(ty.clone(), id.clone())) {
-                Some(logical) => format!("${{{logical}.id}}").into(),
-                None => Json::String(id),
-            },
+        (Json::Object(map), Shape::Map(item)) => {
+            map.into_iter().map(|(key, json)| (key, referring(item, json, names, named))).collect()
+        }
+        (Json::Object(map), Shape::Object(inner)) => {
+            let part = |(key, json): (String, Json)| match inner.get(&key) {
+                Some(property) => (key, referring(property, json, names, named)),
+                None => (key, json),
+            };
+            map.into_iter().filter(|(_, json)| !json.is_null()).map(part).collect()
+        }
+        (Json::String(text), _) => match names.find(property, &text) {
+            Some((urn, name)) => {
+                named.push(urn.clone());
+                format!("${{{}.{name}}}", urn.name()).into()
+            }
             // What looks like an expression is text here.
-            _ => id.replace("${", "$${").into(),
+            None => text.replace("${", "$${").into(),
         },
         (other, _) => other,
     }
@@ -265,24 +352,41 @@ mod tests {
     fn inputs_are_written_without_defaults_and_with_references() {
         let catalog = catalog();
         let schema = catalog.find("aws:rds:Cluster").unwrap();
-        let inputs = Value::Map(Map::from([
+        let inputs = Value::Map(Map::from_iter([
             ("clusterIdentifier".to_owned(), Value::from("a-${b}")),
             ("vpcSecurityGroupIds".to_owned(), Value::List(vec!["sg-1".into(), "sg-2".into()])),
         ]));
-        let group = ("aws:ec2/securityGroup:SecurityGroup".to_owned(), "sg-1".to_owned());
-        let json = written(&schema.inputs, &inputs, &HashMap::from([(group, "group".to_owned())]));
+        let group = Urn::new("s", "p", "aws:ec2/securityGroup:SecurityGroup", "group");
+        let names = Names(HashMap::from([((group.ty().to_owned(), "id".into(), "sg-1".into()), group.clone())]));
+        let (written_down, refers) = written(&schema.inputs, &inputs, &names);
         assert_eq!(
-            json,
-            serde_json::json!({"clusterIdentifier": "a-$${b}", "vpcSecurityGroupIds": ["${group.id}", "sg-2"]})
+            Json::Object(written_down),
+            json!({"clusterIdentifier": "a-$${b}", "vpcSecurityGroupIds": ["${group.id}", "sg-2"]})
         );
+        assert_eq!(refers, Refers::from([("vpcSecurityGroupIds".to_owned(), vec![group])]));
         assert_eq!(unreadable(&schema.inputs, &inputs), ["masterPassword"]);
         let vpc = catalog.find("aws:ec2:Vpc").unwrap();
-        let inputs = Value::Map(Map::from([
+        let inputs = Value::Map(Map::from_iter([
             ("cidrBlock".to_owned(), Value::from("10.0.0.0/16")),
             ("enableDnsSupport".to_owned(), Value::from(true)),
-            ("tags".to_owned(), Value::Map(Map::new())),
+            ("tags".to_owned(), Value::Map(Map::default())),
         ]));
-        assert_eq!(written(&vpc.inputs, &inputs, &HashMap::new()), serde_json::json!({"cidrBlock": "10.0.0.0/16"}));
+        let (written_down, _) = written(&vpc.inputs, &inputs, &Names::default());
+        assert_eq!(Json::Object(written_down), json!({"cidrBlock": "10.0.0.0/16"}));
+    }
+
+    #[test]
+    fn what_the_cloud_chose_is_not_written_beside_what_excludes_it() {
+        let subnet = crate::aws::catalog().find("aws:ec2:Subnet").unwrap();
+        let text = |name: &str, value: &str| (name.to_owned(), Value::from(value));
+        let inputs = Value::Map(Map::from_iter([
+            text("vpcId", "vpc-1"),
+            text("cidrBlock", "10.0.0.0/24"),
+            text("availabilityZone", "eu-west-1a"),
+            text("availabilityZoneId", "euw1-az1"),
+        ]));
+        let (written_down, _) = written(&subnet.inputs, &inputs, &Names::default());
+        assert!(written_down.contains_key("availabilityZone") && !written_down.contains_key("availabilityZoneId"));
     }
 
     #[test]
@@ -290,9 +394,10 @@ mod tests {
         let mut state = State::new("l", "s", "p", "twin");
         let key = Key { urn: Urn::new("s", "p", "t:i:T", "a"), generation: 0 };
         let row = Row { id: Some(Id("x".into())), ..Row::new(key, "t:i:T", Place::global()) };
-        add(&mut state, vec![row.clone()]).unwrap();
-        assert!(add(&mut state, vec![row.clone()]).is_err());
+        take(&mut state, &[], std::slice::from_ref(&row), true).unwrap();
+        assert!(state.rows[0].protect);
+        assert!(take(&mut state, &[], std::slice::from_ref(&row), true).is_err());
         let key = Key { urn: Urn::new("s", "p", "t:i:T", "b"), generation: 0 };
-        assert!(add(&mut state, vec![Row { key, ..row }]).is_err());
+        assert!(take(&mut state, &[], &[Row { key, ..row }], true).is_err());
     }
 }

@@ -111,9 +111,31 @@ fn what_was_forgotten_is_imported_again_and_previews_clean() {
     project.expect("state rm vpc", Exit::Configuration);
     project.expect("state rm other", Exit::Ok);
     project.expect(&format!("import aws:ec2:Vpc other {id}"), Exit::Resource);
-    project.expect(&format!("import aws:ec2:Vpc other {id} --region secondary"), Exit::Ok);
+    project.expect(&format!("import aws:ec2:Vpc other {id} --region secondary --protect false"), Exit::Ok);
     project.expect(&format!("import aws:ec2:Vpc other {id} --region secondary"), Exit::Configuration);
     project.expect("preview --expect-no-changes", Exit::Ok);
+}
+
+#[test]
+fn an_import_is_protected_unless_told_otherwise_and_names_what_it_cannot_be() {
+    let project = Project::new();
+    project.expect("up", Exit::Ok);
+    let state = std::fs::read_to_string(project.path().join(".drctl/twin/net/state.json")).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&state).unwrap();
+    let row = json["rows"].as_array().unwrap().iter().find(|row| row["urn"].as_str().unwrap().ends_with("::other"));
+    let id = row.unwrap()["id"].as_str().unwrap().to_owned();
+    project.expect("state rm other", Exit::Ok);
+    project.expect(&format!("import aws:ec2:Vpc other {id} --region mars"), Exit::Configuration);
+    project.expect(&format!("import aws:ec2:Vpc other {id} --region secondary"), Exit::Ok);
+    project.expect("destroy", Exit::Policy);
+}
+
+#[test]
+fn a_stack_gets_no_name_that_no_command_can_reach() {
+    let project = Project::new();
+    project.expect("up", Exit::Ok);
+    project.expect("stack rename a/b", Exit::Configuration);
+    project.expect("state ls", Exit::Ok);
 }
 
 #[test]

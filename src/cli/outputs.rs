@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn secrets_are_shown_only_when_asked_for() {
-        let outputs = Map::from([("password".to_owned(), Value::from("hunter2").secret())]);
+        let outputs = Map::from_iter([("password".to_owned(), Value::from("hunter2").secret())]);
         assert_eq!(visible(&outputs, false)[0].1, "[secret]");
         assert_eq!(visible(&outputs, true)[0].1, "hunter2");
     }

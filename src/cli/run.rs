@@ -131,7 +131,7 @@ impl Job<'_> {
     }
 
     async fn change(&self, mut site: Site, answers: Answers) -> Result {
-        let settings = self.manner.settings(&self.global.selection, &site)?;
+        let settings = self.settings(&site)?;
         let local = site.local();
         if self.mode != Mode::Up && !local.exists() {
             return Err(site.not_found());
@@ -177,7 +177,7 @@ impl Job<'_> {
     }
 
     async fn look(&self, mut site: Site, form: Form) -> Result<Plan> {
-        let settings = self.manner.settings(&self.global.selection, &site)?;
+        let settings = self.settings(&site)?;
         let local = site.local();
         let state = if local.exists() { site.state().await?.0 } else { site.fresh()? };
         let (cloud, _) = self.open(&site, &state, &settings)?;
@@ -211,6 +211,12 @@ impl Job<'_> {
             render::data(PlanMarkdown { stack, target, plan: &plan, regions: &site.regions });
         }
         Ok(plan)
+    }
+
+    fn settings(&self, site: &Site) -> Result<Settings> {
+        let asked = self.manner.settings(&self.global.selection, site)?;
+        let always = site.loaded.as_ref().is_some_and(|loaded| loaded.refresh);
+        Ok(Settings { refresh: asked.refresh || always, ..asked })
     }
 
     fn open(&self, site: &Site, state: &State, settings: &Settings) -> Result<(Cloud, BTreeMap<String, String>)> {

@@ -40,6 +40,9 @@ pub(super) fn stack_files(catalog: &Catalog) -> Json {
     root["$schema"] = "http://json-schema.org/draft-07/schema#".into();
     root["title"] = "drctl stack".into();
     root["definitions"] = Json::Object(definitions);
+    // What is laid over another file may leave to it what a resource is.
+    root["if"] = json!({"not": {"required": ["extends"]}});
+    root["then"] = json!({"properties": {"resources": {"additionalProperties": {"required": ["type"]}}}});
     root
 }
 
@@ -95,7 +98,10 @@ fn program() -> Json {
                 "type": "object", "additionalProperties": reference("text"),
                 "description": "Role of a region → region. The first is the default.",
             },
-            "extends": {"type": "string", "description": "File that this one is merged over."},
+            "extends": {
+                "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
+                "description": "File that this one is merged over, or several.",
+            },
             "tags": described(map_of("text"), "Default tags of everything that takes tags; may use ${region.role}."),
             "dr": {
                 "type": "object", "description": "Objectives of disaster recovery.",
@@ -138,6 +144,7 @@ fn component() -> Json {
             "variables": map_of("value"),
             "resources": map_of("resource"),
             "outputs": map_of("value"),
+            "tags": described(map_of("text"), "Default tags of what the component holds."),
         },
     })
 }
@@ -156,7 +163,6 @@ fn resource(catalog: &Catalog) -> Json {
         .collect();
     json!({
         "type": "object",
-        "required": ["type"],
         "properties": {
             "type": {
                 "description": "Type of the resource, or a component.",
@@ -168,6 +174,10 @@ fn resource(catalog: &Catalog) -> Json {
             "region": described(reference("text"), "Region or role of a region."),
             "each": {"description": "List or map: one instance for each of its items."},
             "if": {"description": "Whether the resource exists at all."},
+            "tags": described(
+                json!({"anyOf": [map_of("text"), reference("expression")]}),
+                "Default tags of what a component holds.",
+            ),
             "get": {
                 "type": "object", "description": "The resource exists already and is only read.",
                 "properties": {"id": reference("text"), "state": {"type": "object"}}, "required": ["id"],
@@ -256,7 +266,8 @@ fn asset() -> Json {
 /// The schema of an object: inputs of a type, arguments of a function, a nested object.
 pub(super) fn object(object: &Object) -> Json {
     let properties: Map<String, Json> = object.properties.iter().map(|p| (p.name.clone(), property(p))).collect();
-    let required: Vec<&str> = object.properties.iter().filter(|p| p.required).map(|p| p.name.as_str()).collect();
+    let asked_for = |p: &&Property| p.required && p.auto_name.is_none() && p.default.is_none();
+    let required: Vec<&str> = object.properties.iter().filter(asked_for).map(|p| p.name.as_str()).collect();
     let mut schema = json!({"type": "object", "properties": properties, "additionalProperties": false});
     if !required.is_empty() {
         schema["required"] = required.into();
@@ -293,7 +304,8 @@ fn shape(property: &Property) -> Json {
         Shape::Number => json!({"type": "number"}),
         // Stacks may write numbers where text is wanted.
         Shape::Text if bounds.values.is_empty() => json!({"type": ["string", "number", "boolean"]}),
-        Shape::Text => json!({"enum": bounds.values}),
+        // Known values are offered; AWS adds others faster than drctl learns them.
+        Shape::Text => json!({"anyOf": [{"enum": bounds.values}, {"type": ["string", "number", "boolean"]}]}),
         Shape::Document => json!({"type": ["string", "object", "array"]}),
         Shape::Asset => return reference("asset"),
         Shape::List { item, .. } => json!({"type": "array", "items": self::property(item)}),

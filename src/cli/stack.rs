@@ -128,6 +128,12 @@ fn remove(force: bool, global: &Global) -> Result {
 }
 
 fn rename(name: &str, global: &Global) -> Result {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-_.@+".contains(c);
+    if name.is_empty() || !name.chars().all(fits) {
+        let message = format!("`{name}` is no name for a stack");
+        let help = "names are letters, digits, hyphens, underscores and dots, perhaps with `@` and an environment";
+        return Err(Failure::new(Exit::Configuration, message, help));
+    }
     let site = Site::of_state(global)?;
     runtime(false)?.block_on(async {
         if !site.local().exists() {

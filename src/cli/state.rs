@@ -281,7 +281,7 @@ mod tests {
             id: Some(Id(format!("vpc-{name}"))),
             refers: [("vpcId".to_owned(), needs.clone())].into(),
             needs,
-            inputs: Value::Map(Map::from([("password".to_owned(), Value::from("hunter2").secret())])),
+            inputs: Value::Map(Map::from_iter([("password".to_owned(), Value::from("hunter2").secret())])),
             ..Row::new(key, "aws:ec2/vpc:Vpc", Place("eu-west-1".into()))
         }
     }

@@ -42,6 +42,16 @@ pub struct Source {
     /// The path as the user would write it.
     pub name: String,
     pub text: String,
+    /// Where each line begins, so that a place is found without reading what comes before it.
+    lines: Vec<usize>,
+}
+
+impl Source {
+    pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
+        let text = text.into();
+        let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(i, _)| i + 1)).collect();
+        Self { name: name.into(), text, lines }
+    }
 }
 
 impl Diagnostic {
@@ -82,9 +92,10 @@ impl Diagnostic {
 impl Location {
     /// Line and column, both from 1; the column counts characters.
     pub fn line_column(&self) -> (usize, usize) {
-        let head = &self.source.text[..self.start.min(self.source.text.len())];
-        let line_start = head.rfind('\n').map_or(0, |i| i + 1);
-        (head.matches('\n').count() + 1, head[line_start..].chars().count() + 1)
+        let Source { text, lines, .. } = &*self.source;
+        let start = self.start.min(text.len());
+        let line = lines.partition_point(|begin| *begin <= start);
+        (line, text[lines[line - 1]..start].chars().count() + 1)
     }
 }
 
@@ -118,9 +129,18 @@ mod tests {
 
     #[test]
     fn columns_count_characters_and_not_bytes() {
-        let source = Arc::new(Source { name: "a.yaml".into(), text: "a: 1\n# üü\nüb: x".into() });
+        let source = Arc::new(Source::new("a.yaml", "a: 1\n# üü\nüb: x"));
         let start = source.text.find("b:").unwrap();
         assert_eq!(Location { source, start, end: start + 1 }.to_string(), "a.yaml:3:2");
+    }
+
+    #[test]
+    fn a_break_belongs_to_the_line_that_it_ends_and_the_end_to_the_last_one() {
+        let source = Arc::new(Source::new("a.yaml", "ab\n\nc\n"));
+        let at = |start| Location { source: Arc::clone(&source), start, end: start }.line_column();
+        let places: Vec<_> = (0..=6).map(at).collect();
+        assert_eq!(places, [(1, 1), (1, 2), (1, 3), (2, 1), (3, 1), (3, 2), (4, 1)]);
+        assert_eq!(at(99), (4, 1), "beyond the end");
     }
 
     #[test]

@@ -125,7 +125,7 @@ async fn write_outputs(worker: &Worker, run: &Run, mode: Mode) -> Result<()> {
                 }
             }
         }
-        _ => Map::new(),
+        _ => Map::default(),
     };
     let state = ledger.state();
     if mode == Mode::Destroy && !state.rows.is_empty() {
@@ -455,7 +455,7 @@ impl Worker {
 
     async fn step(&self, step: Step, task: Task, needs_moved: bool) -> Result<Done> {
         let _member = self.crew.join();
-        let quiet = matches!(task, Task::Keep { .. } | Task::Stay { .. } | Task::Note);
+        let quiet = matches!(task, Task::Keep { .. } | Task::Stay { .. });
         let company = step.company.clone();
         let started = self.crew.clock.now();
         if !quiet {

@@ -30,7 +30,7 @@ pub fn of_new(schema: &TypeSchema, urn: &Urn, inputs: &Value, at: &Where) -> Han
 /// What programs see of a resource that a plan will update: the new inputs, computed ones as they
 /// are unless the cloud has yet to say them, and outputs as they are unless they can be computed.
 pub fn of_changed(schema: &TypeSchema, row: &Row, wanted: &Value, at: &Where) -> Handle {
-    let mut properties = Map::new();
+    let mut properties = Map::default();
     for part in [&row.seen, &row.outputs, wanted] {
         properties.extend(part.as_map().cloned().unwrap_or_default());
     }
@@ -52,7 +52,7 @@ pub fn of_changed(schema: &TypeSchema, row: &Row, wanted: &Value, at: &Where) ->
 
 /// What programs see of a resource that is gone before its successor comes: nothing.
 pub fn of_gone(urn: &Urn) -> Handle {
-    Handle::foreseen(urn, Value::Unknown, Map::new())
+    Handle::foreseen(urn, Value::Unknown, Map::default())
 }
 
 fn id_value(id: Option<Id>) -> Value {

@@ -141,6 +141,8 @@ pub struct Summary {
     pub update: usize,
     pub replace: usize,
     pub delete: usize,
+    /// What the state learns of changes that others made.
+    pub refresh: usize,
     pub other: usize,
     /// Steps that wait for a region.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -170,7 +172,8 @@ impl Plan {
                 (Op::Update, _) => &mut sum.update,
                 (Op::Delete, false) => &mut sum.delete,
                 (Op::Same, _) => &mut sum.same,
-                (Op::Read | Op::Import | Op::Forget | Op::Act(_) | Op::Refresh, _) => &mut sum.other,
+                (Op::Refresh, _) => &mut sum.refresh,
+                (Op::Read | Op::Import | Op::Forget | Op::Act(_), _) => &mut sum.other,
             };
             *count += 1;
         }

@@ -80,7 +80,7 @@ pub fn blockers<'a>(catalog: &Catalog, rows: impl IntoIterator<Item = &'a Row>) 
 
 /// The step and the work of a precaution.
 pub fn act(row: &Row, schema: &TypeSchema, precaution: &Precaution, why: Vec<Reason>) -> (Step, Task) {
-    let patch = Value::Map(Map::from([(precaution.property.clone(), precaution.value.clone())]));
+    let patch = Value::Map(Map::from_iter([(precaution.property.clone(), precaution.value.clone())]));
     let before = row.inputs.get(&precaution.property).cloned().unwrap_or_default();
     let change = Change {
         path: precaution.property.clone(),

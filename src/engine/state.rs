@@ -142,7 +142,7 @@ impl State {
             partition: None,
             environment: BTreeMap::new(),
             rows: Rows::new(),
-            outputs: Map::new(),
+            outputs: Map::default(),
             dr: Roles::default(),
         }
     }

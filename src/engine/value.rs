@@ -4,13 +4,15 @@
 use std::fmt;
 
 use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
 use serde_json::Number;
 
 use crate::engine::asset::Asset;
 use crate::engine::handle::Handle;
 
-/// Properties in the order in which they were written.
-pub type Map = IndexMap<String, Value>;
+/// Properties in the order in which they were written. The hasher has no state of its own: maps are
+/// small and there are many of them.
+pub type Map = IndexMap<String, Value, FxBuildHasher>;
 
 /// A value of a program, an input or an output.
 ///
@@ -267,7 +269,7 @@ mod tests {
 
     #[test]
     fn a_secret_shows_in_no_debug_text_and_no_shown_value() {
-        let value = Value::Map(Map::from([("password".into(), Value::from("hunter2").secret())]));
+        let value = Value::Map(Map::from_iter([("password".into(), Value::from("hunter2").secret())]));
         assert!(!format!("{value:?} {}", Shown::of(&value)).contains("hunter2"));
         assert_eq!(value.to_json().unwrap()["password"], "hunter2");
     }

@@ -131,7 +131,7 @@ mod tests {
     use crate::engine::diagnostic::Source;
 
     fn source(name: &str, text: &str) -> Arc<Source> {
-        Arc::new(Source { name: name.into(), text: text.into() })
+        Arc::new(Source::new(name, text))
     }
 
     fn find(source: &Arc<Source>, word: &str) -> Location {

@@ -59,7 +59,7 @@ pub(crate) fn plan() -> Plan {
         shown(json!({"Version": "2012-10-17", "Statement": [statement]}).to_string())
     };
     let secret = Value::from("hunter2").secret();
-    let tags = Value::Map(Map::from([("Name".into(), Value::from("main")), ("owner".into(), Value::Unknown)]));
+    let tags = Value::Map(Map::from_iter([("Name".into(), Value::from("main")), ("owner".into(), Value::Unknown)]));
     let steps = vec![
         Step {
             changes: vec![

@@ -279,12 +279,13 @@ pub(super) struct SummaryLine(pub(super) Summary);
 
 impl fmt::Display for SummaryLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Summary { create, update, replace, delete, other, held, same } = self.0;
+        let Summary { create, update, replace, delete, refresh, other, held, same } = self.0;
         let parts = [
             (create, Label::Create, "to create"),
             (update, Label::Update, "to update"),
             (replace, Label::Replace, "to replace"),
             (delete, Label::Delete, "to delete"),
+            (refresh, Label::Other, "drifted"),
             (other, Label::Other, "other"),
             (held, Label::Warning, "waiting"),
         ];

@@ -157,7 +157,8 @@ impl Story {
             Op::Update => &mut self.done.update,
             Op::Delete => &mut self.done.delete,
             Op::Same => &mut self.done.same,
-            Op::Read | Op::Import | Op::Forget | Op::Act(_) | Op::Refresh => &mut self.done.other,
+            Op::Refresh => &mut self.done.refresh,
+            Op::Read | Op::Import | Op::Forget | Op::Act(_) => &mut self.done.other,
         };
         *count += 1;
     }
@@ -235,9 +236,15 @@ impl Story {
 
 /// `3 created, 1 updated`, or `nothing changed`.
 fn done(summary: &Summary) -> String {
-    let Summary { create, update, replace, delete, other, held: _, same: _ } = *summary;
-    let parts =
-        [(create, "created"), (update, "updated"), (replace, "replaced"), (delete, "deleted"), (other, "other")];
+    let Summary { create, update, replace, delete, refresh, other, held: _, same: _ } = *summary;
+    let parts = [
+        (create, "created"),
+        (update, "updated"),
+        (replace, "replaced"),
+        (delete, "deleted"),
+        (refresh, "refreshed"),
+        (other, "other"),
+    ];
     let parts: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
     if parts.is_empty() { "nothing changed".into() } else { parts.join(", ") }
 }

@@ -289,6 +289,10 @@ fn block(entry: &Entry, cx: &Context, reader: &mut Reader) -> Block {
         options: Vec::new(),
     };
     let what = format!("resource `{}`", entry.key);
+    if entry.key.is_empty() || entry.key.contains("::") {
+        let problem = Diagnostic::error("resource-name", format!("`{}` is no name for a resource", entry.key));
+        reader.problems.push(problem.at(entry.at.clone()).help("a name is not empty, and holds no `::`"));
+    }
     let Some((keys, others)) = Keys::some(&entry.value, &what, &RESOURCE_KEYS, reader.problems) else { return block };
     match keys.get("type") {
         None => {

@@ -137,7 +137,7 @@ impl Checker<'_> {
     }
 
     fn object(&mut self, schema: &Object, given: Map, place: Place, path: &str) -> Map {
-        let mut map = Map::with_capacity(given.len());
+        let mut map = Map::with_capacity_and_hasher(given.len(), Default::default());
         let mut failed = Vec::new();
         for (name, value) in given {
             if value.is_null() {
@@ -292,7 +292,19 @@ impl Checker<'_> {
                 Value::Unknown => Some(Value::Unknown),
                 id => self.shape(property, id, place, path),
             },
-            (Shape::Document, Value::String(text)) => Some(Value::String(text)),
+            (Shape::Document, Value::String(text)) => match serde_json::from_str::<serde::de::IgnoredAny>(&text) {
+                Ok(_) => Some(Value::String(text)),
+                Err(error) => {
+                    // The error names a place in the document and quotes nothing of it.
+                    let text = format!("`{path}` of {} is no JSON: {error}", self.subject);
+                    self.problems.push(
+                        Diagnostic::error("wrong-type", text)
+                            .at(place.at())
+                            .help("write the document as YAML, or as text with `fn::toJSON`"),
+                    );
+                    None
+                }
+            },
             (Shape::Document, value @ (Value::Map(_) | Value::List(_))) => {
                 let secret = value.has_secret();
                 let text = to_json_text(&value).map_or(Value::Unknown, Value::from);

@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use indexmap::IndexMap;
-
 use crate::engine::diagnostic::Diagnostic;
 use crate::engine::program::Known;
 use crate::engine::value::{Map, Value};
@@ -45,7 +43,7 @@ const ROLE: [&str; 8] =
     ["roleArn", "sessionName", "externalId", "policy", "policyArns", "duration", "durationSeconds", "tags"];
 
 /// The one set that all resources use. Providers that say nothing use that of the config.
-pub(crate) fn of(world: &World, given: &IndexMap<String, Value>, problems: &mut Vec<Diagnostic>) -> Credentials {
+pub(crate) fn of(world: &World, given: &Map, problems: &mut Vec<Diagnostic>) -> Credentials {
     let config =
         INPUTS.iter().filter_map(|name| Some(((*name).to_owned(), given.get(&format!("aws:{name}"))?.clone())));
     let default = match read(&config.collect()) {

@@ -86,7 +86,7 @@ impl<'a> Run<'a> {
             }
             Kind::Map(entries) => {
                 let values: Vec<_> = entries.iter().map(|(k, _, e)| (k, self.eval(e, frame))).collect();
-                let mut map = Map::with_capacity(values.len());
+                let mut map = Map::with_capacity_and_hasher(values.len(), Default::default());
                 for (key, value) in values {
                     let value = value?;
                     if !matches!(value, Value::Null) {
@@ -366,7 +366,7 @@ impl<'a> Run<'a> {
                 let outputs = &world.body(instance).outputs;
                 match path {
                     [] => {
-                        let mut map = Map::new();
+                        let mut map = Map::default();
                         for (n, output) in outputs.iter().enumerate() {
                             map.insert(output.name.clone(), Value::clone(&*self.slot(Slot::Output(instance, n))?));
                         }
@@ -411,7 +411,7 @@ impl<'a> Run<'a> {
         };
         self.stack_outputs(&name, &node.block.at).map(|outputs| {
             let parts = [("name".to_owned(), Value::from(name.as_str())), ("outputs".to_owned(), outputs)];
-            Value::Map(Map::from(parts))
+            Value::Map(Map::from_iter(parts))
         })
     }
 
@@ -433,7 +433,7 @@ impl<'a> Run<'a> {
         let node = &self.world.nodes[index];
         let handle = self.known.get(&node.urn);
         let Some(((accessor, at), rest)) = path.split_first() else {
-            let unknown = || Handle::foreseen(&node.urn, Value::Unknown, Map::new());
+            let unknown = || Handle::foreseen(&node.urn, Value::Unknown, Map::default());
             return Some(Value::Resource(Box::new(handle.cloned().unwrap_or_else(unknown))));
         };
         let (Accessor::Name(name) | Accessor::Key(name)) = accessor else {

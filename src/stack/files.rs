@@ -42,7 +42,7 @@ impl Files {
         })?;
         let dir = path.parent().map(Path::to_owned).unwrap_or_default();
         self.dirs.insert(name.clone(), dir);
-        yaml::parse(&Arc::new(Source { name, text }))
+        yaml::parse(&Arc::new(Source::new(name, text)))
     }
 
     /// Reads a file and lays it over the files that it `extends`.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
-use crate::engine::diagnostic::{Diagnostic, nearest};
+use crate::engine::diagnostic::{Diagnostic, Location, nearest};
 use crate::engine::program::Known;
 use crate::engine::provider::Catalog;
 use crate::engine::value::{Map, Value};
@@ -67,6 +67,8 @@ pub struct Loaded {
     pub config_file: PathBuf,
     /// State location that the project asks for, such as `file://…` or `s3://…`.
     pub backend: Option<String>,
+    /// The project wants every run to look at the cloud first: `options: {refresh: always}`.
+    pub refresh: bool,
 }
 
 /// No other stack is known.
@@ -126,9 +128,11 @@ struct Loader<'a> {
     project: Project,
     problems: &'a mut Vec<Diagnostic>,
     /// Values that the stack file gives, by full key.
-    given: IndexMap<String, Value>,
+    given: Map,
     /// Keys of values that could not be opened.
     sealed: Vec<String>,
+    /// Full keys of the stack file, and where they stand.
+    written: Vec<(String, Location)>,
 }
 
 /// Sections of a program, for the warning about misspelt ones.
@@ -175,7 +179,8 @@ impl<'a> Loader<'a> {
             }
         };
         problems.extend(project.warnings.iter().cloned());
-        let mut loader = Self { request, project, problems, given: IndexMap::new(), sealed: Vec::new() };
+        let mut loader =
+            Self { request, project, problems, given: Map::default(), sealed: Vec::new(), written: Vec::new() };
         loader.stack_config();
         loader.foreign_config();
         loader.program(files, catalog, stacks)
@@ -196,6 +201,7 @@ impl<'a> Loader<'a> {
             return;
         };
         for entry in entries {
+            self.written.push((self.full_key(&entry.key), entry.at.clone()));
             match config::value(&entry.value, &mut |sealed| opener.open(sealed)) {
                 Ok(value) => {
                     self.given.insert(self.full_key(&entry.key), value);
@@ -235,6 +241,7 @@ impl<'a> Loader<'a> {
         let (variables, resources, outputs) = (part("variables"), part("resources"), part("outputs"));
         let (tags, regions, dr, components) = (part("tags"), part("regions"), part("dr"), part("components"));
         let config_entries = self.config_entries(&node);
+        self.undeclared_config(&config_entries);
         let cx = Context { catalog, project: &self.project.name, components: &[] };
         let mut library = Library::new(&mut files, cx, self.problems);
         let own = library.components(components, &[]);
@@ -262,7 +269,7 @@ impl<'a> Loader<'a> {
             hashes: Hashes::default(),
             stacks: Others::new(stacks),
             constants: HashMap::new(),
-            default_tags: Map::new(),
+            default_tags: Map::default(),
         };
         let environment = self.root(&mut world);
         self.regions(&mut world, regions);
@@ -298,6 +305,7 @@ impl<'a> Loader<'a> {
             file: self.project.file,
             config_file: self.project.config_file,
             backend: self.project.backend,
+            refresh: self.project.refresh,
         })
     }
 
@@ -311,6 +319,21 @@ impl<'a> Loader<'a> {
                 let problem = Diagnostic::warning("unknown-section", format!("`{}` has no meaning here", entry.key));
                 self.problems.push(problem.at(entry.at.clone()).help(format!("did you mean `{near}`?")));
             }
+        }
+    }
+
+    /// A value that nothing declares changes nothing, which nobody wants.
+    fn undeclared_config(&mut self, declared: &[Entry]) {
+        let own = format!("{}:", self.project.name);
+        let names: Vec<&str> = declared.iter().map(|e| e.key.strip_prefix(&own).unwrap_or(&e.key)).collect();
+        for (key, at) in std::mem::take(&mut self.written) {
+            let Some(name) = key.strip_prefix(&own).filter(|name| !names.contains(name)) else { continue };
+            let text = format!("the program declares no config `{name}`, so its value has no effect");
+            let problem = Diagnostic::warning("undeclared-config", text).at(at);
+            self.problems.push(match nearest(name, names.iter().copied()) {
+                Some(near) => problem.help(format!("did you mean `{near}`?")),
+                None => problem.help("declare it under `config`, or take it out"),
+            });
         }
     }
 
@@ -344,7 +367,7 @@ impl<'a> Loader<'a> {
     fn pulumi(&self) -> Value {
         let text = |path: &Path| Value::from(path.to_string_lossy().into_owned());
         let project = &self.project;
-        Value::Map(Map::from([
+        Value::Map(Map::from_iter([
             ("cwd".to_owned(), text(&project.program_dir)),
             ("stack".to_owned(), Value::from(project.stack.as_str())),
             ("project".to_owned(), Value::from(project.name.as_str())),
@@ -491,6 +514,8 @@ impl<'a> Loader<'a> {
                         let at = node.get(role).map_or(&node.at, |e| &e.value.at);
                         match scalar_text(region).filter(|text| crate::stack::regions::is_region(text)) {
                             Some(name) => {
+                                let doubt = crate::stack::regions::doubtful(&name);
+                                self.problems.extend(doubt.map(|problem| problem.at(at.clone())));
                                 world.roles.insert(role.clone(), name);
                             }
                             None => {

@@ -36,6 +36,7 @@ pub use instance::Stacks;
 pub use load::{Loaded, Request, load, load_beside};
 pub use program::StackProgram;
 pub(crate) use pulumi_secrets::{Opener, Sealer};
+pub(crate) use regions::is_region;
 
 pub(crate) use check::Place as Written;
 pub(crate) use survey::{Link, Surveyed};

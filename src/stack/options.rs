@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::engine::diagnostic::{Diagnostic, Location};
+use crate::engine::path::Path;
 use crate::engine::program::{Known, Options, Timeouts};
 use crate::engine::urn::{Id, Urn};
 use crate::engine::value::Value;
@@ -219,6 +220,14 @@ impl<'a> Reader<'a> {
         for word in ["ignoreChanges", "replaceOnChanges", "hideDiffs", "additionalSecretOutputs"] {
             let Some((value, expr)) = self.value(word) else { continue };
             for path in value.as_list().unwrap_or_default().iter().filter_map(scalar_text) {
+                if word != "additionalSecretOutputs" && Path::parse(&path).is_err() {
+                    let text = format!("`{path}` under `{word}` is no property path");
+                    let problem = Diagnostic::error("path", text).at(expr.at.clone()).of(&self.node.urn);
+                    self.run
+                        .problems
+                        .push(problem.help("paths look like `tags.Name`, `rules[0].toPort` or `rules[*]`"));
+                    continue;
+                }
                 let first = path.split(['.', '[']).next().unwrap_or_default();
                 if first.is_empty() || first.contains('*') || known.contains(&first) || outputs.contains(&first) {
                     continue;

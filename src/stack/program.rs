@@ -161,7 +161,7 @@ impl Program for StackProgram {
 
     fn outputs<'a>(&'a self, known: &'a Known, cloud: &'a dyn Provider) -> BoxFuture<'a, Result<Map, Vec<Diagnostic>>> {
         let evaluate = |run: &mut Run| {
-            let mut map = Map::new();
+            let mut map = Map::default();
             let mut complete = true;
             for (n, output) in self.world.body(0).outputs.iter().enumerate() {
                 match run.slot(Slot::Output(0, n)) {

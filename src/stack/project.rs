@@ -27,6 +27,7 @@ pub(crate) struct Project {
     pub(crate) stack_file: Option<Node>,
     pub(crate) config_file: PathBuf,
     pub(crate) backend: Option<String>,
+    pub(crate) refresh: bool,
     pub(crate) warnings: Vec<Diagnostic>,
 }
 
@@ -166,8 +167,10 @@ fn stack_file(path: &Path, instance: Option<String>, files: &mut Files) -> Found
     let in_stacks = dir.file_name().is_some_and(|name| name == "stacks");
     let directory = if in_stacks { dir.parent().map(Path::to_owned).unwrap_or_default() } else { dir.clone() };
     let config_file = dir.join(format!("Pulumi.{stem}.yaml"));
+    let name = project_name(&program)?.unwrap_or_else(|| stem.clone());
+    let refresh = refreshes(&program);
     Ok(Project {
-        name: text(&program, "name").unwrap_or_else(|| stem.clone()),
+        name,
         stack: instance_name(&stem, instance.as_ref()),
         instance,
         file: path.to_owned(),
@@ -179,8 +182,30 @@ fn stack_file(path: &Path, instance: Option<String>, files: &mut Files) -> Found
         stack_file: optional(&config_file, files)?,
         config_file,
         backend: None,
+        refresh,
         warnings: Vec::new(),
     })
+}
+
+/// The name of a project, which is part of every URN.
+fn project_name(program: &Node) -> Found<Option<String>> {
+    let Some(entry) = program.get("name").filter(|entry| !entry.value.is_null()) else { return Ok(None) };
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    match entry.value.as_text() {
+        Some(name) if (1..=100).contains(&name.len()) && name.chars().all(fits) => Ok(Some(name.to_owned())),
+        Some(name) => {
+            let problem = Diagnostic::error("project-name", format!("`{name}` is no name for a project"));
+            let help = "names have 1 to 100 letters, digits, hyphens, underscores and dots";
+            Err(vec![problem.at(entry.value.at.clone()).help(help)])
+        }
+        None => Err(vec![Diagnostic::error("wrong-type", "`name` must be a string").at(entry.value.at.clone())]),
+    }
+}
+
+/// Whether every run looks at the cloud first: `options: {refresh: always}`.
+fn refreshes(project: &Node) -> bool {
+    let option = project.get("options").and_then(|entry| text(&entry.value, "refresh"));
+    option.as_deref() == Some("always")
 }
 
 /// A Pulumi project.
@@ -189,7 +214,7 @@ fn pulumi(path: &Path, stack: &str, instance: Option<String>, files: &mut Files)
     let project = files.read(path)?;
     let mut warnings = Vec::new();
     runtime(&project)?;
-    let Some(name) = text(&project, "name") else {
+    let Some(name) = project_name(&project)? else {
         let problem = Diagnostic::error("missing-key", "a project needs the key `name`").at(project.at.clone());
         return Err(vec![problem]);
     };
@@ -222,6 +247,7 @@ fn pulumi(path: &Path, stack: &str, instance: Option<String>, files: &mut Files)
         stack_file: optional(&config_file, files)?,
         config_file,
         backend,
+        refresh: refreshes(&project),
         warnings,
     })
 }

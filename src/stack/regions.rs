@@ -18,6 +18,62 @@ pub(crate) fn is_region(text: &str) -> bool {
     number && (2..=3).contains(&parts.len()) && parts.iter().all(word)
 }
 
+/// Regions that AWS lets accounts use, with those of China and GovCloud.
+/// <https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-regions.html>
+const KNOWN: [&str; 38] = [
+    "af-south-1",
+    "ap-east-1",
+    "ap-east-2",
+    "ap-northeast-1",
+    "ap-northeast-2",
+    "ap-northeast-3",
+    "ap-south-1",
+    "ap-south-2",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "ap-southeast-3",
+    "ap-southeast-4",
+    "ap-southeast-5",
+    "ap-southeast-6",
+    "ap-southeast-7",
+    "ca-central-1",
+    "ca-west-1",
+    "cn-north-1",
+    "cn-northwest-1",
+    "eu-central-1",
+    "eu-central-2",
+    "eu-north-1",
+    "eu-south-1",
+    "eu-south-2",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+    "il-central-1",
+    "me-central-1",
+    "me-south-1",
+    "mx-central-1",
+    "sa-east-1",
+    "us-east-1",
+    "us-east-2",
+    "us-gov-east-1",
+    "us-gov-west-1",
+    "us-west-1",
+    "us-west-2",
+];
+
+/// A warning about a text that looks like a region and is none that is known here. AWS adds regions
+/// faster than drctl learns them, so it is no more than that.
+pub(crate) fn doubtful(region: &str) -> Option<Diagnostic> {
+    if KNOWN.contains(&region) {
+        return None;
+    }
+    let problem = Diagnostic::warning("unknown-region", format!("`{region}` is no AWS region that drctl knows"));
+    Some(match nearest(region, KNOWN) {
+        Some(near) => problem.help(format!("did you mean `{near}`?")),
+        None => problem.help("if AWS has it by now, nothing is wrong"),
+    })
+}
+
 pub(crate) fn unknown(given: &str, roles: &[&str]) -> Diagnostic {
     let problem =
         Diagnostic::error("unknown-region", format!("`{given}` is neither a role of `regions` nor an AWS region"));
@@ -34,4 +90,20 @@ pub(crate) fn unknown(given: &str, roles: &[&str]) -> Diagnostic {
 pub(crate) fn missing() -> Diagnostic {
     Diagnostic::error("no-region", "no region is given")
         .help("declare `regions` at the top of the file, set `aws:region` in the config, or set AWS_REGION")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_region_that_nobody_knows_is_doubted_and_not_refused() {
+        assert!(KNOWN.iter().all(|region| is_region(region) && doubtful(region).is_none()));
+        assert!(KNOWN.is_sorted());
+        let doubt = doubtful("us-est-1").unwrap();
+        assert_eq!(
+            (doubt.severity, doubt.help.as_deref()),
+            (crate::engine::diagnostic::Severity::Warning, Some("did you mean `us-east-1`?"))
+        );
+    }
 }

@@ -128,7 +128,7 @@ impl StackProgram {
 
 /// A resource of which every text is a link.
 fn link(i: usize, declaration: &Declaration, schema: &TypeSchema) -> (crate::engine::urn::Urn, Handle) {
-    let mut properties = Map::new();
+    let mut properties = Map::default();
     let mut add = |object: &Object| {
         for property in &object.properties {
             let value = match property.shape {

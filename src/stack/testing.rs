@@ -444,7 +444,7 @@ pub(crate) fn known(loaded: &Loaded, resources: &[(&str, &str, serde_json::Value
         let urn = urn(loaded, name);
         let properties = match Value::from_json(properties.clone()) {
             Value::Map(map) => map,
-            _ => Map::new(),
+            _ => Map::default(),
         };
         (urn.clone(), Handle::foreseen(&urn, Value::from(*id), properties))
     };

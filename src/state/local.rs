@@ -391,7 +391,7 @@ mod tests {
 
     fn row(name: &str) -> Row {
         let key = Key { urn: Urn::new("prod", "dr", "t:i:T", name), generation: 0 };
-        let inputs = Map::from([("name".into(), name.into()), ("password".into(), Value::from(MARK).secret())]);
+        let inputs = Map::from_iter([("name".into(), name.into()), ("password".into(), Value::from(MARK).secret())]);
         Row { inputs: Value::Map(inputs), ..Row::new(key, "t:i:T", Place("eu-west-1".into())) }
     }
 
@@ -767,14 +767,14 @@ mod tests {
     /// A legal entry for the state, made of random numbers; `None` if there is none of that sort.
     fn legal(state: &State, name: u8, sort: u8, text: &str) -> Option<Entry> {
         let present = state.rows.values().find(|row| row.key.urn.name() == name.to_string());
-        let inputs = Value::Map(Map::from([("a".into(), text.into()), ("b".into(), Value::from(text).secret())]));
+        let inputs = Value::Map(Map::from_iter([("a".into(), text.into()), ("b".into(), Value::from(text).secret())]));
         let fresh = || Arc::new(Row { inputs: inputs.clone(), ..row(&name.to_string()) });
         let begin = |row, op| Some(Entry::Begin { row, op, attempt: text.to_owned() });
         let Some(present) = present else {
             return match sort {
                 0..3 => begin(fresh(), Begun::Create),
                 3 => Some(Entry::Put { row: Arc::new(Row { id: Some(Id("put".into())), ..Row::clone(&fresh()) }) }),
-                4 => Some(Entry::Outputs { outputs: Map::from([(text.to_owned(), inputs)]) }),
+                4 => Some(Entry::Outputs { outputs: Map::from_iter([(text.to_owned(), inputs)]) }),
                 _ => Some(run()),
             };
         };

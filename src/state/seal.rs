@@ -293,7 +293,7 @@ mod tests {
     #[test]
     fn a_resource_is_stored_as_its_id() {
         let seal = Seal { ciphers: &[], lineage: "l" };
-        let handle = Handle::foreseen(&Urn::new("s", "p", "t", "n"), Value::from("vpc-1"), Map::new());
+        let handle = Handle::foreseen(&Urn::new("s", "p", "t", "n"), Value::from("vpc-1"), Map::default());
         assert_eq!(seal.seal("urn", "inputs", &Value::Resource(Box::new(handle))).unwrap(), json!("vpc-1"));
     }
 }

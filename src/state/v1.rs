@@ -432,7 +432,7 @@ fn sealed_outputs(outputs: &Map, seal: &Seal<'_>) -> Result<Json> {
 }
 
 fn opened_outputs(json: Json, seal: &Seal<'_>) -> Result<Map> {
-    let Json::Object(object) = json else { return Ok(Map::new()) };
+    let Json::Object(object) = json else { return Ok(Map::default()) };
     object
         .into_iter()
         .map(|(name, json)| {
@@ -471,7 +471,7 @@ mod tests {
 
     fn value(word: &str) -> Value {
         let file = Asset { source: Source::File(format!("{word}.zip")), sha256: word.to_owned() };
-        Value::Map(Map::from([("word".into(), word.into()), ("file".into(), Value::Asset(file))]))
+        Value::Map(Map::from_iter([("word".into(), word.into()), ("file".into(), Value::Asset(file))]))
     }
 
     /// Every field differs from that of a new row, and the compiler sees to it that none is left out.
@@ -531,7 +531,7 @@ mod tests {
             partition: Some("aws".into()),
             environment: [("SUFFIX".to_owned(), "a".to_owned())].into(),
             rows: [(row.key.clone(), Arc::new(row))].into_iter().collect(),
-            outputs: Map::from([("$secret".into(), secret(value("output")))]),
+            outputs: Map::from_iter([("$secret".into(), secret(value("output")))]),
             dr: Roles { active_region: Some("eu-west-1".into()), epoch: 4 },
         }
     }
@@ -596,7 +596,7 @@ mod tests {
             Entry::Gone { key: key.clone() },
             Entry::Failed { key, error: "no".into(), settled: false },
             Entry::Put { row },
-            Entry::Outputs { outputs: Map::from([("a".into(), 1.into())]) },
+            Entry::Outputs { outputs: Map::from_iter([("a".into(), 1.into())]) },
             Entry::Roles { roles: Roles::default() },
         ];
         let text = (1..)

@@ -13,7 +13,7 @@ use crate::twin::refusal::Refusal;
 pub(super) fn inputs(no: Refusal<'_>, inputs: &Value) -> Result<Map> {
     match inputs.bare() {
         Value::Map(map) => object(no, "", &no.schema.inputs, map),
-        Value::Null => object(no, "", &no.schema.inputs, &Map::new()),
+        Value::Null => object(no, "", &no.schema.inputs, &Map::default()),
         _ => Err(Error::bug("the inputs of a resource are a map")),
     }
 }
@@ -25,7 +25,7 @@ fn object(no: Refusal<'_>, path: &str, object: &Object, given: &Map) -> Result<M
             return Err(no.invalid(format!("`{}` is no input of this type", at(name))));
         }
     }
-    let mut out = Map::new();
+    let mut out = Map::default();
     for property in &object.properties {
         let default = || property.default.clone().map(Value::from_json);
         match given.get(&property.name).filter(|v| !v.is_null()).cloned().or_else(default) {

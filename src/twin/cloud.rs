@@ -184,7 +184,10 @@ impl Cloud {
             }
         }
         if outputs.contains_key("tagsAll") {
-            outputs.insert("tagsAll".to_owned(), wanted.get("tags").cloned().unwrap_or_else(|| Value::Map(Map::new())));
+            outputs.insert(
+                "tagsAll".to_owned(),
+                wanted.get("tags").cloned().unwrap_or_else(|| Value::Map(Map::default())),
+            );
         }
         let takes = if takes_time(&row.inputs, &wanted) { schema.facts.takes.update } else { 0 };
         let phase = lasting("modifying", takes, now);
@@ -457,7 +460,7 @@ fn takes_time(live: &Map, wanted: &Map) -> bool {
 }
 
 fn visible(properties: &[Property], map: &Map) -> Map {
-    let mut out = Map::new();
+    let mut out = Map::default();
     for property in properties.iter().filter(|p| !p.write_only) {
         if let Some(value) = map.get(&property.name) {
             out.insert(property.name.clone(), shown(property, value));

@@ -58,14 +58,41 @@ pub(super) fn id(schema: &TypeSchema, serial: Serial, place: &Place, inputs: &Ma
     })
 }
 
-/// An ARN by the form that most services share.
+/// An ARN by the form of the type, or else by the one that most services share.
 pub(super) fn arn(schema: &TypeSchema, serial: Serial, place: &Place, inputs: &Map) -> String {
-    let name = match inputs.get("name").and_then(Value::as_str) {
-        Some(name) => name.to_owned(),
-        None => hex(serial, "arn", 17),
+    let text = |input: &str| inputs.get(input).and_then(Value::as_str);
+    let name = text("name").map_or_else(|| hex(serial, "arn", 17), str::to_owned);
+    let uuid = || uuid(serial, "arn");
+    let own = || hex(serial, "arn", 16);
+    let resource = match schema.token {
+        "aws:acm/certificate:Certificate" => format!("certificate/{}", uuid()),
+        "aws:autoscaling/group:Group" => format!("autoScalingGroup:{}:autoScalingGroupName/{name}", uuid()),
+        "aws:autoscaling/policy:Policy" => {
+            let group = text("autoscalingGroupName").unwrap_or_default();
+            format!("scalingPolicy:{}:autoScalingGroupName/{group}:policyName/{name}", uuid())
+        }
+        "aws:lb/listener:Listener" => {
+            let above = text("loadBalancerArn").unwrap_or_default();
+            return format!("{}/{}", above.replacen(":loadbalancer/", ":listener/", 1), own());
+        }
+        "aws:lb/loadBalancer:LoadBalancer" => {
+            let kind = match text("loadBalancerType") {
+                Some("network") => "net",
+                Some("gateway") => "gwy",
+                _ => "app",
+            };
+            format!("loadbalancer/{kind}/{name}/{}", own())
+        }
+        "aws:lb/targetGroup:TargetGroup" => format!("targetgroup/{name}/{}", own()),
+        "aws:secretsmanager/secret:Secret" => format!("secret:{name}-{}", hex(serial, "arn", 6)),
+        "aws:secretsmanager/secretVersion:SecretVersion" => return text("secretId").unwrap_or_default().to_owned(),
+        "aws:sns/topicSubscription:TopicSubscription" => {
+            return format!("{}:{}", text("topic").unwrap_or_default(), uuid());
+        }
+        _ => format!("{}/{name}", kind(schema)),
     };
     let region = if place.is_global() { "" } else { &place.0 };
-    format!("arn:{PARTITION}:{}:{region}:{ACCOUNT}:{}/{name}", service(schema), kind(schema))
+    format!("arn:{PARTITION}:{}:{region}:{ACCOUNT}:{resource}", service(schema))
 }
 
 /// The short name of a type as it stands in identifiers: `vpc`.

@@ -9,6 +9,10 @@ use crate::twin::ACCOUNT;
 use crate::twin::naming;
 use crate::twin::row::Serial;
 
+/// Texts that AWS chooses where nobody did, whatever else is given. Others depend on what the
+/// resource is, and an invented one would stand for a choice that AWS never makes.
+const CHOSEN: [&str; 4] = ["availabilityZone", "engineVersion", "region", "zone"];
+
 /// A row that is being made.
 pub(super) struct Newborn<'a> {
     pub(super) schema: &'a TypeSchema,
@@ -27,6 +31,8 @@ impl Newborn<'_> {
                 && property.refers.is_none()
                 && !property.write_only
                 && !inputs.contains_key(&property.name)
+                && (!matches!(property.shape, Shape::Document | Shape::Text)
+                    || CHOSEN.contains(&property.name.as_str()))
                 && let Some(value) = self.plausible(property, inputs)
             {
                 inputs.insert(property.name.clone(), value);
@@ -77,9 +83,9 @@ impl Newborn<'_> {
             }
             Shape::List { .. } => Value::List(Vec::new()),
             Shape::Map(_) if property.name == "tagsAll" => {
-                inputs.get("tags").cloned().unwrap_or_else(|| Value::Map(Map::new()))
+                inputs.get("tags").cloned().unwrap_or_else(|| Value::Map(Map::default()))
             }
-            Shape::Map(_) => Value::Map(Map::new()),
+            Shape::Map(_) => Value::Map(Map::default()),
             Shape::Object(inner) if property.required => Value::Map(self.object(inner, inputs)),
             Shape::Object(_) | Shape::Asset | Shape::Any => return None,
         })
@@ -96,13 +102,15 @@ impl Newborn<'_> {
             "arn" if self.id.0.starts_with("arn:") => self.id.0.clone(),
             "id" => self.id.0.clone(),
             "region" => self.place.0.clone(),
-            "availabilityzone" => format!("{}a", self.place),
+            "availabilityzone" | "zone" => format!("{}a", self.place),
             "ownerid" | "accountid" | "awsaccountid" | "registryid" | "peerownerid" => ACCOUNT.to_owned(),
             "hostedzoneid" | "zoneid" => format!("Z{}", digits(20).to_ascii_uppercase()),
             "hostedzone" | "version" | "latestversion" | "defaultversion" => "1".to_owned(),
             "privateip" => format!("10.0.{}.{}", self.serial / 250 % 250, self.serial % 250 + 4),
             "publicip" => format!("203.0.113.{}", self.serial % 250 + 1),
             "engineversion" | "engineversionactual" => engine_version(inputs).to_owned(),
+            "arn" | "secretarn" => naming::arn(self.schema, self.serial, self.place, inputs),
+            _ if ends(&["arn"]) && !property.required => return None,
             _ if ends(&["arn"]) => naming::arn(self.schema, self.serial, self.place, inputs),
             _ if ends(&["url", "uri"]) => format!("https://{}", self.host(&property.name)),
             _ if ends(&["endpoint", "dnsname", "address", "domain", "domainname", "hostname"]) => {

@@ -232,7 +232,7 @@ fn hash(salt: &str, value: &Value) -> Result<String> {
 fn opened_map(json: Json) -> Map {
     match opened(Value::from_json(json)) {
         Value::Map(map) => map,
-        _ => Map::new(),
+        _ => Map::default(),
     }
 }
 

@@ -210,6 +210,8 @@ only_on_the_twin!(Loose, Plain, Facts::new(IdForm::Random("loose-", 8), FoundBy:
 pub struct Guarded {
     #[schemars(transform = replace)]
     pub name: String,
+    #[serde(default)]
+    pub size: u32,
     #[schemars(transform = protection)]
     #[serde(default)]
     pub deletion_protection: bool,

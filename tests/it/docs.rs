@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use clap::CommandFactory;
 use drctl::cli::Cli;
 
+use crate::support::emulator::python;
+
 fn commands() -> String {
     let mut table = String::from("| command | what it does |\n| --- | --- |\n");
     for command in Cli::command().get_subcommands().filter(|c| !c.is_hide_set()) {
@@ -72,6 +74,27 @@ fn the_tables_of_the_readme_are_up_to_date() {
     }
     let stale = fresh.lines().zip(text.lines()).find(|(a, b)| a != b);
     assert!(fresh == text, "run `UPDATE_DOCS=1 cargo test --test it docs`; first difference: {stale:?}");
+}
+
+/// Stacks, components and examples, wherever they lie.
+fn shipped() -> Vec<PathBuf> {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let folders = ["stacks", "stacks/components", "examples", "benches"];
+    let files = folders.iter().flat_map(|folder| std::fs::read_dir(root.join(folder)).unwrap().flatten());
+    let yaml = files.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == "yaml"));
+    yaml.chain([root.join("examples/pulumi-project/Pulumi.yaml")]).collect()
+}
+
+#[test]
+fn editors_find_nothing_wrong_with_what_is_shipped() {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let files = shipped();
+    assert!(files.len() > 40, "{files:?}");
+    let mut check = std::process::Command::new(python());
+    check.arg(root.join("tests/emulators/schema.py")).arg(root.join("schema.json")).args(files);
+    let output = check.output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "", "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]

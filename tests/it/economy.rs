@@ -27,15 +27,15 @@ const DESTROY: usize = 70;
 async fn a_stack_in_two_regions_costs_few_calls() {
     let meter = Meter::default();
     let mut stage = Stage::new(Arc::new(cloud(&meter)), Clock::system());
-    let program = program();
+    let program = include_str!("../../benches/two_regions.yaml");
 
-    completed(&stage.up(&program).await.unwrap_or_else(|p| panic!("{}", told(&p))));
+    completed(&stage.up(program).await.unwrap_or_else(|p| panic!("{}", told(&p))));
     assert_eq!(stage.state.rows.len(), 58);
     let create = meter.take();
 
     stage.cloud = Arc::new(cloud(&meter));
     stage.settings.refresh = true;
-    let plan = stage.preview(&program).await.unwrap_or_else(|p| panic!("{}", told(&p)));
+    let plan = stage.preview(program).await.unwrap_or_else(|p| panic!("{}", told(&p)));
     assert_eq!(steps(&plan), Vec::<String>::new());
     stage.settings.refresh = false;
     let refresh = meter.take();
@@ -119,133 +119,3 @@ impl HttpConnector for Counting {
         self.real.call(request)
     }
 }
-
-fn program() -> String {
-    let regions = ["primary", "secondary"].map(|role| REGION.replace("ROLE", role));
-    let head = "name: economy\nruntime: yaml\nregions: { primary: us-east-1, secondary: eu-west-1 }\nresources:\n";
-    [head, &regions[0], &regions[1]].concat()
-}
-
-/// What one region has: 29 resources and 34 writing calls.
-const REGION: &str = r#"
-  vpc-ROLE:
-    type: aws:ec2:Vpc
-    region: ROLE
-    properties: { cidrBlock: 10.0.0.0/16, enableDnsHostnames: true }
-  public-a-ROLE:
-    type: aws:ec2:Subnet
-    region: ROLE
-    properties: { vpcId: "${vpc-ROLE.id}", cidrBlock: 10.0.0.0/24, mapPublicIpOnLaunch: true }
-  public-b-ROLE:
-    type: aws:ec2:Subnet
-    region: ROLE
-    properties: { vpcId: "${vpc-ROLE.id}", cidrBlock: 10.0.1.0/24, mapPublicIpOnLaunch: true }
-  public-c-ROLE:
-    type: aws:ec2:Subnet
-    region: ROLE
-    properties: { vpcId: "${vpc-ROLE.id}", cidrBlock: 10.0.2.0/24, mapPublicIpOnLaunch: true }
-  private-a-ROLE:
-    type: aws:ec2:Subnet
-    region: ROLE
-    properties: { vpcId: "${vpc-ROLE.id}", cidrBlock: 10.0.10.0/24 }
-  private-b-ROLE:
-    type: aws:ec2:Subnet
-    region: ROLE
-    properties: { vpcId: "${vpc-ROLE.id}", cidrBlock: 10.0.11.0/24 }
-  private-c-ROLE:
-    type: aws:ec2:Subnet
-    region: ROLE
-    properties: { vpcId: "${vpc-ROLE.id}", cidrBlock: 10.0.12.0/24 }
-  gateway-ROLE:
-    type: aws:ec2:InternetGateway
-    region: ROLE
-    properties: { vpcId: "${vpc-ROLE.id}" }
-  public-ROLE:
-    type: aws:ec2:RouteTable
-    region: ROLE
-    properties: { vpcId: "${vpc-ROLE.id}" }
-  private-ROLE:
-    type: aws:ec2:RouteTable
-    region: ROLE
-    properties: { vpcId: "${vpc-ROLE.id}" }
-  default-ROLE:
-    type: aws:ec2:Route
-    region: ROLE
-    properties: { routeTableId: "${public-ROLE.id}", destinationCidrBlock: 0.0.0.0/0, gatewayId: "${gateway-ROLE.id}" }
-  public-a-table-ROLE:
-    type: aws:ec2:RouteTableAssociation
-    region: ROLE
-    properties: { routeTableId: "${public-ROLE.id}", subnetId: "${public-a-ROLE.id}" }
-  public-b-table-ROLE:
-    type: aws:ec2:RouteTableAssociation
-    region: ROLE
-    properties: { routeTableId: "${public-ROLE.id}", subnetId: "${public-b-ROLE.id}" }
-  public-c-table-ROLE:
-    type: aws:ec2:RouteTableAssociation
-    region: ROLE
-    properties: { routeTableId: "${public-ROLE.id}", subnetId: "${public-c-ROLE.id}" }
-  private-a-table-ROLE:
-    type: aws:ec2:RouteTableAssociation
-    region: ROLE
-    properties: { routeTableId: "${private-ROLE.id}", subnetId: "${private-a-ROLE.id}" }
-  private-b-table-ROLE:
-    type: aws:ec2:RouteTableAssociation
-    region: ROLE
-    properties: { routeTableId: "${private-ROLE.id}", subnetId: "${private-b-ROLE.id}" }
-  private-c-table-ROLE:
-    type: aws:ec2:RouteTableAssociation
-    region: ROLE
-    properties: { routeTableId: "${private-ROLE.id}", subnetId: "${private-c-ROLE.id}" }
-  web-ROLE:
-    type: aws:ec2:SecurityGroup
-    region: ROLE
-    properties: { vpcId: "${vpc-ROLE.id}", description: Web }
-  https-ROLE:
-    type: aws:vpc:SecurityGroupIngressRule
-    region: ROLE
-    properties:
-      { securityGroupId: "${web-ROLE.id}", ipProtocol: tcp, fromPort: 443, toPort: 443, cidrIpv4: 0.0.0.0/0 }
-  http-ROLE:
-    type: aws:vpc:SecurityGroupIngressRule
-    region: ROLE
-    properties: { securityGroupId: "${web-ROLE.id}", ipProtocol: tcp, fromPort: 80, toPort: 80, cidrIpv4: 0.0.0.0/0 }
-  out-ROLE:
-    type: aws:vpc:SecurityGroupEgressRule
-    region: ROLE
-    properties: { securityGroupId: "${web-ROLE.id}", ipProtocol: "-1", cidrIpv4: 10.0.0.0/8 }
-  bucket-ROLE:
-    type: aws:s3:Bucket
-    region: ROLE
-    properties: { bucket: drctl-economy-ROLE }
-  versions-ROLE:
-    type: aws:s3:BucketVersioning
-    region: ROLE
-    properties: { bucket: "${bucket-ROLE.id}", versioningConfiguration: { status: Enabled } }
-  lifecycle-ROLE:
-    type: aws:s3:BucketLifecycleConfiguration
-    region: ROLE
-    properties:
-      bucket: ${bucket-ROLE.id}
-      rules: [{ id: old, status: Enabled, filter: {}, noncurrentVersionExpiration: { noncurrentDays: 30 } }]
-  topic-ROLE:
-    type: aws:sns:Topic
-    region: ROLE
-  role-ROLE:
-    type: aws:iam:Role
-    properties:
-      assumeRolePolicy:
-        Version: "2012-10-17"
-        Statement: [{ Effect: Allow, Principal: { Service: ec2.amazonaws.com }, Action: "sts:AssumeRole" }]
-  policy-ROLE:
-    type: aws:iam:RolePolicy
-    properties:
-      role: ${role-ROLE.name}
-      policy: { Version: "2012-10-17", Statement: [{ Effect: Allow, Action: "s3:*", Resource: "*" }] }
-  attachment-ROLE:
-    type: aws:iam:RolePolicyAttachment
-    properties: { role: "${role-ROLE.name}", policyArn: "arn:aws:iam::aws:policy/ReadOnlyAccess" }
-  key-ROLE:
-    type: aws:kms:Key
-    region: ROLE
-    properties: { deletionWindowInDays: 7 }
-"#;

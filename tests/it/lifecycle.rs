@@ -11,6 +11,7 @@ mod protection;
 mod random;
 mod regions;
 mod replacement;
+mod roles;
 mod secrets;
 mod selection;
 pub mod theatre;

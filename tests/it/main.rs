@@ -13,6 +13,7 @@ mod economy;
 mod emulated;
 mod environments;
 mod faults;
+mod footprint;
 mod functions;
 mod language;
 mod lifecycle;

@@ -154,6 +154,8 @@ async fn lives(stack: &str, suffix: &str, resources: usize) {
     assert!(outputs.values().all(|value| value.as_str().is_some_and(|text| !text.is_empty())), "{outputs:?}");
     assert_eq!(steps(&shipped.preview(&program).await), [""; 0], "a preview after `up` shows changes");
     assert_eq!(steps(&shipped.up(&program).await.plan), [""; 0], "a second `up` does something");
+    let refreshed = shipped.stage.refresh().await.unwrap_or_else(|p| panic!("{}", told(&p)));
+    assert_eq!(steps(&refreshed.plan), [""; 0], "a refresh after `up` finds drift");
 
     let change = over(stack, "resources: {secret: {properties: {description: Another text}}}\n");
     assert_eq!(steps(&shipped.up(&change).await.plan), ["update secret"]);

@@ -66,7 +66,7 @@ mod tests {
             refers: [(input.to_owned(), vec![connection])].into(),
             options: Options::default(),
             external: None,
-            at: Location { source: Arc::new(Source { name: "a.yaml".into(), text: String::new() }), start: 0, end: 0 },
+            at: Location { source: Arc::new(Source::new("a.yaml", "")), start: 0, end: 0 },
         }
     }
 

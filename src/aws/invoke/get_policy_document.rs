@@ -132,7 +132,7 @@ impl GetPolicyDocument {
                 put(&mut statements, statement);
             }
         }
-        let mut document = Map::new();
+        let mut document = Map::default();
         document.insert("Version".into(), self.version.into());
         if let Some(id) = self.policy_id {
             document.insert("Id".into(), id.into());
@@ -163,7 +163,7 @@ fn statements_of(document: &str) -> Result<Vec<Json>> {
 
 impl Statement {
     fn json(self) -> Json {
-        let mut json = Map::new();
+        let mut json = Map::default();
         let mut set = |key: &str, value: Option<Json>| {
             if let Some(value) = value {
                 json.insert(key.to_owned(), value);
@@ -197,7 +197,7 @@ fn principals(principals: Vec<Principal>) -> Option<Json> {
     if principals.iter().any(|p| p.r#type == "*") {
         return Some("*".into());
     }
-    let mut kinds: Map<String, Json> = Map::new();
+    let mut kinds: Map<String, Json> = Map::default();
     for Principal { identifiers, r#type } in principals {
         merge(&mut kinds, r#type, identifiers);
     }
@@ -205,7 +205,7 @@ fn principals(principals: Vec<Principal>) -> Option<Json> {
 }
 
 fn conditions(conditions: Vec<Condition>) -> Option<Json> {
-    let mut tests: Map<String, Json> = Map::new();
+    let mut tests: Map<String, Json> = Map::default();
     for Condition { test, values, variable } in conditions {
         if let Json::Object(variables) = tests.entry(test).or_insert_with(|| json!({})) {
             merge(variables, variable, values);

@@ -63,7 +63,7 @@ mod tests {
 
     fn source() -> &'static Arc<Source> {
         static SOURCE: OnceLock<Arc<Source>> = OnceLock::new();
-        SOURCE.get_or_init(|| Arc::new(Source { name: "Pulumi.yaml".into(), text: String::new() }))
+        SOURCE.get_or_init(|| Arc::new(Source::new("Pulumi.yaml", "")))
     }
 
     fn declared(ty: &str, name: &str, refers: &[(&str, &[&Declaration])]) -> Declaration {

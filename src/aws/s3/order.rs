@@ -58,7 +58,7 @@ mod tests {
             refers: refers.iter().map(|(input, names)| ((*input).to_owned(), buckets(names))).collect(),
             options: Options::default(),
             external: None,
-            at: Location { source: Arc::new(Source { name: "dr.yaml".into(), text: String::new() }), start: 0, end: 0 },
+            at: Location { source: Arc::new(Source::new("dr.yaml", "")), start: 0, end: 0 },
         }
     }
 

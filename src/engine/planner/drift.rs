@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::engine::diagnostic::Diagnostic;
-use crate::engine::diff::diff;
+use crate::engine::diff::{baseline, diff};
 use crate::engine::journal::Entry;
 use crate::engine::plan::{Change, Op, Reason, SetBy, Step};
 use crate::engine::planner::Planner;
@@ -22,14 +22,14 @@ impl Planner<'_> {
             let (why, changes, entry) = match self.sights.get(&row.key) {
                 Some(Seen::Gone) => (vec![Reason::GoneFromCloud], Vec::new(), Entry::Gone { key: row.key.clone() }),
                 Some(Seen::Ready(live)) => {
-                    let base = crate::engine::diff::baseline(&schema.inputs, &live.inputs, &row.inputs, &row.not_kept);
-                    let drift = diff(&schema.inputs, &row.inputs, &base);
-                    let changes: Vec<Change> = drift
+                    let shown = baseline(&schema.inputs, &live.inputs, &row.inputs, &row.not_kept);
+                    // What an `up` would have to undo, told the other way round.
+                    let changes: Vec<Change> = diff(&schema.inputs, &shown, &row.inputs)
                         .into_iter()
                         .map(|d| Change {
                             path: d.path.to_string(),
-                            before: Shown::of(&d.before),
-                            after: Shown::of(&d.after),
+                            before: Shown::of(&d.after),
+                            after: Shown::of(&d.before),
                             replaces: false,
                             set_by: SetBy::Cloud,
                         })

@@ -61,7 +61,7 @@ pub(super) fn flatten(value: &Value, _: &Site) -> Outcome {
 /// Later maps win.
 pub(super) fn merge(value: &Value, _: &Site) -> Outcome {
     let maps = super::arguments::each(list(value)?, map)?;
-    let mut out = Map::new();
+    let mut out = Map::default();
     maps.into_iter().flatten().for_each(|(k, v)| {
         out.insert(k.clone(), v.clone());
     });

@@ -152,3 +152,23 @@ fn a_program_of_a_project_finds_config_with_and_without_the_prefix() {
     .cwd("");
     assert_eq!(outputs(&desk.good()), json!({"a": "z", "b": "z"}));
 }
+
+#[test]
+fn a_value_that_nothing_declares_is_told_with_the_nearest_name() {
+    let desk = Desk::files(&[
+        ("stacks/test.yaml", "name: proj\nconfig: {account: {default: 1}}\noutputs: {it: \"${account}\"}\n"),
+        ("stacks/Pulumi.test.yaml", "config:\n  proj:acount: 3\n  aws:region: eu-west-1\n"),
+    ]);
+    let warnings = desk.good().warnings;
+    assert_eq!(warnings.len(), 1);
+    assert_eq!(warnings[0].message, "the program declares no config `acount`, so its value has no effect");
+    assert_eq!(warnings[0].help.as_deref(), Some("did you mean `account`?"));
+}
+
+#[test]
+fn a_project_may_ask_for_a_look_at_the_cloud_before_every_run() {
+    let project =
+        |options: &str| Desk::files(&[("Pulumi.yaml", &format!("name: p\nruntime: yaml\n{options}"))]).stack("dev");
+    assert!(project("options: {refresh: always}\n").good().refresh);
+    assert!(!project("").good().refresh);
+}

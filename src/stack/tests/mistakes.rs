@@ -157,6 +157,16 @@ fn resources() {
             "paths of no property",
             "resources:\n  a: {type: aws:ec2:Vpc, options: {ignoreChanges: [tag, 'tags[\"x\"]', '*']}}\n",
         ),
+        (
+            "paths that are none",
+            "resources:\n  a: {type: aws:ec2:Vpc, options: {ignoreChanges: ['tags[', 'a..b', '']}}\n",
+        ),
+        ("names that are none", "name: a b\nresources:\n  '': {type: aws:ec2:Vpc}\n"),
+        ("a name that holds a colon too many", "resources:\n  'a::b': {type: aws:ec2:Vpc}\n"),
+        (
+            "a region that AWS does not have",
+            "regions: {primary: us-est-1}\nresources:\n  a: {type: aws:ec2:Vpc, propertys: {}}\n",
+        ),
         ("state of a read resource", "resources:\n  a: {type: aws:ec2:Vpc, get: {id: x, state: {a: b}}}\n"),
         ("misspelt section", "resource:\n  a: {type: aws:ec2:Vpc}\n"),
     ]);

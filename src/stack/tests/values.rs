@@ -239,7 +239,7 @@ fn outputs_of_other_stacks_come_from_whoever_knows_them() {
     struct One;
     impl Stacks for One {
         fn outputs(&self, stack: &str) -> Result<Option<Map>, String> {
-            Ok((stack == "org/net/prod").then(|| Map::from([("vpcId".to_owned(), Value::from("vpc-7"))])))
+            Ok((stack == "org/net/prod").then(|| Map::from_iter([("vpcId".to_owned(), Value::from("vpc-7"))])))
         }
     }
     let desk = Desk::of(

@@ -51,7 +51,10 @@ async fn a_secret_is_not_in_the_file_and_comes_back_only_to_who_knows_it() {
     let at = at("Named", "a");
     let inputs = |note: &str| {
         Value::Map(
-            [("name", Value::from("a")), ("note", Value::from(note).secret())].map(|(k, v)| (k.to_owned(), v)).into(),
+            [("name", Value::from("a")), ("note", Value::from(note).secret())]
+                .map(|(k, v)| (k.to_owned(), v))
+                .into_iter()
+                .collect(),
         )
     };
     let id = twin.create(&at, &inputs("hunter2")).await.unwrap().id;

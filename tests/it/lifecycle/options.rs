@@ -18,11 +18,26 @@ async fn ignored_changes_of_others_are_left_alone() {
     let mut t = Theatre::new();
     let program = "a: {type: test:Thing, options: {ignoreChanges: [size]}, properties: {name: x, size: 1}}";
     t.up(program).await;
-    let row = t.stage.state.rows.values().next().unwrap().clone();
-    let kind = drctl::engine::provider::KindAt { ty: row.ty.clone(), place: row.place.clone() };
-    t.twin.drift(&kind, row.id.as_ref().unwrap(), "size", 7.into()).unwrap();
+    t.drift("a", "size", 7.into());
     t.stage.settings.refresh = true;
     assert!(t.preview(program).await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_update_of_something_else_leaves_ignored_changes_of_others_alone() {
+    let mut t = Theatre::new();
+    let program = |owner: &str| {
+        format!(
+            "a: {{type: test:Thing, options: {{ignoreChanges: [size]}}, properties: {{name: x, size: 1, tags: {{owner: {owner}}}}}}}"
+        )
+    };
+    t.up(&program("ann")).await;
+    t.drift("a", "size", 7.into());
+    assert_eq!(steps(&t.up(&program("bob")).await.plan), ["update a"]);
+    assert_eq!(t.shown("a", "size").await, 7.into());
+    assert_eq!(t.shown("a", "tags").await.get("owner"), Some(&"bob".into()));
+    t.stage.settings.refresh = true;
+    assert!(t.preview(&program("bob")).await.is_empty());
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,5 +1,8 @@
 //! Protection: refused before the first call, all of it at once; lifted as steps of their own.
 
+use drctl::engine::error::Kind;
+use drctl::twin::{Calls, Fault, Operation};
+
 use super::theatre::Theatre;
 use crate::support::stage::{steps, told};
 
@@ -36,6 +39,18 @@ async fn the_override_lifts_each_protection_as_a_step_before_anything_is_deleted
     let first_delete = calls.iter().position(|c| c.starts_with("delete")).unwrap();
     assert!(calls[..first_delete].iter().filter(|c| c.starts_with("update")).count() == 2, "{calls:?}");
     assert!(t.twin.leftovers().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn lifting_a_protection_changes_nothing_else() {
+    let mut t = Theatre::new();
+    t.up("a: {type: test:Guarded, properties: {name: a, size: 1, deletionProtection: true}}").await;
+    t.drift("a", "size", 7.into());
+    t.stage.settings.override_protection = true;
+    t.twin.faults().strike(Calls::to(Operation::Delete), 1, Fault::Fails(Kind::Invalid));
+    t.stage.destroy().await.unwrap();
+    assert_eq!(t.shown("a", "deletionProtection").await, false.into());
+    assert_eq!(t.shown("a", "size").await, 7.into());
 }
 
 #[tokio::test(start_paused = true)]

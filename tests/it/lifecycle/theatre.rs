@@ -4,6 +4,10 @@ use std::sync::Arc;
 
 use drctl::engine::clock::Clock;
 use drctl::engine::event::Ended;
+use drctl::engine::provider::{KindAt, Provider};
+use drctl::engine::resource::{Seen, Want};
+use drctl::engine::urn::Id;
+use drctl::engine::value::Value;
 use drctl::twin::{Twin, testing};
 
 use crate::support::stage::{Report, Stage, steps, told};
@@ -49,6 +53,28 @@ impl Theatre {
         let report = self.stage.destroy().await.unwrap_or_else(|p| panic!("{}", told(&p)));
         assert_eq!(report.outcome.ended, Ended::Completed, "{:#?}", report.failures());
         report
+    }
+
+    fn find(&self, name: &str) -> (KindAt, Id) {
+        let found = self.stage.state.rows.values().find(|row| row.key.urn.name() == name && !row.old);
+        let row = found.unwrap_or_else(|| panic!("there is no `{name}`"));
+        (KindAt { ty: row.ty.clone(), place: row.place.clone() }, row.id.clone().expect("it was made"))
+    }
+
+    /// Changes an input of a resource behind everyone's back.
+    pub fn drift(&self, name: &str, input: &str, value: Value) {
+        let (kind, id) = self.find(name);
+        self.twin.drift(&kind, &id, input, value).unwrap();
+    }
+
+    /// What the twin shows of an input now.
+    pub async fn shown(&self, name: &str, input: &str) -> Value {
+        let (kind, id) = self.find(name);
+        let seen = self.twin.read(&kind, &[id], &Want::All).await.unwrap();
+        match seen.as_slice() {
+            [Seen::Ready(live)] => live.inputs.get(input).cloned().unwrap_or_default(),
+            other => panic!("`{name}` is {other:?}"),
+        }
     }
 
     /// What changed the twin since the last question: `create thing`, in order.

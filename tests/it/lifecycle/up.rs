@@ -1,5 +1,7 @@
 //! Create, keep, update, delete.
 
+use drctl::engine::plan::Op;
+
 use super::theatre::Theatre;
 use crate::support::stage::steps;
 
@@ -76,6 +78,19 @@ async fn drift_is_undone_and_named_as_the_clouds() {
     let change = &report.plan.steps.iter().find(|s| !s.changes.is_empty()).unwrap().changes[0];
     assert_eq!((change.path.as_str(), change.set_by), ("size", drctl::engine::plan::SetBy::Cloud));
     assert!(t.preview(TWO).await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refresh_tells_of_what_others_changed_and_of_nothing_else() {
+    let mut t = Theatre::new();
+    t.up("a: {type: test:Thing, properties: {size: 1}}\nb: {type: test:Thing}").await;
+    assert!(steps(&t.stage.refresh().await.unwrap().plan).is_empty(), "what the cloud chose is no drift");
+    t.drift("a", "size", 7.into());
+    let report = t.stage.refresh().await.unwrap();
+    assert_eq!(steps(&report.plan), ["refresh a"]);
+    let change = &report.plan.steps.iter().find(|s| s.op == Op::Refresh).unwrap().changes[0];
+    assert_eq!((change.before.to_string(), change.after.to_string()), ("1".into(), "7".into()));
+    assert_eq!(report.plan.summary().refresh, 1);
 }
 
 #[tokio::test(start_paused = true)]
