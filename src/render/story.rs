@@ -15,6 +15,9 @@ use crate::engine::event::{Ended, Envelope, Event, Skipped};
 use crate::engine::plan::{Op, Plan, Summary};
 use crate::engine::urn::{Id, Place, Urn};
 
+/// Most resources that a line names of those that failed for one cause.
+const NAMED: usize = 3;
+
 /// What a story shows beside what happens.
 #[derive(Debug, Clone, Default)]
 pub struct Detail {
@@ -163,6 +166,19 @@ impl Story {
         *count += 1;
     }
 
+    /// Everything that failed, once more in one place: the lines about it may be far above.
+    fn failures(&self) -> String {
+        let mut text = String::new();
+        for ((place, message), urns) in &self.failures {
+            let mut names: Vec<String> = urns.iter().take(NAMED).map(resource).collect();
+            if let Some(more) = urns.len().checked_sub(NAMED).filter(|more| *more > 0) {
+                names.push(format!("{more} more"));
+            }
+            let _ = writeln!(text, "  {} {} in {place}: {message}", Label::Error.paint("✗"), names.join(", "));
+        }
+        text
+    }
+
     fn end(&self, ended: &Ended, took: u64, notes: &[String]) -> String {
         let mut text = String::new();
         for note in notes {
@@ -222,18 +238,6 @@ impl Story {
     }
 }
 
-impl Story {
-    /// Everything that failed, once more in one place: the lines about it may be far above.
-    fn failures(&self) -> String {
-        let mut text = String::new();
-        for ((place, message), urns) in &self.failures {
-            let names: Vec<String> = urns.iter().map(resource).collect();
-            let _ = writeln!(text, "  {} {} in {place}: {message}", Label::Error.paint("✗"), names.join(", "));
-        }
-        text
-    }
-}
-
 /// `3 created, 1 updated`, or `nothing changed`.
 fn done(summary: &Summary) -> String {
     let Summary { create, update, replace, delete, refresh, other, held: _, same: _ } = *summary;
@@ -247,4 +251,82 @@ fn done(summary: &Summary) -> String {
     ];
     let parts: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
     if parts.is_empty() { "nothing changed".into() } else { parts.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::error::{Error, Kind};
+    use crate::engine::event::VERSION;
+    use crate::render::examples;
+
+    const CLUSTER: &str = "aws:rds/cluster:Cluster";
+
+    /// What the user reads of a run that ends so.
+    fn end(events: Vec<Event>) -> String {
+        let started = Event::RunStarted {
+            version: VERSION,
+            run: "r".into(),
+            command: "up".into(),
+            stack: "prod".into(),
+            target: "aws".into(),
+        };
+        let mut story = Story::new(Detail::default());
+        let text = std::iter::once(started)
+            .chain(events)
+            .map(|event| story.tell(&Envelope { seq: 1, at: "2026-01-01T00:00:00Z".parse().unwrap(), event }));
+        anstream::adapter::strip_str(&text.collect::<String>()).to_string()
+    }
+
+    fn ended(ended: Ended) -> Event {
+        Event::RunEnded { ended, summary: Summary::default(), took: 81_000, notes: Vec::new() }
+    }
+
+    fn failed(name: &str, error: Error) -> Event {
+        let place = Place("eu-west-1".into());
+        Event::StepFailed { urn: examples::urn(CLUSTER, name), place, op: Op::Create, error }
+    }
+
+    fn skipped(name: &str, because: Skipped) -> Event {
+        let place = Place("eu-west-1".into());
+        Event::StepSkipped { urn: examples::urn(CLUSTER, name), place, op: Op::Create, because }
+    }
+
+    #[test]
+    fn a_region_that_does_not_answer_is_one_cause_for_all_that_waited_for_it() {
+        let urns = |names: &[&str]| names.iter().map(|name| examples::urn(CLUSTER, name)).collect();
+        let silent = || {
+            let text = "eu-west-1 does not answer: 5 calls in 15 s got no answer";
+            Error::new(Kind::Unreachable, text).hint(crate::engine::reach::unavailable("eu-west-1"))
+        };
+        insta::assert_snapshot!(end(vec![
+            failed("a", silent()),
+            failed("b", silent()),
+            skipped("c", Skipped::Unreachable("eu-west-1".into())),
+            ended(Ended::Failed { failed: urns(&["a", "b"]), skipped: urns(&["c"]) }),
+        ]));
+    }
+
+    #[test]
+    fn credentials_that_end_are_told_with_what_is_left() {
+        let gone = Error::new(Kind::Unauthenticated, "AWS takes the credentials of profile `ops` no more: expired")
+            .hint("renew them, with `aws sso login --profile ops` for example, then run again");
+        insta::assert_snapshot!(end(vec![
+            failed("a", gone),
+            skipped("b", Skipped::Unauthenticated),
+            ended(Ended::Unauthenticated { left: vec![examples::urn(CLUSTER, "a"), examples::urn(CLUSTER, "b")] }),
+        ]));
+    }
+
+    #[test]
+    fn what_waits_for_a_region_is_told_with_what_to_do() {
+        let waiting = vec![examples::urn(CLUSTER, "a")];
+        insta::assert_snapshot!(end(vec![ended(Ended::Held { waiting, regions: vec!["us-east-1".into()] })]));
+    }
+
+    #[test]
+    fn after_a_failure_with_fail_fast_each_step_says_so() {
+        let first = examples::urn(CLUSTER, "a");
+        insta::assert_snapshot!(end(vec![skipped("b", Skipped::FailFast(first))]));
+    }
 }
