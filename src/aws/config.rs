@@ -29,6 +29,9 @@ pub struct Settings {
     /// Without it and without a configured one the metadata service of EC2 is asked, which takes a
     /// second anywhere else.
     pub region: Option<String>,
+    /// Regions in which we ask who we are and take on roles, until one answers; the one above if there
+    /// are none.
+    pub sts_regions: Vec<String>,
     /// Endpoint of all services.
     pub endpoint_url: Option<String>,
     /// The accounts that may be changed. Empty allows all.
@@ -59,8 +62,11 @@ pub struct Role {
 
 impl Role {
     /// The same way to AWS as this role.
-    async fn taken(self, config: SdkConfig) -> SdkConfig {
+    async fn taken(self, config: SdkConfig, region: Option<&String>) -> SdkConfig {
         let mut builder = AssumeRoleProvider::builder(self.arn).configure(&config);
+        if let Some(region) = region {
+            builder = builder.region(Region::new(region.clone()));
+        }
         if let Some(name) = self.session_name {
             builder = builder.session_name(name);
         }
@@ -89,6 +95,7 @@ impl Default for Settings {
         Self {
             profile: None,
             region: None,
+            sts_regions: Vec::new(),
             endpoint_url: None,
             allowed_account_ids: Vec::new(),
             credentials: None,
@@ -155,7 +162,7 @@ pub(super) async fn load(settings: &Settings) -> SdkConfig {
     let region = config.region().cloned().unwrap_or_else(|| Region::from_static(FIRST_REGION));
     let mut config = config.into_builder().retry_config(retry).region(region).build();
     for role in &settings.roles {
-        config = role.clone().taken(config).await;
+        config = role.clone().taken(config, settings.sts_regions.first()).await;
     }
     config
 }
@@ -170,6 +177,19 @@ pub(crate) async fn s3_client(settings: &Settings) -> aws_sdk_s3::Client {
         .force_path_style(has_endpoint(&config, "s3"))
         .retry_config(RetryConfig::standard().with_max_attempts(STATE_ATTEMPTS));
     aws_sdk_s3::Client::from_conf(config.build())
+}
+
+/// What the user calls the credentials: `profile `prod``, or the environment variables.
+pub(super) fn credentials_name(settings: &Settings) -> String {
+    let given = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    if settings.credentials.is_some() {
+        return "the settings".into();
+    }
+    if given("AWS_ACCESS_KEY_ID").is_some() {
+        return "the environment (`AWS_ACCESS_KEY_ID`)".into();
+    }
+    let profile = settings.profile.clone().or_else(|| given("AWS_PROFILE")).unwrap_or_else(|| "default".into());
+    format!("profile `{profile}`")
 }
 
 /// Whether a service is reached at an endpoint other than AWS's own.

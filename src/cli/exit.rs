@@ -22,7 +22,8 @@ pub enum Exit {
     UnexpectedChanges = 7,
     Cancelled = 8,
     Timeout = 9,
-    /// All is done but deletions that the cloud allows only later.
+    /// All is done but what has to wait: deletions that the cloud allows only later, changes in a region
+    /// that was given as unavailable.
     Pending = 10,
     /// drctl itself is wrong.
     Internal = 255,
@@ -38,12 +39,18 @@ impl From<Exit> for ExitCode {
 impl From<Kind> for Exit {
     fn from(kind: Kind) -> Self {
         match kind {
-            Kind::Denied => Self::Authentication,
+            Kind::Denied | Kind::Unauthenticated => Self::Authentication,
             Kind::Invalid | Kind::Unsupported => Self::Configuration,
             Kind::Timeout => Self::Timeout,
             Kind::Cancelled => Self::Cancelled,
             Kind::Bug => Self::Internal,
-            Kind::NotFound | Kind::Exists | Kind::Busy | Kind::Throttled | Kind::Outage => Self::Error,
+            Kind::NotFound
+            | Kind::Exists
+            | Kind::Busy
+            | Kind::Spreading
+            | Kind::Throttled
+            | Kind::Outage
+            | Kind::Unreachable => Self::Error,
         }
     }
 }
@@ -54,7 +61,8 @@ impl From<&Ended> for Exit {
             Ended::Completed => Self::Ok,
             Ended::Failed { .. } => Self::Resource,
             Ended::Cancelled { .. } => Self::Cancelled,
-            Ended::Pending { .. } => Self::Pending,
+            Ended::Unauthenticated { .. } => Self::Authentication,
+            Ended::Held { .. } | Ended::Pending { .. } => Self::Pending,
         }
     }
 }

@@ -39,7 +39,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
     let mode = if *destroy { Mode::Destroy } else { Mode::Up };
     let form = if *markdown { Form::Markdown } else { Form::Screen };
     let plan = look(&Job { command: "preview", mode, global, manner, showing, plan: save_plan.as_deref() }, form)?;
-    Ok(match plan.is_empty() {
+    Ok(match plan.is_empty() && plan.held.is_empty() {
         true => Exit::Ok,
         false if showing.expect_no_changes => Exit::UnexpectedChanges,
         false if *detailed_exitcode => Exit::Configuration,

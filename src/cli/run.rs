@@ -86,8 +86,8 @@ pub(super) struct Showing {
 }
 
 impl Manner {
-    fn settings(&self, selection: &Selection, target: &Target) -> Result<Settings> {
-        if self.skip_unsupported && !matches!(target, Target::Endpoint(_)) {
+    fn settings(&self, selection: &Selection, site: &Site) -> Result<Settings> {
+        if self.skip_unsupported && !matches!(site.target, Target::Endpoint(_)) {
             return Err(Failure::new(
                 Exit::Configuration,
                 "`--skip-unsupported` is for custom endpoints, and this run goes elsewhere",
@@ -98,7 +98,7 @@ impl Manner {
             override_protection: self.force_override_protection,
             skip_unsupported: self.skip_unsupported,
             fail_fast: self.fail_fast,
-            ..selection.settings()
+            ..selection.settings(&site.regions)
         })
     }
 }
@@ -187,7 +187,7 @@ impl Job<'_> {
             Target::Twin => Some(take_twin(&site.root, self.owner(&site, &run)).await?),
             Target::Aws | Target::Endpoint(_) => None,
         };
-        let (cloud, environment) = self.open(&site, &state)?;
+        let (cloud, environment) = self.open(&site, &state, &settings)?;
         let program = self.program(&mut site, &cloud).await?;
         let mut stage = Stage::new(self, &site, &cloud, &run, self.style(&cloud));
         stage.show(self.started(&site, &run));
@@ -213,7 +213,7 @@ impl Job<'_> {
         }
         stage.show(Event::Planned { plan: planned.plan.clone(), summary: planned.plan.summary() });
         let changes = !planned.plan.is_empty();
-        if changes && self.showing.expect_no_changes {
+        if self.showing.expect_no_changes && (changes || !planned.plan.held.is_empty()) {
             stage.close();
             return Ok(Exit::UnexpectedChanges);
         }
@@ -243,7 +243,7 @@ impl Job<'_> {
             true => in_project(state, &site.project).map_err(failed)?,
             false => state,
         };
-        let (cloud, _) = self.open(&site, &state)?;
+        let (cloud, _) = self.open(&site, &state, &settings)?;
         let program = self.program(&mut site, &cloud).await?;
         let run = ulid::Ulid::generate().to_string();
         let style = match form {
@@ -285,7 +285,7 @@ impl Job<'_> {
     }
 
     fn settings(&self, site: &Site) -> Result<Settings> {
-        let asked = self.manner.settings(&self.global.selection, &site.target)?;
+        let asked = self.manner.settings(&self.global.selection, site)?;
         let always = site.loaded.as_ref().is_some_and(|loaded| loaded.refresh);
         Ok(Settings { refresh: asked.refresh || always, ..asked })
     }
@@ -368,13 +368,14 @@ impl Job<'_> {
         }
     }
 
-    fn open(&self, site: &Site, state: &State) -> Result<(Cloud, BTreeMap<String, String>)> {
+    fn open(&self, site: &Site, state: &State, settings: &Settings) -> Result<(Cloud, BTreeMap<String, String>)> {
         let environment = site.environment(state);
         site.check_project(state)?;
         if !self.manner.rename_environment {
             site.check_environment(state)?;
         }
-        let cloud = site.cloud()?;
+        let there: Vec<&str> = state.rows.values().map(|row| row.place.0.as_str()).collect();
+        let cloud = site.cloud_reached_by(&there, &settings.unavailable)?;
         cloud.remind(state);
         Ok((cloud, environment))
     }

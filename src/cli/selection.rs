@@ -5,6 +5,7 @@ use clap::Args;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result};
 use crate::engine::settings::Settings;
+use crate::render::regions::Regions;
 
 /// What a run touches.
 #[derive(Debug, Clone, Default, Args)]
@@ -34,6 +35,11 @@ pub(crate) struct Selection {
     #[arg(long = "region", global = true, value_name = "REGION")]
     pub(crate) regions: Vec<String>,
 
+    /// Leave this region alone because it does not answer, and what needs it: a region or a role of the
+    /// stack; may be given more than once
+    #[arg(long = "region-unavailable", global = true, value_name = "REGION")]
+    pub(crate) unavailable: Vec<String>,
+
     /// Read every resource from the cloud before planning
     #[arg(short, long, global = true)]
     pub(crate) refresh: bool,
@@ -61,7 +67,8 @@ pub(super) enum Heeds {
 
 impl Selection {
     /// What the user asks of a run in these flags.
-    pub(super) fn settings(&self) -> Settings {
+    pub(super) fn settings(&self, roles: &Regions) -> Settings {
+        let region = |name: &String| roles.of_role(name).unwrap_or(name).to_owned();
         let default = Settings::default();
         Settings {
             refresh: self.refresh,
@@ -71,6 +78,7 @@ impl Selection {
             exclude_dependents: self.exclude_dependents,
             replaces: self.replaces.clone(),
             regions: self.regions.clone(),
+            unavailable: self.unavailable.iter().map(region).collect(),
             parallel: self.parallel.unwrap_or(default.parallel),
             ..default
         }
@@ -110,6 +118,7 @@ impl Selection {
             ("--exclude-dependents", self.exclude_dependents),
             ("--replace", !self.replaces.is_empty()),
             ("--region", !self.regions.is_empty()),
+            ("--region-unavailable", !self.unavailable.is_empty()),
             ("--refresh", self.refresh),
             ("--parallel", self.parallel.is_some()),
         ];

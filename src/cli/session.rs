@@ -19,6 +19,7 @@ use crate::engine::error::Error;
 use crate::engine::key_provider::{KeyProvider, KeyService};
 use crate::engine::provider::{Catalog, Provider};
 use crate::engine::state::State;
+use crate::engine::urn::Place;
 use crate::engine::value::Map;
 use crate::random::WithRandom;
 use crate::render;
@@ -567,11 +568,24 @@ impl Site {
 
     /// Opens the cloud of the target. Inside the runtime, because clocks belong to one.
     pub(super) fn cloud(&self) -> Result<Cloud> {
+        self.cloud_reached_by(&[], &[])
+    }
+
+    /// The same for a run, which must not need a region that does not answer to learn who it is: those of
+    /// the program do, and `others`.
+    pub(super) fn cloud_reached_by(&self, others: &[&str], unavailable: &[String]) -> Result<Cloud> {
         if self.target == Target::Twin {
             let twin = Arc::new(open_twin(&self.root)?);
             return Ok(Cloud { provider: Arc::new(WithRandom::new(Arc::clone(&twin) as _)), twin: Some(twin) });
         }
-        Ok(Cloud { provider: Arc::new(WithRandom::new(Arc::new(Aws::new(self.aws_settings())))), twin: None })
+        let mut settings = self.aws_settings();
+        let declared = self.loaded.iter().flat_map(|loaded| loaded.regions.values().map(String::as_str));
+        for region in declared.chain(others.iter().copied()).filter(|region| *region != Place::GLOBAL) {
+            if !unavailable.iter().chain(&settings.sts_regions).any(|known| known == region) {
+                settings.sts_regions.push(region.to_owned());
+            }
+        }
+        Ok(Cloud { provider: Arc::new(WithRandom::new(Arc::new(Aws::new(settings)))), twin: None })
     }
 
     /// How AWS is reached.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::engine::provider::Company;
 use crate::engine::state::Key;
 use crate::engine::urn::{Id, Place, Urn};
 use crate::engine::value::{Shown, Value};
@@ -13,6 +14,9 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// `(a, b)`: `b` starts when `a` is done.
     pub edges: Vec<(usize, usize)>,
+    /// What would be done too and has to wait for a region that does not answer, each with the reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<Step>,
     /// What the user should know beside the steps: a promotion that was detected, a deletion that
     /// stays pending.
     pub notes: Vec<String>,
@@ -37,6 +41,28 @@ pub struct Step {
     pub typical: u32,
     /// Where the program declares the resource: `stacks/prod.yaml:12:3`.
     pub at: Option<String>,
+    /// The steps that go out in one call with this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub company: Option<Company>,
+}
+
+impl Step {
+    /// A step of which no more is known.
+    pub fn new(key: Key, ty: &str, place: &Place, op: Op) -> Self {
+        Self {
+            key,
+            ty: ty.to_owned(),
+            place: place.clone(),
+            op,
+            id: None,
+            why: Vec::new(),
+            changes: Vec::new(),
+            replacement: None,
+            typical: 0,
+            at: None,
+            company: None,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,6 +106,10 @@ pub enum Reason {
     Failed(String),
     /// The whole stack is destroyed.
     Destroy,
+    /// It waits for that region, which does not answer.
+    Unavailable(String),
+    /// It waits for that resource, which waits itself.
+    Held(Urn),
 }
 
 /// One property that changes.
@@ -129,6 +159,9 @@ pub struct Summary {
     /// What the state learns of changes that others made.
     pub refresh: usize,
     pub other: usize,
+    /// Steps that wait for a region.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub held: usize,
     pub same: usize,
     /// After a run: resources that exist and are not complete yet.
     #[serde(default)]
@@ -138,8 +171,13 @@ pub struct Summary {
     pub outputs: usize,
 }
 
+fn is_zero(n: &usize) -> bool {
+    *n == 0
+}
+
 impl Plan {
-    /// Whether carrying it out would change nothing, neither in the cloud nor in the state.
+    /// Whether carrying it out would change nothing, neither in the cloud nor in the state. What waits
+    /// is none of it.
     pub fn is_empty(&self) -> bool {
         self.outputs.is_empty() && self.is_quiet()
     }
@@ -151,7 +189,7 @@ impl Plan {
 
     /// A replacement counts once, not as a create and a delete.
     pub fn summary(&self) -> Summary {
-        let mut sum = Summary { outputs: self.outputs.len(), ..Summary::default() };
+        let mut sum = Summary { held: self.held.len(), outputs: self.outputs.len(), ..Summary::default() };
         for step in &self.steps {
             let count = match (&step.op, step.replacement.is_some()) {
                 (Op::Create, true) => &mut sum.replace,

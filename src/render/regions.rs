@@ -18,6 +18,11 @@ impl Regions {
         pair.map(|(role, _)| role.as_str())
     }
 
+    /// The region of that role.
+    pub fn of_role(&self, role: &str) -> Option<&str> {
+        self.0.iter().find(|(name, _)| name == role).map(|(_, region)| region.as_str())
+    }
+
     /// `us-east-1 (primary)`.
     pub(crate) fn label(&self, place: &Place) -> String {
         self.role(place).map_or_else(|| place.0.clone(), |role| format!("{place} ({role})"))

@@ -10,9 +10,11 @@
 //!
 //! What `execute` then does is exactly this plan: see `execute`.
 
+mod company;
 mod deletions;
 mod drift;
 mod existing;
+mod hold;
 mod look;
 mod settle;
 mod walk;
@@ -28,7 +30,7 @@ use crate::engine::event::Sink;
 use crate::engine::journal::{Entry, apply};
 use crate::engine::observe::{Sights, Watch};
 use crate::engine::plan::{Change, Op, Plan, Reason, Step};
-use crate::engine::program::{Declaration, Known, Program};
+use crate::engine::program::{Declaration, Known, Program, unavailable};
 use crate::engine::provider::{Catalog, Identity, Provider};
 use crate::engine::redact::Redactor;
 use crate::engine::resource::Where;
@@ -100,8 +102,10 @@ pub async fn plan(request: Request<'_>) -> Result<Planned, Vec<Diagnostic>> {
 }
 
 async fn planned(request: Request<'_>, redactor: Arc<Redactor>) -> Result<Planned, Vec<Diagnostic>> {
+    request.cloud.reach().begin(&request.settings.unavailable);
     let identity = identify(request.cloud, request.state).await?;
     let mut planner = Planner::new(request, identity);
+    planner.check_unavailable()?;
     planner.settle_lost_creates().await?;
     planner.take_back_old_halves()?;
     planner.adopt_aliases()?;
@@ -118,6 +122,8 @@ async fn planned(request: Request<'_>, redactor: Arc<Redactor>) -> Result<Planne
         Mode::Refresh => planner.note_drift()?,
         Mode::Up | Mode::Destroy => planner.plan_deletions()?,
     }
+    planner.gather_companies();
+    planner.note_unavailable();
     planner.finish(redactor).await
 }
 
@@ -127,7 +133,8 @@ async fn planned(request: Request<'_>, redactor: Arc<Redactor>) -> Result<Planne
 /// If that cannot be told, or the state belongs to another account.
 pub async fn identify(cloud: &dyn Provider, state: &State) -> Result<Identity, Vec<Diagnostic>> {
     let identity = cloud.identity().await.map_err(|e| {
-        let code = if e.kind == Kind::Denied { "credentials" } else { "identity" };
+        let denied = matches!(e.kind, Kind::Denied | Kind::Unauthenticated);
+        let code = if denied { "credentials" } else { "identity" };
         vec![Diagnostic {
             help: e.hint.clone(),
             ..Diagnostic::error(code, format!("cannot tell which account this is: {e}"))
@@ -157,6 +164,13 @@ struct Planner<'a> {
     current: HashMap<Urn, usize>,
     replaced: HashSet<Urn>,
     deleted_first: HashSet<Urn>,
+    /// Resources that the program wants, that do not exist, and that cannot be made now.
+    absent: HashSet<Urn>,
+    /// Resources whose changes wait, and what the changes are.
+    waiting: HashSet<Urn>,
+    held: Vec<Step>,
+    /// Steps whose changes go together, by a name that they share.
+    companies: Vec<(usize, String)>,
     /// Old rows that the walk wants deleted: key, and whether the new half comes after.
     retired: Vec<(Key, bool)>,
     problems: Vec<Diagnostic>,
@@ -183,6 +197,10 @@ impl<'a> Planner<'a> {
             current: HashMap::new(),
             replaced: HashSet::new(),
             deleted_first: HashSet::new(),
+            absent: HashSet::new(),
+            waiting: HashSet::new(),
+            held: Vec::new(),
+            companies: Vec::new(),
             retired: Vec::new(),
             problems: Vec::new(),
             notes: Vec::new(),
@@ -241,6 +259,8 @@ impl<'a> Planner<'a> {
                         .map(|name| (name.clone(), shown(old.get(name)), shown(outputs.get(name))))
                         .collect();
                 }
+                // What cannot be told now stays as it was told last.
+                Err(problems) if problems.iter().all(unavailable) => {}
                 Err(problems) => self.problems.extend(problems),
             }
         }
@@ -250,7 +270,13 @@ impl<'a> Planner<'a> {
         self.edges.sort_unstable();
         self.edges.dedup();
         Ok(Planned {
-            plan: Plan { steps: self.steps, edges: self.edges, notes: self.notes, outputs: self.outputs },
+            plan: Plan {
+                steps: self.steps,
+                edges: self.edges,
+                held: self.held,
+                notes: self.notes,
+                outputs: self.outputs,
+            },
             mode: self.request.mode,
             tasks: self.tasks,
             state: self.state,
@@ -283,7 +309,7 @@ impl<'a> Planner<'a> {
     }
 
     fn place(&self, region: &Place, id: Option<Id>) -> Where {
-        let Identity { account, partition } = self.identity.clone();
+        let Identity { account, partition, .. } = self.identity.clone();
         Where { partition, account, region: region.clone(), id }
     }
 
@@ -309,6 +335,7 @@ impl<'a> Planner<'a> {
             replacement: None,
             typical,
             at: Some(declaration.at.to_string()),
+            company: None,
         };
         let index = self.add(step, task);
         self.current.insert(declaration.urn.clone(), index);
