@@ -376,6 +376,8 @@ impl Job<'_> {
         }
         let there: Vec<&str> = state.rows.values().map(|row| row.place.0.as_str()).collect();
         let cloud = site.cloud_reached_by(&there, &settings.unavailable)?;
+        // What decides about the program is asked before there is a plan.
+        cloud.provider().reach().begin(&settings.unavailable);
         cloud.remind(state);
         Ok((cloud, environment))
     }
