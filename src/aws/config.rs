@@ -180,6 +180,18 @@ pub(super) fn impatient(config: &SdkConfig) -> SdkConfig {
     config.clone().into_builder().retry_config(retry).timeout_config(timeouts).build()
 }
 
+/// Attempts at one call for a state. Who waits for it has other things to do if a bucket is away.
+const STATE_ATTEMPTS: u32 = 4;
+
+/// A client for what is no resource: the bucket of a state. It repeats whatever failed in a passing way.
+pub(crate) async fn s3_client(settings: &Settings) -> aws_sdk_s3::Client {
+    let config = load(settings).await;
+    let config = aws_sdk_s3::config::Builder::from(&config)
+        .force_path_style(has_endpoint(&config, "s3"))
+        .retry_config(RetryConfig::standard().with_max_attempts(STATE_ATTEMPTS));
+    aws_sdk_s3::Client::from_conf(config.build())
+}
+
 /// Whether a service is reached at an endpoint other than AWS's own.
 pub(super) fn has_endpoint(config: &SdkConfig, service: &str) -> bool {
     endpoint(config, service).is_some()

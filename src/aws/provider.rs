@@ -19,7 +19,7 @@ use super::settle::patiently;
 use super::{catalog, function, resource};
 use crate::engine::error::{Error, Kind, Result, need};
 use crate::engine::provider::{At, Catalog, Identity, KindAt, Live, Made, Next, Provider};
-use crate::engine::resource::{FoundBy, Seen, Want};
+use crate::engine::resource::{Await, FoundBy, Seen, Want};
 use crate::engine::schema::{Object, Property, Shape, TypeSchema};
 use crate::engine::urn::{Id, Place};
 use crate::engine::value::Value;
@@ -174,7 +174,8 @@ impl Provider for Aws {
     fn update<'a>(&'a self, at: &'a At, id: &'a Id, inputs: &'a Value, live: &'a Live) -> BoxFuture<'a, Result<Next>> {
         Box::pin(async move {
             let (ty, schema) = kind(&at.kind.ty)?;
-            let cx = self.cx(&at.kind.place, Some(at), true).await?;
+            // Made twice, a change may have another effect: a second version, a refusal of what is there.
+            let cx = self.cx(&at.kind.place, Some(at), false).await?;
             let call = || self.through(schema.service(), &at.kind.place, ty.update(id, inputs, live, &cx));
             Ok(match patiently(call).await? {
                 Next::Saw(live) => Next::Saw(Box::new(hidden(*live, schema))),
@@ -202,6 +203,20 @@ impl Provider for Aws {
             let (ty, schema) = kind(&at.kind.ty)?;
             let cx = self.cx(&at.kind.place, Some(at), true).await?;
             self.through(schema.service(), &at.kind.place, ty.find(inputs, &cx)).await
+        })
+    }
+
+    fn awaits<'a>(
+        &'a self,
+        at: &'a At,
+        id: &'a Id,
+        inputs: &'a Value,
+        before: Option<&'a Value>,
+    ) -> BoxFuture<'a, Result<Option<Await>>> {
+        Box::pin(async move {
+            let (ty, schema) = kind(&at.kind.ty)?;
+            let cx = self.cx(&at.kind.place, Some(at), true).await?;
+            self.through(schema.service(), &at.kind.place, ty.awaits(id, inputs, before, &cx)).await
         })
     }
 

@@ -9,6 +9,7 @@ use serde_json::json;
 use serde_yaml::{Mapping, Value as Yaml};
 
 use crate::cli::Global;
+use crate::cli::data_keys::ByKms;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result, io};
 use crate::cli::session::{config_file, environment, request};
@@ -16,7 +17,7 @@ use crate::engine::diagnostic::nearest;
 use crate::engine::value::Shown;
 use crate::render;
 use crate::render::table::Table;
-use crate::stack::{Declared, Opener, Sealer, Ty, declared};
+use crate::stack::{Declared, Opener, Protection, Sealer, Ty, declared};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -37,8 +38,8 @@ pub(super) struct Set {
     /// Value, of the type that the program declares, else YAML; without it, a line of standard input
     value: Option<String>,
 
-    /// Seal the value with the passphrase in `PULUMI_CONFIG_PASSPHRASE`, as is done with all that the
-    /// program declares as secret
+    /// Seal the value with the passphrase in `PULUMI_CONFIG_PASSPHRASE`, or with the KMS key that the
+    /// file names as `secretsprovider`; what the program declares as secret is sealed in any case
     #[arg(long)]
     secret: bool,
 }
@@ -189,12 +190,12 @@ impl File {
 
     /// Sets a value that only the passphrase opens.
     fn seal(&mut self, key: &str, value: &str, environment: &BTreeMap<String, String>) -> Result<()> {
-        let sealer = Sealer::new(self.top("encryptionsalt"), self.top("secretsprovider"), environment);
+        let sealer = Sealer::new(&self.protection(environment));
         let sealer = sealer.map_err(|why| no_passphrase(&format!("`{key}` cannot be sealed: {why}")))?;
         let sealed = sealer.seal(value).map_err(|why| no_passphrase(&format!("`{key}` cannot be sealed: {why}")))?;
-        if let Some(salt) = sealer.new_salt() {
+        if let Some((name, value)) = sealer.new_entry() {
             let end = if self.text.is_empty() || self.text.ends_with('\n') { "" } else { "\n" };
-            *self = Self::parse(&self.path, format!("{}{end}encryptionsalt: {salt}\n", self.text))?;
+            *self = Self::parse(&self.path, format!("{}{end}{name}: {value}\n", self.text))?;
         }
         let secure = (Yaml::String("secure".into()), Yaml::String(sealed));
         self.put(key, Yaml::Mapping(Mapping::from_iter([secure])))
@@ -202,8 +203,18 @@ impl File {
 
     fn open(&self, value: &Yaml, environment: &BTreeMap<String, String>) -> Result<String> {
         let sealed = value.get("secure").and_then(Yaml::as_str).unwrap_or_default();
-        let mut opener = Opener::new(self.top("encryptionsalt"), self.top("secretsprovider"), environment);
+        let mut opener = Opener::new(self.protection(environment));
         opener.open(sealed).map_err(|why| no_passphrase(&format!("the secure value cannot be opened: {why}")))
+    }
+
+    fn protection<'a>(&self, environment: &'a BTreeMap<String, String>) -> Protection<'a> {
+        Protection {
+            salt: self.top("encryptionsalt"),
+            provider: self.top("secretsprovider"),
+            encrypted_key: self.top("encryptedkey"),
+            environment,
+            data_keys: &ByKms,
+        }
     }
 
     fn top(&self, key: &str) -> Option<String> {
@@ -277,7 +288,8 @@ impl File {
 }
 
 fn no_passphrase(message: &str) -> Failure {
-    let help = "set PULUMI_CONFIG_PASSPHRASE, or PULUMI_CONFIG_PASSPHRASE_FILE to a file that holds it";
+    let help = "set PULUMI_CONFIG_PASSPHRASE, or PULUMI_CONFIG_PASSPHRASE_FILE to a file that holds it; for \
+                `awskms://…` give credentials that may use the key";
     Failure::new(Exit::Configuration, message, help)
 }
 

@@ -1,5 +1,7 @@
 //! `drctl destroy`: deletes everything that the state knows of, whatever the stack file says now.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use crate::cli::Global;
@@ -21,10 +23,14 @@ pub(super) struct Arguments {
     timing: Timing,
     #[command(flatten)]
     expecting: Expecting,
+
+    /// Carry out exactly this plan of `preview --save-plan`, without a question
+    #[arg(long, value_name = "FILE")]
+    plan: Option<PathBuf>,
 }
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
-    let Arguments { force, tolerance, effort, queue, timing, expecting } = arguments;
+    let Arguments { force, tolerance, effort, queue, timing, expecting, plan } = arguments;
     let manner = Manner {
         tolerance,
         expecting,
@@ -35,5 +41,5 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
         timing: Some(timing),
         showing: None,
     };
-    change(&Job { command: "destroy", mode: Mode::Destroy, global, manner })
+    change(&Job { command: "destroy", mode: Mode::Destroy, global, manner, plan: plan.as_deref() })
 }

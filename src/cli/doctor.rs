@@ -37,6 +37,8 @@ const TICK: Duration = Duration::from_millis(500);
 enum Finding {
     Good,
     Bad,
+    /// It does no harm yet.
+    Weak,
     /// It needs another check to be good.
     Unasked,
 }
@@ -72,6 +74,7 @@ impl Report {
         let (sign, word) = match finding {
             Finding::Good => (Label::Done.paint("ok  "), "ok"),
             Finding::Bad => (Label::Error.paint("FAIL"), "fail"),
+            Finding::Weak => (Label::Warning.paint("weak"), "weak"),
             Finding::Unasked => (Label::Aside.paint("--  "), "unasked"),
         };
         if self.json {
@@ -106,6 +109,7 @@ pub(super) fn run(_: &Arguments, global: &Global) -> Result {
         let mut interrupts = Interrupts::listen();
         if let Some(site) = &site {
             check_state(&mut report, site).await;
+            check_versions(&mut report, site).await;
         }
         let root = match &site {
             Some(site) => site.root.clone(),
@@ -153,17 +157,39 @@ fn check_stack(report: &mut Report, global: &Global) -> Result<Option<Site>> {
 }
 
 async fn check_state(report: &mut Report, site: &Site) {
-    if !site.local().exists() {
-        report.good("state", "none yet");
-        return;
+    match site.exists().await {
+        Ok(true) => {}
+        Ok(false) => return report.good("state", &format!("none yet in {}", site.states.place())),
+        Err(Failure::Error(_, error)) => return report.failed("state", &error),
+        Err(_) => return report.bad("state", "cannot be read", None),
     }
     match site.state().await {
-        Ok((state, _)) => match lint(&state).first() {
-            None => report.good("state", &format!("sound, {} resources", state.rows.len())),
-            Some(finding) => report.bad("state", &finding.to_string(), Some("`drctl state check` lists everything")),
-        },
+        Ok((state, keys)) => {
+            match lint(&state).first() {
+                None => report.good("state", &format!("sound, {} resources", state.rows.len())),
+                Some(finding) => {
+                    report.bad("state", &finding.to_string(), Some("`drctl state check` lists everything"));
+                }
+            }
+            let asked = keys.region().map(|region| format!(", asked in {region}")).unwrap_or_default();
+            report.good("secrets", &format!("opened by {}{asked}", keys.sealed_by()));
+        }
         Err(Failure::Error(_, error)) => report.failed("state", &error),
         Err(_) => report.bad("state", "cannot be read", None),
+    }
+}
+
+async fn check_versions(report: &mut Report, site: &Site) {
+    match site.states.keeps_versions().await {
+        Ok(None) => {}
+        Ok(Some(true)) => report.good("versions", &format!("{} keeps earlier versions", site.states.place())),
+        Ok(Some(false)) => report.line(
+            Finding::Weak,
+            "versions",
+            &format!("{} keeps none", site.states.place()),
+            Some("switch the versioning of every bucket with states on: what a mistake overwrites can be brought back"),
+        ),
+        Err(error) => report.failed("versions", &error.into()),
     }
 }
 

@@ -28,6 +28,15 @@ impl Failure {
         Self::Error(exit, Box::new(Error::new(Kind::Invalid, message).hint(help)))
     }
 
+    /// What is wrong, in one line.
+    pub(super) fn message(&self) -> String {
+        match self {
+            Self::Program(diagnostics) => diagnostics.first().map(|d| d.message.clone()).unwrap_or_default(),
+            Self::Error(_, error) => error.message.clone(),
+            Self::Shown(_) => "see above".to_owned(),
+        }
+    }
+
     /// Tells the user, and gives the exit code.
     pub(super) fn show(&self) -> Exit {
         match self {

@@ -12,7 +12,7 @@ const SELECTION: [&str; 8] =
     ["targets", "target_dependents", "excludes", "exclude_dependents", "replaces", "regions", "refresh", "parallel"];
 
 /// Flags that mean something only where there is a project.
-const PROJECT: [&str; 5] = ["stack", "config", "cwd", "local", "yes"];
+const PROJECT: [&str; 7] = ["stack", "config", "cwd", "local", "state", "secrets", "yes"];
 
 /// What makes sense only together: a flag, and the one that it belongs to.
 const TOGETHER: [(&str, &str); 2] = [("target_dependents", "targets"), ("exclude_dependents", "excludes")];

@@ -35,7 +35,7 @@ struct Show {
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
     let site = Site::of_state(global)?;
-    let directory = site.local().runs_dir();
+    let directory = site.stored().runs_dir();
     let records = log::list(&directory).map_err(io("read", &directory))?;
     match &arguments.command {
         None if global.json => render::data(format_args!("{:#}\n", document(&records))),
@@ -127,6 +127,9 @@ fn told(events: &[Envelope]) -> [String; 4] {
     let result = match end {
         None => "did not end".to_owned(),
         Some((Ended::Completed, _)) => format!("completed, {done} done"),
+        Some((Ended::Failed { failed, skipped }, _)) if failed.is_empty() && skipped.is_empty() => {
+            format!("wrong outputs, {done} done")
+        }
         Some((Ended::Failed { failed, .. }, _)) => format!("{} failed, {done} done", failed.len()),
         Some((Ended::Cancelled { left }, _)) => format!("stopped, {done} done, {} left", left.len()),
         Some((Ended::Refused { code }, _)) => format!("refused: {code}"),

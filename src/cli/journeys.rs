@@ -156,6 +156,43 @@ fn a_state_travels_through_a_file() {
 }
 
 #[test]
+fn a_saved_plan_is_carried_out_as_a_whole_or_not_at_all() {
+    let project = Project::new();
+    let file = project.path().join("plan");
+    let (save, up) = (format!("preview --save-plan {}", file.display()), format!("up --plan {}", file.display()));
+    project.expect(&save, Exit::Ok);
+    project.expect(&format!("{up} --target vpc"), Exit::Configuration);
+    project.expect(&format!("{up} --config dns=false"), Exit::Configuration);
+    project.expect(&format!("destroy --plan {}", file.display()), Exit::StackNotFound);
+    project.expect(&up, Exit::Ok);
+    project.expect(&up, Exit::Configuration);
+    project.expect(&format!("{save} --destroy"), Exit::Ok);
+    project.expect(&up, Exit::Configuration);
+    project.expect(&format!("destroy --plan {}", file.display()), Exit::Ok);
+    std::fs::write(&file, "no plan").unwrap();
+    project.expect(&up, Exit::Configuration);
+}
+
+#[test]
+fn a_place_for_the_state_that_is_none_is_refused() {
+    let project = Project::with(&format!("backend: gs://states\n{STACK}"));
+    project.expect("validate", Exit::Configuration);
+    let project = Project::new();
+    project.expect("up --state gs://states", Exit::Configuration);
+    project.expect("stack migrate-state --to s3://X", Exit::Configuration);
+    project.expect("stack migrate-state --to local", Exit::Configuration);
+    assert!(!project.path().join(".drctl").exists());
+}
+
+#[test]
+fn the_twin_keeps_its_states_beside_it_whatever_the_file_says() {
+    let project = Project::with(&format!("backend: s3://states-that-nobody-has/p\n{STACK}"));
+    project.expect("up", Exit::Ok);
+    project.expect("stack ls", Exit::Ok);
+    assert!(project.path().join(".drctl/twin/net/state.json").exists());
+}
+
+#[test]
 fn config_is_set_before_the_program_is_whole() {
     let project = Project::with(&STACK.replace(", default: true", ""));
     project.expect("validate", Exit::Configuration);

@@ -9,12 +9,12 @@ use crate::cli::Global;
 use crate::cli::confirm::{Answers, declined};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Result, io};
-use crate::cli::session::{Target, directory, failed, nearest_state_root, open_twin, runtime, twin_file};
+use crate::cli::session::{Target, directory, failed, nearest_state_root, open_twin, runtime, take_twin, twin_file};
 use crate::render;
 use crate::render::table::Table;
 use crate::render::words::{count, type_name};
-use crate::state::{self, Local, Owner};
-use crate::twin::{Entry, Twin};
+use crate::state::{Owner, States, silently};
+use crate::twin::Entry;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -29,43 +29,46 @@ pub(super) fn run(command: &Command, global: &Global) -> Result {
     // The clock of a twin lives in a runtime.
     runtime(true)?.block_on(async {
         match command {
-            Command::Inspect => inspect(&open_twin(&root)?, global.json),
-            Command::Reset => return reset(&root, Answers::here(global.yes)).await,
+            Command::Inspect => inspect(&root, global),
+            Command::Reset => reset(&root, global).await,
         }
-        Ok(Exit::Ok)
     })
 }
 
-fn inspect(twin: &Twin, json: bool) {
+fn inspect(root: &Path, global: &Global) -> Result {
+    let twin = open_twin(root)?;
     let entries = twin.inspect();
-    if json {
+    if global.json {
         render::data(format_args!("{:#}\n", serde_json::json!(entries)));
-        return;
+        return Ok(Exit::Ok);
     }
     render::data(listed(&entries));
-    let clock = twin.now();
-    render::say(format_args!("{}, simulated; its clock shows {clock}\n", count(entries.len(), "resource")));
+    let resources = count(entries.len(), "resource");
+    render::say(format_args!("{resources}, simulated; its clock shows {}\n", twin.now()));
+    Ok(Exit::Ok)
 }
 
-/// Works on a twin whose file is damaged, too: that is what it is there for.
-async fn reset(root: &Path, answers: Answers) -> Result {
+/// Nothing goes while a run works on any of it. A twin whose file is damaged goes as well: that is what
+/// this is there for.
+async fn reset(root: &Path, global: &Global) -> Result {
+    let answers = Answers::here(global.yes);
     answers.refuse_nobody("local reset")?;
+    let owner = Owner::here(&ulid::Ulid::generate().to_string(), "local reset");
+    let mut locks = Vec::new();
+    let states = States::local(root.to_owned(), Target::Twin.name());
+    for stack in states.list().await.map_err(failed)? {
+        let stored = states.of(&stack.stack);
+        locks.push(stored.lock(owner.clone(), Duration::ZERO, silently()).await.map_err(failed)?);
+    }
+    let _held = take_twin(root, owner).await?;
     let twin = open_twin(root);
     let held = match &twin {
         Ok(twin) => count(twin.inspect().len(), "resource"),
         Err(_) => "a file that cannot be read".to_owned(),
     };
-    let stacks = state::list(root, Target::Twin.name()).map_err(failed)?;
-    let what = format!("{held} and {}", count(stacks.len(), "state"));
+    let what = format!("{held} and {}", count(locks.len(), "state"));
     if !answers.agree(&format!("Remove {what} of the twin?")).await? {
         return Ok(declined());
-    }
-    // All are held before anything goes, so that no run is left with half of its world.
-    let mut locks = Vec::with_capacity(stacks.len());
-    for stack in stacks {
-        let local = Local::at(root.to_owned(), Target::Twin.name(), &stack.stack);
-        let owner = Owner::here(&ulid::Ulid::generate().to_string(), "local reset");
-        locks.push(local.lock(owner, Duration::ZERO).await.map_err(failed)?);
     }
     match twin {
         Ok(twin) => {

@@ -5,6 +5,7 @@
 mod completions;
 mod config;
 mod confirm;
+mod data_keys;
 mod destroy;
 mod doctor;
 mod edit;
@@ -25,6 +26,7 @@ mod outputs;
 mod permissions;
 mod preview;
 mod refresh;
+mod rotate_key;
 mod run;
 mod schema;
 mod selection;
@@ -49,6 +51,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result};
 use crate::cli::selection::Selection;
 use crate::engine::error::Error;
+use crate::engine::key_provider::KeyProvider;
 use crate::render;
 
 /// Declarative disaster recovery for AWS: two regions, one YAML file, one plan.
@@ -82,6 +85,10 @@ pub(crate) struct Global {
     #[arg(long, global = true, env = "DRCTL_LOCAL", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) local: bool,
 
+    /// Where states are kept: `local` or `s3://BUCKET/PREFIX`, instead of what the stack file says
+    #[arg(long, global = true, value_name = "PLACE")]
+    pub(crate) state: Option<String>,
+
     /// Write JSON for programs to standard output
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -89,6 +96,11 @@ pub(crate) struct Global {
     /// Agree to all questions in advance
     #[arg(short, long, global = true)]
     pub(crate) yes: bool,
+
+    /// What opens the secrets of states to come, instead of what the stack asks for: `key-file`,
+    /// `passphrase`, or `kms=ARN,ARN` with a key of each region
+    #[arg(long, global = true, env = "DRCTL_SECRETS", hide_env_values = true, value_name = "PROVIDER")]
+    pub(crate) secrets: Option<KeyProvider>,
 
     #[command(flatten)]
     pub(crate) selection: Selection,

@@ -1,5 +1,7 @@
 //! `drctl preview`: shows what `up` would do, and does nothing.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use crate::cli::Global;
@@ -32,10 +34,15 @@ pub(super) struct Arguments {
     /// Show what `destroy` would do
     #[arg(long)]
     destroy: bool,
+
+    /// Write the plan to a file, for `up --plan`
+    #[arg(long, value_name = "FILE")]
+    save_plan: Option<PathBuf>,
 }
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
-    let Arguments { force, tolerance, showing, timing, expecting, markdown, detailed_exitcode, destroy } = arguments;
+    let Arguments { force, tolerance, showing, timing, expecting, markdown, detailed_exitcode, destroy, save_plan } =
+        arguments;
     let mode = if *destroy { Mode::Destroy } else { Mode::Up };
     let form = if *markdown { Form::Markdown } else { Form::Screen };
     let manner = Manner {
@@ -48,7 +55,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
         timing: Some(timing),
         showing: Some(showing),
     };
-    let plan = look(&Job { command: "preview", mode, global, manner }, form)?;
+    let plan = look(&Job { command: "preview", mode, global, manner, plan: save_plan.as_deref() }, form)?;
     Ok(match plan.is_empty() {
         true => Exit::Ok,
         false if expecting.expect_no_changes => Exit::UnexpectedChanges,

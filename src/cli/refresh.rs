@@ -29,5 +29,5 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
         timing: None,
         showing: None,
     };
-    change(&Job { command: "refresh", mode: Mode::Refresh, global, manner })
+    change(&Job { command: "refresh", mode: Mode::Refresh, global, manner, plan: None })
 }

@@ -10,6 +10,7 @@ use crate::cli::confirm::{Answers, declined};
 use crate::cli::edit::{edit, find};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result};
+use crate::cli::rotate_key;
 use crate::cli::session::{Site, runtime};
 use crate::engine::state::{Begun, Row, State};
 use crate::engine::urn::Urn;
@@ -39,6 +40,8 @@ pub(super) enum Command {
     Untaint(Many),
     /// Check that the state keeps its own rules
     Check,
+    /// Seal the secrets of the state and its backups with a new key
+    RotateKey(rotate_key::Arguments),
 }
 
 #[derive(Debug, Args)]
@@ -100,11 +103,14 @@ pub(super) fn run(command: &Command, global: &Global) -> Result {
             let new = edit(&site, "state mv", |state| rename(state, given, name))?;
             render::say(format_args!("It is {new} now. Name it so in the program, too.\n"));
         }
-        Command::Protect(many) => mark(&site, many, "state protect", "protected", |row| row.protect = true)?,
+        Command::Protect(many) => mark(&site, many, "state protect", "protected", |row| row.protected_by_hand = true)?,
         Command::Unprotect(many) => {
-            mark(&site, many, "state unprotect", "not protected", |row| row.protect = false)?;
+            mark(&site, many, "state unprotect", "not protected", |row| {
+                (row.protect, row.protected_by_hand) = (false, false);
+            })?;
         }
         Command::Taint(many) => mark(&site, many, "state taint", "to be replaced", |row| row.tainted = true)?,
+        Command::RotateKey(arguments) => return rotate_key::run(arguments, global),
         Command::Untaint(many) => mark(&site, many, "state untaint", "kept", |row| row.tainted = false)?,
     }
     Ok(Exit::Ok)
@@ -133,7 +139,7 @@ fn notes(row: &Row) -> Vec<String> {
         Begun::Delete => "delete under way".to_owned(),
     });
     [
-        said(row.protect, "protected"),
+        said(row.is_protected(), "protected"),
         said(row.tainted, "to be replaced"),
         said(row.old, "old half of a replacement"),
         said(row.external, "only read"),
@@ -141,8 +147,8 @@ fn notes(row: &Row) -> Vec<String> {
         pending,
         said(row.failure.is_some(), "failed"),
         row.delete_after.map(|time| format!("goes after {time}")),
-        (!row.not_kept.is_empty()).then(|| format!("not kept: {}", row.not_kept.join(" "))),
-        (!row.skipped.is_empty()).then(|| format!("skipped: {}", row.skipped.join(" "))),
+        (!row.not_kept.is_empty()).then(|| format!("not kept: {}", row.not_kept.join(", "))),
+        (!row.skipped.is_empty()).then(|| format!("skipped: {}", row.skipped.join(", "))),
     ]
     .into_iter()
     .flatten()
@@ -218,7 +224,7 @@ fn forget(state: &mut State, given: &[String], force: bool) -> Result<Vec<Urn>> 
     let gone = given.iter().map(|given| find(state, given)).collect::<Result<Vec<_>>>()?;
     if !force {
         for row in state.rows.values() {
-            if row.protect && gone.contains(&row.key.urn) {
+            if row.is_protected() && gone.contains(&row.key.urn) {
                 let message = format!("{} is protected", resource(&row.key.urn));
                 return Err(Failure::new(Exit::Policy, message, "`drctl state unprotect` it first, or use `--force`"));
             }

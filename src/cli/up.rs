@@ -1,5 +1,7 @@
 //! `drctl up`: brings the cloud to what the stack says.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use crate::cli::Global;
@@ -25,10 +27,14 @@ pub(super) struct Arguments {
     timing: Timing,
     #[command(flatten)]
     expecting: Expecting,
+
+    /// Carry out exactly this plan of `preview --save-plan`, without a question
+    #[arg(long, value_name = "FILE")]
+    plan: Option<PathBuf>,
 }
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
-    let Arguments { force, tolerance, effort, emptiness, queue, showing, timing, expecting } = arguments;
+    let Arguments { force, tolerance, effort, emptiness, queue, showing, timing, expecting, plan } = arguments;
     let manner = Manner {
         tolerance,
         expecting,
@@ -39,5 +45,5 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
         timing: Some(timing),
         showing: Some(showing),
     };
-    change(&Job { command: "up", mode: Mode::Up, global, manner })
+    change(&Job { command: "up", mode: Mode::Up, global, manner, plan: plan.as_deref() })
 }

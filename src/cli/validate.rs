@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::cli::Global;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result};
-use crate::cli::session::{checked, load};
+use crate::cli::session::{load, read};
 use crate::engine::event::Event;
 use crate::engine::program::Program;
 use crate::render;
@@ -23,7 +23,7 @@ pub(super) fn run(global: &Global) -> Result {
 
 /// The same as one JSON object, whatever is found.
 fn document(global: &Global) -> Result {
-    let (exit, stack, resources, found) = match checked(global) {
+    let (exit, stack, resources, found) = match read(global) {
         Ok(loaded) => {
             let found = loaded.warnings.iter().map(Event::from).collect();
             (Exit::Ok, Some(loaded.stack), Some(loaded.program.declarations().len()), found)

@@ -155,8 +155,10 @@ fn change(case: &Case<'_>, difference: Difference, replaces: bool) -> Change {
 
 /// Two things cannot have the same name at once, so a named one is deleted first.
 fn order(case: &Case<'_>) -> Order {
+    let facts = &case.schema.facts;
     let delete_first = case.options.delete_before_replace.unwrap_or_else(|| {
-        case.moved.is_none() && (case.schema.facts.delete_first || same_id(case) || keeps_explicit_name(case))
+        (case.moved.is_none() || facts.unique_everywhere)
+            && (facts.delete_first || same_id(case) || keeps_explicit_name(case))
     });
     if delete_first { Order::DeleteFirst } else { Order::CreateFirst }
 }

@@ -66,7 +66,7 @@ pub enum Event {
         because: Skipped,
     },
     Diagnostic {
-        /// `warning` or `error`.
+        /// `note`, `warning` or `error`.
         severity: String,
         /// A code that can be searched for: `unknown-property`.
         #[serde(default, skip_serializing_if = "Option::is_none")]

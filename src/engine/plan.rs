@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::state::Key;
 use crate::engine::urn::{Id, Place, Urn};
-use crate::engine::value::Shown;
+use crate::engine::value::{Shown, Value};
 
 /// Everything a run will do. Steps refer to each other by their index.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
@@ -54,7 +54,9 @@ pub struct Step {
 pub enum Op {
     /// Nothing to do.
     Same,
+    /// Make it, or complete one whose create was begun.
     Create,
+    /// Change it, or only its options, which needs no call.
     Update,
     Delete,
     /// Read a resource that the program does not manage.
@@ -96,12 +98,25 @@ pub enum Reason {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Change {
-    /// `tags.Name`, `ingress[0].fromPort`.
+    /// `tags.Name`, `ingress[0].fromPort`, `options.protect`.
     pub path: String,
     pub before: Shown,
     pub after: Shown,
     pub replaces: bool,
     pub set_by: SetBy,
+}
+
+impl Change {
+    /// A change of an option that is a switch.
+    pub fn of_option(name: &str, before: bool, after: bool) -> Self {
+        Self {
+            path: format!("options.{name}"),
+            before: Shown::of(&Value::Bool(before)),
+            after: Shown::of(&Value::Bool(after)),
+            replaces: false,
+            set_by: SetBy::Program,
+        }
+    }
 }
 
 /// Who wants the new value.
@@ -130,18 +145,29 @@ pub struct Summary {
     /// Resources that the run was told not to touch.
     #[serde(default)]
     pub left_out: usize,
+    /// After a run: resources that exist and are not complete yet.
+    #[serde(default)]
+    pub begun: usize,
+    /// Outputs of the stack that change.
+    #[serde(default)]
+    pub outputs: usize,
 }
 
 impl Plan {
     /// Whether carrying it out would change nothing, neither in the cloud nor in the state.
     pub fn is_empty(&self) -> bool {
+        self.outputs.is_empty() && self.is_quiet()
+    }
+
+    /// Whether nothing is done to any resource.
+    pub fn is_quiet(&self) -> bool {
         self.steps.iter().all(|s| s.op == Op::Same)
     }
 
     /// A replacement counts once, not as a create and a delete.
     pub fn summary(&self) -> Summary {
         let left_out = self.selection.map_or(0, |Extent { chosen, all }| all - chosen);
-        let mut sum = Summary { left_out, ..Summary::default() };
+        let mut sum = Summary { left_out, outputs: self.outputs.len(), ..Summary::default() };
         for step in &self.steps {
             let count = match (&step.op, step.replacement.is_some()) {
                 (Op::Create, true) => &mut sum.replace,

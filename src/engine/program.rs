@@ -2,6 +2,7 @@
 //! far as they are known.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -9,6 +10,7 @@ use futures::future::BoxFuture;
 use crate::engine::diagnostic::{Diagnostic, Location};
 use crate::engine::handle::Handle;
 use crate::engine::provider::Provider;
+use crate::engine::redact::Redactor;
 use crate::engine::urn::{Id, Place, Urn};
 use crate::engine::value::{Map, Value};
 
@@ -19,6 +21,11 @@ use crate::engine::value::{Map, Value};
 pub trait Program: Send + Sync {
     fn stack(&self) -> &str;
     fn project(&self) -> &str;
+
+    /// What is known to be secret, also where it became a part of a text. It grows with every evaluation.
+    fn secrets(&self) -> Arc<Redactor> {
+        Arc::default()
+    }
 
     /// All resources, in the order written.
     fn declarations(&self) -> &[Declaration];

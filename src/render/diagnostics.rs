@@ -11,6 +11,9 @@ use super::style::Label;
 use super::words::count;
 use crate::engine::diagnostic::{Diagnostic, Location, Severity};
 
+/// So many are shown; nobody reads more, and each excerpt takes a look at the whole file.
+const MOST: usize = 100;
+
 /// All diagnostics of a program in the order of their places, with a count at the end.
 #[derive(Debug, Clone, Copy)]
 pub struct Diagnostics<'a>(pub &'a [Diagnostic]);
@@ -20,8 +23,11 @@ impl fmt::Display for Diagnostics<'_> {
         let mut sorted: Vec<&Diagnostic> = self.0.iter().collect();
         sorted.sort_by(|a, b| place(a).cmp(&place(b)).then(b.severity.cmp(&a.severity)));
         sorted.dedup();
-        for diagnostic in &sorted {
+        for diagnostic in sorted.iter().take(MOST) {
             write_diagnostic(f, diagnostic)?;
+        }
+        if let Some(more) = sorted.len().checked_sub(MOST).filter(|more| *more > 0) {
+            writeln!(f, "… and {} more\n", more)?;
         }
         let errors = sorted.iter().filter(|d| d.severity == Severity::Error).count();
         let warnings = sorted.len() - errors;
@@ -78,8 +84,9 @@ fn excerpt(diagnostic: &Diagnostic, at: &Location) -> String {
     let places = std::iter::once((at, "")).chain(
         diagnostic.also.iter().filter(|(other, _)| same_file(at, other)).map(|(other, word)| (other, word.as_str())),
     );
-    let cut = Cut::of(&at.source.text, places.clone().map(|(location, _)| location.start));
-    let is_cut = cut.text != at.source.text;
+    let shown = at.source.shown();
+    let cut = Cut::of(&shown, places.clone().map(|(location, _)| location.start));
+    let is_cut = cut.text != shown;
     let report = Report {
         labels: places.map(|(location, word)| cut.span(location, word)).collect(),
         source: NamedSource::new(&at.source.name, cut.text).with_language("yaml"),
@@ -242,7 +249,7 @@ mod tests {
 
     #[test]
     fn a_long_line_is_cut_down_to_what_is_pointed_at() {
-        let long = format!("a: \"{}übel{}\"\nb: {}\n", "ä".repeat(3_000), "x".repeat(3_000), "y".repeat(900));
+        let long = format!("a: \"{}übel{}\"\nb: {}\n", "ä".repeat(3_000), "x".repeat(70_000), "y".repeat(900));
         let a = source("a.yaml", &long);
         let text = text(&[Diagnostic::error("x", "y").at(find(&a, "übel"))]);
         assert!(text.starts_with("a.yaml:1:3005: error[x]: y"), "{text}");

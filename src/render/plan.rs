@@ -263,7 +263,7 @@ pub(super) struct SummaryLine(pub(super) Summary);
 
 impl fmt::Display for SummaryLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Summary { create, update, replace, delete, refresh, other, same, left_out } = self.0;
+        let Summary { create, update, replace, delete, refresh, other, same, left_out, begun: _, outputs } = self.0;
         let parts = [
             (create, Label::Create, "to create"),
             (update, Label::Update, "to update"),
@@ -278,6 +278,11 @@ impl fmt::Display for SummaryLine {
             .map(|(n, label, word)| label.paint(format_args!("{n} {word}")).to_string())
             .collect();
         let unselected = if left_out > 0 { format!(", {left_out} not selected") } else { String::new() };
+        if parts.is_empty() && outputs > 0 {
+            let change = format!("{} to change", count(outputs, "output"));
+            let (head, change) = (Label::Heading.paint("Plan:"), Label::Update.paint(change));
+            return write!(f, "{head} {change}, {same} unchanged{unselected}.");
+        }
         if parts.is_empty() {
             let head = Label::Heading.paint("No changes:");
             return write!(f, "{head} {} unchanged{unselected}.", count(same, "resource"));

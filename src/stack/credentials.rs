@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::engine::diagnostic::Diagnostic;
+use crate::engine::duration::duration;
 use crate::engine::program::Known;
 use crate::engine::value::{Map, Value};
+use crate::stack::answers::NoAnswers;
 use crate::stack::body::Type;
 use crate::stack::check::no_such;
-use crate::stack::eval::{NoAnswers, Run};
+use crate::stack::eval::Run;
 use crate::stack::functions::scalar_text;
 use crate::stack::instance::World;
-use crate::stack::options::duration;
 
 /// What AWS is reached with. The default is what the environment names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

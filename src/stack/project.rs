@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::engine::diagnostic::{Diagnostic, nearest};
+use crate::stack::backend::Backend;
 use crate::stack::expr::listed;
 use crate::stack::files::Files;
 use crate::stack::load::Request;
@@ -26,7 +27,7 @@ pub(crate) struct Project {
     pub(crate) project_config: Option<Node>,
     pub(crate) stack_file: Option<Node>,
     pub(crate) config_file: PathBuf,
-    pub(crate) backend: Option<String>,
+    pub(crate) backend: Option<Backend>,
     pub(crate) refresh: bool,
     pub(crate) warnings: Vec<Diagnostic>,
 }
@@ -250,6 +251,10 @@ fn stack_file(located: &Located, files: &mut Files) -> Found<Project> {
     let config_file = located.config_file();
     let name = project_name(&program)?.unwrap_or_else(|| located.name.clone());
     let refresh = refreshes(&program);
+    let backend = match program.get("backend") {
+        Some(entry) => Backend::read(&entry.value).map_err(|problem| vec![problem])?,
+        None => None,
+    };
     Ok(Project {
         name,
         stack: located.stack(),
@@ -262,7 +267,7 @@ fn stack_file(located: &Located, files: &mut Files) -> Found<Project> {
         project_config: None,
         stack_file: optional(&config_file, files)?,
         config_file,
-        backend: None,
+        backend,
         refresh,
         warnings: Vec::new(),
     })
@@ -313,7 +318,10 @@ fn pulumi(located: &Located, files: &mut Files) -> Found<Project> {
         warnings.push(Diagnostic::warning("plugins", text).at(entry.at.clone()));
     }
     let config_file = located.config_file();
-    let backend = project.get("backend").and_then(|e| text(&e.value, "url"));
+    let backend = match project.get("backend") {
+        Some(entry) => Backend::of_pulumi(&entry.value).map_err(|problem| vec![problem])?,
+        None => None,
+    };
     Ok(Project {
         name,
         stack: located.stack(),

@@ -26,8 +26,8 @@ pub(crate) struct Site<'a> {
     /// Directory of the program; paths of assets are relative to it.
     pub(crate) program: &'a Path,
     pub(crate) environment: &'a BTreeMap<String, String>,
-    /// Hashes of files read before.
-    pub(crate) hashes: &'a crate::stack::assets::Hashes,
+    /// Reads files.
+    pub(crate) assets: &'a crate::stack::assets::Assets,
 }
 
 /// A function of the language.
@@ -195,7 +195,7 @@ pub(crate) static TABLE: &[Builtin] = &[
     row("filebase64sha256", Deep(files::base64_sha256), "path", "The SHA-256 of a file in Base64."),
     row("stringAsset", Deep(assets::string), "text", "A file with this text."),
     row("fileAsset", Deep(assets::file), "path", "A file; the path starts in the directory of the program."),
-    row("remoteAsset", Deep(assets::remote), "address", "A file at an address."),
+    row("remoteAsset", Deep(assets::behind), "address", "A file at an address."),
     row("fileArchive", Deep(assets::archive), "path", "A directory or an archive file."),
     row("remoteArchive", Deep(assets::remote_archive), "address", "An archive at an address."),
     row("assetArchive", Deep(assets::entries), "{path: asset, …}", "An archive put together of files and archives."),

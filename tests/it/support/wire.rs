@@ -119,7 +119,7 @@ impl Request {
         match service.as_str() {
             "ec2" => Protocol::Ec2,
             "s3" => Protocol::S3,
-            "iam" | "rds" | "sns" | "sts" | "route53" => Protocol::Query,
+            "autoscaling" | "elasticloadbalancing" | "iam" | "rds" | "sns" | "sts" | "route53" => Protocol::Query,
             _ if self.header("smithy-protocol").is_some() => Protocol::Cbor,
             _ if self.header("x-amz-target").is_some() => Protocol::Json,
             _ => Protocol::RestJson,
