@@ -97,7 +97,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
     }
     runtime(site.target == Target::Twin)?.block_on(begin(&site))?;
     let resources = edit(&site, "import", |state| {
-        identity.check(state).map_err(|problem| refused(vec![problem]))?;
+        identity.check(state).map_err(|problem| Failure::Program(vec![problem]))?;
         let environment = site.environment(state);
         let Identity { account, partition } = identity.clone();
         apply(state, Entry::Run { account, partition, environment })?;

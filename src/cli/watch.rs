@@ -8,7 +8,7 @@ use futures::future::BoxFuture;
 
 use crate::engine::error::Result;
 use crate::engine::provider::{At, Catalog, Identity, KindAt, Live, Made, Next, Provider};
-use crate::engine::resource::{Seen, Want};
+use crate::engine::resource::{Await, Seen, Want};
 use crate::engine::urn::{Id, Place};
 use crate::engine::value::Value;
 use crate::render::words::type_name;
@@ -116,6 +116,16 @@ impl Provider for Watched {
             let _open = self.questions.ask(of(&at.kind));
             self.cloud.find(at, inputs).await
         })
+    }
+
+    fn awaits<'a>(
+        &'a self,
+        at: &'a At,
+        id: &'a Id,
+        inputs: &'a Value,
+        before: Option<&'a Value>,
+    ) -> BoxFuture<'a, Result<Option<Await>>> {
+        self.cloud.awaits(at, id, inputs, before)
     }
 
     fn invoke<'a>(&'a self, function: &'a str, place: &'a Place, arguments: &'a Value) -> BoxFuture<'a, Result<Value>> {
