@@ -411,7 +411,7 @@ fn exit_of(code: &str) -> Exit {
     match code {
         "credentials" | "wrong-account" => Exit::Authentication,
         "protected" => Exit::Policy,
-        "unreadable" | "identity" => Exit::Resource,
+        "unreadable" | "interrupted" | "identity" => Exit::Resource,
         _ => Exit::Configuration,
     }
 }

@@ -60,12 +60,18 @@ pub fn given(row: &Row) -> impl Iterator<Item = String> {
 }
 
 fn unreadable(kind: &KindAt, seat: &str, error: &Error) -> Diagnostic {
-    let problem = Diagnostic::error("unreadable", format!("cannot read {} in {}: {error}", kind.ty, kind.place));
-    match (&error.hint, error.kind) {
-        (Some(hint), _) => problem.help(hint.clone()),
-        (None, Kind::Unreachable) => problem.help(reach::unavailable(seat)),
-        _ => problem,
-    }
+    let text = format!("cannot read {} in {}: {error}", kind.ty, kind.place);
+    Diagnostic { help: help(error, seat), ..Diagnostic::error(code(error, "unreadable"), text) }
+}
+
+/// Missing credentials are a problem of their own, whatever was to be done.
+fn code(error: &Error, otherwise: &'static str) -> &'static str {
+    if error.kind == Kind::Unauthenticated { "credentials" } else { otherwise }
+}
+
+fn help(error: &Error, seat: &str) -> Option<String> {
+    let unreachable = || (error.kind == Kind::Unreachable).then(|| reach::unavailable(seat));
+    error.hint.clone().or_else(unreachable)
 }
 
 /// What became of creates that an earlier run began and whose answer it never saw.
@@ -83,6 +89,7 @@ pub struct Found {
 /// If a look-up fails, or finds more than one resource for a create.
 pub async fn find<'a>(
     cloud: &dyn Provider,
+    identity: &Identity,
     rows: impl IntoIterator<Item = &'a Row>,
     owner: impl Fn(&Key) -> String,
 ) -> Result<Found, Vec<Diagnostic>> {
@@ -95,11 +102,12 @@ pub async fn find<'a>(
             owner: owner(&row.key),
             company: None,
         };
-        async move { (&row.key, cloud.find(&at, &pending.inputs).await) }
+        async move { (row, cloud.find(&at, &pending.inputs).await) }
     });
     let mut looks = stream::iter(looks).buffer_unordered(IN_FLIGHT);
     let (mut found, mut problems) = (Found::default(), Vec::new());
-    while let Some((key, answer)) = looks.next().await {
+    while let Some((row, answer)) = looks.next().await {
+        let key = &row.key;
         match answer.map(|ids| one(key, ids)) {
             Ok(Ok(Some(id))) => {
                 found.made.insert(key.clone(), id);
@@ -107,7 +115,8 @@ pub async fn find<'a>(
             Ok(Ok(None)) => found.without_effect.push(key.clone()),
             Ok(Err(error)) | Err(error) => {
                 let text = format!("an interrupted create of `{}` cannot be settled: {error}", key.urn.name());
-                problems.push(Diagnostic { help: error.hint, ..Diagnostic::error("interrupted", text).of(&key.urn) });
+                let help = help(&error, identity.seat(&row.place));
+                problems.push(Diagnostic { help, ..Diagnostic::error(code(&error, "interrupted"), text).of(&key.urn) });
             }
         }
     }

@@ -7,7 +7,7 @@ use futures::future::{BoxFuture, join_all};
 use tokio::sync::OnceCell;
 
 use crate::engine::diagnostic::{Diagnostic, Location, Severity};
-use crate::engine::error::Error;
+use crate::engine::error::{Error, Kind as ErrorKind};
 use crate::engine::program::UNAVAILABLE;
 use crate::engine::program::{Declaration, External, Known, Program};
 use crate::engine::provider::Provider;
@@ -107,7 +107,12 @@ impl StackProgram {
                 });
                 answer.await.map(drop).map_err(|error| {
                     let given_up = cloud.reach().is_given_up(&ask.place.0);
-                    let code = if given_up { UNAVAILABLE } else { "data-source" };
+                    let code = match error.kind {
+                        _ if given_up => UNAVAILABLE,
+                        ErrorKind::Unauthenticated => "credentials",
+                        ErrorKind::Unreachable => "unreadable",
+                        _ => "data-source",
+                    };
                     unanswered(code, &ask, &error, at)
                 })
             });

@@ -45,6 +45,10 @@ fn a_region_that_does_not_answer_ends_its_steps_with_one_cause_and_the_rest_is_d
     assert!(said.err.contains("--region-unavailable eu-west-1"), "{}", said.err);
     assert!(said.err.contains("created ec2:Vpc here/vpc"), "{}", said.err);
     lab.run("state check").ends_with(0);
+    // What was begun there cannot be settled now, and nobody guesses.
+    let said = lab.run_at(&cut.proxy.endpoint, "up --yes").ends_with(4);
+    assert!(said.err.contains("cannot be settled"), "{}", said.err);
+    assert!(said.err.contains("--region-unavailable eu-west-1"), "{}", said.err);
     cut.asked();
     let said = lab.run_at(&cut.proxy.endpoint, "up --yes --region-unavailable secondary").ends_with(10);
     assert!(said.err.contains("left for eu-west-1"), "{}", said.err);

@@ -17,7 +17,10 @@ impl Planner<'_> {
         let lineage = self.state.lineage.clone();
         let found = {
             let answered = self.state.rows.values().filter(|row| self.lost(&row.ty, &row.place).is_none());
-            observe::find(self.request.cloud, answered.map(Arc::as_ref), |key| names::owner(&lineage, key)).await?
+            observe::find(self.request.cloud, &self.identity, answered.map(Arc::as_ref), |key| {
+                names::owner(&lineage, key)
+            })
+            .await?
         };
         for (key, id) in found.made {
             self.notes.push(format!("an interrupted create of `{}` had made `{id}`: it is adopted", key.urn.name()));
