@@ -75,7 +75,7 @@ fn an_interrupt_while_a_run_plans_changes_nothing() {
     for command in ["up --yes", "preview"] {
         let lab = Lab::new(ministack());
         let proxy = Proxy::holding(ministack(), 1, Fault::HeldBefore);
-        let mut running = Running::until_held(lab.drctl(&proxy.endpoint, command), &proxy);
+        let running = Running::until_held(lab.drctl(&proxy.endpoint, command), &proxy);
         running.interrupt();
         running.says("Nothing was changed.");
         assert_eq!(running.ends(), Some(8), "{command}");
@@ -89,7 +89,7 @@ fn an_interrupt_while_a_run_plans_changes_nothing() {
 fn an_answer_that_planning_waits_for_is_named() {
     let lab = Lab::new(ministack());
     let proxy = Proxy::holding(ministack(), 1, Fault::HeldBefore);
-    let mut running = Running::until_held(lab.drctl(&proxy.endpoint, "preview"), &proxy);
+    let running = Running::until_held(lab.drctl(&proxy.endpoint, "preview"), &proxy);
     running.says(&format!("waiting for STS at {} to tell which account this is", proxy.endpoint));
     proxy.open();
     assert_eq!(running.ends(), Some(0));

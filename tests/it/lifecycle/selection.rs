@@ -66,7 +66,7 @@ fn advice(problems: &[drctl::engine::diagnostic::Diagnostic]) -> Vec<String> {
 
 const CROSSING: &str = "
 a: {type: test:Thing}
-b: {type: test:Child, region: secondary, properties: {thingId: '${a.id}'}}
+b: {type: test:Named, region: secondary, properties: {name: b}, options: {dependsOn: ['${a}']}}
 ";
 
 #[tokio::test(start_paused = true)]
