@@ -29,7 +29,7 @@ pub(super) struct Arguments {
     expecting: Expecting,
 
     /// Carry out exactly this plan of `preview --save-plan`, without a question
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "How to go about it")]
     plan: Option<PathBuf>,
 }
 
