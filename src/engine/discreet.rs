@@ -42,7 +42,7 @@ impl<C: Deref<Target: Provider> + Send + Sync> Provider for Discreet<C> {
     }
 
     fn create<'a>(&'a self, at: &'a At, inputs: &'a Value) -> BoxFuture<'a, Result<Made>> {
-        self.redactor.learn(inputs);
+        self.redactor.learn_given(inputs);
         Box::pin(async move {
             let made = self.hide(self.cloud.create(at, inputs).await)?;
             Ok(Made { seen: made.seen.map(|seen| self.redactor.seen(seen)), ..made })
@@ -57,7 +57,7 @@ impl<C: Deref<Target: Provider> + Send + Sync> Provider for Discreet<C> {
     }
 
     fn update<'a>(&'a self, at: &'a At, id: &'a Id, inputs: &'a Value, live: &'a Live) -> BoxFuture<'a, Result<Next>> {
-        self.redactor.learn(inputs);
+        self.redactor.learn_given(inputs);
         Box::pin(async move {
             Ok(match self.hide(self.cloud.update(at, id, inputs, live).await)? {
                 Next::More(word) => Next::More(self.redactor.text(&word).into_owned()),
@@ -75,7 +75,7 @@ impl<C: Deref<Target: Provider> + Send + Sync> Provider for Discreet<C> {
         applied: &'a Value,
         live: Option<&'a Live>,
     ) -> BoxFuture<'a, Result<Next>> {
-        self.redactor.learn(applied);
+        self.redactor.learn_given(applied);
         Box::pin(async move {
             Ok(match self.hide(self.cloud.delete(at, id, applied, live).await)? {
                 Next::More(word) => Next::More(self.redactor.text(&word).into_owned()),
@@ -86,7 +86,7 @@ impl<C: Deref<Target: Provider> + Send + Sync> Provider for Discreet<C> {
     }
 
     fn find<'a>(&'a self, at: &'a At, inputs: &'a Value) -> BoxFuture<'a, Result<Vec<Id>>> {
-        self.redactor.learn(inputs);
+        self.redactor.learn_given(inputs);
         Box::pin(async move { self.hide(self.cloud.find(at, inputs).await) })
     }
 
@@ -97,12 +97,12 @@ impl<C: Deref<Target: Provider> + Send + Sync> Provider for Discreet<C> {
         inputs: &'a Value,
         before: Option<&'a Value>,
     ) -> BoxFuture<'a, Result<Option<Await>>> {
-        self.redactor.learn(inputs);
+        self.redactor.learn_given(inputs);
         Box::pin(async move { self.hide(self.cloud.awaits(at, id, inputs, before).await) })
     }
 
     fn invoke<'a>(&'a self, function: &'a str, place: &'a Place, arguments: &'a Value) -> BoxFuture<'a, Result<Value>> {
-        self.redactor.learn(arguments);
+        self.redactor.learn_given(arguments);
         Box::pin(async move {
             let answer = self.hide(self.cloud.invoke(function, place, arguments).await)?;
             Ok(self.redactor.value(answer))

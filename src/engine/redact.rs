@@ -6,9 +6,11 @@
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
+use std::hash::BuildHasher;
 use std::sync::{PoisonError, RwLock};
 
 use base64::prelude::{BASE64_STANDARD_NO_PAD as BASE64, Engine};
+use rustc_hash::FxBuildHasher;
 
 use crate::engine::diagnostic::Diagnostic;
 use crate::engine::error::Error;
@@ -37,6 +39,9 @@ struct Known {
     forms: HashMap<[u8; HEAD], Vec<String>>,
     /// Forms too short for that.
     short: HashSet<String>,
+    /// Hashes of what is given in plain: whoever writes a word where everybody may read it makes no
+    /// secret of it, even if some input hides all that it is given.
+    plain: HashSet<u64, FxBuildHasher>,
 }
 
 impl std::fmt::Debug for Known {
@@ -48,6 +53,7 @@ impl std::fmt::Debug for Known {
 impl Redactor {
     /// Remembers every secret that a state holds.
     pub fn learn_state(&self, state: &State) {
+        state.rows.values().for_each(|row| self.learn_given(&row.inputs));
         state.outputs.values().for_each(|value| self.learn(value));
         for row in state.rows.values() {
             let pending = row.pending.as_ref().map(|pending| &pending.inputs);
@@ -58,8 +64,13 @@ impl Redactor {
     /// Remembers every secret in a value.
     pub fn learn(&self, value: &Value) {
         if value.has_secret() {
-            self.0.write().unwrap_or_else(PoisonError::into_inner).learn(value, false);
+            self.0.write().unwrap_or_else(PoisonError::into_inner).learn(value, Taken::Shown);
         }
+    }
+
+    /// The same for what a program gives, whose plain words are no secrets.
+    pub fn learn_given(&self, value: &Value) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).learn(value, Taken::Given);
     }
 
     /// The text with a word in the place of every secret.
@@ -97,14 +108,26 @@ impl Redactor {
     }
 }
 
+/// What the words of a value are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Taken {
+    Secret,
+    /// Plain by the will of a program.
+    Given,
+    /// Shown by somebody else, who may not know what is secret.
+    Shown,
+}
+
 impl Known {
-    fn learn(&mut self, value: &Value, secret: bool) {
+    fn learn(&mut self, value: &Value, taken: Taken) {
+        let secret = taken == Taken::Secret;
         match value {
-            Value::Secret(inner) => self.learn(inner, true),
-            Value::List(items) => items.iter().for_each(|item| self.learn(item, secret)),
-            Value::Map(map) => map.values().for_each(|item| self.learn(item, secret)),
-            Value::Resource(handle) => self.learn(&handle.id, secret),
+            Value::Secret(inner) => self.learn(inner, Taken::Secret),
+            Value::List(items) => items.iter().for_each(|item| self.learn(item, taken)),
+            Value::Map(map) => map.values().for_each(|item| self.learn(item, taken)),
+            Value::Resource(handle) => self.learn(&handle.id, taken),
             Value::String(text) if secret => self.add(text),
+            Value::String(text) if taken == Taken::Given => self.open(text),
             Value::Number(number) if secret => self.add(&number.to_string()),
             // Whether a boolean is true is hidden where it stands; the words `true` and `false` are not.
             Value::Asset(asset) if secret => {
@@ -117,17 +140,24 @@ impl Known {
     }
 
     fn add(&mut self, text: &str) {
-        if text.trim().is_empty() || !self.whole.insert(text.to_owned()) {
+        let plain = self.plain.contains(&FxBuildHasher.hash_one(text));
+        if plain || text.trim().is_empty() || !self.whole.insert(text.to_owned()) {
             return;
         }
-        self.add_form(text.to_owned());
-        for form in [escaped_in_json(text), escaped_in_xml(text), escaped_in_url(text)] {
-            if form != text {
-                self.add_form(form);
-            }
+        forms(text).for_each(|form| self.add_form(form));
+    }
+
+    fn open(&mut self, text: &str) {
+        if !self.plain.insert(FxBuildHasher.hash_one(text)) || !self.whole.remove(text) {
+            return;
         }
-        if text.len() >= LONG {
-            self.add_form(BASE64.encode(text));
+        for form in forms(text) {
+            self.short.remove(&form);
+            if let Some(head) = form.as_bytes().first_chunk::<HEAD>()
+                && let Some(forms) = self.forms.get_mut(head)
+            {
+                forms.retain(|other| *other != form);
+            }
         }
     }
 
@@ -206,6 +236,15 @@ impl Known {
     }
 }
 
+/// Every form that a secret may take inside of a text.
+fn forms(text: &str) -> impl Iterator<Item = String> {
+    let escaped = [escaped_in_json(text), escaped_in_xml(text), escaped_in_url(text)];
+    let encoded = (text.len() >= LONG).then(|| BASE64.encode(text));
+    let own = text.to_owned();
+    let others = escaped.into_iter().filter(move |form| *form != own).chain(encoded);
+    std::iter::once(text.to_owned()).chain(others.collect::<Vec<_>>())
+}
+
 /// Whether a stretch of a text is no part of a longer word.
 fn is_word(text: &str, start: usize, end: usize) -> bool {
     let joins = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
@@ -262,6 +301,14 @@ mod tests {
             serde_json::json!({"a": "x hunter2hunter2", "b": ["prod", "production", "aurora-prod", "1"], "c": 1});
         let shown = Shown::of(&redactor.value(value.into()));
         assert_eq!(shown.to_string(), r#"{"a":"[secret]","b":["[secret]","production","aurora-prod","1"],"c":1}"#);
+    }
+
+    #[test]
+    fn a_word_that_a_program_gives_in_plain_is_no_secret_wherever_else_it_is_hidden() {
+        let redactor = knows(&["aurora-global-prod", "hunter2hunter2"]);
+        redactor.learn_given(&Value::from("aurora-global-prod"));
+        redactor.learn(&Value::from("aurora-global-prod").secret());
+        assert_eq!(redactor.text("aurora-global-prod: hunter2hunter2"), "aurora-global-prod: [secret]");
     }
 
     #[test]

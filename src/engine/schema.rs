@@ -207,6 +207,18 @@ impl TypeSchema {
         }
     }
 
+    /// The inputs that the cloud calls the resource by.
+    pub fn naming_inputs(&self) -> Vec<&str> {
+        use crate::engine::resource::IdForm;
+        let automatic = self.inputs.properties.iter().filter(|p| p.auto_name.is_some()).map(|p| p.name.as_str());
+        let id: &[&str] = match &self.facts.id {
+            IdForm::Input(name) => std::slice::from_ref(name),
+            IdForm::Joined(names, _) => names,
+            IdForm::Random(..) | IdForm::Output(_) => &[],
+        };
+        automatic.chain(id.iter().copied()).collect()
+    }
+
     /// An optional input that is not given, or holds its default, has no part in a joined id.
     fn is_part_of_id(&self, name: &str, inputs: &Value) -> bool {
         let Some(property) = self.inputs.get(name) else { return true };

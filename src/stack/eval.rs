@@ -637,11 +637,13 @@ impl<'a> Run<'a> {
             Lazy::StackReference => {
                 let [stack, output] = operands else { return wrong(self, "expected `[stack, output]`") };
                 let (stack, output) = (self.eval(stack, frame)?, self.eval(output, frame)?);
+                let secret = stack.has_secret() || output.has_secret();
                 let (Some(stack), Some(output)) = (scalar_text(&stack), scalar_text(&output)) else {
                     return wrong(self, "expected two strings");
                 };
                 let outputs = self.stack_outputs(&stack, &argument.at)?;
-                Some(outputs.get(&output).cloned().unwrap_or_default())
+                let value = outputs.get(&output).cloned().unwrap_or_default();
+                Some(if secret { value.secret() } else { value })
             }
             Lazy::Name | Lazy::Type => match self.eval(argument, frame)? {
                 Value::Resource(handle) if lazy == Lazy::Name => Some(handle.urn.name().into()),

@@ -239,6 +239,10 @@ pub(super) fn inputs(world: &World, index: usize, run: &mut Run) -> Option<Map> 
     if failed(&run.problems[before..]) {
         return None;
     }
+    if let Some(problem) = secret_name(schema, &map, &block.properties, &block.at) {
+        run.problems.push(problem);
+        return None;
+    }
     if let Some(problem) = refused(schema, &map, &block.at) {
         run.problems.push(problem);
         return None;
@@ -255,6 +259,15 @@ fn properties(run: &mut Run, expr: &Expr, frame: Frame) -> Option<Value> {
         },
         other => other,
     })
+}
+
+/// What a resource is called by stands in its id, its ARN and every list that AWS shows of it.
+fn secret_name(schema: &TypeSchema, map: &Map, properties: &Expr, at: &Location) -> Option<Diagnostic> {
+    let given = schema.naming_inputs();
+    let name = given.into_iter().find(|name| map.get(*name).is_some_and(Value::has_secret))?;
+    let text = format!("`{name}` of `{}` names the resource, and a name cannot be secret", short(schema.token));
+    let problem = Diagnostic::error("secret-name", text).at(check::Place::of(properties, at).entry(name).at());
+    Some(problem.help("use something else; `fn::unsecret` shows the value to everybody"))
 }
 
 /// What the typed form of complete inputs says. It never quotes a secret.

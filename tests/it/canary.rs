@@ -260,7 +260,7 @@ fn over_http_no_secret_is_in_any_byte_that_is_written_even_if_the_service_says_i
     std::fs::write(&program, text.replace("canary-qLITERALq-3", "kanari-qLITERALq-3")).unwrap();
     let mut terminal = Terminal::run(&cage.command("up --skip-unsupported"));
     let question = terminal.expect("Make these changes");
-    terminal.send("y");
+    terminal.send("y\n");
     let (code, screen) = terminal.end();
     cage.said.push(("up at a terminal".to_owned(), format!("{question}\n{screen}")));
     assert_eq!(code, 0, "{screen}");

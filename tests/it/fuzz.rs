@@ -491,7 +491,7 @@ fn what_is_too_deep_or_too_much_is_refused_with_the_limit() {
     assert_eq!(refused(deep("[", "]").as_bytes()), "values are nested more than 100 deep");
     assert_eq!(refused(deep("{a: ", "}").as_bytes()), "values are nested more than 100 deep");
     assert_eq!(
-        refused(format!("outputs:\n  a: {}x\n", "- ".repeat(5000)).as_bytes()),
+        refused(format!("outputs:\n  a:\n    {}x\n", "- ".repeat(5000)).as_bytes()),
         "values are nested more than 100 deep"
     );
     let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
