@@ -1,7 +1,7 @@
 //! What the engine needs from a language: the resources that should exist, and their inputs as
 //! far as they are known.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,6 +41,9 @@ pub trait Program: Send + Sync {
         known: &'a Known,
         cloud: &'a dyn Provider,
     ) -> BoxFuture<'a, Result<Value, Vec<Diagnostic>>>;
+
+    /// Outputs that come from a measurement: another value of one is no change of the stack.
+    fn measured(&self) -> &HashSet<String>;
 
     /// The outputs of the stack.
     ///

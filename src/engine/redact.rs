@@ -39,8 +39,8 @@ struct Known {
     forms: HashMap<[u8; HEAD], Vec<String>>,
     /// Forms too short for that.
     short: HashSet<String>,
-    /// Hashes of what is given in plain: whoever writes a word where everybody may read it makes no
-    /// secret of it, even if some input hides all that it is given.
+    /// Hashes of what was plain before it was hidden: an endpoint that a cloud shows is no secret because
+    /// some input hides all that it is given.
     plain: HashSet<u64, FxBuildHasher>,
 }
 
@@ -51,14 +51,13 @@ impl std::fmt::Debug for Known {
 }
 
 impl Redactor {
-    /// Remembers every secret that a state holds.
+    /// Remembers every secret that a state holds. What it holds in plain is none.
     pub fn learn_state(&self, state: &State) {
-        state.rows.values().for_each(|row| self.learn_given(&row.inputs));
-        state.outputs.values().for_each(|value| self.learn(value));
         for row in state.rows.values() {
             let pending = row.pending.as_ref().map(|pending| &pending.inputs);
-            [&row.inputs, &row.seen, &row.outputs].into_iter().chain(pending).for_each(|value| self.learn(value));
+            [&row.inputs, &row.seen, &row.outputs].into_iter().chain(pending).for_each(|value| self.learn_given(value));
         }
+        state.outputs.values().for_each(|value| self.learn(value));
     }
 
     /// Remembers every secret in a value.
@@ -68,7 +67,7 @@ impl Redactor {
         }
     }
 
-    /// The same for what a program gives, whose plain words are no secrets.
+    /// The same for what a program gives or a cloud shows, whose plain words are no secrets from then on.
     pub fn learn_given(&self, value: &Value) {
         self.0.write().unwrap_or_else(PoisonError::into_inner).learn(value, Taken::Given);
     }
@@ -95,7 +94,9 @@ impl Redactor {
     }
 
     pub(super) fn live(&self, live: Live) -> Live {
-        Live { inputs: self.value(live.inputs), outputs: self.value(live.outputs) }
+        let live = Live { inputs: self.value(live.inputs), outputs: self.value(live.outputs) };
+        [&live.inputs, &live.outputs].into_iter().for_each(|shown| self.learn_given(shown));
+        live
     }
 
     pub(super) fn seen(&self, seen: Seen<Live>) -> Seen<Live> {
@@ -112,9 +113,9 @@ impl Redactor {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Taken {
     Secret,
-    /// Plain by the will of a program.
+    /// Plain for everybody.
     Given,
-    /// Shown by somebody else, who may not know what is secret.
+    /// Of somebody who may not know what is secret.
     Shown,
 }
 
@@ -309,6 +310,17 @@ mod tests {
         redactor.learn_given(&Value::from("aurora-global-prod"));
         redactor.learn(&Value::from("aurora-global-prod").secret());
         assert_eq!(redactor.text("aurora-global-prod: hunter2hunter2"), "aurora-global-prod: [secret]");
+    }
+
+    #[test]
+    fn what_a_cloud_showed_in_plain_is_no_secret_because_an_input_hides_it_later() {
+        let redactor = knows(&["hunter2hunter2"]);
+        let endpoint = serde_json::json!({"endpoint": "db.example.com", "echo": "hunter2hunter2"});
+        let shown = || Live { inputs: Value::Null, outputs: endpoint.clone().into() };
+        redactor.live(shown());
+        redactor.learn_given(&Value::from("db.example.com").secret());
+        let again = redactor.live(shown()).outputs;
+        assert_eq!(Shown::of(&again).to_string(), r#"{"endpoint":"db.example.com","echo":"[secret]"}"#);
     }
 
     #[test]

@@ -95,6 +95,11 @@ impl<'a> Order<'a> {
         reach
     }
 
+    /// Whether another run gives another value.
+    pub(crate) fn is_volatile(&self, slot: Slot) -> bool {
+        self.reach.get(&Item::Slot(slot)).is_some_and(|reach| reach.volatile.is_some())
+    }
+
     fn add(&self, reach: &mut Reach, item: Item<'a>) {
         match item {
             Item::Node(node) if matches!(self.world.nodes[node].block.ty, Type::Managed(_)) => {

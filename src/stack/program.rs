@@ -1,6 +1,6 @@
 //! A loaded program as the engine sees it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use futures::future::{BoxFuture, join_all};
@@ -29,6 +29,7 @@ pub struct StackProgram {
     project: String,
     pub(super) world: World,
     pub(super) declarations: Vec<Declaration>,
+    measured: HashSet<String>,
     answers: Arc<Answers>,
 }
 
@@ -55,13 +56,15 @@ impl StackProgram {
             }
         }
         let outputs = &world.body(0).outputs;
+        let measured = outputs.iter().enumerate().filter(|(n, _)| order.is_volatile(Slot::Output(0, *n)));
+        let measured = measured.map(|(_, output)| output.name.clone()).collect();
         let known = Known::new();
         let mut run = Run::new(&world, &known, &NoAnswers);
         for n in 0..outputs.len() {
             run.slot(Slot::Output(0, n));
         }
         problems.extend(run.problems);
-        Self { stack, project, world, declarations, answers }
+        Self { stack, project, world, declarations, measured, answers }
     }
 
     /// Evaluates, gets the answers that were missing, and evaluates again until none is.
@@ -144,6 +147,10 @@ impl Program for StackProgram {
             let inputs = self.settle(known, cloud, |run| inputs(&self.world, index, run)).await;
             inputs.map(Value::Map).map_err(|problems| problems.into_iter().map(|p| p.of(urn)).collect())
         })
+    }
+
+    fn measured(&self) -> &HashSet<String> {
+        &self.measured
     }
 
     fn outputs<'a>(&'a self, known: &'a Known, cloud: &'a dyn Provider) -> BoxFuture<'a, Result<Map, Vec<Diagnostic>>> {

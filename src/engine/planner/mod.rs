@@ -233,8 +233,10 @@ impl<'a> Planner<'a> {
                     // What no step of this run makes known stays as it is.
                     let quiet = self.steps.iter().all(|step| step.op == Op::Same);
                     let stays_unknown = |name: &str| quiet && outputs.get(name).is_some_and(Value::has_unknown);
+                    let measured_again = |name: &String| old.contains_key(name) && program.measured().contains(name);
                     self.outputs = names
-                        .filter(|name| old.get(*name) != outputs.get(*name) && !stays_unknown(name))
+                        .filter(|name| old.get(*name) != outputs.get(*name))
+                        .filter(|name| !stays_unknown(name) && !measured_again(name))
                         .map(|name| (name.clone(), shown(old.get(name)), shown(outputs.get(name))))
                         .collect();
                 }

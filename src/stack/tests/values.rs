@@ -281,3 +281,15 @@ async fn what_lies_behind_a_url_is_fetched_for_a_plan_and_other_content_is_refus
     let told = tokio::task::spawn_blocking(move || later.bytes(&asset).unwrap_err().to_string()).await.unwrap();
     assert_eq!(told, "it has changed since the plan was made; run the command again");
 }
+
+#[test]
+fn outputs_behind_a_measurement_are_known_as_such() {
+    let password = "{fn::invoke: {function: aws:secretsmanager:getRandomPassword, return: randomPassword}}";
+    let text = format!(
+        "variables:\n  p: {password}\n  q: one\noutputs:\n  direct: {password}\n  behind: a ${{p}}\n  other: ${{q}}\n"
+    );
+    let loaded = Desk::of(&text).good();
+    let mut measured: Vec<&String> = loaded.program.measured().iter().collect();
+    measured.sort();
+    assert_eq!(measured, ["behind", "direct"]);
+}

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::ask::Ask;
 use super::emulator::Emulator;
-use super::wire::{Refusal, Request, kept_open};
+use super::wire::{Refusal, Request};
 
 /// What happens to one request.
 #[derive(Debug, Clone, Copy)]
@@ -178,7 +178,7 @@ impl Shared {
         let ask = request.ask();
         let fault = (*self.choose.lock().unwrap())(&ask);
         self.asked.lock().unwrap().push(ask.clone());
-        let forward = || request.forward(&self.server).map(|answer| kept_open(&answer));
+        let forward = || request.forward(&self.server);
         Ok(match fault {
             None => Some(forward()?),
             Some(Fault::Throttled) => Some(request.throttled()),
