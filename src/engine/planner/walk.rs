@@ -162,9 +162,13 @@ impl Planner<'_> {
             Decision::Same => {
                 // A deletion that never arrived, of what is wanted after all, is over.
                 let pending = kept.pending.filter(|pending| pending.op != Begun::Delete);
-                let kept = Row { inputs: wanted, pending, ..kept };
+                // Of what was skipped nothing is known, as in the run that skipped it.
+                let inputs = if row.is_skipped() { row.inputs.clone() } else { wanted };
+                let kept = Row { inputs, pending, ..kept };
                 let kept = if kept == **row { Arc::clone(row) } else { Arc::new(kept) };
-                self.known.insert(declaration.urn.clone(), Handle::of(&kept));
+                if !row.is_skipped() {
+                    self.known.insert(declaration.urn.clone(), Handle::of(&kept));
+                }
                 let options = Box::new(declaration.options.clone());
                 let task = Task::Keep { row: kept, options };
                 let (op, why) = match options_change.is_empty() {
