@@ -86,7 +86,7 @@ fn what_takes_several_calls_is_finished_wherever_its_run_ends_and_not_made_again
     let lab = Lab::with(server, STACK);
     for (line, wanted) in [(UP, &wanted[..]), (DESTROY, &[])] {
         let killed = relay(server, |endpoint| lab.drctl(endpoint, line), each);
-        assert!(killed.len() > 12, "{killed:#?}");
+        assert!(killed.len() >= 8, "{killed:#?}");
         let found = inventory.tell(&lab.account, &REGIONS);
         assert_eq!(difference(&found, wanted), "", "{line} killed at {killed:#?}");
         lab.run("state check").ends_with(0);
