@@ -41,7 +41,7 @@ fn sparse(killed: &[Ask]) -> impl FnMut(&Ask) -> Option<Fault> + Send + 'static 
 fn the_platform_comes_changes_and_goes_though_its_runs_are_killed() {
     let server = ministack();
     let mut inventory = Inventory::of(server);
-    let platform = Platform::new(server, "300000000062");
+    let platform = Platform::new(server, "300000000082");
     let undisturbed = Undisturbed::life();
     let mut is_whole = |killed: &[Ask], wanted: &[String]| {
         assert_eq!(difference(&platform.holdings(&mut inventory), wanted), "", "killed at {killed:#?}");

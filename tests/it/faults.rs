@@ -91,7 +91,7 @@ fn bad_day(seed: u64) -> impl FnMut(&Ask) -> Option<Fault> + Send + 'static {
 
 #[test]
 fn the_trading_platform_comes_up_with_one_command_on_a_bad_day() {
-    let platform = Platform::new(ministack(), "300000000063");
+    let platform = Platform::new(ministack(), "300000000083");
     let proxy = Proxy::breaking(ministack(), bad_day(5));
     Said::of(&platform.drctl(&proxy.endpoint, UP).output().unwrap()).ends_with(0);
     let found = platform.holdings(&mut Inventory::of(ministack()));

@@ -1,5 +1,6 @@
 //! What the tests stand on: emulators, accounts, and a stage on which programs run.
 
+pub mod accounts;
 pub mod ask;
 pub mod checkout;
 pub mod emulator;

@@ -108,7 +108,7 @@ impl Undisturbed {
     /// The one with which all tests compare.
     pub fn life() -> &'static Self {
         static LIFE: OnceLock<Undisturbed> = OnceLock::new();
-        let live = || Self::on(ministack(), "300000000061", &mut Inventory::of(ministack()));
+        let live = || Self::on(ministack(), "300000000081", &mut Inventory::of(ministack()));
         LIFE.get_or_init(live)
     }
 }
