@@ -24,7 +24,7 @@ use drctl::engine::settings::Settings;
 use drctl::engine::state::State;
 use drctl::engine::stop::Stop;
 use drctl::stack;
-use drctl::state::{Keys, Local, Owner, Source};
+use drctl::state::{Owner, Source, States, silently};
 use drctl::twin::{Twin, testing};
 use tokio::runtime::{Builder, Runtime};
 
@@ -56,8 +56,10 @@ fn load(folder: &Path, resources: usize, cloud: &Twin) -> Arc<dyn Program> {
 }
 
 async fn planned(program: &dyn Program, state: &State, cloud: &Twin) -> Planned {
-    let settings = Settings::default();
-    let request = Request { program: Some(program), state, cloud, mode: Mode::Up, settings: &settings };
+    let (settings, (sink, _)) = (Settings::default(), Sink::new());
+    let clock = cloud.clock();
+    let request =
+        Request { program: Some(program), state, cloud, mode: Mode::Up, settings: &settings, clock, sink: &sink };
     plan(request).await.expect("the program can be planned")
 }
 
@@ -66,9 +68,10 @@ async fn applied(folder: &Path, resources: usize) -> (State, Arc<Twin>) {
     let cloud = Arc::new(Twin::new(testing::catalog(), Clock::system()));
     let program = load(folder, resources, &cloud);
     let root = folder.join(".drctl");
-    let (keys, _) = Keys::open(&root, Source::KeyFile).await.expect("keys can be made");
-    let local = Local::at(root, "twin", "bench");
-    let lock = local.lock(Owner::here("bench", "bench"), Duration::ZERO).await.expect("nobody holds the stack");
+    let stored = States::local(root, "twin").of("bench");
+    let (keys, _) = stored.open_keys(Source::key_file()).await.expect("keys can be made");
+    let owner = Owner::here("bench", "bench");
+    let lock = stored.lock(owner, Duration::ZERO, silently()).await.expect("nobody holds the stack");
     let fresh = State::new("01BENCH0000000000000000000", "bench", "bench", "twin");
     let (state, session) = lock.session(keys, fresh).await.expect("the state is fresh");
     let planned = planned(&*program, &state, &cloud).await;

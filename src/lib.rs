@@ -11,7 +11,7 @@
 //!
 //! - [`engine`]: the planner, the executor and the contracts of everything else.
 //! - [`stack`]: the language, Pulumi YAML and its extensions.
-//! - [`state`]: what is remembered, sealed and durable.
+//! - [`state`]: what is remembered, sealed and durable, in files or in S3.
 //! - [`aws`]: every resource type, and how AWS is reached.
 //! - [`checks`]: what AWS would refuse or ignore only when it is too late.
 //! - [`random`]: values made here and kept in the state, beside any cloud.

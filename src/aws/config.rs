@@ -15,7 +15,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::service_config::ServiceConfigKey;
 
 use crate::engine::asset::Asset;
-use crate::engine::error::{Error, Result};
+use crate::engine::error::{Error, Kind, Result};
 
 /// Gives the bytes of a file or an archive, as the cloud should get them.
 pub type ReadAsset = Arc<dyn Fn(&Asset) -> Result<Vec<u8>> + Send + Sync>;
@@ -31,6 +31,8 @@ pub struct Settings {
     pub region: Option<String>,
     /// Endpoint of all services.
     pub endpoint_url: Option<String>,
+    /// Attempts at one call, from 1. `AWS_MAX_ATTEMPTS` overrides it.
+    pub attempts: Option<u32>,
     /// The accounts that may be changed. Empty allows all.
     pub allowed_account_ids: Vec<String>,
     /// Takes the place of the credentials that the environment names.
@@ -90,6 +92,7 @@ impl Default for Settings {
             profile: None,
             region: None,
             endpoint_url: None,
+            attempts: None,
             allowed_account_ids: Vec::new(),
             credentials: None,
             roles: Vec::new(),
@@ -117,6 +120,11 @@ const FIRST_REGION: &str = "us-east-1";
 /// Attempts at one call. With the backoff of the SDK the last one starts about a minute after the
 /// first. `AWS_MAX_ATTEMPTS` overrides it.
 const ATTEMPTS: u32 = 8;
+
+/// Attempts at the first call, within about three seconds if nobody listens.
+const FIRST_ATTEMPTS: u32 = 3;
+const FIRST_CONNECT: Duration = Duration::from_secs(3);
+const FIRST_ATTEMPT: Duration = Duration::from_secs(20);
 
 const CONNECT: Duration = Duration::from_secs(5);
 const ATTEMPT: Duration = Duration::from_secs(60);
@@ -150,7 +158,7 @@ pub(super) async fn load(settings: &Settings) -> SdkConfig {
     let config = loader.load().await;
     let retry = match std::env::var_os("AWS_MAX_ATTEMPTS").and(config.retry_config()) {
         Some(chosen) => RetryConfig::adaptive().with_max_attempts(chosen.max_attempts()),
-        None => RetryConfig::adaptive().with_max_attempts(ATTEMPTS),
+        None => RetryConfig::adaptive().with_max_attempts(settings.attempts.unwrap_or(ATTEMPTS)),
     };
     let region = config.region().cloned().unwrap_or_else(|| Region::from_static(FIRST_REGION));
     let mut config = config.into_builder().retry_config(retry).region(region).build();
@@ -160,9 +168,94 @@ pub(super) async fn load(settings: &Settings) -> SdkConfig {
     config
 }
 
+/// The same way with less patience, for the first call, whose answer everything waits for.
+pub(super) fn impatient(config: &SdkConfig) -> SdkConfig {
+    let attempts = config.retry_config().map_or(FIRST_ATTEMPTS, RetryConfig::max_attempts).min(FIRST_ATTEMPTS);
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(FIRST_CONNECT)
+        .read_timeout(FIRST_ATTEMPT)
+        .operation_attempt_timeout(FIRST_ATTEMPT)
+        .build();
+    let retry = RetryConfig::adaptive().with_max_attempts(attempts);
+    config.clone().into_builder().retry_config(retry).timeout_config(timeouts).build()
+}
+
+/// Attempts at one call for a state. Who waits for it has other things to do if a bucket is away.
+const STATE_ATTEMPTS: u32 = 4;
+
+/// A client for what is no resource: the bucket of a state. It repeats whatever failed in a passing way.
+pub(crate) async fn s3_client(settings: &Settings) -> aws_sdk_s3::Client {
+    let config = load(settings).await;
+    let config = aws_sdk_s3::config::Builder::from(&config)
+        .force_path_style(has_endpoint(&config, "s3"))
+        .retry_config(RetryConfig::standard().with_max_attempts(STATE_ATTEMPTS));
+    aws_sdk_s3::Client::from_conf(config.build())
+}
+
 /// Whether a service is reached at an endpoint other than AWS's own.
 pub(super) fn has_endpoint(config: &SdkConfig, service: &str) -> bool {
+    endpoint(config, service).is_some()
+}
+
+/// The address of a service, if it is not AWS's own. It may hold a password.
+fn endpoint(config: &SdkConfig, service: &str) -> Option<String> {
     let key = ServiceConfigKey::builder().service_id(service).env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
     let named = key.ok().and_then(|key| config.service_config()?.load_config(key));
-    config.endpoint_url().is_some() || named.is_some()
+    named.or_else(|| config.endpoint_url().map(str::to_owned))
+}
+
+/// Says whom nobody could reach. Other errors stay as they are.
+pub(super) fn located(error: Error, service: &str, region: &str, config: &SdkConfig) -> Error {
+    if error.kind != Kind::Outage || error.code.is_some() || error.request_id.is_some() || error.hint.is_some() {
+        return error;
+    }
+    let (at, hint) = match endpoint(config, service).as_deref().map(without_password) {
+        Some(url) => (format!(" at {url}"), "start it, or correct `AWS_ENDPOINT_URL` or the profile's `endpoint_url`"),
+        None => (String::new(), "check the network, the name server and `HTTPS_PROXY`; `drctl doctor` tells more"),
+    };
+    let message = format!("{service} in {region}{at} does not answer: {}", error.message);
+    Error { message, ..error }.hint(hint)
+}
+
+fn without_password(url: &str) -> String {
+    match (url.split_once("://"), url.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, rest))) => format!("{scheme}://{rest}"),
+        _ => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(url: Option<&str>) -> SdkConfig {
+        let mut builder = SdkConfig::builder();
+        builder.set_endpoint_url(url.map(str::to_owned));
+        builder.build()
+    }
+
+    #[test]
+    fn who_does_not_answer_is_told_with_its_address_and_never_with_a_password() {
+        let silence = || Error::new(Kind::Outage, "connection refused");
+        let said = located(silence(), "ec2", "us-east-1", &config(Some("http://user:secret@localhost:1")));
+        assert_eq!(said.message, "ec2 in us-east-1 at http://localhost:1 does not answer: connection refused");
+        assert!(said.hint.unwrap().contains("AWS_ENDPOINT_URL"));
+        let said = located(silence(), "sts", "us-east-1", &config(None));
+        assert_eq!(said.message, "sts in us-east-1 does not answer: connection refused");
+        assert!(said.hint.unwrap().contains("HTTPS_PROXY"));
+    }
+
+    #[test]
+    fn an_answer_of_the_cloud_stays_as_it_is() {
+        let answer = Error { code: Some("InternalError".into()), ..Error::new(Kind::Outage, "an error") };
+        assert_eq!(located(answer.clone(), "ec2", "us-east-1", &config(None)), answer);
+    }
+
+    #[test]
+    fn the_first_call_is_made_with_less_patience() {
+        let retry = |attempts| Some(RetryConfig::adaptive().with_max_attempts(attempts));
+        let of = |attempts| impatient(&config(None).into_builder().retry_config(retry(attempts).unwrap()).build());
+        assert_eq!(of(8).retry_config().unwrap().max_attempts(), 3);
+        assert_eq!(of(1).retry_config().unwrap().max_attempts(), 1);
+    }
 }

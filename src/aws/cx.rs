@@ -54,6 +54,12 @@ impl Cx {
         format!("arn:{}:{service}:{}:{}:{resource}", self.partition(), self.region, self.account())
     }
 
+    /// When the attempt began, in seconds since 1970.
+    pub fn begun(&self) -> i64 {
+        let begun = ulid::Ulid::from_string(self.token()).map_or(0, |attempt| attempt.timestamp_ms() / 1000);
+        i64::try_from(begun).unwrap_or_default()
+    }
+
     /// The id of the attempt, for client tokens and marker fields. Empty in reads.
     pub fn token(&self) -> &str {
         self.at.as_ref().map_or("", |at| &at.attempt)

@@ -11,7 +11,7 @@ use super::cx::Cx;
 use super::tags::{self, Tags};
 use crate::engine::error::{Error, Result};
 use crate::engine::provider::{Live, Made, Next};
-use crate::engine::resource::{self, Facts, Resource, Seen, Want};
+use crate::engine::resource::{self, Await, Facts, Resource, Seen, Want};
 use crate::engine::schema::{self, TypeSchema};
 use crate::engine::urn::Id;
 use crate::engine::value::Value;
@@ -34,6 +34,13 @@ pub trait AnyResource: Send + Sync {
         cx: &'a Cx,
     ) -> BoxFuture<'a, Result<Next>>;
     fn find<'a>(&'a self, inputs: &'a Value, cx: &'a Cx) -> BoxFuture<'a, Result<Vec<Id>>>;
+    fn awaits<'a>(
+        &'a self,
+        id: &'a Id,
+        inputs: &'a Value,
+        before: Option<&'a Value>,
+        cx: &'a Cx,
+    ) -> BoxFuture<'a, Result<Option<Await>>>;
 }
 
 /// Turns a [`Resource`] into an [`AnyResource`].
@@ -109,6 +116,19 @@ impl<R: Resource<Cx = Cx>> AnyResource for Erased<R> {
 
     fn find<'a>(&'a self, inputs: &'a Value, cx: &'a Cx) -> BoxFuture<'a, Result<Vec<Id>>> {
         Box::pin(async move { typed::<R>(inputs)?.find(cx).await })
+    }
+
+    fn awaits<'a>(
+        &'a self,
+        id: &'a Id,
+        inputs: &'a Value,
+        before: Option<&'a Value>,
+        cx: &'a Cx,
+    ) -> BoxFuture<'a, Result<Option<Await>>> {
+        Box::pin(async move {
+            let before = before.map(typed::<R>).transpose()?;
+            typed::<R>(inputs)?.awaits(id, before.as_ref(), cx).await
+        })
     }
 }
 

@@ -1,15 +1,13 @@
 //! Inputs that pulumi-aws has and drctl refuses by name, each with its reason.
 
+const BESIDE_THE_BUCKET: &str = "S3 keeps it beside the bucket, and drctl has no type for that part";
+
 /// Token of the type (`*` for all), input, reason.
 pub const LEFT_OUT: &[(&str, &str, &str)] = &[
     ("*", "region", "the language handles it: `region` is an option of every resource"),
     ("*", "bucketPrefix", "give `bucket`, or leave it out for an automatic name"),
     ("*", "timeouts", "use the option `customTimeouts`"),
     ("*", "namePrefix", "give `name`, or leave it out for an automatic name"),
-    ("aws:autoscaling/group:Group", "ignoreFailedScalingActivities", "drctl does not wait for instances"),
-    ("aws:autoscaling/group:Group", "minElbCapacity", "drctl does not wait for instances"),
-    ("aws:autoscaling/group:Group", "waitForCapacityTimeout", "drctl does not wait for instances"),
-    ("aws:autoscaling/group:Group", "waitForElbCapacity", "drctl does not wait for instances"),
     (
         "aws:acm/certificate:Certificate",
         "earlyRenewalDuration",
@@ -23,82 +21,67 @@ pub const LEFT_OUT: &[(&str, &str, &str)] = &[
     (
         "aws:kinesis/firehoseDeliveryStream:FirehoseDeliveryStream",
         "elasticsearchConfiguration",
-        "drctl delivers to buckets only: use `extendedS3Configuration`",
-    ),
-    (
-        "aws:kinesis/firehoseDeliveryStream:FirehoseDeliveryStream",
-        "httpEndpointConfiguration",
-        "drctl delivers to buckets only: use `extendedS3Configuration`",
+        "drctl has no type of search domains: deliver to a bucket or an HTTP endpoint",
     ),
     (
         "aws:kinesis/firehoseDeliveryStream:FirehoseDeliveryStream",
         "icebergConfiguration",
-        "drctl delivers to buckets only: use `extendedS3Configuration`",
+        "drctl has no type of tables of Glue: deliver to a bucket or an HTTP endpoint",
     ),
     (
         "aws:kinesis/firehoseDeliveryStream:FirehoseDeliveryStream",
         "opensearchConfiguration",
-        "drctl delivers to buckets only: use `extendedS3Configuration`",
+        "drctl has no type of search domains: deliver to a bucket or an HTTP endpoint",
     ),
     (
         "aws:kinesis/firehoseDeliveryStream:FirehoseDeliveryStream",
         "opensearchserverlessConfiguration",
-        "drctl delivers to buckets only: use `extendedS3Configuration`",
+        "drctl has no type of search collections: deliver to a bucket or an HTTP endpoint",
     ),
     (
         "aws:kinesis/firehoseDeliveryStream:FirehoseDeliveryStream",
         "redshiftConfiguration",
-        "drctl delivers to buckets only: use `extendedS3Configuration`",
+        "drctl has no type of data warehouses: deliver to a bucket, which Redshift can load from",
     ),
     (
         "aws:kinesis/firehoseDeliveryStream:FirehoseDeliveryStream",
         "snowflakeConfiguration",
-        "drctl delivers to buckets only: use `extendedS3Configuration`",
+        "drctl delivers to a bucket, which Snowflake can load from",
     ),
     (
         "aws:kinesis/firehoseDeliveryStream:FirehoseDeliveryStream",
         "splunkConfiguration",
-        "drctl delivers to buckets only: use `extendedS3Configuration`",
+        "drctl delivers to a bucket or an HTTP endpoint, and Splunk reads from buckets",
     ),
     (
         "aws:kinesis/firehoseDeliveryStream:FirehoseDeliveryStream",
         "mskSourceConfiguration",
-        "drctl reads from Kinesis or takes records by calls: use `kinesisSourceConfiguration`",
+        "drctl has no type of Kafka clusters: use `kinesisSourceConfiguration`",
     ),
     ("aws:iam/policy:Policy", "delayAfterPolicyCreationInMs", "drctl waits by itself until AWS takes the policy"),
     ("aws:cloudwatch/eventRule:EventRule", "isEnabled", "use `state`, which knows more than on and off"),
-    ("aws:s3/bucket:Bucket", "accelerationStatus", "use `aws:s3:BucketAccelerateConfiguration`"),
-    ("aws:s3/bucket:Bucket", "acl", "use `aws:s3:BucketAcl`"),
-    ("aws:s3/bucket:Bucket", "corsRules", "use `aws:s3:BucketCorsConfiguration`"),
-    ("aws:s3/bucket:Bucket", "grants", "use `aws:s3:BucketAcl`"),
+    ("aws:s3/bucket:Bucket", "accelerationStatus", BESIDE_THE_BUCKET),
+    ("aws:s3/bucket:Bucket", "acl", BESIDE_THE_BUCKET),
+    ("aws:s3/bucket:Bucket", "corsRules", BESIDE_THE_BUCKET),
+    ("aws:s3/bucket:Bucket", "grants", BESIDE_THE_BUCKET),
     ("aws:s3/bucket:Bucket", "lifecycleRules", "use `aws:s3:BucketLifecycleConfiguration`"),
-    ("aws:s3/bucket:Bucket", "logging", "use `aws:s3:BucketLogging`"),
-    ("aws:s3/bucket:Bucket", "objectLockConfiguration", "use `aws:s3:BucketObjectLockConfiguration`"),
+    ("aws:s3/bucket:Bucket", "logging", BESIDE_THE_BUCKET),
+    ("aws:s3/bucket:Bucket", "objectLockConfiguration", BESIDE_THE_BUCKET),
     ("aws:s3/bucket:Bucket", "policy", "use `aws:s3:BucketPolicy`"),
     ("aws:s3/bucket:Bucket", "replicationConfiguration", "use `aws:s3:BucketReplicationConfig`"),
-    ("aws:s3/bucket:Bucket", "requestPayer", "use `aws:s3:BucketRequestPaymentConfiguration`"),
+    ("aws:s3/bucket:Bucket", "requestPayer", BESIDE_THE_BUCKET),
     (
         "aws:s3/bucket:Bucket",
         "serverSideEncryptionConfiguration",
         "use `aws:s3:BucketServerSideEncryptionConfiguration`",
     ),
     ("aws:s3/bucket:Bucket", "versioning", "use `aws:s3:BucketVersioning`"),
-    ("aws:s3/bucket:Bucket", "website", "use `aws:s3:BucketWebsiteConfiguration`"),
+    ("aws:s3/bucket:Bucket", "website", BESIDE_THE_BUCKET),
     ("aws:kinesis/stream:Stream", "arn", "AWS decides it: it is an output"),
     (
         "aws:lambda/eventSourceMapping:EventSourceMapping",
         "useResourceTimeoutForPropagation",
         "`customTimeouts` is the limit of every wait",
-    ),
-    (
-        "aws:sns/topicSubscription:TopicSubscription",
-        "confirmationTimeoutInMinutes",
-        "drctl does not wait for a receiver to agree: the output `pendingConfirmation` tells whether it has",
-    ),
-    (
-        "aws:sns/topicSubscription:TopicSubscription",
-        "endpointAutoConfirms",
-        "drctl does not wait for a receiver to agree: the output `pendingConfirmation` tells whether it has",
     ),
     ("aws:lambda/function:Function", "useResourceTimeoutForPropagation", "`customTimeouts` is the limit of every wait"),
     (

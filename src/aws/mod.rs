@@ -13,14 +13,16 @@
 //! # Rules
 //!
 //! - `read` is one Describe for all ids: EC2 with filters, never with ids that fail wholesale;
-//!   others with `each`. A call that only one input needs is made only if `want.has(input)`.
+//!   others with `each`. A call that only one input needs is made only if `want.has(input)`, and its
+//!   error is `about(input)`, so that an endpoint without the operation can be read all the same.
 //! - `need("VpcId", x)?` for what AWS always gives; a default would hide drift. `.or_none()?` only
 //!   where "not found" is an answer, as in reads and deletions.
 //! - `create` makes one call and sends `cx.tags(&self.tags)`. If the answer shows the resource it
 //!   returns `Made::seen`. Settings that need a call of their own are left to `update`.
 //! - `update` makes the calls that `live` asks for, as far as they need no wait in between, and
 //!   returns `Started`; `More` if another round must follow. `delete` likewise. They never wait or
-//!   poll, and tags are `retag`'s business.
+//!   poll, and tags are `retag`'s business. What is ready and not yet of use, such as a group whose
+//!   instances are starting, is told by `awaits`.
 //! - `find` looks by what `FACTS.found_by` says. With anything but `FoundBy::Token` the clients of
 //!   `create` do not repeat a call that may have had an effect.
 //! - Errors need no text: `?` names operation, code and request. A new code goes to `error.rs`, a
@@ -34,6 +36,7 @@ mod delta;
 mod erase;
 pub mod error;
 mod invoke;
+mod key_service;
 mod lane;
 mod left_out;
 mod mirror;
@@ -69,9 +72,11 @@ use std::sync::{Arc, OnceLock};
 
 pub use batch::{each, in_order};
 pub use clients::Clients;
+pub(crate) use config::s3_client;
 pub use config::{ReadAsset, Role, Settings};
 pub use cx::Cx;
 pub use erase::AnyResource;
+pub use key_service::{Kms, Named as KmsNamed};
 pub use left_out::{LEFT_OUT, why as why_left_out};
 pub use provider::Aws;
 pub use tags::Tags;

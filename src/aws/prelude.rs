@@ -11,7 +11,8 @@ pub(super) use super::tags::{self, Tags};
 pub(super) use crate::engine::document::Document;
 pub(super) use crate::engine::error::{Error, Result, need};
 pub(super) use crate::engine::resource::{
-    Facts, FoundBy, IdForm, Limits, Live, Made, Next, Permissions, Resource, Retag, Scope, Seen, Takes, Want, Where,
+    Await, Facts, FoundBy, IdForm, Limits, Live, Made, Next, Permissions, Resource, Retag, Scope, Seen, Takes, Want,
+    Where,
 };
 pub(super) use crate::engine::urn::Id;
 pub(super) use crate::engine::value::Value;

@@ -19,7 +19,7 @@ use super::settle::patiently;
 use super::{catalog, function, resource};
 use crate::engine::error::{Error, Kind, Result, need};
 use crate::engine::provider::{At, Catalog, Identity, KindAt, Live, Made, Next, Provider};
-use crate::engine::resource::{FoundBy, Seen, Want};
+use crate::engine::resource::{Await, FoundBy, Seen, Want};
 use crate::engine::schema::{Object, Property, Shape, TypeSchema};
 use crate::engine::urn::{Id, Place};
 use crate::engine::value::Value;
@@ -55,8 +55,10 @@ impl Aws {
         self.identity
             .get_or_try_init(|| async {
                 let config = self.config().await;
-                let clients = Clients::repeating(config.clone());
-                let caller = clients.sts().get_caller_identity().send().await?;
+                let clients = Clients::repeating(config::impatient(config));
+                let asked = clients.sts().get_caller_identity().send().await;
+                let region = config.region().map_or("its region", |region| region.as_ref());
+                let caller = asked.map_err(|error| config::located(error.into(), "sts", region, config))?;
                 let account = need("Account", caller.account)?;
                 let arn = need("Arn", caller.arn)?;
                 let partition = arn.split(':').nth(1).unwrap_or("aws").to_owned();
@@ -91,7 +93,9 @@ impl Aws {
         let key = (service.to_owned(), place.clone());
         let door = self.doors.get_or_insert(key, || Semaphore::new(at_once(service)));
         let _inside = door.acquire().await.map_err(|e| Error::bug(e.to_string()))?;
-        call.await
+        let done = call.await;
+        let config = self.config().await;
+        done.map_err(|error| config::located(error, service, &place.0, config))
     }
 }
 
@@ -170,7 +174,8 @@ impl Provider for Aws {
     fn update<'a>(&'a self, at: &'a At, id: &'a Id, inputs: &'a Value, live: &'a Live) -> BoxFuture<'a, Result<Next>> {
         Box::pin(async move {
             let (ty, schema) = kind(&at.kind.ty)?;
-            let cx = self.cx(&at.kind.place, Some(at), true).await?;
+            // Made twice, a change may have another effect: a second version, a refusal of what is there.
+            let cx = self.cx(&at.kind.place, Some(at), false).await?;
             let call = || self.through(schema.service(), &at.kind.place, ty.update(id, inputs, live, &cx));
             Ok(match patiently(call).await? {
                 Next::Saw(live) => Next::Saw(Box::new(hidden(*live, schema))),
@@ -201,11 +206,34 @@ impl Provider for Aws {
         })
     }
 
+    fn awaits<'a>(
+        &'a self,
+        at: &'a At,
+        id: &'a Id,
+        inputs: &'a Value,
+        before: Option<&'a Value>,
+    ) -> BoxFuture<'a, Result<Option<Await>>> {
+        Box::pin(async move {
+            let (ty, schema) = kind(&at.kind.ty)?;
+            let cx = self.cx(&at.kind.place, Some(at), true).await?;
+            self.through(schema.service(), &at.kind.place, ty.awaits(id, inputs, before, &cx)).await
+        })
+    }
+
     fn invoke<'a>(&'a self, function: &'a str, place: &'a Place, arguments: &'a Value) -> BoxFuture<'a, Result<Value>> {
         Box::pin(async move {
             let (function, result) = known_function(function)?;
             let cx = self.cx(place, None, true).await?;
-            Ok(hide_object(function.call(arguments, &cx).await?, result))
+            let called = function.call(arguments, &cx).await;
+            let config = self.config().await;
+            let answer = called.map_err(|error| match error.operation.clone() {
+                Some(operation) => {
+                    let service = operation.split(':').next().unwrap_or_default();
+                    config::located(error, service, &place.0, config)
+                }
+                None => error,
+            })?;
+            Ok(hide_object(answer, result))
         })
     }
 }

@@ -106,6 +106,21 @@ async fn a_create_that_may_have_had_an_effect_is_not_repeated() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_update_that_may_have_had_an_effect_is_not_repeated() {
+    for reply in [Reply::TimesOut, Reply::Says(500, refusal("InternalError", ""))] {
+        let (aws, wire) = aws(&[("Action=ModifySubnetAttribute", reply.clone())]);
+        let live = crate::engine::provider::Live {
+            inputs: serde_json::json!({ "vpcId": "vpc-1" }).into(),
+            outputs: serde_json::json!({ "arn": "arn", "ownerId": "1" }).into(),
+        };
+        let wanted = serde_json::json!({ "vpcId": "vpc-1", "mapPublicIpOnLaunch": true }).into();
+        let e = aws.update(&wire::at(SUBNET), &Id("subnet-1".into()), &wanted, &live).await.unwrap_err();
+        assert!(e.ambiguous, "{reply:?}: {e:?}");
+        assert_eq!(wire.requests("Action=ModifySubnetAttribute").len(), 1, "{reply:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_create_that_surely_had_no_effect_is_repeated() {
     for reply in [Reply::Says(503, refusal("RequestLimitExceeded", "")), Reply::Refuses] {
         let (aws, wire) = aws(&[("Action=CreateSubnet", reply.clone())]);

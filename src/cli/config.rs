@@ -5,17 +5,19 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use serde_json::json;
 use serde_yaml::{Mapping, Value as Yaml};
 
 use crate::cli::Global;
+use crate::cli::data_keys::ByKms;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result, io};
-use crate::cli::session::{config_file, environment};
+use crate::cli::session::{config_file, environment, request};
 use crate::engine::diagnostic::nearest;
 use crate::engine::value::Shown;
 use crate::render;
 use crate::render::table::Table;
-use crate::stack::{Opener, Sealer};
+use crate::stack::{Declared, Opener, Protection, Sealer, Ty, declared};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -33,10 +35,11 @@ pub(super) enum Command {
 pub(super) struct Set {
     /// Key, with the project's name before a colon if it is another project's
     key: String,
-    /// Value: YAML, so `3` is a number and `"3"` is text; without it, a line of standard input
+    /// Value, of the type that the program declares, else YAML; without it, a line of standard input
     value: Option<String>,
 
-    /// Seal the value with the passphrase in `PULUMI_CONFIG_PASSPHRASE`
+    /// Seal the value with the passphrase in `PULUMI_CONFIG_PASSPHRASE`, or with the KMS key that the
+    /// file names as `secretsprovider`; what the program declares as secret is sealed in any case
     #[arg(long)]
     secret: bool,
 }
@@ -53,15 +56,24 @@ pub(super) fn run(command: &Command, global: &Global) -> Result {
     match command {
         Command::Set(Set { key, value, secret }) => {
             let value = value.clone().map_or_else(read_value, Ok)?;
-            if *secret {
+            let entry = entry(key, global)?;
+            let sealed = file.get(key).is_ok_and(is_sealed);
+            let seal = *secret || sealed || entry.as_ref().is_some_and(|entry| entry.secret);
+            if seal {
                 file.seal(key, &value, &environment())?;
             } else {
-                file.set(key, &value)?;
+                file.put(key, given(key, &value, entry.as_ref().and_then(|entry| entry.ty.as_ref()))?)?;
             }
             file.write()?;
-            render::say(format_args!("Set `{key}` in {}\n", path.display()));
+            let how = if seal { "Set and sealed" } else { "Set" };
+            render::say(format_args!("{how} `{key}` in {}\n", path.display()));
         }
         Command::Get(Get { key }) => match file.get(key)? {
+            value if global.json => {
+                let opened = is_sealed(value).then(|| file.open(value, &environment())).transpose()?;
+                let value = opened.map_or_else(|| json!(value), |text| json!(text));
+                render::data(format_args!("{value}\n"));
+            }
             sealed if is_sealed(sealed) => render::data(format_args!("{}\n", file.open(sealed, &environment())?)),
             Yaml::String(text) => render::data(format_args!("{text}\n")),
             other => render::data(format_args!("{}\n", flow(other))),
@@ -72,6 +84,11 @@ pub(super) fn run(command: &Command, global: &Global) -> Result {
             file.write()?;
             render::say(format_args!("Removed `{key}` from {}\n", path.display()));
         }
+        Command::Ls if global.json => {
+            let shown = |value: &Yaml| if is_sealed(value) { json!(Shown::SECRET) } else { json!(value) };
+            let all: serde_json::Map<_, _> = file.values().map(|(key, value)| (plain(key), shown(value))).collect();
+            render::data(format_args!("{:#}\n", json!(all)));
+        }
         Command::Ls => {
             let mut table = Table::new(["KEY", "VALUE"]);
             for (key, value) in file.values() {
@@ -81,6 +98,44 @@ pub(super) fn run(command: &Command, global: &Global) -> Result {
         }
     }
     Ok(Exit::Ok)
+}
+
+/// What the program declares under a key.
+fn entry(key: &str, global: &Global) -> Result<Option<Declared>> {
+    if key.trim().is_empty() || key.trim() != key {
+        let help = "name a config value, as the program declares it";
+        return Err(Failure::new(Exit::Configuration, format!("`{key}` is no key"), help));
+    }
+    let (project, entries) = declared(&request(global)?)?;
+    let full = if key.contains(':') { key.to_owned() } else { format!("{project}:{key}") };
+    Ok(entries.into_iter().find(|entry| entry.key == full))
+}
+
+/// A value as it was written. What is declared as text stays the text that it is; what is not declared
+/// is YAML.
+fn given(key: &str, text: &str, ty: Option<&Ty>) -> Result<Yaml> {
+    match ty {
+        Some(Ty::Text) => Ok(Yaml::String(text.to_owned())),
+        Some(ty @ (Ty::Number | Ty::Integer | Ty::Boolean)) => match ty.convert(text.into()) {
+            Some(_) => Ok(read(text)),
+            None => {
+                let message = format!("`{text}` is no {}, which `{key}` is declared to be", ty.name());
+                Err(Failure::new(Exit::Configuration, message, "give another value, or change the program"))
+            }
+        },
+        _ => Ok(read(text)),
+    }
+}
+
+/// YAML, but text where it would lose what was written, such as a hash that looks like a number.
+fn read(text: &str) -> Yaml {
+    let plain = || Yaml::String(text.to_owned());
+    match serde_yaml::from_str(text) {
+        Ok(Yaml::Number(number)) if number.to_string() != text => plain(),
+        Ok(Yaml::Null) if text.is_empty() => plain(),
+        Ok(yaml) => yaml,
+        Err(_) => plain(),
+    }
 }
 
 /// A file of config as text, so that what people wrote beside the values stays.
@@ -105,6 +160,10 @@ impl File {
             let message = format!("{} is no YAML: {error}", path.display());
             Failure::new(Exit::Configuration, message, "correct the file by hand")
         })?;
+        if yaml.get("config").is_some_and(|config| !config.is_mapping() && !config.is_null()) {
+            let message = format!("`config` in {} is no map of keys and values", path.display());
+            return Err(Failure::new(Exit::Configuration, message, "correct the file by hand"));
+        }
         Ok(Self { path: path.to_owned(), text, yaml })
     }
 
@@ -124,18 +183,19 @@ impl File {
         Err(Failure::new(Exit::Configuration, format!("{} sets no `{key}`", self.path.display()), help))
     }
 
+    #[cfg(test)]
     fn set(&mut self, key: &str, value: &str) -> Result<()> {
-        self.put(key, serde_yaml::from_str(value).unwrap_or_else(|_| Yaml::String(value.to_owned())))
+        self.put(key, read(value))
     }
 
     /// Sets a value that only the passphrase opens.
     fn seal(&mut self, key: &str, value: &str, environment: &BTreeMap<String, String>) -> Result<()> {
-        let sealer = Sealer::new(self.top("encryptionsalt"), self.top("secretsprovider"), environment);
+        let sealer = Sealer::new(&self.protection(environment));
         let sealer = sealer.map_err(|why| no_passphrase(&format!("`{key}` cannot be sealed: {why}")))?;
         let sealed = sealer.seal(value).map_err(|why| no_passphrase(&format!("`{key}` cannot be sealed: {why}")))?;
-        if let Some(salt) = sealer.new_salt() {
+        if let Some((name, value)) = sealer.new_entry() {
             let end = if self.text.is_empty() || self.text.ends_with('\n') { "" } else { "\n" };
-            *self = Self::parse(&self.path, format!("{}{end}encryptionsalt: {salt}\n", self.text))?;
+            *self = Self::parse(&self.path, format!("{}{end}{name}: {value}\n", self.text))?;
         }
         let secure = (Yaml::String("secure".into()), Yaml::String(sealed));
         self.put(key, Yaml::Mapping(Mapping::from_iter([secure])))
@@ -143,8 +203,18 @@ impl File {
 
     fn open(&self, value: &Yaml, environment: &BTreeMap<String, String>) -> Result<String> {
         let sealed = value.get("secure").and_then(Yaml::as_str).unwrap_or_default();
-        let mut opener = Opener::new(self.top("encryptionsalt"), self.top("secretsprovider"), environment);
+        let mut opener = Opener::new(self.protection(environment));
         opener.open(sealed).map_err(|why| no_passphrase(&format!("the secure value cannot be opened: {why}")))
+    }
+
+    fn protection<'a>(&self, environment: &'a BTreeMap<String, String>) -> Protection<'a> {
+        Protection {
+            salt: self.top("encryptionsalt"),
+            provider: self.top("secretsprovider"),
+            encrypted_key: self.top("encryptedkey"),
+            environment,
+            data_keys: &ByKms,
+        }
     }
 
     fn top(&self, key: &str) -> Option<String> {
@@ -218,7 +288,8 @@ impl File {
 }
 
 fn no_passphrase(message: &str) -> Failure {
-    let help = "set PULUMI_CONFIG_PASSPHRASE, or PULUMI_CONFIG_PASSPHRASE_FILE to a file that holds it";
+    let help = "set PULUMI_CONFIG_PASSPHRASE, or PULUMI_CONFIG_PASSPHRASE_FILE to a file that holds it; for \
+                `awskms://…` give credentials that may use the key";
     Failure::new(Exit::Configuration, message, help)
 }
 
@@ -228,10 +299,10 @@ fn read_value() -> Result<String> {
     if !std::io::stdin().is_terminal() {
         std::io::stdin().read_line(&mut line).map_err(io("read", Path::new("standard input")))?;
     }
-    match line.trim_end_matches(['\r', '\n']) {
-        "" => Err(Failure::new(Exit::Configuration, "no value was given", "write it after the key, or pipe it in")),
-        value => Ok(value.to_owned()),
+    if line.is_empty() {
+        return Err(Failure::new(Exit::Configuration, "no value was given", "write it after the key, or pipe it in"));
     }
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 /// An action on at most one mapping.
@@ -309,6 +380,35 @@ mod tests {
         encryptionsalt: v1:y
         "#);
         assert_eq!(file.get("size").unwrap(), &Yaml::from(4));
+    }
+
+    #[test]
+    fn what_is_declared_as_text_stays_the_text_that_it_is() {
+        let text = |text: &str| Yaml::String(text.to_owned());
+        for same in ["1e3", "007", "true", "", "null", "a: b", "[1]"] {
+            assert_eq!(given("k", same, Some(&Ty::Text)).unwrap(), text(same));
+        }
+        assert_eq!(given("k", "3", Some(&Ty::Integer)).unwrap(), Yaml::from(3));
+        assert!(given("k", "three", Some(&Ty::Integer)).is_err());
+        assert!(given("k", "yes", Some(&Ty::Boolean)).is_err());
+        let mut file = file("");
+        file.put("revision", text("1e3")).unwrap();
+        assert_eq!(file.text, "config:\n  revision: \"1e3\"\n");
+    }
+
+    #[test]
+    fn what_is_not_declared_is_yaml_unless_yaml_would_lose_what_was_written() {
+        assert_eq!(given("k", "3", None).unwrap(), Yaml::from(3));
+        assert_eq!(given("k", "null", None).unwrap(), Yaml::Null);
+        for kept in ["1e3", "0x1F", "1_000", ""] {
+            assert_eq!(given("k", kept, None).unwrap(), Yaml::String(kept.into()), "{kept}");
+        }
+    }
+
+    #[test]
+    fn a_file_whose_config_is_no_map_is_left_alone() {
+        assert!(File::parse(Path::new("Pulumi.prod.yaml"), "config: [a]\n".into()).is_err());
+        assert!(File::parse(Path::new("Pulumi.prod.yaml"), "config:\n".into()).is_ok());
     }
 
     #[test]

@@ -2,8 +2,12 @@
 
 use std::io::IsTerminal;
 
+use tokio::sync::oneshot;
+
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result};
+use crate::cli::interrupt::Interrupts;
+use crate::render;
 
 /// Who answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,15 +40,22 @@ impl Answers {
         }
     }
 
-    /// Asks a question whose answer may be no.
-    pub(super) fn agree(self, question: &str) -> Result<bool> {
+    /// Asks a question whose answer may be no. A signal means no. The terminal stays as it is, so that
+    /// nothing must be put right whatever ends the wait.
+    pub(super) async fn agree(self, question: &str) -> Result<bool> {
         match self {
             Self::Yes => Ok(true),
             Self::Nobody => Ok(false),
             Self::Person => {
-                let asked = dialoguer::Confirm::new().with_prompt(question).default(false).interact_opt();
-                match asked {
-                    Ok(answer) => Ok(answer == Some(true)),
+                let mut interrupts = Interrupts::listen();
+                render::say(format_args!("{question} [y/N] "));
+                let answer = interrupts.or(answer()).await;
+                // What comes next begins on a line of its own.
+                if answer.as_ref().is_none_or(|read| read.as_ref().is_ok_and(|line| !line.ends_with('\n'))) {
+                    render::say("\n");
+                }
+                match answer.transpose() {
+                    Ok(line) => Ok(line.is_some_and(|line| is_yes(&line))),
                     Err(error) => Err(Failure::new(
                         Exit::Error,
                         format!("cannot ask at this terminal: {error}"),
@@ -56,9 +67,24 @@ impl Answers {
     }
 }
 
+/// The next line of standard input. The thread that waits for it does not outlive the program.
+async fn answer() -> std::io::Result<String> {
+    let (give, take) = oneshot::channel();
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        // Who asked may have gone.
+        let _ = give.send(std::io::stdin().read_line(&mut line).map(|_| line));
+    });
+    take.await.unwrap_or_else(|gone| Err(std::io::Error::other(gone)))
+}
+
+fn is_yes(line: &str) -> bool {
+    matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes")
+}
+
 /// The end of a command to which the user said no.
 pub(super) fn declined() -> Exit {
-    crate::render::say("Nothing was changed.\n");
+    render::say("Nothing was changed.\n");
     Exit::Cancelled
 }
 
@@ -66,11 +92,17 @@ pub(super) fn declined() -> Exit {
 mod tests {
     use super::*;
 
-    #[test]
-    fn without_a_terminal_and_without_yes_nothing_is_changed() {
+    #[tokio::test]
+    async fn without_a_terminal_and_without_yes_nothing_is_changed() {
         assert!(Answers::Nobody.refuse_nobody("up").is_err());
-        assert!(!Answers::Nobody.agree("?").unwrap());
+        assert!(!Answers::Nobody.agree("?").await.unwrap());
         assert!(Answers::Yes.refuse_nobody("up").is_ok());
-        assert!(Answers::Yes.agree("?").unwrap());
+        assert!(Answers::Yes.agree("?").await.unwrap());
+    }
+
+    #[test]
+    fn only_a_clear_yes_is_one() {
+        assert!(["y\n", "YES\r\n", " Yes "].into_iter().all(is_yes));
+        assert!(["", "\n", "n\n", "yo\n", "yes please\n"].into_iter().all(|line| !is_yes(line)));
     }
 }

@@ -1,16 +1,23 @@
 //! `drctl doctor`: whether everything that a run needs is there, one line a check.
 
+use std::time::Duration;
+
 use clap::Args;
+use futures::future::join_all;
+use serde_json::json;
 
 use crate::cli::Global;
+use crate::cli::confirm::declined;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result};
-use crate::cli::session::{Cloud, Site, Target, catalog, load, runtime};
-use crate::engine::error::Error;
+use crate::cli::interrupt::Interrupts;
+use crate::cli::session::{Cloud, Site, Target, catalog, directory, load, nearest_state_root, runtime};
+use crate::engine::error::{Error, Kind};
 use crate::engine::urn::Place;
 use crate::engine::value::{Map, Value};
 use crate::render;
 use crate::render::style::Label;
+use crate::render::words::duration;
 use crate::state::lint;
 
 #[derive(Debug, Args)]
@@ -19,101 +26,219 @@ pub(super) struct Arguments {}
 /// A data source that every region answers, and that changes nothing.
 const PROBE: &str = "aws:index/getAvailabilityZones:getAvailabilityZones";
 
+/// Attempts at each call: what does not answer is what a doctor looks for.
+const ATTEMPTS: u32 = 2;
+
+/// How often waits are looked at.
+const TICK: Duration = Duration::from_millis(500);
+
+/// How a check ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Finding {
+    Good,
+    Bad,
+    /// It does no harm yet.
+    Weak,
+    /// It needs another check to be good.
+    Unasked,
+}
+
+/// What is found, told line by line or as one document.
 struct Report {
-    healthy: bool,
+    json: bool,
+    checks: Vec<serde_json::Value>,
+    /// The worst so far.
+    exit: Exit,
 }
 
 impl Report {
-    fn good(&self, what: &str, found: &str) {
-        self.line(&Label::Done.paint("ok  ").to_string(), what, found);
+    fn good(&mut self, what: &str, found: &str) {
+        self.line(Finding::Good, what, found, None);
     }
 
     fn bad(&mut self, what: &str, found: &str, help: Option<&str>) {
-        self.healthy = false;
-        self.line(&Label::Error.paint("FAIL").to_string(), what, found);
+        if self.exit == Exit::Ok {
+            self.exit = Exit::Error;
+        }
+        self.line(Finding::Bad, what, found, help);
+    }
+
+    fn failed(&mut self, what: &str, error: &Error) {
+        if error.kind == Kind::Outage {
+            self.exit = Exit::Unreachable;
+        }
+        self.bad(what, &error.message, error.hint.as_deref());
+    }
+
+    fn line(&mut self, finding: Finding, what: &str, found: &str, help: Option<&str>) {
+        let (sign, word) = match finding {
+            Finding::Good => (Label::Done.paint("ok  "), "ok"),
+            Finding::Bad => (Label::Error.paint("FAIL"), "fail"),
+            Finding::Weak => (Label::Warning.paint("weak"), "weak"),
+            Finding::Unasked => (Label::Aside.paint("--  "), "unasked"),
+        };
+        if self.json {
+            self.checks.push(json!({ "check": what, "result": word, "found": found, "help": help }));
+            return;
+        }
+        render::data(format_args!("{sign}  {what:<12} {found}\n"));
         if let Some(help) = help {
             render::data(format_args!("      {} {help}\n", Label::Hint.paint("help:")));
         }
     }
 
-    fn failed(&mut self, what: &str, error: &Error) {
-        self.bad(what, &error.message, error.hint.as_deref());
-    }
-
-    fn line(&self, sign: &str, what: &str, found: &str) {
-        render::data(format_args!("{sign}  {what:<12} {found}\n"));
+    fn end(self) -> Exit {
+        if self.json {
+            render::data(format_args!("{:#}\n", json!(self.checks)));
+        }
+        self.exit
     }
 }
 
 pub(super) fn run(_: &Arguments, global: &Global) -> Result {
-    let mut report = Report { healthy: true };
-    let target = Target::chosen(global);
+    let mut report = Report { json: global.json, checks: Vec::new(), exit: Exit::Ok };
     report.good("drctl", &format!("version {}, {} resource types", env!("CARGO_PKG_VERSION"), catalog().types().len()));
+    let site = check_stack(&mut report, global)?;
+    let target = site.as_ref().map_or_else(|| Target::chosen(global), |site| Ok(site.target.clone()))?;
     match &target {
         Target::Twin => report.good("endpoint", "the twin, simulated"),
         Target::Aws => report.good("endpoint", "AWS"),
-        Target::Endpoint(name) => report.good("endpoint", &format!("`{name}`, from AWS_ENDPOINT_URL")),
+        Target::Endpoint(endpoint) => report.good("endpoint", &format!("{}, as `{}`", endpoint.url, endpoint.name)),
     }
-    match load(global) {
-        Ok(loaded) => report.good("stack", &format!("`{}`, {}", loaded.stack, loaded.file.display())),
-        Err(failure) => {
-            failure.show();
-            report.bad("stack", "cannot be loaded", Some("`drctl validate` tells why"));
-        }
-    }
-    let site = match Site::of_state(global) {
-        Ok(site) => site,
-        Err(Failure::Error(_, error)) => {
-            report.failed("state", &error);
-            return Ok(Exit::Configuration);
-        }
-        Err(other) => return Err(other),
-    };
     runtime(target == Target::Twin)?.block_on(async {
-        check_state(&mut report, &site).await;
-        let cloud = site.cloud()?;
-        check_cloud(&mut report, &site, &cloud).await;
-        Ok::<(), Failure>(())
-    })?;
-    Ok(if report.healthy { Exit::Ok } else { Exit::Error })
+        let mut interrupts = Interrupts::listen();
+        if let Some(site) = &site {
+            check_state(&mut report, site).await;
+            check_versions(&mut report, site).await;
+        }
+        let root = match &site {
+            Some(site) => site.root.clone(),
+            None => nearest_state_root(&directory(global)?),
+        };
+        let loaded = site.as_ref().and_then(|site| site.loaded.as_ref());
+        let cloud = Cloud::open(&target, &root, loaded, Some(ATTEMPTS))?;
+        let checks = async {
+            tokio::select! {
+                () = check_cloud(&mut report, site.as_ref(), &target, &cloud) => {}
+                () = tell_waits(&cloud) => {}
+            }
+        };
+        match interrupts.or(checks).await {
+            Some(()) => Ok(report.end()),
+            None => Ok(declined()),
+        }
+    })
+}
+
+/// Whose stack it is, if there is one here.
+fn check_stack(report: &mut Report, global: &Global) -> Result<Option<Site>> {
+    let failure = match load(global) {
+        Ok(loaded) => {
+            report.good("stack", &format!("`{}`, {}", loaded.stack, loaded.file.display()));
+            return Site::of(loaded, global).map(Some);
+        }
+        Err(failure) => failure,
+    };
+    match (&failure, &global.stack) {
+        (Failure::Error(Exit::StackNotFound, error), None) => {
+            report.line(Finding::Unasked, "stack", &error.message, error.hint.as_deref());
+            Ok(None)
+        }
+        (Failure::Error(_, error), _) => {
+            report.failed("stack", error);
+            Ok(None)
+        }
+        _ => {
+            let exit = failure.show();
+            report.bad("stack", "cannot be loaded", Some("`drctl validate` tells why"));
+            if exit == Exit::StackNotFound { Ok(None) } else { Site::of_state(global).map(Some) }
+        }
+    }
 }
 
 async fn check_state(report: &mut Report, site: &Site) {
-    if !site.local().exists() {
-        report.good("state", "none yet");
-        return;
+    match site.exists().await {
+        Ok(true) => {}
+        Ok(false) => return report.good("state", &format!("none yet in {}", site.states.place())),
+        Err(Failure::Error(_, error)) => return report.failed("state", &error),
+        Err(_) => return report.bad("state", "cannot be read", None),
     }
     match site.state().await {
-        Ok((state, _)) => match lint(&state).first() {
-            None => report.good("state", &format!("sound, {} resources", state.rows.len())),
-            Some(finding) => report.bad("state", &finding.to_string(), Some("`drctl state check` lists everything")),
-        },
+        Ok((state, keys)) => {
+            match lint(&state).first() {
+                None => report.good("state", &format!("sound, {} resources", state.rows.len())),
+                Some(finding) => {
+                    report.bad("state", &finding.to_string(), Some("`drctl state check` lists everything"));
+                }
+            }
+            let asked = keys.region().map(|region| format!(", asked in {region}")).unwrap_or_default();
+            report.good("secrets", &format!("opened by {}{asked}", keys.sealed_by()));
+        }
         Err(Failure::Error(_, error)) => report.failed("state", &error),
         Err(_) => report.bad("state", "cannot be read", None),
     }
 }
 
-async fn check_cloud(report: &mut Report, site: &Site, cloud: &Cloud) {
+async fn check_versions(report: &mut Report, site: &Site) {
+    match site.states.keeps_versions().await {
+        Ok(None) => {}
+        Ok(Some(true)) => report.good("versions", &format!("{} keeps earlier versions", site.states.place())),
+        Ok(Some(false)) => report.line(
+            Finding::Weak,
+            "versions",
+            &format!("{} keeps none", site.states.place()),
+            Some("switch the versioning of every bucket with states on: what a mistake overwrites can be brought back"),
+        ),
+        Err(error) => report.failed("versions", &error.into()),
+    }
+}
+
+async fn check_cloud(report: &mut Report, site: Option<&Site>, target: &Target, cloud: &Cloud) {
+    let loaded = site.and_then(|site| site.loaded.as_ref());
+    let regions: Vec<&str> = loaded.iter().flat_map(|l| l.regions.values()).map(String::as_str).collect();
     let provider = cloud.provider();
     match provider.identity().await {
         Ok(identity) => {
             report.good("credentials", &format!("account {} in `{}`", identity.account, identity.partition));
-            let allowed = site.loaded.as_ref().map(|l| l.allowed_account_ids.as_slice()).unwrap_or_default();
-            if !allowed.is_empty() && !allowed.contains(&identity.account) {
-                let found = format!("account {} is not among those that the stack allows", identity.account);
-                report.bad("account", &found, Some("use other credentials, or add it to `allowedAccountIds`"));
+            // AWS refuses signatures that are five minutes off, so an answer proves the clock. Others
+            // look at no signature.
+            if *target == Target::Aws {
+                report.good("clock", "close enough for signatures");
             }
-            // AWS refuses signatures that are five minutes off, so an answer proves the clock.
-            report.good("clock", "close enough for signatures");
         }
-        Err(error) => report.failed("credentials", &error),
+        Err(error) => {
+            report.failed("credentials", &error);
+            if !regions.is_empty() {
+                let found = format!("{}: not asked, as the account is not known", regions.join(", "));
+                report.line(Finding::Unasked, "region", &found, None);
+            }
+            return;
+        }
     }
-    let regions = site.loaded.iter().flat_map(|l| l.regions.values());
-    for region in regions {
-        let nothing = Value::Map(Map::default());
-        match provider.invoke(PROBE, &Place(region.clone()), &nothing).await {
+    let nothing = Value::Map(Map::default());
+    let asked = regions.iter().map(|region| {
+        let (provider, nothing) = (&provider, &nothing);
+        async move { provider.invoke(PROBE, &Place((*region).to_owned()), nothing).await }
+    });
+    for (region, answer) in regions.iter().zip(join_all(asked).await) {
+        match answer {
             Ok(_) => report.good("region", &format!("{region} answers")),
             Err(error) => report.failed("region", &Error { message: format!("{region}: {}", error.message), ..error }),
+        }
+    }
+}
+
+/// Names each wait once. It never ends.
+async fn tell_waits(cloud: &Cloud) {
+    let mut told = String::new();
+    loop {
+        tokio::time::sleep(TICK).await;
+        if let Some((what, waited)) = cloud.waits_for()
+            && what != told
+        {
+            let waited = duration(u64::try_from(waited.as_millis()).unwrap_or(u64::MAX));
+            render::say(format_args!("waiting for {what} for {waited}\n"));
+            told = what;
         }
     }
 }

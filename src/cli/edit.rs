@@ -1,7 +1,5 @@
 //! Changes to a state that make no call: one path for all of them, under the lock and with a backup.
 
-use std::time::Duration;
-
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result};
 use crate::cli::session::{Site, Target, failed, runtime};
@@ -9,18 +7,17 @@ use crate::engine::diagnostic::nearest;
 use crate::engine::graph;
 use crate::engine::state::State;
 use crate::engine::urn::Urn;
-use crate::state::{Owner, lint};
+use crate::state::lint;
 
 /// Changes the state of a stack by `change`, unless the result would be unsound.
 pub(super) fn edit<T>(site: &Site, command: &str, change: impl FnOnce(&mut State) -> Result<T>) -> Result<T> {
     runtime(site.target == Target::Twin)?.block_on(async {
-        let local = site.local();
-        if !local.exists() {
-            return Err(site.not_found());
-        }
-        let owner = Owner::here(&ulid::Ulid::generate().to_string(), &format!("{command} --stack {}", site.stack));
-        let lock = local.lock(owner, Duration::ZERO).await.map_err(failed)?;
-        let (mut state, keys) = site.state().await?;
+        site.must_exist().await?;
+        let lock = site.lock(command).await?;
+        let keys = site.keys().await?;
+        let (lock, state) = lock.load(&keys).await.map_err(failed)?;
+        site.warn();
+        let mut state = state.ok_or_else(|| site.not_found())?;
         let done = change(&mut state)?;
         state.serial += 1;
         graph::sort(&mut state.rows);

@@ -2,8 +2,10 @@
 
 use std::process::ExitCode;
 
+use crate::engine::diagnostic::{Diagnostic, Severity};
 use crate::engine::error::Kind;
 use crate::engine::event::Ended;
+use crate::stack;
 
 /// How a command ended, as scripts see it. The numbers are Pulumi's, with [`Exit::Pending`] added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +26,8 @@ pub enum Exit {
     Timeout = 9,
     /// All is done but deletions that the cloud allows only later.
     Pending = 10,
+    /// Nobody answers where the cloud should be.
+    Unreachable = 11,
     /// drctl itself is wrong.
     Internal = 255,
 }
@@ -31,6 +35,42 @@ pub enum Exit {
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit as u8)
+    }
+}
+
+impl Exit {
+    /// In one word, as programs read it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Error => "error",
+            Self::Configuration => "configuration",
+            Self::Authentication => "credentials",
+            Self::Resource => "resource",
+            Self::Policy => "protected",
+            Self::StackNotFound => "unknown-stack",
+            Self::UnexpectedChanges => "unexpected-changes",
+            Self::Cancelled => "stopped",
+            Self::Timeout => "timeout",
+            Self::Pending => "pending",
+            Self::Unreachable => "unreachable",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+/// For what forbids a run: the first error decides.
+impl From<&[Diagnostic]> for Exit {
+    fn from(problems: &[Diagnostic]) -> Self {
+        let error = problems.iter().find(|problem| problem.severity == Severity::Error);
+        match error.map(|error| error.code) {
+            Some("credentials" | "wrong-account") => Self::Authentication,
+            Some("protected") => Self::Policy,
+            Some("unreadable" | "identity") => Self::Resource,
+            Some("unreachable") => Self::Unreachable,
+            Some(stack::UNKNOWN) => Self::StackNotFound,
+            _ => Self::Configuration,
+        }
     }
 }
 
@@ -55,6 +95,7 @@ impl From<&Ended> for Exit {
             Ended::Failed { .. } => Self::Resource,
             Ended::Cancelled { .. } => Self::Cancelled,
             Ended::Pending { .. } => Self::Pending,
+            Ended::Refused { .. } => Self::Configuration,
         }
     }
 }
@@ -77,6 +118,7 @@ mod tests {
             (Exit::Cancelled, 8),
             (Exit::Timeout, 9),
             (Exit::Pending, 10),
+            (Exit::Unreachable, 11),
             (Exit::Internal, 255),
         ];
         for (exit, number) in table {

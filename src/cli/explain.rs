@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 
 use clap::Args;
+use serde_json::{Value as Json, json};
 
 use crate::checks::{self, Rule};
 use crate::cli::exit::Exit;
@@ -16,26 +17,106 @@ use crate::engine::schema::{FunctionSchema, Group, Object, Property, Shape, Type
 use crate::render;
 use crate::render::table::Table;
 use crate::render::words::{count, duration};
+use crate::stack::{Builtin, FUNCTIONS};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// `aws:ec2:Vpc`, `aws:ec2:Vpc.cidrBlock`, `aws:getRegion`, or the code of a rule such as
-    /// `burstable-class`; without it, all of them are listed
-    #[arg(value_name = "TYPE[.PROPERTY]|RULE")]
+    /// `aws:ec2:Vpc`, `aws:ec2:Vpc.cidrBlock`, `aws:getRegion`, `fn::join`, an option of a resource such as
+    /// `protect`, or the code of a rule such as `burstable-class`; without it, all of them are listed
+    #[arg(value_name = "TYPE[.PROPERTY]|FUNCTION|OPTION|RULE")]
     subject: Option<String>,
 }
 
 pub(super) fn run(arguments: &Arguments, catalog: &Catalog, json: bool) -> Result {
-    render::data(match &arguments.subject {
-        None => format!("{}\n{}", everything(catalog), rules()),
-        Some(subject) if json => {
-            let (token, _) = subject.split_once('.').unwrap_or((subject, ""));
-            let ty = catalog.find(token).ok_or_else(|| unknown(catalog, token))?;
-            format!("{:#}\n", schema::object(&ty.inputs))
+    match (&arguments.subject, json) {
+        (None, false) => {
+            let parts = [everything(catalog), language(), options(), rules()];
+            render::data(parts.join("\n"));
         }
-        Some(subject) => explain(catalog, subject)?,
-    });
+        (Some(subject), false) => render::data(explain(catalog, subject)?),
+        (None, true) => render::data(format_args!("{:#}\n", all_as_json(catalog))),
+        (Some(subject), true) => render::data(format_args!("{:#}\n", as_json(catalog, subject)?)),
+    }
     Ok(Exit::Ok)
+}
+
+/// Everything that can be asked for, by kind.
+fn all_as_json(catalog: &Catalog) -> Json {
+    let types = catalog.types().iter().map(|t| json!({ "name": t.token, "description": t.description }));
+    let functions = catalog.functions().iter().map(|f| json!({ "name": f.token, "description": f.description }));
+    let options = option_descriptions().into_iter().map(|(name, what)| json!({ "name": name, "description": what }));
+    let rules = checks::RULES.iter().map(|r| json!({ "name": r.code, "description": r.summary }));
+    json!({
+        "types": types.collect::<Json>(),
+        "functions": functions.collect::<Json>(),
+        "language": FUNCTIONS.iter().map(builtin_as_json).collect::<Json>(),
+        "options": options.collect::<Json>(),
+        "rules": rules.collect::<Json>(),
+    })
+}
+
+/// A type as the schema of its inputs, as ever; all else as an object that names its parts.
+fn as_json(catalog: &Catalog, subject: &str) -> Result<Json> {
+    let (token, path) = subject.split_once('.').unwrap_or((subject, ""));
+    if let Some(ty) = catalog.find(token) {
+        let found = property(&[&ty.inputs, &ty.outputs], token, path)?;
+        return Ok(found.map_or_else(|| schema::object(&ty.inputs), schema::property));
+    }
+    if let Some(function) = catalog.function(token) {
+        let found = property(&[&function.arguments, &function.result], token, path)?;
+        return Ok(found.map_or_else(
+            || {
+                json!({
+                    "description": function.description,
+                    "arguments": schema::object(&function.arguments),
+                    "result": schema::object(&function.result),
+                })
+            },
+            schema::property,
+        ));
+    }
+    if let Some(builtin) = builtin(subject) {
+        return Ok(builtin_as_json(builtin));
+    }
+    if let Some((name, what)) = option_descriptions().into_iter().find(|(name, _)| name == subject) {
+        return Ok(json!({ "name": name, "description": what }));
+    }
+    let rule = checks::rule(subject).ok_or_else(|| unknown(catalog, token))?;
+    Ok(json!({ "name": rule.code, "description": rule.summary, "why": rule.why }))
+}
+
+fn builtin_as_json(builtin: &Builtin) -> Json {
+    json!({ "name": format!("fn::{}", builtin.name), "takes": builtin.takes, "description": builtin.gives })
+}
+
+/// A function of the language, with or without what calls begin with.
+fn builtin(subject: &str) -> Option<&'static Builtin> {
+    let name = subject.get(..4).filter(|head| head.eq_ignore_ascii_case("fn::")).map_or(subject, |_| &subject[4..]);
+    FUNCTIONS.iter().find(|builtin| builtin.name.eq_ignore_ascii_case(name))
+}
+
+/// Options of resources, with what each does.
+fn option_descriptions() -> Vec<(String, String)> {
+    let schema = schema::options();
+    let properties = schema["properties"].as_object().into_iter().flatten();
+    let described = properties.filter_map(|(name, option)| Some((name, option["description"].as_str()?)));
+    described.map(|(name, what)| (name.clone(), what.to_owned())).collect()
+}
+
+fn language() -> String {
+    let mut table = Table::new(["FUNCTION", "TAKES", "WHAT IT GIVES"]);
+    for Builtin { name, takes, gives, .. } in FUNCTIONS {
+        table.row([format!("fn::{name}"), (*takes).to_owned(), (*gives).to_owned()]);
+    }
+    table.to_string()
+}
+
+fn options() -> String {
+    let mut table = Table::new(["OPTION", "WHAT IT DOES"]);
+    for (name, what) in option_descriptions() {
+        table.row([name, what]);
+    }
+    table.to_string()
 }
 
 fn everything(catalog: &Catalog) -> String {
@@ -71,8 +152,15 @@ fn explain(catalog: &Catalog, subject: &str) -> Result<String> {
         return if path.is_empty() { Ok(of_type(ty)) } else { of_property(&[&ty.inputs, &ty.outputs], token, path) };
     }
     match catalog.function(token) {
-        Some(function) if path.is_empty() => Ok(of_function(function)),
-        Some(function) => of_property(&[&function.arguments, &function.result], token, path),
+        Some(function) if path.is_empty() => return Ok(of_function(function)),
+        Some(function) => return of_property(&[&function.arguments, &function.result], token, path),
+        None => {}
+    }
+    if let Some(Builtin { name, takes, gives, .. }) = builtin(subject) {
+        return Ok(format!("fn::{name}: {takes}\n\n{gives}\n"));
+    }
+    match option_descriptions().into_iter().find(|(name, _)| name.eq_ignore_ascii_case(subject)) {
+        Some((name, what)) => Ok(format!("{name}, an option of a resource\n\n{what}\n")),
         None => Err(unknown(catalog, token)),
     }
 }
@@ -84,15 +172,17 @@ fn unknown(catalog: &Catalog, token: &str) -> Failure {
         .map(|t| t.token)
         .chain(catalog.functions().iter().map(|f| f.token))
         .flat_map(|token| [short(token), token.to_owned()])
+        .chain(FUNCTIONS.iter().flat_map(|f| [f.name.to_owned(), format!("fn::{}", f.name)]))
+        .chain(option_descriptions().into_iter().map(|(name, _)| name))
         .chain(checks::RULES.iter().map(|rule| rule.code.to_owned()))
         .collect();
     let last = |name: &str| name.rsplit(':').next().unwrap_or(name).to_lowercase();
     let same_name = || names.iter().find(|name| last(name) == last(token)).map(String::as_str);
     let help = match nearest(token, names.iter().map(String::as_str)).or_else(same_name) {
         Some(name) => format!("did you mean `{name}`?"),
-        None => "`drctl explain` lists all types, functions and rules".to_owned(),
+        None => "`drctl explain` lists all that it knows".to_owned(),
     };
-    Failure::new(Exit::Configuration, format!("there is no type, no function and no rule `{token}`"), help)
+    Failure::new(Exit::Configuration, format!("there is no type, function, option or rule `{token}`"), help)
 }
 
 fn of_type(ty: &TypeSchema) -> String {
@@ -163,11 +253,11 @@ fn write_object(text: &mut String, title: &str, object: &Object) {
 }
 
 /// A property by its path: `serverlessv2ScalingConfiguration.minCapacity`. Lists and maps are looked
-/// through.
-fn of_property(objects: &[&Object], token: &str, path: &str) -> Result<String> {
+/// through. None for an empty path.
+fn property<'a>(objects: &[&'a Object], token: &str, path: &str) -> Result<Option<&'a Property>> {
     let mut candidates: Vec<&Object> = objects.to_vec();
     let mut found: Option<&Property> = None;
-    for name in path.split('.') {
+    for name in path.split('.').filter(|_| !path.is_empty()) {
         let next = candidates.iter().find_map(|o| o.get(name));
         let Some(property) = next else {
             let names = candidates.iter().flat_map(|o| &o.properties).map(|p| p.name.as_str());
@@ -180,7 +270,11 @@ fn of_property(objects: &[&Object], token: &str, path: &str) -> Result<String> {
         found = Some(property);
         candidates = inner(&property.shape).into_iter().collect();
     }
-    let Some(property) = found else { return Ok(String::new()) };
+    Ok(found)
+}
+
+fn of_property(objects: &[&Object], token: &str, path: &str) -> Result<String> {
+    let Some(property) = property(objects, token, path)? else { return Ok(String::new()) };
     let mut text = format!("{token}.{path}: {}\n\n{}\n", property.shape.noun(), property.description);
     let facts = facts(property);
     if !facts.is_empty() {
@@ -296,6 +390,29 @@ mod tests {
     }
 
     #[test]
+    fn functions_of_the_language_and_options_of_resources_are_explained() {
+        let join = "fn::join: [delimiter, [text, …]]\n\nOne text of several, with the delimiter between them.\n";
+        assert_eq!(explain(&catalog(), "fn::join").unwrap(), join);
+        assert_eq!(explain(&catalog(), "Fn::Join").unwrap(), join);
+        assert_eq!(explain(&catalog(), "join").unwrap(), join);
+        let protect = explain(&catalog(), "protect").unwrap();
+        assert_eq!(protect, "protect, an option of a resource\n\nRefuse to delete or replace it.\n");
+        insta::assert_snapshot!(language());
+        insta::assert_snapshot!(options());
+    }
+
+    #[test]
+    fn programs_get_schemas_of_functions_and_properties_as_well() {
+        let of = |subject: &str| as_json(&catalog(), subject).unwrap();
+        assert!(of("aws:ec2:Vpc")["properties"]["cidrBlock"].is_object());
+        assert_eq!(of("aws:ec2:Vpc.enableDnsSupport")["default"], true);
+        assert!(of("aws:getAvailabilityZones")["result"]["properties"]["names"].is_object());
+        assert_eq!(of("fn::join")["takes"], "[delimiter, [text, …]]");
+        assert_eq!(of("burstable-class")["name"], "burstable-class");
+        assert!(as_json(&catalog(), "aws:ec2:Vpc.nothing").is_err());
+    }
+
+    #[test]
     fn a_property_is_explained_at_any_depth() {
         insta::assert_snapshot!(
             explain(&catalog(), "aws:rds:Cluster.serverlessv2ScalingConfiguration.minCapacity").unwrap(),
@@ -314,7 +431,9 @@ mod tests {
         assert_eq!(help("aws:ec2:Vpcs"), "did you mean `aws:ec2:Vpc`?");
         assert_eq!(help("aws:vpc"), "did you mean `aws:ec2:Vpc`?");
         assert_eq!(help("aws:ec2:Vpc.cidrBlok"), "did you mean `cidrBlock`?");
-        assert_eq!(help("x"), "`drctl explain` lists all types, functions and rules");
+        assert_eq!(help("quantum"), "`drctl explain` lists all that it knows");
+        assert_eq!(help("fn::jion"), "did you mean `fn::join`?");
+        assert_eq!(help("protcet"), "did you mean `protect`?");
         assert_eq!(help("burstable-clas"), "did you mean `burstable-class`?");
     }
 

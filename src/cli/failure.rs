@@ -1,8 +1,9 @@
 //! Why a command ended without success, and how the user learns of it.
 
 use crate::cli::exit::Exit;
-use crate::engine::diagnostic::Diagnostic;
+use crate::engine::diagnostic::{Diagnostic, Severity};
 use crate::engine::error::{Error, Kind};
+use crate::engine::event::{Ended, Event};
 use crate::render;
 use crate::render::diagnostics::Diagnostics;
 use crate::render::failure::Failure as Shown;
@@ -27,19 +28,62 @@ impl Failure {
         Self::Error(exit, Box::new(Error::new(Kind::Invalid, message).hint(help)))
     }
 
+    /// What is wrong, in one line.
+    pub(super) fn message(&self) -> String {
+        match self {
+            Self::Program(diagnostics) => diagnostics.first().map(|d| d.message.clone()).unwrap_or_default(),
+            Self::Error(_, error) => error.message.clone(),
+            Self::Shown(_) => "see above".to_owned(),
+        }
+    }
+
     /// Tells the user, and gives the exit code.
     pub(super) fn show(&self) -> Exit {
         match self {
-            Self::Program(diagnostics) => {
-                render::say(Diagnostics(diagnostics));
-                Exit::Configuration
-            }
-            Self::Error(exit, error) => {
-                render::say(Shown(error));
-                *exit
-            }
-            Self::Shown(exit) => *exit,
+            Self::Program(diagnostics) => render::say(Diagnostics(diagnostics)),
+            Self::Error(_, error) => render::say(Shown(error)),
+            Self::Shown(_) => {}
         }
+        self.exit()
+    }
+
+    pub(super) fn exit(&self) -> Exit {
+        match self {
+            Self::Program(diagnostics) => diagnostics.as_slice().into(),
+            Self::Error(exit, _) | Self::Shown(exit) => *exit,
+        }
+    }
+
+    /// The same for programs: what is wrong. Nothing if it was told already.
+    pub(super) fn diagnostics(&self) -> Vec<Event> {
+        match self {
+            Self::Program(diagnostics) => diagnostics.iter().map(Event::from).collect(),
+            Self::Error(exit, error) => vec![told(exit.word(), error)],
+            Self::Shown(_) => Vec::new(),
+        }
+    }
+
+    /// The end of a run that it keeps from beginning.
+    pub(super) fn refusal(&self) -> Ended {
+        let code = match self {
+            Self::Program(problems) => {
+                let first = problems.iter().find(|p| p.severity == Severity::Error);
+                first.map_or(Exit::Configuration.word(), |p| p.code)
+            }
+            Self::Error(exit, _) | Self::Shown(exit) => exit.word(),
+        };
+        Ended::Refused { code: code.to_owned() }
+    }
+}
+
+fn told(code: &str, error: &Error) -> Event {
+    Event::Diagnostic {
+        severity: "error".into(),
+        code: Some(code.to_owned()),
+        message: error.message.clone(),
+        urn: None,
+        at: None,
+        help: error.hint.clone(),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use serde_json::json;
 
 use crate::cli::Global;
 use crate::cli::exit::Exit;
@@ -34,9 +35,10 @@ struct Show {
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
     let site = Site::of_state(global)?;
-    let directory = site.local().runs_dir();
+    let directory = site.stored().runs_dir();
     let records = log::list(&directory).map_err(io("read", &directory))?;
     match &arguments.command {
+        None if global.json => render::data(format_args!("{:#}\n", document(&records))),
         None => {
             render::data(list(&records));
             if records.is_empty() {
@@ -82,6 +84,34 @@ fn list(records: &[PathBuf]) -> String {
     table.to_string()
 }
 
+/// The runs for programs, newest first.
+fn document(records: &[PathBuf]) -> serde_json::Value {
+    let run = |path: &PathBuf| {
+        let run = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+        let events = match log::read(path) {
+            Ok(events) => events,
+            Err(error) => return json!({ "run": run, "unreadable": error.to_string() }),
+        };
+        let mut about = json!({ "run": run, "at": events.first().map(|e| e.at) });
+        for Envelope { event, .. } in &events {
+            match event {
+                Event::RunStarted { command, target, .. } => {
+                    about["command"] = json!(command);
+                    about["target"] = json!(target);
+                }
+                Event::RunEnded { ended, summary, took, .. } => {
+                    about["ended"] = json!(ended);
+                    about["summary"] = json!(summary);
+                    about["took"] = json!(took);
+                }
+                _ => {}
+            }
+        }
+        about
+    };
+    records.iter().rev().map(run).collect()
+}
+
 /// When, what, how long and how it ended.
 fn told(events: &[Envelope]) -> [String; 4] {
     let at = events.first().map(|e| e.at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()).unwrap_or_default();
@@ -97,8 +127,12 @@ fn told(events: &[Envelope]) -> [String; 4] {
     let result = match end {
         None => "did not end".to_owned(),
         Some((Ended::Completed, _)) => format!("completed, {done} done"),
+        Some((Ended::Failed { failed, skipped }, _)) if failed.is_empty() && skipped.is_empty() => {
+            format!("wrong outputs, {done} done")
+        }
         Some((Ended::Failed { failed, .. }, _)) => format!("{} failed, {done} done", failed.len()),
         Some((Ended::Cancelled { left }, _)) => format!("stopped, {done} done, {} left", left.len()),
+        Some((Ended::Refused { code }, _)) => format!("refused: {code}"),
         Some((Ended::Pending { until }, _)) => format!("pending until {until}, {done} done"),
     };
     [at, command.unwrap_or_default(), end.map(|(_, took)| duration(took)).unwrap_or_default(), result]
@@ -122,6 +156,28 @@ mod tests {
         01B  2026-01-01 00:00:00Z  up       -           did not end
         01A  2026-01-01 00:00:00Z  up       1 min 21 s  1 failed, 1 done
         ");
+    }
+
+    #[test]
+    fn programs_get_the_same_list_as_data() {
+        let dir = tempfile::tempdir().unwrap();
+        let run = render::examples::run();
+        let mut whole = log::Log::create(dir.path(), "01A");
+        run.iter().for_each(|e| whole.event(e));
+        let mut refused = log::Log::create(dir.path(), "01B");
+        let end = Event::RunEnded {
+            ended: Ended::Refused { code: "protected".into() },
+            summary: crate::engine::plan::Summary::default(),
+            took: 0,
+            notes: Vec::new(),
+        };
+        refused.event(&run[0]);
+        refused.event(&Envelope { event: end, ..run[1].clone() });
+        let document = document(&log::list(dir.path()).unwrap());
+        assert_eq!(document[0]["ended"], json!({ "how": "refused", "code": "protected" }));
+        assert_eq!((&document[1]["run"], &document[1]["command"]), (&json!("01A"), &json!("up")));
+        assert_eq!(document[1]["ended"]["how"], "failed");
+        assert!(list(&log::list(dir.path()).unwrap()).contains("refused: protected"));
     }
 
     #[test]

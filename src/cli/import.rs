@@ -13,8 +13,11 @@ use crate::cli::confirm::{Answers, declined};
 use crate::cli::edit::edit;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result, io};
-use crate::cli::session::{Site, Target, catalog, runtime};
-use crate::engine::provider::{Catalog, KindAt, Live, Provider};
+use crate::cli::interrupt::Interrupts;
+use crate::cli::session::{Site, Target, catalog, failed, runtime};
+use crate::engine::journal::{Entry, apply};
+use crate::engine::planner::identify;
+use crate::engine::provider::{Catalog, Identity, KindAt, Live, Provider};
 use crate::engine::resource::{Scope, Seen, Want};
 use crate::engine::schema::{Group, Object, Property, Shape, TypeSchema};
 use crate::engine::state::{Key, Row, State};
@@ -72,20 +75,32 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
     let site = Site::with_program(global)?;
     let catalog = catalog();
     let wanted = wishes.iter().map(|wish| wanted(wish, &site, catalog)).collect::<Result<Vec<_>>>()?;
-    let found = runtime(site.target == Target::Twin)?.block_on(async {
-        let provider = site.cloud()?.provider();
-        let mut rows = Vec::with_capacity(wanted.len());
-        for one in &wanted {
-            rows.push(read(one, &*provider).await?);
-        }
-        Ok::<_, Failure>(rows)
+    let (found, identity) = runtime(site.target == Target::Twin)?.block_on(async {
+        let mut interrupts = Interrupts::listen();
+        let look = async {
+            let state = if site.exists().await? { site.state().await?.0 } else { site.fresh()? };
+            site.check_project(&state)?;
+            site.check_environment(&state)?;
+            let provider = site.cloud()?.provider();
+            let identity = identify(&*provider, &state).await.map_err(Failure::Program)?;
+            let mut rows = Vec::with_capacity(wanted.len());
+            for one in &wanted {
+                rows.push(read(one, &*provider).await?);
+            }
+            Ok::<_, Failure>((rows, identity))
+        };
+        interrupts.or(look).await.unwrap_or_else(|| Err(Failure::Shown(declined())))
     })?;
     let question = format!("Take {} into the state of `{}`?", count(found.len(), "resource"), site.stack);
-    if !answers.agree(&question)? {
+    if !runtime(false)?.block_on(answers.agree(&question))? {
         return Ok(declined());
     }
     runtime(site.target == Target::Twin)?.block_on(begin(&site))?;
     let resources = edit(&site, "import", |state| {
+        identity.check(state).map_err(|problem| Failure::Program(vec![problem]))?;
+        let environment = site.environment(state);
+        let Identity { account, partition } = identity.clone();
+        apply(state, Entry::Run { account, partition, environment })?;
         let declared = take(state, &wanted, &found, arguments.protect)?;
         let entries = declared.into_iter().zip(&wanted);
         Ok(entries.map(|(json, one)| (one.urn.name().to_owned(), placed(json, one, &site))).collect())
@@ -156,14 +171,11 @@ fn wanted<'a>(wish: &Wish, site: &Site, catalog: &'a Catalog) -> Result<Wanted<'
 
 /// Makes the state if this is the first that it gets.
 async fn begin(site: &Site) -> Result<()> {
-    let local = site.local();
-    if local.exists() {
+    if site.exists().await? {
         return Ok(());
     }
     let keys = site.keys().await?;
-    let owner = crate::state::Owner::here(&ulid::Ulid::generate().to_string(), "import");
-    let lock = local.lock(owner, std::time::Duration::ZERO).await.map_err(crate::cli::session::failed)?;
-    lock.import(&keys, &site.fresh()?).await.map_err(crate::cli::session::failed)
+    site.lock("import").await?.import(&keys, &site.fresh()?).await.map_err(failed)
 }
 
 async fn read(one: &Wanted<'_>, provider: &dyn Provider) -> Result<Row> {

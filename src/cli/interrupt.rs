@@ -20,6 +20,15 @@ impl Interrupts {
         Self {}
     }
 
+    /// What the work gives, or nothing if a signal comes first.
+    pub(super) async fn or<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            done = work => Some(done),
+            () = self.next() => None,
+        }
+    }
+
     /// Waits for the next one.
     #[cfg(unix)]
     pub(super) async fn next(&mut self) {

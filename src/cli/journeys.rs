@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use crate::cli::exit::Exit;
+use crate::engine::event::{Ended, Event};
 use crate::render::log;
 
 const STACK: &str = r#"
@@ -155,6 +156,43 @@ fn a_state_travels_through_a_file() {
 }
 
 #[test]
+fn a_saved_plan_is_carried_out_as_a_whole_or_not_at_all() {
+    let project = Project::new();
+    let file = project.path().join("plan");
+    let (save, up) = (format!("preview --save-plan {}", file.display()), format!("up --plan {}", file.display()));
+    project.expect(&save, Exit::Ok);
+    project.expect(&format!("{up} --target vpc"), Exit::Configuration);
+    project.expect(&format!("{up} --config dns=false"), Exit::Configuration);
+    project.expect(&format!("destroy --plan {}", file.display()), Exit::StackNotFound);
+    project.expect(&up, Exit::Ok);
+    project.expect(&up, Exit::Configuration);
+    project.expect(&format!("{save} --destroy"), Exit::Ok);
+    project.expect(&up, Exit::Configuration);
+    project.expect(&format!("destroy --plan {}", file.display()), Exit::Ok);
+    std::fs::write(&file, "no plan").unwrap();
+    project.expect(&up, Exit::Configuration);
+}
+
+#[test]
+fn a_place_for_the_state_that_is_none_is_refused() {
+    let project = Project::with(&format!("backend: gs://states\n{STACK}"));
+    project.expect("validate", Exit::Configuration);
+    let project = Project::new();
+    project.expect("up --state gs://states", Exit::Configuration);
+    project.expect("stack migrate-state --to s3://X", Exit::Configuration);
+    project.expect("stack migrate-state --to local", Exit::Configuration);
+    assert!(!project.path().join(".drctl").exists());
+}
+
+#[test]
+fn the_twin_keeps_its_states_beside_it_whatever_the_file_says() {
+    let project = Project::with(&format!("backend: s3://states-that-nobody-has/p\n{STACK}"));
+    project.expect("up", Exit::Ok);
+    project.expect("stack ls", Exit::Ok);
+    assert!(project.path().join(".drctl/twin/net/state.json").exists());
+}
+
+#[test]
 fn config_is_set_before_the_program_is_whole() {
     let project = Project::with(&STACK.replace(", default: true", ""));
     project.expect("validate", Exit::Configuration);
@@ -189,4 +227,139 @@ fn flags_that_do_not_fit_are_refused_before_anything_is_done() {
     project.expect("up --skip-unsupported", Exit::Configuration);
     project.expect("up --parallel 0", Exit::Configuration);
     assert!(!project.path().join(".drctl").exists());
+}
+
+/// The last run as it was recorded.
+fn last_record(project: &Project) -> Vec<Event> {
+    let records = log::list(&project.path().join(".drctl/twin/net/runs")).unwrap();
+    log::read(records.last().unwrap()).unwrap().into_iter().map(|envelope| envelope.event).collect()
+}
+
+#[test]
+fn a_file_that_is_named_and_does_not_exist_stands_for_no_other_stack() {
+    let project = Project::new();
+    project.expect("up", Exit::Ok);
+    for named in ["/no/such/place/net.yaml", "nowhere/net", "../net", "net.yaml", "net.yml@b"] {
+        for command in ["destroy", "refresh", "state ls", "state rm other", "stack rm --force", "outputs", "history"] {
+            project.expect(&format!("{command} --stack {named}"), Exit::StackNotFound);
+        }
+    }
+    project.expect("preview --expect-no-changes", Exit::Ok);
+}
+
+#[test]
+fn a_broken_program_has_the_state_of_its_own_place_and_of_no_other() {
+    let (here, there) = (Project::new(), Project::with("resources: ["));
+    here.expect("up", Exit::Ok);
+    let broken = there.path().join("stacks/net.yaml");
+    here.expect(&format!("destroy --stack {}", broken.display()), Exit::StackNotFound);
+    here.expect("preview --expect-no-changes", Exit::Ok);
+    std::fs::write(here.path().join("stacks/net.yaml"), "resources: [").unwrap();
+    there.expect(&format!("destroy --stack {}", here.path().join("stacks/net.yaml").display()), Exit::Ok);
+    here.expect("state ls", Exit::Ok);
+    std::fs::remove_file(here.path().join("stacks/net.yaml")).unwrap();
+    here.expect("stack rm --stack net", Exit::Ok);
+}
+
+#[test]
+fn a_run_that_is_refused_is_recorded_with_the_reason() {
+    let project = Project::new();
+    project.expect("up", Exit::Ok);
+    project.expect("state protect vpc", Exit::Ok);
+    project.expect("destroy", Exit::Policy);
+    let record = last_record(&project);
+    let protected = |event: &Event| matches!(event, Event::Diagnostic { code: Some(code), .. } if code == "protected");
+    assert!(record.iter().any(protected), "{record:#?}");
+    let Some(Event::RunEnded { ended, .. }) = record.last() else { panic!("{record:#?}") };
+    assert_eq!(*ended, Ended::Refused { code: "protected".into() });
+    project.expect("up --target nothing", Exit::Configuration);
+    let Some(Event::RunEnded { ended, .. }) = last_record(&project).pop() else { panic!() };
+    assert_eq!(ended, Ended::Refused { code: "unknown-target".into() });
+    project.expect("up --config dns=false --expect-no-changes", Exit::UnexpectedChanges);
+    let Some(Event::RunEnded { ended, .. }) = last_record(&project).pop() else { panic!() };
+    assert_eq!(ended, Ended::Refused { code: "unexpected-changes".into() });
+}
+
+#[test]
+fn a_region_is_selected_by_its_name_or_its_role() {
+    let project = Project::new();
+    project.expect("up --region secondary", Exit::Ok);
+    project.expect("preview --region eu-west-1 --expect-no-changes", Exit::Ok);
+    project.expect("preview --region primary --expect-no-changes", Exit::UnexpectedChanges);
+    project.expect("up --region mars", Exit::Configuration);
+    project.expect("up --region secundary", Exit::Configuration);
+    project.expect("destroy --region secondary", Exit::Ok);
+    project.expect("state ls", Exit::Ok);
+}
+
+#[test]
+fn a_reset_starts_over_with_a_twin_that_is_damaged() {
+    let project = Project::new();
+    project.expect("up", Exit::Ok);
+    std::fs::write(project.path().join(".drctl/twin/world.json"), "{").unwrap();
+    project.expect("preview", Exit::Configuration);
+    project.expect("local inspect", Exit::Configuration);
+    project.expect("local reset", Exit::Ok);
+    project.expect("up", Exit::Ok);
+}
+
+#[test]
+fn an_output_of_a_stack_without_a_state_is_a_mistake_in_the_program() {
+    let project = Project::with("outputs: {a: {fn::stackReference: [nothing, b]}}");
+    project.expect("up", Exit::Configuration);
+    let project = Project::with("resources: {other: {type: pulumi:pulumi:StackReference}}\noutputs: {a: '${other}'}");
+    project.expect("up", Exit::Configuration);
+}
+
+#[cfg(unix)]
+#[test]
+fn what_a_first_preview_leaves_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let project = Project::new();
+    project.expect("preview", Exit::Ok);
+    let mode = |path: &str| project.path().join(path).metadata().unwrap().permissions().mode() & 0o777;
+    for directory in [".drctl", ".drctl/twin", ".drctl/twin/net", ".drctl/twin/net/runs"] {
+        assert_eq!(mode(directory), 0o700, "{directory}");
+    }
+    assert_eq!(mode(".drctl/twin/net/lineage"), 0o600);
+    project.expect("up", Exit::Ok);
+    let file = project.path().join("export.json");
+    project.expect(&format!("stack export --output {}", file.display()), Exit::Ok);
+    assert_eq!(mode("export.json"), 0o600);
+}
+
+#[test]
+fn config_of_the_command_line_that_nothing_reads_is_refused() {
+    let project = Project::new();
+    project.expect("preview -c aws:region=eu-west-1", Exit::Configuration);
+    project.expect("preview -c aws:anything=1", Exit::Configuration);
+    project.expect("preview -c other:dns=1", Exit::Configuration);
+    project.expect(r#"preview -c aws:defaultTags={"tags":{"a":"b"}}"#, Exit::Ok);
+    project.expect("preview -c network:dns=true", Exit::Ok);
+}
+
+#[test]
+fn a_value_that_is_declared_secret_is_sealed_or_not_set() {
+    let project = Project::with(&STACK.replace("  dns:", "  token: {type: string, secret: true}\n  dns:"));
+    // Without a passphrase nothing can be sealed, and clear text is no way out.
+    project.expect("config set token hunter2", Exit::Configuration);
+    assert!(!project.path().join("stacks/Pulumi.net.yaml").exists());
+    project.expect("config set dns maybe", Exit::Configuration);
+    project.expect("config set dns false", Exit::Ok);
+}
+
+#[test]
+fn a_program_that_was_emptied_deletes_nothing_unless_that_is_said() {
+    let project = Project::new();
+    project.expect("up", Exit::Ok);
+    for emptied in ["", "name: network\n", "name: network\nresources:\n"] {
+        std::fs::write(project.path().join("stacks/net.yaml"), emptied).unwrap();
+        project.expect("validate", Exit::Ok);
+        project.expect("up", Exit::Configuration);
+    }
+    project.expect("state show subnet", Exit::Ok);
+    project.expect("preview", Exit::Ok);
+    project.expect("up --allow-empty", Exit::Ok);
+    project.expect("state show subnet", Exit::Configuration);
+    project.expect("up", Exit::Ok);
 }

@@ -1,5 +1,6 @@
 //! `drctl local`: the twin, the simulated AWS that `--local` works on.
 
+use std::path::Path;
 use std::time::Duration;
 
 use clap::Subcommand;
@@ -7,12 +8,12 @@ use clap::Subcommand;
 use crate::cli::Global;
 use crate::cli::confirm::{Answers, declined};
 use crate::cli::exit::Exit;
-use crate::cli::failure::Result;
-use crate::cli::session::{Target, directory, failed, nearest_state_root, open_twin, runtime};
+use crate::cli::failure::{Result, io};
+use crate::cli::session::{Target, directory, failed, nearest_state_root, open_twin, runtime, take_twin, twin_file};
 use crate::render;
 use crate::render::table::Table;
 use crate::render::words::{count, type_name};
-use crate::state::{self, Local, Owner};
+use crate::state::{Owner, States, silently};
 use crate::twin::Entry;
 
 #[derive(Debug, Subcommand)]
@@ -27,39 +28,63 @@ pub(super) fn run(command: &Command, global: &Global) -> Result {
     let root = nearest_state_root(&directory(global)?);
     // The clock of a twin lives in a runtime.
     runtime(true)?.block_on(async {
-        let twin = open_twin(&root)?;
-        let entries = twin.inspect();
         match command {
-            Command::Inspect if global.json => render::data(format_args!("{:#}\n", serde_json::json!(entries))),
-            Command::Inspect => {
-                render::data(listed(&entries));
-                render::say(format_args!(
-                    "{}, simulated; its clock shows {}\n",
-                    count(entries.len(), "resource"),
-                    twin.now()
-                ));
-            }
-            Command::Reset => {
-                let answers = Answers::here(global.yes);
-                answers.refuse_nobody("local reset")?;
-                let stacks = state::list(&root, Target::Twin.name()).map_err(failed)?;
-                let what = format!("{} and {}", count(entries.len(), "resource"), count(stacks.len(), "state"));
-                if !answers.agree(&format!("Remove {what} of the twin?"))? {
-                    return Ok(declined());
-                }
-                twin.reset();
-                twin.save()?;
-                for stack in stacks {
-                    let local = Local::at(root.clone(), Target::Twin.name(), &stack.stack);
-                    let owner = Owner::here(&ulid::Ulid::generate().to_string(), "local reset");
-                    let lock = local.lock(owner, Duration::ZERO).await.map_err(failed)?;
-                    lock.remove().await.map_err(failed)?;
-                }
-                render::say(format_args!("Removed {what}\n"));
-            }
+            Command::Inspect => inspect(&root, global),
+            Command::Reset => reset(&root, global).await,
         }
-        Ok(Exit::Ok)
     })
+}
+
+fn inspect(root: &Path, global: &Global) -> Result {
+    let twin = open_twin(root)?;
+    let entries = twin.inspect();
+    if global.json {
+        render::data(format_args!("{:#}\n", serde_json::json!(entries)));
+        return Ok(Exit::Ok);
+    }
+    render::data(listed(&entries));
+    let resources = count(entries.len(), "resource");
+    render::say(format_args!("{resources}, simulated; its clock shows {}\n", twin.now()));
+    Ok(Exit::Ok)
+}
+
+/// Nothing goes while a run works on any of it. A twin whose file is damaged goes as well: that is what
+/// this is there for.
+async fn reset(root: &Path, global: &Global) -> Result {
+    let answers = Answers::here(global.yes);
+    answers.refuse_nobody("local reset")?;
+    let owner = Owner::here(&ulid::Ulid::generate().to_string(), "local reset");
+    let mut locks = Vec::new();
+    let states = States::local(root.to_owned(), Target::Twin.name());
+    for stack in states.list().await.map_err(failed)? {
+        let stored = states.of(&stack.stack);
+        locks.push(stored.lock(owner.clone(), Duration::ZERO, silently()).await.map_err(failed)?);
+    }
+    let _held = take_twin(root, owner).await?;
+    let twin = open_twin(root);
+    let held = match &twin {
+        Ok(twin) => count(twin.inspect().len(), "resource"),
+        Err(_) => "a file that cannot be read".to_owned(),
+    };
+    let what = format!("{held} and {}", count(locks.len(), "state"));
+    if !answers.agree(&format!("Remove {what} of the twin?")).await? {
+        return Ok(declined());
+    }
+    match twin {
+        Ok(twin) => {
+            twin.reset();
+            twin.save()?;
+        }
+        Err(_) => {
+            let path = twin_file(root);
+            std::fs::remove_file(&path).map_err(io("remove", &path))?;
+        }
+    }
+    for lock in locks {
+        lock.remove().await.map_err(failed)?;
+    }
+    render::say(format_args!("Removed {what}\n"));
+    Ok(Exit::Ok)
 }
 
 fn listed(entries: &[Entry]) -> Table {

@@ -5,6 +5,7 @@
 mod completions;
 mod config;
 mod confirm;
+mod data_keys;
 mod destroy;
 mod doctor;
 mod edit;
@@ -13,6 +14,7 @@ mod explain;
 mod failure;
 mod graph;
 mod graph_svg;
+mod heeds;
 mod history;
 mod import;
 mod interrupt;
@@ -24,27 +26,32 @@ mod outputs;
 mod permissions;
 mod preview;
 mod refresh;
+mod rotate_key;
 mod run;
 mod schema;
 mod selection;
 mod session;
 mod stack;
 mod state;
+mod target;
 #[cfg(test)]
 mod testing;
 mod unlock;
 mod up;
 mod validate;
+mod watch;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::error::{ContextKind, ContextValue};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result};
-use crate::cli::selection::{Heeds, Selection};
+use crate::cli::selection::Selection;
 use crate::engine::error::Error;
+use crate::engine::key_provider::KeyProvider;
 use crate::render;
 
 /// Declarative disaster recovery for AWS: two regions, one YAML file, one plan.
@@ -78,6 +85,10 @@ pub(crate) struct Global {
     #[arg(long, global = true, env = "DRCTL_LOCAL", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) local: bool,
 
+    /// Where states are kept: `local` or `s3://BUCKET/PREFIX`, instead of what the stack file says
+    #[arg(long, global = true, value_name = "PLACE")]
+    pub(crate) state: Option<String>,
+
     /// Write JSON for programs to standard output
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -85,6 +96,11 @@ pub(crate) struct Global {
     /// Agree to all questions in advance
     #[arg(short, long, global = true)]
     pub(crate) yes: bool,
+
+    /// What opens the secrets of states to come, instead of what the stack asks for: `key-file`,
+    /// `passphrase`, or `kms=ARN,ARN` with a key of each region
+    #[arg(long, global = true, env = "DRCTL_SECRETS", hide_env_values = true, value_name = "PROVIDER")]
+    pub(crate) secrets: Option<KeyProvider>,
 
     #[command(flatten)]
     pub(crate) selection: Selection,
@@ -179,27 +195,56 @@ struct Anything {
 
 /// Runs the command that the arguments name. Everything the user sees has been shown when it returns.
 pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(arguments) {
-        Ok(cli) => cli,
-        Err(usage) => {
-            // A reader that has gone does not matter here either.
-            let _ = usage.print();
-            let exit = if usage.use_stderr() { Exit::Configuration } else { Exit::Ok };
-            return exit.into();
-        }
+    let command = heeds::fitted(Cli::command());
+    let matches = match command.clone().try_get_matches_from(arguments) {
+        Ok(matches) => matches,
+        Err(usage) => return misused(&command, usage).into(),
     };
     // The panic has printed its message; what is left to do is to end with the code that scripts know.
-    let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| dispatch(&cli)));
+    let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        heeds::check(&command, &matches)?;
+        match Cli::from_arg_matches(&matches) {
+            Ok(cli) => dispatch(&cli),
+            Err(usage) => Ok(misused(&command, usage)),
+        }
+    }));
     let exit = match ended {
         Ok(result) => result.unwrap_or_else(|failure| failure.show()),
         Err(_) => Failure::from(Error::bug("drctl ended in a way that it never should")).show(),
     };
-    exit.into()
+    match (exit, render::lost()) {
+        (Exit::Ok, Some(why)) => {
+            let message = format!("not all could be written to standard output: {why}");
+            Failure::new(Exit::Error, message, "write it to another place").show().into()
+        }
+        (exit, _) => exit.into(),
+    }
+}
+
+/// Tells what is wrong with the command line, or the help that was asked for.
+fn misused(command: &clap::Command, mut usage: clap::Error) -> Exit {
+    without_hidden(command, &mut usage);
+    // A reader that has gone does not matter here either.
+    let _ = usage.print();
+    if usage.use_stderr() { Exit::Configuration } else { Exit::Ok }
+}
+
+/// Takes the names of what comes later out of a message.
+fn without_hidden(command: &clap::Command, usage: &mut clap::Error) {
+    let hidden = |name: &String| command.find_subcommand(name).is_some_and(clap::Command::is_hide_set);
+    for list in [ContextKind::ValidSubcommand, ContextKind::SuggestedSubcommand] {
+        if let Some(ContextValue::Strings(names)) = usage.get(list).cloned() {
+            let shown: Vec<String> = names.into_iter().filter(|name| !hidden(name)).collect();
+            match shown.is_empty() {
+                true => usage.remove(list),
+                false => usage.insert(list, ContextValue::Strings(shown)),
+            };
+        }
+    }
 }
 
 fn dispatch(cli: &Cli) -> Result {
     let global = &cli.global;
-    global.selection.fits(cli.command.name(), cli.command.heeds())?;
     match &cli.command {
         Command::Up(arguments) => up::run(arguments, global),
         Command::Preview(arguments) => preview::run(arguments, global),
@@ -222,48 +267,9 @@ fn dispatch(cli: &Cli) -> Result {
         }
         Command::Doctor(arguments) => doctor::run(arguments, global),
         Command::Local(command) => local::run(command, global),
-        Command::Completions(arguments) => completions::run(arguments, Cli::command()),
-        Command::Man(arguments) => man::run(arguments, Cli::command()),
+        Command::Completions(arguments) => completions::run(arguments, heeds::fitted(Cli::command())),
+        Command::Man(arguments) => man::run(arguments, heeds::fitted(Cli::command())),
         Command::Later(later) => Err(later.refusal()),
-    }
-}
-
-impl Command {
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Up(_) => "up",
-            Self::Preview(_) => "preview",
-            Self::Destroy(_) => "destroy",
-            Self::Refresh(_) => "refresh",
-            Self::Validate => "validate",
-            Self::Outputs(_) => "outputs",
-            Self::Stack(_) => "stack",
-            Self::State(_) => "state",
-            Self::Unlock(_) => "unlock",
-            Self::Import(_) => "import",
-            Self::Config(_) => "config",
-            Self::History(_) => "history",
-            Self::Explain(_) => "explain",
-            Self::Graph(_) => "graph",
-            Self::Permissions(_) => "permissions",
-            Self::Schema => "schema",
-            Self::Doctor(_) => "doctor",
-            Self::Local(_) => "local",
-            Self::Completions(_) => "completions",
-            Self::Man(_) => "man",
-            Self::Later(later) => later.name(),
-        }
-    }
-
-    /// What of the selection it heeds.
-    fn heeds(&self) -> Heeds {
-        match self {
-            Self::Up(_) | Self::Preview(_) | Self::Destroy(_) | Self::Refresh(_) => Heeds::All,
-            Self::Import(_) => Heeds::Region,
-            // It is refused as a whole, with a text of its own.
-            Self::Later(_) => Heeds::All,
-            _ => Heeds::Nothing,
-        }
     }
 }
 
@@ -314,6 +320,17 @@ mod tests {
         assert_eq!(exit("drctl up --config novalue"), Exit::Configuration.into());
         assert_eq!(exit("drctl --version"), Exit::Ok.into());
         assert_eq!(exit("drctl help up"), Exit::Ok.into());
+    }
+
+    #[test]
+    fn names_of_later_releases_are_not_offered() {
+        let command = heeds::fitted(Cli::command());
+        for line in ["drctl --local", "drctl statu"] {
+            let mut usage = command.clone().try_get_matches_from(line.split(' ')).unwrap_err();
+            without_hidden(&command, &mut usage);
+            let text = usage.render().to_string();
+            assert!(text.contains("state") && !text.contains("status") && !text.contains("drill"), "{text}");
+        }
     }
 
     #[test]

@@ -102,12 +102,61 @@ fn program() -> Json {
                 "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
                 "description": "File that this one is merged over, or several.",
             },
+            "backend": {
+                "description": "Where the state is kept, if not in files beside the stack.",
+                "anyOf": [
+                    {"enum": ["local"]},
+                    {"type": "string", "pattern": "^s3://", "description": "A bucket and a prefix in it."},
+                    {
+                        "type": "object",
+                        "properties": {
+                            "url": {"type": "string", "description": "`s3://BUCKET/PREFIX`."},
+                            "region": {"type": "string", "description": "Region of the bucket; S3 is asked without it."},
+                            "replica": {
+                                "type": "object",
+                                "description": "A bucket in another region, which gets everything as well.",
+                                "properties": {
+                                    "url": {"type": "string", "description": "`s3://BUCKET/PREFIX`."},
+                                    "region": {"type": "string", "description": "Region of the bucket."},
+                                },
+                                "required": ["url"],
+                            },
+                        },
+                        "required": ["url"],
+                    },
+                ],
+            },
             "tags": described(map_of("text"), "Default tags of everything that takes tags; may use ${region.role}."),
             "dr": {
                 "type": "object", "description": "Objectives of disaster recovery.",
                 "properties": {
                     "rto": {"type": "string", "description": "Longest time until service is back: `300s`."},
                     "rpo": {"type": "string", "description": "Longest stretch of lost writes: `60s`."},
+                },
+            },
+            "secrets": {
+                "description": "What opens the secrets of the state; `drctl state rotate-key` changes it later.",
+                "anyOf": [
+                    {"type": "string", "enum": ["key-file", "passphrase"]},
+                    {
+                        "type": "object", "additionalProperties": false, "required": ["kms"],
+                        "properties": {
+                            "kms": {
+                                "type": "array", "items": reference("text"), "minItems": 1,
+                                "description": "ARNs of KMS keys, one a region; any one of them opens the secrets.",
+                            },
+                        },
+                    },
+                ],
+            },
+            "assets": {
+                "type": "object", "additionalProperties": false,
+                "description": "Files and archives that the program names.",
+                "properties": {
+                    "outside": {
+                        "type": "boolean",
+                        "description": "Whether they may lie outside of the project, by path or by symbolic link.",
+                    },
                 },
             },
         },
@@ -204,7 +253,8 @@ fn spellings(ty: &TypeSchema) -> impl Iterator<Item = String> {
     std::iter::once(ty.token.to_owned()).chain(short.filter(|s| s != ty.token)).chain(aliases)
 }
 
-fn options() -> Json {
+/// The schema of the options of resources.
+pub(super) fn options() -> Json {
     let flag =
         |description: &str| described(json!({"anyOf": [{"type": "boolean"}, reference("expression")]}), description);
     let paths = |description: &str| described(json!({"type": "array", "items": {"type": "string"}}), description);
@@ -275,7 +325,7 @@ pub(super) fn object(object: &Object) -> Json {
     schema
 }
 
-fn property(property: &Property) -> Json {
+pub(super) fn property(property: &Property) -> Json {
     let mut schema = with_expression(shape(property));
     if !property.description.is_empty() {
         schema["description"] = property.description.clone().into();

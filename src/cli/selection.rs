@@ -1,10 +1,13 @@
-//! The flags that say what a run touches. They may stand anywhere; commands that touch nothing refuse them.
+//! The flags that say what a run touches. They may stand anywhere.
 
 use clap::Args;
 
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result};
+use crate::engine::diagnostic::nearest;
 use crate::engine::settings::Settings;
+use crate::engine::urn::Place;
+use crate::render::regions::Regions;
 
 /// What a run touches.
 #[derive(Debug, Clone, Default, Args)]
@@ -30,7 +33,7 @@ pub(crate) struct Selection {
     #[arg(long = "replace", global = true, value_name = "RESOURCE")]
     pub(crate) replaces: Vec<String>,
 
-    /// Only resources in this region; may be given more than once
+    /// Only resources in this region, role or `global`; may be given more than once
     #[arg(long = "region", global = true, value_name = "REGION")]
     pub(crate) regions: Vec<String>,
 
@@ -50,93 +53,58 @@ fn parallel(text: &str) -> std::result::Result<usize, String> {
     }
 }
 
-/// Which of the flags a command heeds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Heeds {
-    All,
-    /// The one region that something is in.
-    Region,
-    Nothing,
-}
-
 impl Selection {
-    /// What the user asks of a run in these flags.
-    pub(super) fn settings(&self) -> Settings {
+    /// What the user asks of a run in these flags. Regions may be named by their role.
+    pub(super) fn settings(&self, roles: &Regions) -> Result<Settings> {
         let default = Settings::default();
-        Settings {
+        Ok(Settings {
             refresh: self.refresh,
             targets: self.targets.clone(),
             target_dependents: self.target_dependents,
             excludes: self.excludes.clone(),
             exclude_dependents: self.exclude_dependents,
             replaces: self.replaces.clone(),
-            regions: self.regions.clone(),
+            regions: self.regions.iter().map(|given| region(given, roles)).collect::<Result<_>>()?,
             parallel: self.parallel.unwrap_or(default.parallel),
             ..default
-        }
+        })
     }
+}
 
-    /// Refuses a flag that the command would not heed.
-    pub(super) fn fits(&self, command: &str, heeds: Heeds) -> Result<()> {
-        let Some(flag) = self.given().into_iter().find(|flag| match heeds {
-            Heeds::All => false,
-            Heeds::Region => *flag != "--region" || self.regions.len() > 1,
-            Heeds::Nothing => true,
-        }) else {
-            return Ok(());
-        };
-        let (message, hint) = match (flag, heeds) {
-            ("--region", Heeds::Region) => (
-                format!("`drctl {command}` takes one `--region`, and {} were given", self.regions.len()),
-                "give one, or name a file with `--from`",
-            ),
-            ("--region", _) => (
-                format!("`--region` means nothing to `drctl {command}`"),
-                "`up`, `preview`, `destroy`, `refresh` and `import` take it",
-            ),
-            _ => (
-                format!("`{flag}` means nothing to `drctl {command}`"),
-                "`up`, `preview`, `destroy` and `refresh` take it",
-            ),
-        };
-        Err(Failure::new(Exit::Configuration, message, hint))
+/// The region of a role, or what was given if it can be a region.
+fn region(given: &str, roles: &Regions) -> Result<String> {
+    if let Some(region) = roles.of_role(given) {
+        return Ok(region.to_owned());
     }
-
-    fn given(&self) -> Vec<&'static str> {
-        let flags = [
-            ("--target", !self.targets.is_empty()),
-            ("--target-dependents", self.target_dependents),
-            ("--exclude", !self.excludes.is_empty()),
-            ("--exclude-dependents", self.exclude_dependents),
-            ("--replace", !self.replaces.is_empty()),
-            ("--region", !self.regions.is_empty()),
-            ("--refresh", self.refresh),
-            ("--parallel", self.parallel.is_some()),
-        ];
-        flags.into_iter().filter_map(|(flag, given)| given.then_some(flag)).collect()
+    // All regions of AWS have a dash.
+    if given.contains('-') || Place(given.to_owned()).is_global() {
+        return Ok(given.to_owned());
     }
+    let known: Vec<&str> = roles.roles().chain(["global"]).collect();
+    let help = match nearest(given, known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("name a region such as `us-east-1`, or one of `{}`", known.join("`, `")),
+    };
+    Err(Failure::new(Exit::Configuration, format!("`--region {given}` is no region and no role of this stack"), help))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn said(selection: &Selection, command: &str, heeds: Heeds) -> String {
-        selection.fits(command, heeds).map_or_else(|failure| format!("{failure:?}"), |()| "fits".to_owned())
-    }
-
     #[test]
-    fn a_flag_that_a_command_does_not_heed_is_refused_and_those_that_do_are_named() {
-        let target = Selection { targets: vec!["a".into()], ..Selection::default() };
-        let region = Selection { regions: vec!["a".into()], ..Selection::default() };
-        let regions = Selection { regions: vec!["a".into(), "b".into()], ..Selection::default() };
-        assert_eq!(said(&target, "up", Heeds::All), "fits");
-        assert_eq!(said(&region, "import", Heeds::Region), "fits");
-        assert_eq!(said(&Selection::default(), "outputs", Heeds::Nothing), "fits");
-        let text = said(&target, "outputs", Heeds::Nothing);
-        assert!(text.contains("`--target` means nothing to `drctl outputs`") && text.contains("`preview`"), "{text}");
-        assert!(said(&target, "import", Heeds::Region).contains("--target"));
-        assert!(said(&regions, "import", Heeds::Region).contains("takes one `--region`"));
-        assert!(said(&region, "graph", Heeds::Nothing).contains("and `import` take it"));
+    fn a_region_may_be_named_by_its_role() {
+        let roles = Regions::new([("primary".into(), "us-east-1".into()), ("secondary".into(), "eu-west-1".into())]);
+        let named = |given: &str| region(given, &roles);
+        assert_eq!(named("secondary").unwrap(), "eu-west-1");
+        assert_eq!(named("us-east-1").unwrap(), "us-east-1");
+        assert_eq!(named("global").unwrap(), "global");
+        let Err(Failure::Error(_, error)) = named("secundary") else { panic!() };
+        assert_eq!(error.hint.unwrap(), "did you mean `secondary`?");
+        let Err(Failure::Error(_, error)) = named("mars") else { panic!() };
+        assert_eq!(
+            error.hint.unwrap(),
+            "name a region such as `us-east-1`, or one of `primary`, `secondary`, `global`"
+        );
     }
 }

@@ -1,8 +1,8 @@
 //! `drctl stack`: the stacks that have a state, and their states as a whole.
 
-use std::io::Read;
-use std::path::PathBuf;
-use std::time::Duration;
+use std::fs::OpenOptions;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -11,11 +11,11 @@ use crate::cli::Global;
 use crate::cli::confirm::{Answers, declined};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result, io};
-use crate::cli::session::{Site, Target, directory, failed, nearest_state_root, runtime};
+use crate::cli::session::{Site, Target, failed, runtime, states_here};
 use crate::render;
 use crate::render::table::Table;
 use crate::render::words::count;
-use crate::state::{self, Lock, Owner, Source, StackSummary};
+use crate::state::{self, StackSummary, StateError};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -29,11 +29,20 @@ pub(super) enum Command {
     Export(Export),
     /// Put an exported state or a backup in the place of the present one
     Import(Import),
+    /// Move a stack's state to another place: into S3, or back into files
+    MigrateState(Migrate),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Migrate {
+    /// Where to: `local` or `s3://BUCKET/PREFIX`
+    #[arg(long, value_name = "PLACE")]
+    to: String,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Remove {
-    /// Even if the state still has resources
+    /// Even if the state still has resources or cannot be read
     #[arg(long)]
     force: bool,
 }
@@ -68,16 +77,17 @@ pub(super) fn run(command: &Command, global: &Global) -> Result {
         Command::Rename(Rename { name }) => rename(name, global),
         Command::Export(arguments) => export(arguments, global),
         Command::Import(arguments) => import(arguments, global),
+        Command::MigrateState(Migrate { to }) => migrate(to, global),
     }
 }
 
 fn list(global: &Global) -> Result {
-    let root = nearest_state_root(&directory(global)?);
-    let target = Target::chosen(global);
-    let stacks = state::list(&root, target.name()).map_err(failed)?;
+    let target = Target::chosen(global)?;
+    let states = states_here(global)?;
+    let stacks = runtime(false)?.block_on(states.list()).map_err(failed)?;
     render::data(listed(&stacks, global.json));
     if stacks.is_empty() && !global.json {
-        render::say(format_args!("No stack has a state on `{}`.\n", target.name()));
+        render::say(format_args!("No stack has a state on `{}` in {}.\n", target.name(), states.place()));
     }
     Ok(Exit::Ok)
 }
@@ -102,26 +112,23 @@ fn listed(stacks: &[StackSummary], json: bool) -> String {
     table.to_string()
 }
 
-async fn lock(site: &Site, command: &str) -> Result<Lock> {
-    let owner = Owner::here(&ulid::Ulid::generate().to_string(), &format!("{command} --stack {}", site.stack));
-    site.local().lock(owner, Duration::ZERO).await.map_err(failed)
-}
-
 fn remove(force: bool, global: &Global) -> Result {
     let answers = Answers::here(global.yes);
     answers.refuse_nobody("stack rm")?;
     let site = Site::of_state(global)?;
     runtime(false)?.block_on(async {
-        let (state, _) = site.state().await?;
-        if !state.rows.is_empty() && !force {
+        site.must_exist().await?;
+        // What is given up anyway need not be readable.
+        let state = if force { None } else { Some(site.state().await?.0) };
+        if let Some(state) = state.filter(|state| !state.rows.is_empty()) {
             let message = format!("stack `{}` still has {}", site.stack, count(state.rows.len(), "resource"));
             let help = "`drctl destroy` them first, or use `--force` to leave them in the cloud";
             return Err(Failure::new(Exit::Configuration, message, help));
         }
-        if !answers.agree(&format!("Remove the state of `{}` on `{}`?", site.stack, site.target.name()))? {
+        if !answers.agree(&format!("Remove the state of `{}` on `{}`?", site.stack, site.target.name())).await? {
             return Ok(declined());
         }
-        lock(&site, "stack rm").await?.remove().await.map_err(failed)?;
+        site.lock("stack rm").await?.remove().await.map_err(failed)?;
         render::say(format_args!("Removed the state of `{}`\n", site.stack));
         Ok(Exit::Ok)
     })
@@ -136,11 +143,9 @@ fn rename(name: &str, global: &Global) -> Result {
     }
     let site = Site::of_state(global)?;
     runtime(false)?.block_on(async {
-        if !site.local().exists() {
-            return Err(site.not_found());
-        }
+        site.must_exist().await?;
         let keys = site.keys().await?;
-        lock(&site, "stack rename").await?.rename(&keys, name).await.map_err(failed)?;
+        site.lock("stack rename").await?.rename(&keys, name).await.map_err(failed)?;
         render::say(format_args!("`{}` is `{name}` now. Give its file the same name.\n", site.stack));
         Ok(Exit::Ok)
     })
@@ -151,10 +156,19 @@ fn export(arguments: &Export, global: &Global) -> Result {
     let (state, keys) = runtime(false)?.block_on(site.state())?;
     let text = state::export(&state, &keys).map_err(failed)?;
     match &arguments.output {
-        Some(path) => std::fs::write(path, text).map_err(io("write", path))?,
+        Some(path) => write_private(path, &text).map_err(io("write", path))?,
         None => render::data(String::from_utf8_lossy(&text)),
     }
     Ok(Exit::Ok)
+}
+
+/// A new file is for its owner alone.
+fn write_private(path: &Path, text: &[u8]) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)?.write_all(text)
 }
 
 fn import(arguments: &Import, global: &Global) -> Result {
@@ -171,22 +185,53 @@ fn import(arguments: &Import, global: &Global) -> Result {
     };
     runtime(false)?.block_on(async {
         let keys = site.keys().await?;
-        let source = Source::from_environment(|name| std::env::var(name).ok()).map_err(failed)?;
-        let state = state::read_export(path, text, &site.root, &keys, source).await.map_err(failed)?;
-        let local = site.local();
+        let source = site.source().map_err(failed)?;
+        let state = state::read_export(path, text, &site.states.keys_root(), &keys, source).await.map_err(failed)?;
+        let stored = site.stored();
         if !arguments.force {
-            let present = local.load(&keys).await.map_err(failed)?;
-            state::check_import(&local, present.as_ref(), &state).map_err(failed)?;
+            let present = match stored.load(&keys).await {
+                // There is nothing to compare with what is damaged.
+                Err(StateError::Gone { .. } | StateError::Damaged { .. } | StateError::Replay { .. }) => None,
+                other => other.map_err(failed)?,
+            };
+            state::check_import(&stored, present.as_ref(), &state).map_err(failed)?;
         }
         let resources = count(state.rows.len(), "resource");
-        if !answers.agree(&format!("Put a state with {resources} in the place of that of `{}`?", site.stack))? {
+        if !answers.agree(&format!("Put a state with {resources} in the place of that of `{}`?", site.stack)).await? {
             return Ok(declined());
         }
-        lock(&site, "stack import").await?.import(&keys, &state).await.map_err(failed)?;
+        site.lock("stack import").await?.import(&keys, &state).await.map_err(failed)?;
         render::say(format_args!(
             "`{}` has {resources} now. `drctl refresh` compares them with the cloud.\n",
             site.stack
         ));
+        Ok(Exit::Ok)
+    })
+}
+
+fn migrate(to: &str, global: &Global) -> Result {
+    let answers = Answers::here(global.yes);
+    answers.refuse_nobody("stack migrate-state")?;
+    let site = Site::of_state(global)?;
+    let there = site.elsewhere(to)?;
+    if there.states().place() == site.states.place() {
+        let message = format!("the state of `{}` is in {} already", site.stack, site.states.place());
+        return Err(Failure::new(Exit::Configuration, message, "name another place with `--to`"));
+    }
+    runtime(false)?.block_on(async {
+        site.must_exist().await?;
+        let (from, into) = (site.states.place(), there.states().place());
+        if !answers.agree(&format!("Move the state of `{}` from {from} to {into}?", site.stack)).await? {
+            return Ok(declined());
+        }
+        let keys = site.keys().await?;
+        let source = site.source().map_err(failed)?;
+        let state = site.lock("stack migrate-state").await?.move_to(&keys, source, &there).await.map_err(failed)?;
+        let resources = count(state.rows.len(), "resource");
+        render::say(format_args!("Moved the state of `{}` with {resources} to {into}\n", site.stack));
+        if site.backend_place().as_deref() != Some(into.as_str()) {
+            render::say(format_args!("Write `backend: {to}` into its file, or give `--state {to}` from now on.\n"));
+        }
         Ok(Exit::Ok)
     })
 }

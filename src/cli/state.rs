@@ -10,6 +10,7 @@ use crate::cli::confirm::{Answers, declined};
 use crate::cli::edit::{edit, find};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result};
+use crate::cli::rotate_key;
 use crate::cli::session::{Site, runtime};
 use crate::engine::state::{Begun, Row, State};
 use crate::engine::urn::Urn;
@@ -39,6 +40,8 @@ pub(super) enum Command {
     Untaint(Many),
     /// Check that the state keeps its own rules
     Check,
+    /// Seal the secrets of the state and its backups with a new key
+    RotateKey(rotate_key::Arguments),
 }
 
 #[derive(Debug, Args)]
@@ -93,18 +96,21 @@ pub(super) fn run(command: &Command, global: &Global) -> Result {
         }
         Command::Check => {
             let (state, _) = runtime(false)?.block_on(site.state())?;
-            return Ok(check(&state));
+            return Ok(check(&state, global.json));
         }
         Command::Rm(arguments) => return remove(arguments, &site, global),
         Command::Mv(Move { resource: given, name }) => {
             let new = edit(&site, "state mv", |state| rename(state, given, name))?;
             render::say(format_args!("It is {new} now. Name it so in the program, too.\n"));
         }
-        Command::Protect(many) => mark(&site, many, "state protect", "protected", |row| row.protect = true)?,
+        Command::Protect(many) => mark(&site, many, "state protect", "protected", |row| row.protected_by_hand = true)?,
         Command::Unprotect(many) => {
-            mark(&site, many, "state unprotect", "not protected", |row| row.protect = false)?;
+            mark(&site, many, "state unprotect", "not protected", |row| {
+                (row.protect, row.protected_by_hand) = (false, false);
+            })?;
         }
         Command::Taint(many) => mark(&site, many, "state taint", "to be replaced", |row| row.tainted = true)?,
+        Command::RotateKey(arguments) => return rotate_key::run(arguments, global),
         Command::Untaint(many) => mark(&site, many, "state untaint", "kept", |row| row.tainted = false)?,
     }
     Ok(Exit::Ok)
@@ -133,7 +139,7 @@ fn notes(row: &Row) -> Vec<String> {
         Begun::Delete => "delete under way".to_owned(),
     });
     [
-        said(row.protect, "protected"),
+        said(row.is_protected(), "protected"),
         said(row.tainted, "to be replaced"),
         said(row.old, "old half of a replacement"),
         said(row.external, "only read"),
@@ -141,8 +147,8 @@ fn notes(row: &Row) -> Vec<String> {
         pending,
         said(row.failure.is_some(), "failed"),
         row.delete_after.map(|time| format!("goes after {time}")),
-        (!row.not_kept.is_empty()).then(|| format!("not kept: {}", row.not_kept.join(" "))),
-        (!row.skipped.is_empty()).then(|| format!("skipped: {}", row.skipped.join(" "))),
+        (!row.not_kept.is_empty()).then(|| format!("not kept: {}", row.not_kept.join(", "))),
+        (!row.skipped.is_empty()).then(|| format!("skipped: {}", row.skipped.join(", "))),
     ]
     .into_iter()
     .flatten()
@@ -169,8 +175,13 @@ fn shown(row: &Row) -> serde_json::Value {
     json
 }
 
-fn check(state: &State) -> Exit {
+fn check(state: &State, json: bool) -> Exit {
     let findings = lint(state);
+    if json {
+        let findings: Vec<String> = findings.iter().map(ToString::to_string).collect();
+        render::data(format_args!("{:#}\n", json!(findings)));
+        return if findings.is_empty() { Exit::Ok } else { Exit::Configuration };
+    }
     findings.iter().for_each(|finding| render::data(format_args!("{finding}\n")));
     if findings.is_empty() {
         render::say(format_args!("The state is sound: {}\n", count(state.rows.len(), "resource")));
@@ -200,7 +211,7 @@ fn remove(arguments: &Remove, site: &Site, global: &Global) -> Result {
     let answers = Answers::here(global.yes);
     answers.refuse_nobody("state rm")?;
     let question = format!("Forget {}, which stays in the cloud?", count(arguments.resources.len(), "resource"));
-    if !answers.agree(&question)? {
+    if !runtime(false)?.block_on(answers.agree(&question))? {
         return Ok(declined());
     }
     let gone = edit(site, "state rm", |state| forget(state, &arguments.resources, arguments.force))?;
@@ -213,7 +224,7 @@ fn forget(state: &mut State, given: &[String], force: bool) -> Result<Vec<Urn>> 
     let gone = given.iter().map(|given| find(state, given)).collect::<Result<Vec<_>>>()?;
     if !force {
         for row in state.rows.values() {
-            if row.protect && gone.contains(&row.key.urn) {
+            if row.is_protected() && gone.contains(&row.key.urn) {
                 let message = format!("{} is protected", resource(&row.key.urn));
                 return Err(Failure::new(Exit::Policy, message, "`drctl state unprotect` it first, or use `--force`"));
             }
@@ -242,6 +253,10 @@ fn rename(state: &mut State, given: &str, name: &str) -> Result<Urn> {
     let Some(new) = new.filter(|_| !name.is_empty()) else {
         return Err(Failure::new(Exit::Configuration, "a logical name may not be empty", "give the new name"));
     };
+    if new == old {
+        let message = format!("{} has that name already", resource(&new));
+        return Err(Failure::new(Exit::Configuration, message, "give another name"));
+    }
     if state.rows.keys().any(|key| key.urn == new) {
         let message = format!("there is a {} already", resource(&new));
         return Err(Failure::new(Exit::Configuration, message, "choose another name"));
@@ -322,5 +337,7 @@ mod tests {
         assert_eq!(state.rows[1].needs[0].name(), "z");
         assert_eq!(state.rows[1].refers["vpcId"][0].name(), "z");
         assert!(rename(&mut state, "z", "b").is_err());
+        let Err(Failure::Error(_, error)) = rename(&mut state, "z", "z") else { panic!() };
+        assert_eq!(error.message, "ec2:Vpc z has that name already");
     }
 }

@@ -8,10 +8,9 @@ use clap::Args;
 use crate::cli::Global;
 use crate::cli::confirm::{Answers, declined};
 use crate::cli::exit::Exit;
-use crate::cli::failure::{Failure, Result, io};
-use crate::cli::session::{Site, failed};
+use crate::cli::failure::{Failure, Result};
+use crate::cli::session::{Site, failed, runtime};
 use crate::render;
-use crate::state;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -22,8 +21,8 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
     let site = Site::of_state(global)?;
-    let stacks = state::list(&site.root, site.target.name()).map_err(failed)?;
-    let Some(owner) = stacks.into_iter().find(|s| s.stack == site.stack).and_then(|s| s.locked_by) else {
+    let stored = site.stored();
+    let Some(owner) = runtime(false)?.block_on(stored.holder()).map_err(failed)? else {
         render::say(format_args!("Nobody holds `{}`.\n", site.stack));
         return Ok(Exit::Ok);
     };
@@ -36,11 +35,11 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
     }
     let answers = Answers::here(global.yes);
     answers.refuse_nobody("unlock")?;
-    if !answers.agree(&format!("Take `{}` from {owner}?", site.stack))? {
+    let question = format!("Take `{}` from {owner}?", site.stack);
+    if !runtime(false)?.block_on(answers.agree(&question))? {
         return Ok(declined());
     }
-    let path = site.local().runs_dir().with_file_name("lock");
-    std::fs::remove_file(&path).map_err(io("remove", &path))?;
+    runtime(false)?.block_on(stored.break_lock()).map_err(failed)?;
     render::say(format_args!("`{}` is free\n", site.stack));
     Ok(Exit::Ok)
 }

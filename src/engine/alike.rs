@@ -7,6 +7,8 @@ pub enum Alike {
     Json,
     /// JSON documents whose lists have an order, as the metrics of a dashboard have.
     OrderedJson,
+    /// JSON policies of an API, in which `execute-api:/` stands for the API's own ARN.
+    ApiPolicy,
     /// Letters by sound, not by case.
     Case,
     /// `16` stands for any `16.x`, as RDS takes it.
@@ -26,9 +28,10 @@ pub enum Alike {
 }
 
 impl Alike {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Json,
         Self::OrderedJson,
+        Self::ApiPolicy,
         Self::Case,
         Self::Version,
         Self::Major,
@@ -43,6 +46,7 @@ impl Alike {
         match self {
             Self::Json => "json",
             Self::OrderedJson => "ordered-json",
+            Self::ApiPolicy => "api-policy",
             Self::Case => "case",
             Self::Version => "version",
             Self::Major => "major",
@@ -70,6 +74,7 @@ impl Alike {
                     let read = |text| serde_json::from_str::<serde_json::Value>(text).ok();
                     read(live).is_some_and(|live| read(wanted) == Some(live))
                 }
+                Self::ApiPolicy => same_api_policy(live, wanted),
                 Self::Case => live.eq_ignore_ascii_case(wanted),
                 Self::Version => live.strip_prefix(wanted).is_some_and(|rest| rest.starts_with('.')),
                 Self::Major => major(live) == major(wanted),
@@ -80,6 +85,27 @@ impl Alike {
                 Self::Masked => masks(live, wanted) || masks(wanted, live),
             }
     }
+}
+
+/// Whether two policies mean the same if the one API that they name is their own.
+fn same_api_policy(live: &str, wanted: &str) -> bool {
+    let mut apis: Vec<&str> = apis(live).chain(apis(wanted)).collect();
+    apis.sort_unstable();
+    apis.dedup();
+    match apis[..] {
+        [own] => {
+            let short = |policy: &str| policy.replace(&format!("{own}/"), "execute-api:/");
+            Alike::Json.same(&short(live), &short(wanted))
+        }
+        _ => Alike::Json.same(live, wanted),
+    }
+}
+
+/// The ARNs of APIs in a policy, without what follows their ids: `arn:aws:execute-api:…:…:id`.
+fn apis(policy: &str) -> impl Iterator<Item = &str> {
+    let arns = policy.match_indices("arn:").map(|(start, _)| &policy[start..]);
+    let arns = arns.filter(|arn| arn.split(':').nth(2) == Some("execute-api"));
+    arns.filter_map(|arn| arn.find(['/', '"', '\\']).map(|end| &arn[..end]))
 }
 
 /// `16` of `16.6`, `8.0` of `8.0.mysql_aurora.3.08.0`.
@@ -140,6 +166,19 @@ mod tests {
         let b = r#"{ "Statement": {"Effect": "Allow", "Action": ["a", "b"]} }"#;
         assert!(Alike::Json.same(a, b));
         assert!(!Alike::Json.same(a, r#"{"Statement":[]}"#));
+    }
+
+    #[test]
+    fn the_own_arn_of_an_api_may_be_written_short() {
+        let policy =
+            |resource: &str| format!(r#"{{ "Statement": [{{ "Effect": "Allow", "Resource": ["{resource}"] }}] }}"#);
+        let own = "arn:aws:execute-api:eu-west-1:123456789012:a1/*/GET/orders";
+        assert!(Alike::ApiPolicy.same(&policy(own), &policy("execute-api:/*/GET/orders")));
+        assert!(Alike::ApiPolicy.same(&policy(own), &policy(own)));
+        assert!(!Alike::ApiPolicy.same(&policy(own), &policy("execute-api:/*/PUT/orders")));
+        assert!(
+            !Alike::ApiPolicy.same(&policy(own), &policy("arn:aws:execute-api:eu-west-1:123456789012:b2/*/GET/orders"))
+        );
     }
 
     #[test]

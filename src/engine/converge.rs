@@ -11,7 +11,8 @@ use tokio::time::Instant;
 use crate::engine::crew::Crew;
 use crate::engine::diff::{Difference, baseline, diff};
 use crate::engine::error::{Error, Kind, Result};
-use crate::engine::observe;
+use crate::engine::event::Event;
+use crate::engine::observe::{self, INVISIBLE, LOOKS};
 use crate::engine::path::Path;
 use crate::engine::provider::{At, Live, Made, Next};
 use crate::engine::resource::{FoundBy, Limits, Seen, Want};
@@ -20,14 +21,10 @@ use crate::engine::state::{Key, Row};
 use crate::engine::urn::Id;
 use crate::engine::value::Value;
 
-/// How long a resource that was just made may stay invisible: reads of some services lag behind.
-const INVISIBLE: Duration = Duration::from_secs(120);
 /// Pauses before an update that shows no effect is called again, and before it is given up.
 const SETTLING: [&[u64]; 2] = [&[500, 1500], &[1000, 3000, 5000]];
 /// A type that needs more calls than that for one change goes round in circles.
 const MOST_CALLS: usize = 40;
-/// Pauses between looks for what a create without an answer may have made.
-const LOOKS: [u64; 3] = [0, 2000, 5000];
 
 /// One resource on its way.
 pub struct Journey<'a> {
@@ -46,18 +43,19 @@ pub struct Journey<'a> {
 #[derive(Debug, Clone)]
 pub struct Arrived {
     pub live: Live,
-    /// Inputs that the endpoint accepted and does not show.
+    /// Inputs that the endpoint accepted and does not show, by their paths.
     pub not_kept: Vec<String>,
     /// Operations that the endpoint lacks.
     pub skipped: Vec<String>,
 }
 
 impl Journey<'_> {
-    /// Makes the resource, or finds the one that a create without an answer has made.
+    /// Makes the resource, or finds the one that a create without an answer has made. `doubtful` tells
+    /// whether an earlier run may have made it already.
     ///
     /// # Errors
-    /// Those of the call. `ambiguous` tells whether it may still have had an effect.
-    pub async fn create(&self) -> Result<Made> {
+    /// Those of the call. `ambiguous` tells whether it, or one before it, may still have had an effect.
+    pub async fn create(&self, mut doubtful: bool) -> Result<Made> {
         let deadline = self.crew.clock.after(self.limits.create);
         let mut tries = 0;
         loop {
@@ -67,24 +65,36 @@ impl Journey<'_> {
                 Err(error) if error.kind == Kind::Cancelled => return Err(error),
                 Err(error) => error,
             };
-            if error.ambiguous
+            // An answer that lacks what it must hold tells nothing about the effect.
+            let lost = error.ambiguous || error.kind == Kind::Bug;
+            doubtful |= lost;
+            // What is there already may be what an earlier try has made.
+            if (lost || doubtful && error.kind == Kind::Exists)
                 && let Some(id) = self.look_for_it(&error).await?
             {
+                self.tell_adopted(&id);
                 return Ok(Made { id, seen: None });
             }
+            let error = Error { ambiguous: doubtful, ..error };
             self.crew.pause(self.at, error, &mut tries, deadline).await?;
         }
     }
 
-    /// A type that is found by its token needs no look: the next create gives the same resource.
+    /// A type that is found by its token needs no look: the next create gives the same resource. One
+    /// that is found by its name needs no second: there cannot be two, and the next create is refused.
     async fn look_for_it(&self, error: &Error) -> Result<Option<Id>> {
-        if self.schema.facts.found_by == FoundBy::Token {
-            return Ok(None);
-        }
-        for pause in LOOKS {
-            self.crew.clock.sleep(Duration::from_millis(pause)).await;
+        let looks = match (self.schema.facts.found_by, error.kind) {
+            (_, Kind::Exists) | (FoundBy::OwnerTag | FoundBy::Marker(_), _) => &LOOKS[..],
+            (FoundBy::Name, _) => &LOOKS[..1],
+            (FoundBy::Token, _) => &[],
+        };
+        for pause in looks {
+            self.crew.clock.sleep(*pause).await;
             let look = self.crew.cloud.find(self.at, self.wanted);
-            let ids = self.crew.call(&self.at.kind.place, look).await;
+            let ids = match self.crew.call(&self.at.kind.place, look).await {
+                Err(error) if error.kind == Kind::Unsupported && self.crew.skip_unsupported => return Ok(None),
+                ids => ids,
+            };
             // Not knowing whether it is there, another create might make a second one.
             let ids = ids.map_err(|_| Error { ambiguous: true, ..error.clone() })?;
             if let Some(id) = observe::one(self.key, ids)? {
@@ -92,6 +102,17 @@ impl Journey<'_> {
             }
         }
         Ok(None)
+    }
+
+    fn tell_adopted(&self, id: &Id) {
+        self.crew.sink.send(Event::Diagnostic {
+            severity: "note".into(),
+            code: Some("adopted".into()),
+            message: format!("the answer to a create was lost, and `{id}` is what it had made: it is adopted"),
+            urn: Some(self.at.urn.clone()),
+            at: None,
+            help: None,
+        });
     }
 
     /// Brings an existing resource to the inputs asked for.
@@ -103,48 +124,68 @@ impl Journey<'_> {
     /// If it fails, does not get ready in time, or does not take a value.
     pub async fn converge(&self, id: &Id, seen: Option<Seen<Live>>, row: &Row, just_made: bool) -> Result<Arrived> {
         let limit = if just_made { self.limits.create } else { self.limits.update };
-        let mut applied = if just_made { self.wanted.clone() } else { row.inputs.clone() };
-        let want = if just_made { self.beside_defaults() } else { given(&[self.wanted, &row.inputs]) };
-        let (mut not_kept, mut skipped) = (row.not_kept.clone(), row.skipped.clone());
-        let mut live = self.ready(id, &want, seen, just_made, limit).await?;
-        let aim = self.aim(&live, &applied, &not_kept);
-        let differences = |live: &Live, applied: &Value, not_kept: &[String]| {
-            diff(&self.schema.inputs, &self.base(live, applied, not_kept), &aim)
+        // What an earlier run asked for when it began may not be what is wanted now.
+        let begun = row.pending.as_ref().map(|begun| &begun.inputs);
+        let (mut applied, want) = match (just_made, begun) {
+            (true, None) => (self.wanted.clone(), self.beside_defaults()),
+            (true, Some(begun)) => (begun.clone(), given(&[self.wanted, begun])),
+            (false, _) => (row.inputs.clone(), given(&[self.wanted, &row.inputs])),
+        };
+        let mut lacks = Lacks { want, not_kept: row.not_kept.clone(), skipped: row.skipped.clone() };
+        let mut live = self.ready(id, &mut lacks, seen, just_made, limit).await?;
+        let aim = self.aim(&live, &applied, &lacks.not_kept);
+        let differences = |live: &Live, applied: &Value, lacks: &Lacks| {
+            diff(&self.schema.inputs, &self.base(live, applied, &lacks.not_kept), &aim)
         };
         let (since, deadline) = (Instant::now(), self.crew.clock.after(self.limits.update));
-        let (mut calls, mut rounds) = (0, 0);
+        let (mut calls, mut rounds, mut lost) = (0, 0, 0);
         loop {
-            let left = differences(&live, &applied, &not_kept);
+            let left = differences(&live, &applied, &lacks);
             if left.is_empty() {
-                return Ok(Arrived { live, not_kept, skipped });
+                if self.reach(id, (!just_made).then_some(&row.inputs), &mut lacks).await? {
+                    live = self.ready(id, &mut lacks, None, false, self.limits.update).await?;
+                }
+                return Ok(lacks.arrived(live));
             }
             if rounds == SETTLING.len() || calls == MOST_CALLS {
                 if !self.crew.skip_unsupported {
                     return Err(self.not_taken(&left));
                 }
-                not_kept.extend(roots(&left));
-                return Ok(Arrived { live, not_kept, skipped });
+                lacks.note(self.schema, &left);
+                return Ok(lacks.arrived(live));
             }
-            let shown = Live { inputs: self.base(&live, &applied, &[]), ..live.clone() };
-            let next = match self.update(id, &aim, &shown).await {
+            let shown = Live { inputs: self.base(&live, &applied, &lacks.not_kept), ..live.clone() };
+            // No call changes what replaces: it may only be late to show.
+            let next = match left.iter().all(|d| d.replaces) {
+                true => Ok(Next::Started),
+                false => self.update(id, &aim, &shown).await,
+            };
+            let next = match next {
                 Ok(next) => next,
                 Err(error) if error.kind == Kind::Unsupported && self.crew.skip_unsupported => {
-                    skipped.push(error.operation.unwrap_or(error.message));
-                    not_kept.extend(roots(&left));
+                    lacks.skip(error);
+                    lacks.note(self.schema, &left);
                     applied = self.wanted.clone();
                     calls += 1;
+                    continue;
+                }
+                // It may have had its effect, and made again it might have another one.
+                Err(error) if error.ambiguous && error.kind != Kind::Cancelled => {
+                    self.crew.pause(self.at, error, &mut lost, deadline).await?;
+                    live = self.ready(id, &mut lacks, None, false, self.limits.update).await?;
                     continue;
                 }
                 Err(error) => return Err(error),
             };
             calls += 1;
+            lost = 0;
             let (seen, more) = match next {
                 Next::Started => (None, false),
                 Next::More(_) => (None, true),
                 Next::Saw(live) => (Some(Seen::Ready(*live)), false),
                 Next::Waits(word) => {
                     self.crew.wait_for_others(self.at, &word, self.limits.poll, since, deadline).await?;
-                    live = self.ready(id, &want, None, false, self.limits.update).await?;
+                    live = self.ready(id, &mut lacks, None, false, self.limits.update).await?;
                     continue;
                 }
                 Next::Gone | Next::Later(_) => return Err(Error::bug("an update answers like a deletion")),
@@ -152,15 +193,15 @@ impl Journey<'_> {
             if !more {
                 applied = self.wanted.clone();
             }
-            live = self.ready(id, &want, seen, false, self.limits.update).await?;
+            live = self.ready(id, &mut lacks, seen, false, self.limits.update).await?;
             for pause in SETTLING[rounds] {
-                if differences(&live, &applied, &not_kept) != left {
+                if differences(&live, &applied, &lacks) != left {
                     break;
                 }
                 self.crew.clock.sleep(Duration::from_millis(*pause)).await;
-                live = self.ready(id, &want, None, false, self.limits.update).await?;
+                live = self.ready(id, &mut lacks, None, false, self.limits.update).await?;
             }
-            rounds = if differences(&live, &applied, &not_kept) == left { rounds + 1 } else { 0 };
+            rounds = if differences(&live, &applied, &lacks) == left { rounds + 1 } else { 0 };
         }
     }
 
@@ -191,6 +232,7 @@ impl Journey<'_> {
         Cow::Owned(aim)
     }
 
+    /// Makes a call, and makes it again as long as it is known to have had no effect.
     async fn update(&self, id: &Id, aim: &Value, live: &Live) -> Result<Next> {
         let deadline = self.crew.clock.after(self.limits.update);
         let mut tries = 0;
@@ -198,6 +240,7 @@ impl Journey<'_> {
             let call = self.crew.cloud.update(self.at, id, aim, live);
             match self.crew.call(&self.at.kind.place, call).await {
                 Ok(next) => return Ok(next),
+                Err(error) if error.ambiguous => return Err(error),
                 Err(error) => self.crew.pause(self.at, error, &mut tries, deadline).await?,
             }
         }
@@ -207,7 +250,7 @@ impl Journey<'_> {
     async fn ready(
         &self,
         id: &Id,
-        want: &Want,
+        lacks: &mut Lacks,
         seen: Option<Seen<Live>>,
         just_made: bool,
         limit: Duration,
@@ -219,7 +262,7 @@ impl Journey<'_> {
         loop {
             let seen = match next.take() {
                 Some(seen) => seen,
-                None => self.read(id, want, deadline).await?,
+                None => self.read(id, lacks, deadline).await?,
             };
             let word = match seen {
                 Seen::Ready(live) => return Ok(live),
@@ -232,12 +275,46 @@ impl Journey<'_> {
         }
     }
 
-    async fn read(&self, id: &Id, want: &Want, deadline: Instant) -> Result<Seen<Live>> {
+    /// Waits until the resource has reached what it counts as done by, and tells whether that took a
+    /// while. An endpoint that does not show it at once never will.
+    async fn reach(&self, id: &Id, before: Option<&Value>, lacks: &mut Lacks) -> Result<bool> {
+        let (crew, since) = (self.crew, Instant::now());
+        let (mut tries, mut polls) = (0, 0);
+        loop {
+            let call = crew.cloud.awaits(self.at, id, self.wanted, before);
+            let left = match crew.call(&self.at.kind.place, call).await {
+                Ok(None) => return Ok(polls > 0),
+                Ok(Some(left)) => left,
+                Err(error) if error.kind == Kind::Unsupported && crew.skip_unsupported => {
+                    lacks.skip(error);
+                    return Ok(false);
+                }
+                Err(error) => {
+                    crew.pause(self.at, error, &mut tries, since + self.limits.update).await?;
+                    continue;
+                }
+            };
+            if crew.skip_unsupported && polls > 0 {
+                lacks.skip(Error::new(Kind::Unsupported, left.word));
+                return Ok(true);
+            }
+            let hint = || format!("run again to go on waiting; `{}` sets another limit", left.limited_by);
+            let wait = crew.wait(self.at, &left.word, self.limits.poll, since, since + left.limit).await;
+            wait.map_err(|e| if e.kind == Kind::Timeout { e.hint(hint()) } else { e })?;
+            polls += 1;
+        }
+    }
+
+    async fn read(&self, id: &Id, lacks: &mut Lacks, deadline: Instant) -> Result<Seen<Live>> {
         let mut tries = 0;
         loop {
-            let call = self.crew.cloud.read(&self.at.kind, std::slice::from_ref(id), want);
+            let call = self.crew.cloud.read(&self.at.kind, std::slice::from_ref(id), &lacks.want);
             match self.crew.call(&self.at.kind.place, call).await {
                 Ok(mut seen) => return Ok(seen.pop().unwrap_or(Seen::Gone)),
+                Err(error) if self.crew.skip_unsupported && lacks.want.goes_without(&error, &self.schema.inputs) => {
+                    lacks.not_kept.extend(error.input.clone());
+                    lacks.skip(error);
+                }
                 Err(error) => self.crew.pause(self.at, error, &mut tries, deadline).await?,
             }
         }
@@ -263,10 +340,33 @@ fn given(inputs: &[&Value]) -> Want {
     Want::Only(all.filter(|(_, value)| !value.is_null()).map(|(name, _)| name.clone()).collect())
 }
 
-fn roots(left: &[Difference]) -> Vec<String> {
-    let mut roots: Vec<String> = left.iter().filter_map(|d| d.path.root().map(str::to_owned)).collect();
-    roots.dedup();
-    roots
+/// What the endpoint was found to lack, and what it is therefore not asked for.
+struct Lacks {
+    want: Want,
+    not_kept: Vec<String>,
+    skipped: Vec<String>,
+}
+
+impl Lacks {
+    /// The places of differences that no call removes.
+    fn note(&mut self, schema: &TypeSchema, left: &[Difference]) {
+        for place in left.iter().map(|d| schema.inputs.pattern_of(&d.path).to_string()) {
+            if !self.not_kept.contains(&place) {
+                self.not_kept.push(place);
+            }
+        }
+    }
+
+    fn skip(&mut self, error: Error) {
+        let operation = error.operation.unwrap_or(error.message);
+        if !self.skipped.contains(&operation) {
+            self.skipped.push(operation);
+        }
+    }
+
+    fn arrived(self, live: Live) -> Arrived {
+        Arrived { live, not_kept: self.not_kept, skipped: self.skipped }
+    }
 }
 
 #[cfg(test)]

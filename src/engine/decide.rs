@@ -37,10 +37,19 @@ pub struct Case<'a> {
     /// The program's inputs, names kept from the row.
     pub wanted: &'a Value,
     pub options: &'a Options,
-    /// The program puts the resource somewhere else.
-    pub moved: bool,
+    /// The program puts the resource somewhere else, or makes something else of it.
+    pub moved: Option<Move<'a>>,
     /// Why it must be replaced whatever the inputs say.
     pub asked: Vec<Reason>,
+}
+
+/// Something that no input says and no update changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Move<'a> {
+    /// `region` or `type`.
+    pub what: &'static str,
+    pub from: &'a str,
+    pub to: &'a str,
 }
 
 /// Old values for the paths that the program does not want to change: what the cloud shows, or else
@@ -86,8 +95,9 @@ pub fn decide(case: &Case<'_>) -> Decision {
             difference.replaces || by_option || difference.path.root().is_some_and(|root| conditional.contains(&root));
         changes.push(change(case, difference, replaces));
     }
-    if case.moved {
-        changes.insert(0, moved(case.row));
+    if let Some(Move { what, from, to }) = case.moved {
+        let (path, before, after) = (what.to_owned(), Shown::of(&from.into()), Shown::of(&to.into()));
+        changes.insert(0, Change { path, before, after, replaces: true, set_by: SetBy::Program });
     }
     if !asked.is_empty() || changes.iter().any(|c| c.replaces) {
         let mut why = asked;
@@ -143,20 +153,12 @@ fn change(case: &Case<'_>, difference: Difference, replaces: bool) -> Change {
     }
 }
 
-fn moved(row: &Row) -> Change {
-    Change {
-        path: "region".into(),
-        before: Shown::of(&row.place.0.as_str().into()),
-        after: Shown::of(&Value::Unknown),
-        replaces: true,
-        set_by: SetBy::Program,
-    }
-}
-
 /// Two things cannot have the same name at once, so a named one is deleted first.
 fn order(case: &Case<'_>) -> Order {
+    let facts = &case.schema.facts;
     let delete_first = case.options.delete_before_replace.unwrap_or_else(|| {
-        !case.moved && (case.schema.facts.delete_first || same_id(case) || keeps_explicit_name(case))
+        (case.moved.is_none() || facts.unique_everywhere)
+            && (facts.delete_first || same_id(case) || keeps_explicit_name(case))
     });
     if delete_first { Order::DeleteFirst } else { Order::CreateFirst }
 }

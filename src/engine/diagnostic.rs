@@ -1,6 +1,6 @@
 //! What is wrong with a program, where, and what to do about it. Rendering is `render`'s business.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::engine::urn::Urn;
 
@@ -37,22 +37,44 @@ pub struct Location {
 }
 
 /// A source file as it was read.
-#[derive(PartialEq, Eq)]
 pub struct Source {
     /// The path as the user would write it.
     pub name: String,
     pub text: String,
     /// Where each line begins, so that a place is found without reading what comes before it.
     lines: Vec<usize>,
+    /// Stretches that nobody may see, as byte offsets.
+    secrets: RwLock<Vec<(usize, usize)>>,
 }
 
 impl Source {
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
         let text = text.into();
         let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(i, _)| i + 1)).collect();
-        Self { name: name.into(), text, lines }
+        Self { name: name.into(), text, lines, secrets: RwLock::default() }
+    }
+
+    /// The text as it may be shown, every character at its place.
+    pub fn shown(&self) -> String {
+        let secrets = self.secrets.read().unwrap_or_else(PoisonError::into_inner);
+        let is_secret = |at: usize| secrets.iter().any(|(start, end)| (*start..*end).contains(&at));
+        // A star takes as many bytes as the character that it hides, so that places stay what they are.
+        let star = |c: char| "*".repeat(c.len_utf8());
+        let shown = self.text.char_indices().map(|(at, c)| match c {
+            c if c.is_whitespace() || !is_secret(at) => c.to_string(),
+            c => star(c),
+        });
+        if secrets.is_empty() { self.text.clone() } else { shown.collect() }
     }
 }
+
+impl PartialEq for Source {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name && self.text == other.text
+    }
+}
+
+impl Eq for Source {}
 
 impl Diagnostic {
     pub fn error(code: &'static str, message: impl Into<String>) -> Self {
@@ -90,6 +112,15 @@ impl Diagnostic {
 }
 
 impl Location {
+    /// Keeps the stretch out of everything that shows the source.
+    pub fn hide(&self) {
+        let mut secrets = self.source.secrets.write().unwrap_or_else(PoisonError::into_inner);
+        let stretch = (self.start, self.end);
+        if !secrets.contains(&stretch) {
+            secrets.push(stretch);
+        }
+    }
+
     /// Line and column, both from 1; the column counts characters.
     pub fn line_column(&self) -> (usize, usize) {
         let Source { text, lines, .. } = &*self.source;
@@ -114,6 +145,11 @@ impl std::fmt::Debug for Location {
 
 /// The name among `known` that is nearest to `given`, if one is near enough to be meant.
 pub fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // Nobody misspells a longer name, and comparing takes time and memory for each pair of characters.
+    const LONGEST: usize = 256;
+    if given.len() > LONGEST {
+        return None;
+    }
     let given = given.to_lowercase();
     known
         .into_iter()
@@ -141,6 +177,15 @@ mod tests {
         let places: Vec<_> = (0..=6).map(at).collect();
         assert_eq!(places, [(1, 1), (1, 2), (1, 3), (2, 1), (3, 1), (3, 2), (4, 1)]);
         assert_eq!(at(99), (4, 1), "beyond the end");
+    }
+
+    #[test]
+    fn what_is_hidden_is_stars_and_everything_else_stays_where_it_is() {
+        let source = Arc::new(Source::new("a.yaml", "a: hünter two\nb: 1"));
+        let (start, end) = (source.text.find('h').unwrap(), source.text.find('\n').unwrap());
+        Location { source: Arc::clone(&source), start, end }.hide();
+        assert_eq!(source.shown(), "a: ******* ***\nb: 1");
+        assert_eq!(source.shown().find("b:"), source.text.find("b:"));
     }
 
     #[test]

@@ -18,19 +18,81 @@ pub struct Difference {
 }
 
 /// What to compare a program with: what the cloud shows, but the value applied last where the cloud
-/// never shows one, or where the endpoint is known not to keep it.
+/// never shows one, or where the endpoint is known not to keep it. `not_kept` holds paths.
 pub fn baseline(schema: &Object, live: &Value, applied: &Value, not_kept: &[String]) -> Value {
-    let Value::Map(mut base) = live.bare().clone() else { return applied.clone() };
+    let Value::Map(mut shown) = live.bare().clone() else { return applied.clone() };
+    complete(schema, applied, &mut shown);
+    let mut base = Value::Map(shown);
+    for path in not_kept.iter().filter_map(|text| Path::parse(text).ok()) {
+        path.transplant(applied, &mut base);
+    }
+    base.tainted_like(applied)
+}
+
+/// Adds to what the cloud shows what it hides.
+fn complete(schema: &Object, applied: &Value, shown: &mut Map) {
     for property in &schema.properties {
-        let hidden = property.sometimes_shown && live.get(&property.name).is_none_or(Value::is_null);
-        if property.write_only || hidden || not_kept.contains(&property.name) {
-            match applied.get(&property.name) {
-                Some(value) => base.insert(property.name.clone(), value.clone()),
-                None => base.shift_remove(&property.name),
-            };
+        let was = applied.get(&property.name);
+        let hidden = property.sometimes_shown && shown.get(&property.name).is_none_or(Value::is_null);
+        match was {
+            Some(value) if property.write_only || hidden => {
+                shown.insert(property.name.clone(), value.clone());
+            }
+            None if property.write_only => {
+                shown.shift_remove(&property.name);
+            }
+            Some(was) => {
+                if let Some(part) = shown.get_mut(&property.name) {
+                    complete_part(property, was, part);
+                }
+            }
+            None => {}
         }
     }
-    Value::Map(base).tainted_like(applied)
+}
+
+fn complete_part(property: &Property, applied: &Value, shown: &mut Value) {
+    match (&property.shape, shown) {
+        (_, Value::Secret(inner)) => complete_part(property, applied, inner),
+        (Shape::Object(schema), Value::Map(shown)) => complete(schema, applied, shown),
+        (Shape::Map(item), Value::Map(shown)) => {
+            for (key, part) in shown {
+                if let Some(was) = applied.get(key) {
+                    complete_part(item, was, part);
+                }
+            }
+        }
+        (Shape::List { item, unordered: false }, Value::List(shown)) => {
+            for (part, was) in shown.iter_mut().zip(applied.as_list().unwrap_or_default()) {
+                complete_part(item, was, part);
+            }
+        }
+        // Where order means nothing, an item is the one that it differs from in hidden parts only.
+        (Shape::List { item, unordered: true }, Value::List(shown)) if hides(item) => {
+            let mut left: Vec<&Value> = applied.as_list().unwrap_or_default().iter().collect();
+            for part in shown {
+                let whole = |was: &Value| {
+                    let mut whole = part.clone();
+                    complete_part(item, was, &mut whole);
+                    whole
+                };
+                if let Some(i) = left.iter().position(|was| same(item, &whole(was), was)) {
+                    let whole = whole(left.swap_remove(i));
+                    *part = whole;
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Whether the cloud hides a part of such a value.
+fn hides(property: &Property) -> bool {
+    match &property.shape {
+        Shape::Object(schema) => schema.properties.iter().any(|p| p.write_only || p.sometimes_shown || hides(p)),
+        Shape::List { item, .. } | Shape::Map(item) => hides(item),
+        _ => false,
+    }
 }
 
 /// The differences that turn `base` into `wanted`.
@@ -112,13 +174,16 @@ fn same_set(item: &Property, old: &[Value], new: &[Value]) -> bool {
     }
     let mut left: Vec<&Value> = old.iter().collect();
     new.iter().all(|w| {
-        let position = left.iter().position(|b| {
-            let mut found = Vec::new();
-            value(item, &Path::default(), b, w, false, &mut found);
-            found.is_empty()
-        });
+        let position = left.iter().position(|b| same(item, b, w));
         position.map(|i| left.swap_remove(i)).is_some()
     })
+}
+
+/// Whether two values mean the same.
+fn same(property: &Property, base: &Value, wanted: &Value) -> bool {
+    let mut found = Vec::new();
+    value(property, &Path::default(), base, wanted, false, &mut found);
+    found.is_empty()
 }
 
 /// Items that agree in their words and numbers, joined: see `rules::united`.
@@ -158,7 +223,7 @@ fn same_scalar(property: &Property, base: &Value, wanted: &Value) -> bool {
         (Value::String(a), Value::String(b)) => property.alike.is_some_and(|alike| alike.same(a, b)),
         (Value::Unknown, _) | (_, Value::Unknown) => false,
         _ => match (property.alike, document(base), document(wanted)) {
-            (Some(how @ (Alike::Json | Alike::OrderedJson)), Some(a), Some(b)) => how.same(&a, &b),
+            (Some(how @ (Alike::Json | Alike::OrderedJson | Alike::ApiPolicy)), Some(a), Some(b)) => how.same(&a, &b),
             _ => false,
         },
     }
@@ -202,6 +267,9 @@ mod tests {
         version: Option<String>,
         #[schemars(transform = sometimes_shown)]
         role: Option<String>,
+        steps: Option<Vec<Login>>,
+        #[schemars(transform = unordered)]
+        logins: Option<Vec<Login>>,
         tags: Option<std::collections::BTreeMap<String, String>>,
     }
     #[derive(Serialize, Deserialize, JsonSchema)]
@@ -210,6 +278,14 @@ mod tests {
         port: i32,
         #[serde(default)]
         note: String,
+    }
+
+    #[derive(Serialize, Deserialize, JsonSchema)]
+    #[serde(rename_all = "camelCase")]
+    struct Login {
+        client: String,
+        #[schemars(transform = write_only)]
+        password: Option<String>,
     }
 
     #[derive(Serialize, Deserialize, JsonSchema)]
@@ -267,6 +343,35 @@ mod tests {
         let found = diff(&schema, &base, &json!({"name": "a", "password": "new"}).into());
         assert_eq!(found.len(), 1);
         assert!(!format!("{found:?}").contains("new"), "a secret shows: {found:?}");
+    }
+
+    #[test]
+    fn a_write_only_part_of_an_item_is_compared_with_what_was_applied() {
+        let schema = read(&json_schema::<Inputs>());
+        let steps = |a: &str, b: &str| json!([{ "client": "a", "password": a }, { "client": "b", "password": b }]);
+        let applied = Value::from(json!({ "name": "a", "steps": steps("1", "2"), "logins": steps("1", "2") }));
+        let live = json!({ "name": "a", "steps": [{ "client": "a" }, { "client": "b" }],
+            "logins": [{ "client": "b", "password": "" }, { "client": "a" }] });
+        let base = baseline(&schema, &live.into(), &applied, &[]);
+        assert_eq!(diff(&schema, &base, &applied), []);
+        let wanted = json!({ "name": "a", "steps": steps("1", "3"), "logins": steps("1", "2") }).into();
+        let paths: Vec<String> = diff(&schema, &base, &wanted).iter().map(|d| d.path.to_string()).collect();
+        assert_eq!(paths, ["steps[1].password"]);
+        let wanted = json!({ "name": "a", "steps": steps("1", "2"), "logins": steps("1", "3") }).into();
+        let paths: Vec<String> = diff(&schema, &base, &wanted).iter().map(|d| d.path.to_string()).collect();
+        assert_eq!(paths, ["logins"]);
+    }
+
+    #[test]
+    fn only_the_part_that_is_not_kept_is_believed() {
+        let schema = read(&json_schema::<Inputs>());
+        let applied = Value::from(json!({ "name": "a", "rules": [{ "port": 1 }], "steps": [{ "client": "a" }],
+            "tags": { "a": "1", "b": "2" } }));
+        let live = json!({ "name": "b", "rules": [], "steps": [{ "client": "x" }], "tags": { "b": "3" } });
+        let not_kept = ["rules", "steps[*].client", "tags[*]"].map(str::to_owned);
+        let base = baseline(&schema, &live.into(), &applied, &not_kept);
+        let paths: Vec<String> = diff(&schema, &base, &applied).iter().map(|d| d.path.to_string()).collect();
+        assert_eq!(paths, ["name"]);
     }
 
     #[test]

@@ -26,6 +26,9 @@ pub struct Error {
     /// The call may have had its effect although no answer tells so.
     #[serde(default)]
     pub ambiguous: bool,
+    /// The one input for which the call was made, as a part of a read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<String>,
 }
 
 /// Decides about retries, exit codes and hints.
@@ -66,6 +69,7 @@ impl Error {
             request_id: None,
             hint: None,
             ambiguous: false,
+            input: None,
         }
     }
 
@@ -79,6 +83,11 @@ impl Error {
 
     pub fn hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
+    }
+
+    /// Says that the call was made for one input only: a read can do without it.
+    pub fn about(self, input: &str) -> Self {
+        Self { input: Some(input.to_owned()), ..self }
     }
 }
 

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::engine::diagnostic::Diagnostic;
 use crate::engine::error::Error;
 use crate::engine::plan::{Op, Plan, Summary};
 use crate::engine::urn::{Id, Place, Urn};
@@ -65,8 +66,11 @@ pub enum Event {
         because: Skipped,
     },
     Diagnostic {
-        /// `warning` or `error`.
+        /// `note`, `warning` or `error`.
         severity: String,
+        /// A code that can be searched for: `unknown-property`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        code: Option<String>,
         message: String,
         urn: Option<Urn>,
         /// Where it is about: `stacks/prod.yaml:12:3`. In JSON, `at` is the envelope's time.
@@ -87,6 +91,13 @@ pub enum Event {
     },
 
     // Progress: only the newest of a resource matters, and a slow reader may miss some.
+    /// Planning waits for an answer.
+    Asking {
+        /// What was asked of whom: `aws:ec2/vpc:Vpc in us-east-1`.
+        what: String,
+        /// Milliseconds since it was asked.
+        since: u64,
+    },
     Waiting {
         urn: Urn,
         word: String,
@@ -137,12 +148,30 @@ pub enum Ended {
     Pending {
         until: Timestamp,
     },
+    /// It was not begun, and nothing was changed.
+    Refused {
+        /// Why, as the code of the first diagnostic.
+        code: String,
+    },
+}
+
+impl From<&Diagnostic> for Event {
+    fn from(problem: &Diagnostic) -> Self {
+        Self::Diagnostic {
+            severity: format!("{:?}", problem.severity).to_lowercase(),
+            code: Some(problem.code.to_owned()),
+            message: problem.message.clone(),
+            urn: problem.urn.clone(),
+            at: problem.at.as_ref().map(ToString::to_string),
+            help: problem.help.clone(),
+        }
+    }
 }
 
 impl Event {
     /// Whether a reader may miss it.
     pub fn is_progress(&self) -> bool {
-        matches!(self, Self::Waiting { .. } | Self::Retrying { .. } | Self::Call { .. })
+        matches!(self, Self::Asking { .. } | Self::Waiting { .. } | Self::Retrying { .. } | Self::Call { .. })
     }
 }
 

@@ -16,7 +16,7 @@ use crate::engine::clock::Clock;
 use crate::engine::converge::{Arrived, Journey};
 use crate::engine::crew::Crew;
 use crate::engine::decide::{Case, Decision, base, decide, ignore_changes, ignored};
-use crate::engine::diagnostic::Diagnostic;
+use crate::engine::discreet::Discreet;
 use crate::engine::error::{Error, Kind, Result};
 use crate::engine::event::{Ended, Event, Sink, Skipped};
 use crate::engine::graph;
@@ -30,6 +30,7 @@ use crate::engine::plan::{Op, Plan, Step, Summary};
 use crate::engine::planner::{Mode, Planned};
 use crate::engine::program::{Known, Options, Program, Timeouts};
 use crate::engine::provider::{At, KindAt, Live, Provider};
+use crate::engine::redact::Redactor;
 use crate::engine::remove::{Removal, Removed};
 use crate::engine::resource::{Limits, Seen, Want};
 use crate::engine::schema::TypeSchema;
@@ -83,61 +84,68 @@ pub async fn execute(planned: Planned, run: Run) -> Result<Outcome> {
     if worth_writing {
         ledger.open().await?;
     }
-    let crew =
-        Crew::new(Arc::clone(&run.cloud), ledger.clone(), run.sink.clone(), run.clock, run.stop.clone(), &run.settings);
-    let worker = Worker { crew, program: run.program.clone(), known: Arc::default() };
+    let cloud = Arc::new(Discreet::new(Arc::clone(&run.cloud), Arc::clone(&planned.redactor)));
+    let crew = Crew::new(cloud, ledger.clone(), run.sink.clone(), run.clock, run.stop.clone(), &run.settings);
+    let worker =
+        Worker { crew, program: run.program.clone(), known: Arc::default(), redactor: Arc::clone(&planned.redactor) };
     let mut schedule = Schedule::new(planned.plan.steps, planned.plan.edges, planned.tasks);
     schedule.run(&worker, &run).await;
     if planned.mode == Mode::Up {
         worker.look_again(&schedule.moved).await?;
     }
-    if planned.mode != Mode::Refresh {
-        write_outputs(&worker, &run, planned.mode).await?;
-    }
+    let outputs = match planned.mode {
+        Mode::Refresh => Some(0),
+        Mode::Up | Mode::Destroy => write_outputs(&worker, &run, planned.mode).await?,
+    };
     let mut state = ledger.state();
     graph::sort(&mut state.rows);
-    let ended = schedule.ended(&run.stop, &state);
-    let summary = schedule.summary();
+    let ended = match (schedule.ended(&run.stop, &state), outputs) {
+        (Ended::Completed | Ended::Pending { .. }, None) => Ended::Failed { failed: Vec::new(), skipped: Vec::new() },
+        (ended, _) => ended,
+    };
+    let summary = Summary { outputs: outputs.unwrap_or(0), ..schedule.summary(&state) };
     let notes = notes(&state);
     let took = u64::try_from(run.clock.now().duration_since(started).as_millis()).unwrap_or_default();
     run.sink.send(Event::RunEnded { ended: ended.clone(), summary, took, notes: notes.clone() });
     Ok(Outcome { ended, state, summary, notes })
 }
 
-async fn write_outputs(worker: &Worker, run: &Run, mode: Mode) -> Result<()> {
+/// Writes the outputs of the stack, and tells how many have changed; `None` if they are wrong.
+async fn write_outputs(worker: &Worker, run: &Run, mode: Mode) -> Result<Option<usize>> {
     let ledger = &worker.crew.ledger;
+    let state = ledger.state();
     let outputs = match (mode, &run.program) {
         (Mode::Up, Some(program)) => {
             let known = worker.everything_known();
-            match program.outputs(&known, &*run.cloud).await {
-                Ok(outputs) => outputs.into_iter().filter(|(_, v)| !v.has_unknown()).collect(),
+            match program.outputs(&known, &*worker.crew.cloud).await {
+                Ok(outputs) => as_far_as_known(outputs, &state.outputs),
                 Err(problems) => {
-                    problems.iter().for_each(|p| run.sink.send(diagnostic(p)));
-                    return Ok(());
+                    problems.into_iter().for_each(|p| run.sink.send((&worker.redactor.diagnostic(p)).into()));
+                    return Ok(None);
                 }
             }
         }
         _ => Map::default(),
     };
-    let state = ledger.state();
     if mode == Mode::Destroy && !state.rows.is_empty() {
-        return Ok(());
+        return Ok(Some(0));
     }
     run.sink.send(Event::Outputs { outputs: outputs.iter().map(|(k, v)| (k.clone(), Shown::of(v))).collect() });
-    if state.outputs != outputs {
+    let names = outputs.keys().chain(state.outputs.keys().filter(|name| !outputs.contains_key(*name)));
+    let changed = names.filter(|name| outputs.get(*name) != state.outputs.get(*name)).count();
+    if changed > 0 {
         ledger.record(vec![Entry::Outputs { outputs }]).await?;
     }
-    Ok(())
+    Ok(Some(changed))
 }
 
-fn diagnostic(problem: &Diagnostic) -> Event {
-    Event::Diagnostic {
-        severity: format!("{:?}", problem.severity).to_lowercase(),
-        message: problem.message.clone(),
-        urn: problem.urn.clone(),
-        at: problem.at.as_ref().map(ToString::to_string),
-        help: problem.help.clone(),
-    }
+/// An output of what failed or was not reached keeps the value it had: other stacks build on it.
+fn as_far_as_known(outputs: Map, before: &Map) -> Map {
+    let value = |(name, value): (String, Value)| match value.has_unknown() {
+        true => before.get(&name).cloned().map(|old| (name, old)),
+        false => Some((name, value)),
+    };
+    outputs.into_iter().filter_map(value).collect()
 }
 
 fn notes(state: &State) -> Vec<String> {
@@ -212,6 +220,7 @@ impl Schedule {
             enter(&mut ready, &self.weight, i);
         }
         let mut tasks: JoinSet<(usize, Result<Done>)> = JoinSet::new();
+        let mut running: HashMap<tokio::task::Id, usize> = HashMap::new();
         loop {
             while let Some((_, std::cmp::Reverse(i))) = ready.pop() {
                 let stopped = run.stop.is_pressed() || run.settings.fail_fast && !self.failed.is_empty();
@@ -229,22 +238,41 @@ impl Schedule {
                     continue;
                 }
                 let worker = worker.clone();
-                tasks.spawn(async move { (i, worker.step(step, task, moved).await) });
+                let task = tasks.spawn(async move {
+                    let done = worker.step(step, task, moved).await;
+                    (i, done.map_err(|error| worker.redactor.error(error)))
+                });
+                running.insert(task.id(), i);
             }
-            let Some(ended) = tasks.join_next().await else { break };
-            match ended {
-                Ok((i, result)) => self.finish(i, result, run, &mut |s, n| enter(&mut ready, &s.weight, n)),
-                // A panic in a step is a bug of drctl; the others go on, and the row stays pending.
-                Err(panic) => run.sink.send(Event::Diagnostic {
-                    severity: "error".into(),
-                    message: format!("a step ended by a bug in drctl: {panic}"),
-                    urn: None,
-                    at: None,
-                    help: Some("run again: what was begun is taken up where it is".into()),
-                }),
-            }
+            let Some(ended) = tasks.join_next_with_id().await else { break };
+            let (i, result) = match ended {
+                Ok((id, (i, result))) => {
+                    running.remove(&id);
+                    (i, result)
+                }
+                // The others go on, and the row stays pending.
+                Err(panic) => match running.remove(&panic.id()) {
+                    Some(i) => {
+                        let text = format!("a step ended by a bug in drctl: {panic}");
+                        (i, Err(broken(&worker.redactor.text(&text))))
+                    }
+                    None => continue,
+                },
+            };
+            self.finish(i, result, run, &mut |s, n| enter(&mut ready, &s.weight, n));
         }
         self.report_skipped(run);
+        self.fail_the_forgotten(run);
+    }
+
+    /// A step that is neither done nor accounted for is no success: the plan's order was wrong.
+    fn fail_the_forgotten(&mut self, run: &Run) {
+        let told = self.failed.iter().chain(&self.later).chain(self.skipped.keys()).chain(self.postponed.keys());
+        let told: HashSet<usize> = told.copied().collect();
+        for i in (0..self.steps.len()).filter(|i| !self.done[*i] && !told.contains(i)).collect::<Vec<_>>() {
+            let error = broken("the steps of the plan wait for each other in a circle");
+            self.finish(i, Err(error), run, &mut |_, _| {});
+        }
     }
 
     fn has_moved_needs(&self, task: &Task) -> bool {
@@ -275,11 +303,12 @@ impl Schedule {
                 self.done[i] = true;
             }
             Err(error) => {
+                // Told at the end, with all that the stop left.
                 if error.kind == Kind::Cancelled {
                     self.skipped.insert(i, Skipped::Cancelled);
-                } else {
-                    self.failed.push(i);
+                    return;
                 }
+                self.failed.push(i);
                 run.sink.send(Event::StepFailed { urn: urn.clone(), place: place.clone(), op: op.clone(), error });
                 return;
             }
@@ -334,9 +363,11 @@ impl Schedule {
     }
 
     /// What was done, which is less than the plan if something failed.
-    fn summary(&self) -> Summary {
-        let done = self.steps.iter().zip(&self.done).filter(|(_, done)| **done);
-        Plan { steps: done.map(|(step, _)| step.clone()).collect(), ..Plan::default() }.summary()
+    fn summary(&self, state: &State) -> Summary {
+        let (done, left): (Vec<_>, Vec<_>) = self.steps.iter().zip(&self.done).partition(|(_, done)| **done);
+        let done = Plan { steps: done.into_iter().map(|(step, _)| step.clone()).collect(), ..Plan::default() };
+        let is_begun = |step: &Step| step.op == Op::Create && state.rows.get(&step.key).is_some_and(|r| r.is_begun());
+        Summary { begun: left.into_iter().filter(|(step, _)| is_begun(step)).count(), ..done.summary() }
     }
 
     fn ended(&self, stop: &Stop, state: &State) -> Ended {
@@ -359,6 +390,10 @@ impl Schedule {
             None => Ended::Completed,
         }
     }
+}
+
+fn broken(message: &str) -> Error {
+    Error::bug(message).hint("run again: what was begun is taken up where it is; and report it")
 }
 
 fn weights(steps: &[Step], after: &[Vec<usize>], open: &[usize]) -> Vec<u64> {
@@ -388,6 +423,7 @@ struct Worker {
     crew: Crew,
     program: Option<Arc<dyn Program>>,
     known: Arc<RwLock<Known>>,
+    redactor: Arc<Redactor>,
 }
 
 impl Worker {
@@ -409,7 +445,7 @@ impl Worker {
 
     async fn step(&self, step: Step, task: Task, needs_moved: bool) -> Result<Done> {
         let _member = self.crew.join();
-        let quiet = matches!(task, Task::Keep { .. });
+        let quiet = matches!(task, Task::Keep { .. }) && step.op == Op::Same;
         let started = self.crew.clock.now();
         if !quiet {
             let (urn, place, op) = (step.key.urn.clone(), step.place.clone(), step.op.clone());
@@ -422,6 +458,7 @@ impl Worker {
                 self.change(&step, Arc::unwrap_or_clone(row), &options, live.map(|l| *l)).await
             }
             Task::Act { key, patch } => self.act(&key, &patch).await,
+            Task::Unprotect { key } => self.unprotect(&key).await,
             Task::Remove { key, applied } => self.remove(&step, &key, &applied).await,
             Task::Drop { key } => self.crew.ledger.record(vec![Entry::Gone { key }]).await.map(|()| Done::Moved),
             Task::Look { row } => self.look(&step, Arc::unwrap_or_clone(row)).await,
@@ -450,7 +487,7 @@ impl Worker {
         let inputs = program.inputs(&row.key.urn, &known, &*self.crew.cloud).await;
         inputs.map_err(|problems| {
             for problem in &problems[1.min(problems.len())..] {
-                self.crew.sink.send(diagnostic(problem));
+                self.crew.sink.send((&self.redactor.diagnostic(problem.clone())).into());
             }
             let first = problems.into_iter().next();
             let Some(first) = first else { return Error::bug("an evaluation failed without saying why") };
@@ -474,7 +511,7 @@ impl Worker {
         };
         let rows = state.rows.values().filter(watched).map(Arc::as_ref);
         // A cloud that does not answer now is asked again by the next plan.
-        let sights = observe::read(&*self.crew.cloud, rows).await.unwrap_or_default();
+        let sights = observe::read(&*self.crew.cloud, rows, self.crew.skip_unsupported).await.unwrap_or_default();
         let mut entries = Vec::new();
         for (key, seen) in sights {
             let (Some(row), Seen::Ready(live)) = (state.rows.get(&key), seen) else { continue };
@@ -538,28 +575,29 @@ impl Worker {
         }
         let json = wanted.to_json().map_err(|e| Error::bug(e.to_string()))?;
         (schema.accepts)(&json).map_err(Error::invalid)?;
+        let doubtful = attempt.is_some();
         let attempt = attempt.unwrap_or_else(new_attempt);
-        let row = Row { inputs: wanted, created: Some(self.crew.clock.now()), ..row };
+        let created = Some(self.crew.clock.now());
+        let row = Row { inputs: wanted, created, pending: None, failure: None, ..row };
         let mut entries = Vec::new();
-        if let Some(old) = set_aside.and_then(|key| self.crew.ledger.row(&key)) {
-            entries.push(Entry::Put { row: Arc::new(Row { old: true, ..Arc::unwrap_or_clone(old) }) });
+        let aside = set_aside.and_then(|key| self.crew.ledger.row(&key));
+        if let Some(half) = &aside {
+            entries.push(Entry::Put { row: Arc::new(Row { old: true, ..Row::clone(half) }) });
         }
         entries.push(Entry::Begin { row: Arc::new(row.clone()), op: Begun::Create, attempt: attempt.clone() });
         self.crew.ledger.record(entries).await?;
         let at = self.at(&row, attempt);
         let journey = self.journey(&at, &row.key, schema, &row.timeouts, &row.inputs);
-        let made = match journey.create().await {
+        let made = match journey.create(doubtful).await {
             Ok(made) => made,
-            Err(error) if error.kind == Kind::Unsupported && self.crew.skip_unsupported => {
+            // What exists does not give way to what the endpoint cannot make.
+            Err(error) if error.kind == Kind::Unsupported && self.crew.skip_unsupported && aside.is_none() => {
                 let failed = Entry::Failed { key: row.key.clone(), error: error.to_string(), settled: true };
                 self.crew.ledger.record(vec![failed]).await?;
                 let operation = error.operation.unwrap_or(error.message);
                 return self.skip(row, operation).await;
             }
-            Err(error) => {
-                let settled = !error.ambiguous;
-                return Err(self.fail(&row.key, error, settled).await);
-            }
+            Err(error) => return Err(self.not_made(&row.key, aside, error).await),
         };
         // What lives in the state is made by being written: an id alone would be half of it.
         if !schema.facts.local {
@@ -628,7 +666,7 @@ impl Worker {
         // What interrupts or fails is taken up by the step itself and is no reason to replace.
         let settled = Row { pending: None, failure: None, ..old.clone() };
         let decision =
-            decide(&Case { schema, row: &settled, live, given, wanted, options, moved: false, asked: Vec::new() });
+            decide(&Case { schema, row: &settled, live, given, wanted, options, moved: None, asked: Vec::new() });
         match decision {
             Decision::Same => Ok(false),
             Decision::Update { .. } => Ok(true),
@@ -689,6 +727,12 @@ impl Worker {
         self.crew.ledger.record(vec![Entry::Done { row: Arc::clone(&row) }]).await?;
         self.learn(&row);
         Ok(Done::Moved)
+    }
+
+    async fn unprotect(&self, key: &Key) -> Result<Done> {
+        let Some(row) = self.crew.ledger.row(key) else { return Ok(Done::Unmoved) };
+        let row = Row { protect: false, protected_by_hand: false, ..Arc::unwrap_or_clone(row) };
+        self.crew.ledger.record(vec![Entry::Put { row: Arc::new(row) }]).await.map(|()| Done::Unmoved)
     }
 
     async fn act(&self, key: &Key, patch: &Value) -> Result<Done> {
@@ -775,13 +819,26 @@ impl Worker {
         Journey { crew: &self.crew, at, key, schema, limits: limits(schema, timeouts), wanted, follows: &[] }
     }
 
-    /// Writes down that an operation failed; what could not be written is the worse news.
+    /// Writes down that a create failed. If nothing was made, the half that was set aside for it is
+    /// in use as before.
+    async fn not_made(&self, key: &Key, aside: Option<Arc<Row>>, error: Error) -> Error {
+        let settled = !error.ambiguous;
+        let back = aside.filter(|_| settled).map(|row| Entry::Put { row });
+        self.fail_and(key, error, settled, back).await
+    }
+
     async fn fail(&self, key: &Key, error: Error, settled: bool) -> Error {
+        self.fail_and(key, error, settled, None).await
+    }
+
+    /// Writes down that an operation failed; what could not be written is the worse news.
+    async fn fail_and(&self, key: &Key, error: Error, settled: bool, more: Option<Entry>) -> Error {
         if error.kind == Kind::Cancelled {
             return error;
         }
-        let failed = Entry::Failed { key: key.clone(), error: error.to_string(), settled };
-        match self.crew.ledger.record(vec![failed]).await {
+        let text = self.redactor.text(&error.to_string()).into_owned();
+        let failed = Entry::Failed { key: key.clone(), error: text, settled };
+        match self.crew.ledger.record(std::iter::once(failed).chain(more).collect()).await {
             Ok(()) => error,
             Err(worse) => worse,
         }

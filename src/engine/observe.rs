@@ -1,22 +1,56 @@
 //! Looking at the cloud before a plan: in batches, each resource once.
 
 use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream;
 
+use jiff::Timestamp;
+
+use crate::engine::clock::Clock;
 use crate::engine::diagnostic::Diagnostic;
-use crate::engine::error::Error;
+use crate::engine::error::{Error, Kind};
+use crate::engine::event::{Event, Sink};
 use crate::engine::provider::{At, KindAt, Live, Provider};
-use crate::engine::resource::{Seen, Want};
-use crate::engine::state::{Key, Row, State};
+use crate::engine::resource::{FoundBy, Seen, Want};
+use crate::engine::state::{Begun, Key, Row, State};
 use crate::engine::urn::Id;
+use crate::engine::value::Value;
 
 /// What was seen of rows, by key.
 pub type Sights = HashMap<Key, Seen<Live>>;
 
 /// Batches that are on their way at once.
 const IN_FLIGHT: usize = 32;
+/// How long a resource that was just made may stay invisible to those who know its id: reads of some
+/// services lag behind.
+pub const INVISIBLE: Duration = Duration::from_secs(120);
+/// Pauses before the looks for what a create without an answer may have made. Lists and filters by tag
+/// lag behind by seconds, too.
+pub const LOOKS: [Duration; 3] = [Duration::ZERO, Duration::from_secs(2), Duration::from_secs(5)];
+/// Between two looks of a plan.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// One read. What the endpoint lacks for a single input is left out of it where that is allowed.
+///
+/// # Errors
+/// Those of the call.
+pub async fn read_some(
+    cloud: &dyn Provider,
+    kind: &KindAt,
+    ids: &[Id],
+    mut want: Want,
+    skip_unsupported: bool,
+) -> Result<Vec<Seen<Live>>, Error> {
+    let inputs = cloud.catalog().find(&kind.ty).map(|schema| &schema.inputs);
+    loop {
+        match (cloud.read(kind, ids, &want).await, inputs) {
+            (Err(error), Some(inputs)) if skip_unsupported && want.goes_without(&error, inputs) => {}
+            (answer, _) => return answer,
+        }
+    }
+}
 
 /// Reads rows, those of one type in one place together. Those that live in the state have nothing
 /// to look at.
@@ -26,6 +60,7 @@ const IN_FLIGHT: usize = 32;
 pub async fn read<'a>(
     cloud: &dyn Provider,
     rows: impl IntoIterator<Item = &'a Row>,
+    skip_unsupported: bool,
 ) -> Result<Sights, Vec<Diagnostic>> {
     let mut batches: HashMap<KindAt, (Vec<&Row>, BTreeSet<String>)> = HashMap::new();
     let local = |row: &Row| cloud.catalog().find(&row.ty).is_some_and(|s| s.facts.local);
@@ -37,7 +72,7 @@ pub async fn read<'a>(
     }
     let answers = stream::iter(batches).map(|(kind, (batch, want))| async move {
         let ids: Vec<Id> = batch.iter().filter_map(|r| r.id.clone()).collect();
-        let answer = cloud.read(&kind, &ids, &Want::Only(want)).await;
+        let answer = read_some(cloud, &kind, &ids, Want::Only(want), skip_unsupported).await;
         (kind, batch, answer)
     });
     let mut answers = answers.buffer_unordered(IN_FLIGHT);
@@ -51,10 +86,12 @@ pub async fn read<'a>(
     if problems.is_empty() { Ok(sights) } else { Err(problems) }
 }
 
-/// The inputs that a row sets: what a read should find out.
+/// The inputs that a row sets, but for those that the endpoint is known not to keep: what a read
+/// should find out.
 pub fn given(row: &Row) -> impl Iterator<Item = String> {
     let set = row.inputs.as_map().into_iter().flatten();
-    set.filter(|(_, value)| !value.is_null()).map(|(name, _)| name.clone())
+    let set = set.filter(|(name, value)| !value.is_null() && !row.not_kept.contains(name));
+    set.map(|(name, _)| name.clone())
 }
 
 fn unreadable(kind: &KindAt, error: &Error) -> Diagnostic {
@@ -74,13 +111,47 @@ pub struct Found {
     pub without_effect: Vec<Key>,
 }
 
-/// Looks for what interrupted creates left behind.
+/// What a look needs beside the cloud: the time, and where to say what it waits for.
+#[derive(Clone, Copy)]
+pub struct Watch<'a> {
+    pub clock: Clock,
+    pub sink: &'a Sink,
+    /// An endpoint that cannot look for a thing has not made it.
+    pub skip_unsupported: bool,
+}
+
+impl Watch<'_> {
+    /// Pauses before another look at a resource that was made a moment ago.
+    pub async fn again(&self, key: &Key, word: &str, begun: Timestamp) {
+        let passed = self.clock.now().duration_since(begun).as_millis();
+        let since = u64::try_from(passed).unwrap_or_default();
+        self.sink.send(Event::Waiting { urn: key.urn.clone(), word: word.to_owned(), since });
+        self.clock.sleep(AGAIN).await;
+    }
+
+    /// Whether no more than that time has passed since the create was begun. Another machine's clock may
+    /// have been ahead, and must not make this one wait for long.
+    fn is_within(&self, time: Duration, row: &Row) -> bool {
+        row.created.is_some_and(|begun| self.clock.now().duration_since(begun).unsigned_abs() < time)
+    }
+
+    /// Whether a row is of a create that was interrupted after its id was known, and so short a time ago
+    /// that its resource may not be visible yet.
+    pub fn may_not_see(&self, row: &Row) -> bool {
+        let just_made = row.pending.as_ref().is_some_and(|pending| pending.op == Begun::Create) && row.id.is_some();
+        just_made && self.is_within(INVISIBLE, row)
+    }
+}
+
+/// Looks for what interrupted creates left behind. What was begun a moment ago is looked for again:
+/// its effect may not be visible yet, and another create would make a second one.
 ///
 /// # Errors
 /// If a look-up fails, or finds more than one resource for a create.
 pub async fn find(
     cloud: &dyn Provider,
     state: &State,
+    watch: Watch<'_>,
     owner: impl Fn(&Key) -> String,
 ) -> Result<Found, Vec<Diagnostic>> {
     let lost = state.rows.values().filter(|r| r.id.is_none()).filter_map(|r| Some((r, r.pending.as_ref()?)));
@@ -91,23 +162,47 @@ pub async fn find(
             attempt: pending.attempt.clone(),
             owner: owner(&row.key),
         };
-        async move { (&row.key, cloud.find(&at, &pending.inputs).await) }
+        async move { (&row.key, look_for(cloud, row, &at, &pending.inputs, watch).await) }
     });
     let mut looks = stream::iter(looks).buffer_unordered(IN_FLIGHT);
     let (mut found, mut problems) = (Found::default(), Vec::new());
     while let Some((key, answer)) = looks.next().await {
-        match answer.map(|ids| one(key, ids)) {
-            Ok(Ok(Some(id))) => {
+        match answer {
+            Ok(Some(id)) => {
                 found.made.insert(key.clone(), id);
             }
-            Ok(Ok(None)) => found.without_effect.push(key.clone()),
-            Ok(Err(error)) | Err(error) => {
+            Ok(None) => found.without_effect.push(key.clone()),
+            Err(error) => {
                 let text = format!("an interrupted create of `{}` cannot be settled: {error}", key.urn.name());
                 problems.push(Diagnostic { help: error.hint, ..Diagnostic::error("interrupted", text).of(&key.urn) });
             }
         }
     }
     if problems.is_empty() { Ok(found) } else { Err(problems) }
+}
+
+async fn look_for(
+    cloud: &dyn Provider,
+    row: &Row,
+    at: &At,
+    inputs: &Value,
+    watch: Watch<'_>,
+) -> Result<Option<Id>, Error> {
+    let found_by = cloud.catalog().find(&row.ty).map(|schema| schema.facts.found_by);
+    // Of the others there cannot be two: a second create is refused, or gives the same resource.
+    let hides = matches!(found_by, Some(FoundBy::OwnerTag | FoundBy::Marker(_)));
+    loop {
+        // Asked before the look, so that the last one comes after the time.
+        let early = hides && watch.is_within(LOOKS.iter().sum(), row);
+        let found = match cloud.find(at, inputs).await {
+            Err(error) if error.kind == Kind::Unsupported && watch.skip_unsupported => return Ok(None),
+            found => one(&row.key, found?)?,
+        };
+        match (found, row.created) {
+            (None, Some(begun)) if early => watch.again(&row.key, "looked for", begun).await,
+            (found, _) => return Ok(found),
+        }
+    }
 }
 
 /// None, the one, or an error that lists them all.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::state::Key;
 use crate::engine::urn::{Id, Place, Urn};
-use crate::engine::value::Shown;
+use crate::engine::value::{Shown, Value};
 
 /// Everything a run will do. Steps refer to each other by their index.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
@@ -18,6 +18,16 @@ pub struct Plan {
     pub notes: Vec<String>,
     /// Outputs of the stack that change: name, before, after.
     pub outputs: Vec<(String, Shown, Shown)>,
+    /// How much of the stack was looked at, if not all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selection: Option<Extent>,
+}
+
+/// How many resources a run may touch, of how many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Extent {
+    pub chosen: usize,
+    pub all: usize,
 }
 
 /// One thing to do with one resource.
@@ -44,7 +54,9 @@ pub struct Step {
 pub enum Op {
     /// Nothing to do.
     Same,
+    /// Make it, or complete one whose create was begun.
     Create,
+    /// Change it, or only its options, which needs no call.
     Update,
     Delete,
     /// Read a resource that the program does not manage.
@@ -78,18 +90,33 @@ pub enum Reason {
     Failed(String),
     /// The whole stack is destroyed.
     Destroy,
+    /// The run was told not to touch it.
+    NotSelected,
 }
 
 /// One property that changes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Change {
-    /// `tags.Name`, `ingress[0].fromPort`.
+    /// `tags.Name`, `ingress[0].fromPort`, `options.protect`.
     pub path: String,
     pub before: Shown,
     pub after: Shown,
     pub replaces: bool,
     pub set_by: SetBy,
+}
+
+impl Change {
+    /// A change of an option that is a switch.
+    pub fn of_option(name: &str, before: bool, after: bool) -> Self {
+        Self {
+            path: format!("options.{name}"),
+            before: Shown::of(&Value::Bool(before)),
+            after: Shown::of(&Value::Bool(after)),
+            replaces: false,
+            set_by: SetBy::Program,
+        }
+    }
 }
 
 /// Who wants the new value.
@@ -115,17 +142,32 @@ pub struct Summary {
     pub refresh: usize,
     pub other: usize,
     pub same: usize,
+    /// Resources that the run was told not to touch.
+    #[serde(default)]
+    pub left_out: usize,
+    /// After a run: resources that exist and are not complete yet.
+    #[serde(default)]
+    pub begun: usize,
+    /// Outputs of the stack that change.
+    #[serde(default)]
+    pub outputs: usize,
 }
 
 impl Plan {
     /// Whether carrying it out would change nothing, neither in the cloud nor in the state.
     pub fn is_empty(&self) -> bool {
+        self.outputs.is_empty() && self.is_quiet()
+    }
+
+    /// Whether nothing is done to any resource.
+    pub fn is_quiet(&self) -> bool {
         self.steps.iter().all(|s| s.op == Op::Same)
     }
 
     /// A replacement counts once, not as a create and a delete.
     pub fn summary(&self) -> Summary {
-        let mut sum = Summary::default();
+        let left_out = self.selection.map_or(0, |Extent { chosen, all }| all - chosen);
+        let mut sum = Summary { left_out, outputs: self.outputs.len(), ..Summary::default() };
         for step in &self.steps {
             let count = match (&step.op, step.replacement.is_some()) {
                 (Op::Create, true) => &mut sum.replace,
@@ -133,6 +175,7 @@ impl Plan {
                 (Op::Create, false) => &mut sum.create,
                 (Op::Update, _) => &mut sum.update,
                 (Op::Delete, false) => &mut sum.delete,
+                (Op::Same, _) if step.why == [Reason::NotSelected] => continue,
                 (Op::Same, _) => &mut sum.same,
                 (Op::Refresh, _) => &mut sum.refresh,
                 (Op::Read | Op::Import | Op::Forget | Op::Act(_), _) => &mut sum.other,

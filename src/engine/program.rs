@@ -1,7 +1,8 @@
 //! What the engine needs from a language: the resources that should exist, and their inputs as
 //! far as they are known.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -9,6 +10,7 @@ use futures::future::BoxFuture;
 use crate::engine::diagnostic::{Diagnostic, Location};
 use crate::engine::handle::Handle;
 use crate::engine::provider::Provider;
+use crate::engine::redact::Redactor;
 use crate::engine::urn::{Id, Place, Urn};
 use crate::engine::value::{Map, Value};
 
@@ -19,6 +21,11 @@ use crate::engine::value::{Map, Value};
 pub trait Program: Send + Sync {
     fn stack(&self) -> &str;
     fn project(&self) -> &str;
+
+    /// What is known to be secret, also where it became a part of a text. It grows with every evaluation.
+    fn secrets(&self) -> Arc<Redactor> {
+        Arc::default()
+    }
 
     /// All resources, in the order written.
     fn declarations(&self) -> &[Declaration];
@@ -34,6 +41,9 @@ pub trait Program: Send + Sync {
         known: &'a Known,
         cloud: &'a dyn Provider,
     ) -> BoxFuture<'a, Result<Value, Vec<Diagnostic>>>;
+
+    /// Outputs that come from a measurement: another value of one is no change of the stack.
+    fn measured(&self) -> &HashSet<String>;
 
     /// The outputs of the stack.
     ///

@@ -5,14 +5,16 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
+use crate::engine::diagnostic::Diagnostic;
 use crate::engine::error::Result;
-use crate::engine::resource::{Seen, Want};
+use crate::engine::resource::{Await, Seen, Want};
 use crate::engine::schema::{FunctionSchema, TypeSchema};
+use crate::engine::state::State;
 use crate::engine::urn::{Id, Place, Urn};
 use crate::engine::value::Value;
 
 /// A cloud.
-pub trait Provider: Send + Sync + 'static {
+pub trait Provider: Send + Sync {
     /// The types and functions that it has.
     fn catalog(&self) -> &Arc<Catalog>;
 
@@ -40,6 +42,15 @@ pub trait Provider: Send + Sync + 'static {
     /// Looks for what a lost create may have made; see `Resource::find`.
     fn find<'a>(&'a self, at: &'a At, inputs: &'a Value) -> BoxFuture<'a, Result<Vec<Id>>>;
 
+    /// What a resource has still to reach; see `Resource::awaits`.
+    fn awaits<'a>(
+        &'a self,
+        at: &'a At,
+        id: &'a Id,
+        inputs: &'a Value,
+        before: Option<&'a Value>,
+    ) -> BoxFuture<'a, Result<Option<Await>>>;
+
     /// Calls a data source.
     fn invoke<'a>(&'a self, function: &'a str, place: &'a Place, arguments: &'a Value) -> BoxFuture<'a, Result<Value>>;
 }
@@ -51,6 +62,23 @@ pub struct Identity {
     pub account: String,
     /// `aws`, `aws-cn`, `aws-us-gov`.
     pub partition: String,
+}
+
+impl Identity {
+    /// Whether this is the account that a state belongs to.
+    ///
+    /// # Errors
+    /// If it is another one.
+    pub fn check(&self, state: &State) -> Result<(), Diagnostic> {
+        match &state.account {
+            Some(account) if *account != self.account => Err(Diagnostic::error(
+                "wrong-account",
+                format!("this state belongs to account {account}, the credentials to {}", self.account),
+            )
+            .help("use the credentials of that account, or another instance of the stack: `--stack NAME@INSTANCE`")),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// A type in a place.

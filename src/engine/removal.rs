@@ -58,7 +58,7 @@ pub fn blockers<'a>(catalog: &Catalog, rows: impl IntoIterator<Item = &'a Row>) 
     let mut found = Vec::new();
     for row in rows {
         let name = row.key.urn.name();
-        if row.protect {
+        if row.is_protected() {
             found.push(
                 Diagnostic::error("protected", format!("`{name}` ({}) is protected in the state", row.ty))
                     .of(&row.key.urn)
@@ -104,6 +104,23 @@ pub fn act(row: &Row, schema: &TypeSchema, precaution: &Precaution, why: Vec<Rea
     (step, Task::Act { key: row.key.clone(), patch })
 }
 
+/// The step and the work of lifting the state's own protection.
+pub fn unprotect(row: &Row, why: Vec<Reason>) -> (Step, Task) {
+    let step = Step {
+        key: row.key.clone(),
+        ty: row.ty.clone(),
+        place: row.place.clone(),
+        op: Op::Act("lift protect".to_owned()),
+        id: row.id.clone(),
+        why,
+        changes: vec![Change::of_option("protect", true, false)],
+        replacement: None,
+        typical: 0,
+        at: row.at.clone(),
+    };
+    (step, Task::Unprotect { key: row.key.clone() })
+}
+
 /// The inputs with which a row is deleted.
 pub fn applied(schema: &TypeSchema, row: &Row, override_protection: bool) -> Value {
     let mut applied = row.inputs.clone();
@@ -146,19 +163,13 @@ pub fn edges(deletions: &[Deletion<'_>], rows: &[&Row], steps: &HashMap<Urn, usi
             edges.push((target.step, dependent.step));
         }
     }
-    // Whoever stays and used the old thing is brought up to date before the old thing goes.
-    for row in rows.iter().filter(|r| !gone.contains(&r.key)) {
-        let Some(step) = steps.get(&row.key.urn) else { continue };
-        for target in row.needs.iter().filter_map(|urn| by_urn.get(urn)).flatten() {
-            if !target.makes_room {
-                edges.push((*step, target.step));
-            }
-        }
-    }
-    // A replaced user: its new half is there before the old thing that its old half used goes.
-    for user in deletions.iter().filter(|d| !d.makes_room) {
-        let Some(step) = steps.get(&user.row.key.urn) else { continue };
-        for target in user.row.needs.iter().filter_map(|urn| by_urn.get(urn)).flatten() {
+    // Whoever used the old thing has moved on before it goes: brought up to date, or replaced by a new
+    // half that is there already.
+    let staying = rows.iter().copied().filter(|r| !gone.contains(&r.key));
+    let replaced = deletions.iter().filter(|d| !d.makes_room).map(|d| d.row);
+    for user in staying.chain(replaced) {
+        let Some(step) = steps.get(&user.key.urn) else { continue };
+        for target in user.needs.iter().filter_map(|urn| by_urn.get(urn)).flatten() {
             if !target.makes_room {
                 edges.push((*step, target.step));
             }

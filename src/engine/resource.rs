@@ -12,7 +12,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::engine::error::{Error, Result};
+use crate::engine::error::{Error, Kind, Result};
+use crate::engine::schema::Object;
 use crate::engine::urn::{Id, Place};
 use crate::engine::value::Value;
 
@@ -32,7 +33,8 @@ pub trait Resource: Serialize + DeserializeOwned + JsonSchema + Clone + Send + S
 
     /// What the cloud shows of each id, in the order of `ids`.
     ///
-    /// `want` names the inputs worth a call of their own; others may stay at their default.
+    /// `want` names the inputs worth a call of their own; others may stay at their default. An error
+    /// of such a call is [`Error::about`] its input.
     fn read(ids: &[Id], want: &Want, cx: &Self::Cx) -> impl Future<Output = Result<Vec<Seen<Live<Self>>>>> + Send;
 
     /// Makes the next call that turns `live` into `self`. The engine reads and calls again until
@@ -58,6 +60,21 @@ pub trait Resource: Serialize + DeserializeOwned + JsonSchema + Clone + Send + S
     /// Looks for what a create without an answer may have made, by the way that
     /// [`Facts::found_by`] names. None means that the create had no effect.
     fn find(&self, cx: &Self::Cx) -> impl Future<Output = Result<Vec<Id>>> + Send;
+
+    /// What a resource that has all its inputs has still to reach before it counts as done, such as
+    /// a number of healthy instances. The engine asks again until there is nothing more or the limit
+    /// has passed.
+    ///
+    /// `before` holds the inputs applied earlier; there are none after a create.
+    fn awaits(
+        &self,
+        id: &Id,
+        before: Option<&Self>,
+        cx: &Self::Cx,
+    ) -> impl Future<Output = Result<Option<Await>>> + Send {
+        let _ = (id, before, cx);
+        async { Ok(None) }
+    }
 
     /// Sets and removes tags of a resource that exists.
     fn retag(id: &Id, live: &Live<Self>, tags: &Retag, cx: &Self::Cx) -> impl Future<Output = Result<()>> + Send {
@@ -142,6 +159,17 @@ pub enum Next<R: Resource> {
     Later(Duration),
 }
 
+/// What a resource has still to reach.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Await {
+    /// How far it is: `1 of 3 instances are healthy`.
+    pub word: String,
+    /// How long it may take, from the end of the change on.
+    pub limit: Duration,
+    /// The input that sets the limit.
+    pub limited_by: &'static str,
+}
+
 /// Tags to set and keys to remove.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Retag {
@@ -163,6 +191,19 @@ impl Want {
         match self {
             Self::All => true,
             Self::Only(names) => names.contains(input),
+        }
+    }
+
+    /// Leaves out the input that a read failed about because the endpoint lacks the operation.
+    /// False if the read failed otherwise.
+    pub fn goes_without(&mut self, error: &Error, inputs: &Object) -> bool {
+        let Some(input) = error.input.as_deref().filter(|_| error.kind == Kind::Unsupported) else { return false };
+        if *self == Self::All {
+            *self = Self::Only(inputs.properties.iter().map(|p| p.name.clone()).collect());
+        }
+        match self {
+            Self::All => false,
+            Self::Only(names) => names.remove(input),
         }
     }
 }
@@ -204,6 +245,8 @@ pub struct Facts {
     pub aliases: &'static [&'static str],
     /// Two of them with the same inputs cannot exist at once, so a replacement deletes first.
     pub delete_first: bool,
+    /// Its name is taken in all regions at once, so one that moves is deleted first, too.
+    pub unique_everywhere: bool,
     /// `up` and `preview` read it even without `--refresh`, because the cloud changes it by itself.
     pub always_read: bool,
     /// A deletion must see the resource first, because its state decides about the call.
@@ -233,7 +276,6 @@ pub enum IdForm {
     Input(&'static str),
     /// Inputs joined by a separator, without the optional ones that are not given or hold their
     /// default.
-    /// Inputs joined by a separator; those that are not given are left out.
     Joined(&'static [&'static str], &'static str),
     /// The output of that name, usually an ARN.
     Output(&'static str),
@@ -316,6 +358,7 @@ impl Facts {
             takes: Takes::NO_TIME,
             aliases: &[],
             delete_first: false,
+            unique_everywhere: false,
             always_read: false,
             look_before_delete: false,
             local: false,

@@ -27,7 +27,7 @@ pub fn united(s: &mut Schema) {
 }
 
 /// The cloud never shows the value: it is secret, or it only steers our own calls.
-/// It is compared with the value applied last.
+/// It is compared with the value applied last, also as a part of an object or of an item.
 pub fn write_only(s: &mut Schema) {
     s.insert("writeOnly".into(), true.into());
 }

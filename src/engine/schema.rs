@@ -5,6 +5,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::Value as Json;
 
 use crate::engine::alike::Alike;
+use crate::engine::path::{Path, Segment};
 use crate::engine::resource::Facts;
 use crate::engine::urn::Id;
 use crate::engine::value::Value;
@@ -47,6 +48,26 @@ pub struct Object {
 impl Object {
     pub fn get(&self, name: &str) -> Option<&Property> {
         self.properties.iter().find(|p| p.name == name)
+    }
+
+    /// The part of the schema that a path names: the path with `*` for items and entries.
+    pub fn pattern_of(&self, path: &Path) -> Path {
+        let mut pattern = Path::default();
+        let (mut object, mut shape): (Option<&Self>, Option<&Shape>) = (Some(self), None);
+        for segment in &path.0 {
+            let (generic, next): (_, Option<&Property>) = match (object, shape, segment) {
+                (Some(object), _, Segment::Key(name)) => (segment.clone(), object.get(name)),
+                (_, Some(Shape::List { item, .. } | Shape::Map(item)), _) => (Segment::Any, Some(item)),
+                _ => (segment.clone(), None),
+            };
+            pattern = pattern.child(generic);
+            shape = next.map(|property| &property.shape);
+            object = match shape {
+                Some(Shape::Object(object)) => Some(object),
+                _ => None,
+            };
+        }
+        pattern
     }
 }
 
@@ -184,6 +205,18 @@ impl TypeSchema {
             }
             IdForm::Random(..) | IdForm::Output(_) => None,
         }
+    }
+
+    /// The inputs that the cloud calls the resource by.
+    pub fn naming_inputs(&self) -> Vec<&str> {
+        use crate::engine::resource::IdForm;
+        let automatic = self.inputs.properties.iter().filter(|p| p.auto_name.is_some()).map(|p| p.name.as_str());
+        let id: &[&str] = match &self.facts.id {
+            IdForm::Input(name) => std::slice::from_ref(name),
+            IdForm::Joined(names, _) => names,
+            IdForm::Random(..) | IdForm::Output(_) => &[],
+        };
+        automatic.chain(id.iter().copied()).collect()
     }
 
     /// An optional input that is not given, or holds its default, has no part in a joined id.

@@ -1,10 +1,11 @@
 //! Which resources a run may touch.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use wildmatch::WildMatch;
 
 use crate::engine::diagnostic::{Diagnostic, nearest};
+use crate::engine::plan::Extent;
 use crate::engine::settings::Settings;
 use crate::engine::urn::{Place, Urn};
 
@@ -12,7 +13,24 @@ use crate::engine::urn::{Place, Urn};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Selection {
     All,
-    Only(HashSet<Urn>),
+    Only {
+        chosen: HashSet<Urn>,
+        /// The others, with everything that keeps each of them out.
+        left_out: HashMap<Urn, Vec<Why>>,
+    },
+}
+
+/// What keeps a resource out of a selection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Why {
+    /// No target names it.
+    Target,
+    /// It is in this place, and others were named.
+    Region(Place),
+    /// This pattern excludes it.
+    Exclude(String),
+    /// It depends on what is excluded.
+    ExcludedWith,
 }
 
 /// A resource as far as a selection is concerned.
@@ -27,64 +45,106 @@ impl Selection {
     pub fn has(&self, urn: &Urn) -> bool {
         match self {
             Self::All => true,
-            Self::Only(urns) => urns.contains(urn),
+            Self::Only { chosen, .. } => chosen.contains(urn),
         }
     }
 
     pub fn is_all(&self) -> bool {
         matches!(self, Self::All)
     }
+
+    /// How much of the stack it is, if not all of it.
+    pub fn extent(&self) -> Option<Extent> {
+        match self {
+            Self::All => None,
+            Self::Only { chosen, left_out } => {
+                Some(Extent { chosen: chosen.len(), all: chosen.len() + left_out.len() })
+            }
+        }
+    }
+
+    /// The flags that would select the resource as well.
+    pub fn to_have(&self, urn: &Urn) -> String {
+        let flag = |why: &Why| match why {
+            Why::Target => format!("add `--target '{}'`", urn.name()),
+            Why::Region(place) => format!("add `--region {place}`"),
+            Why::Exclude(pattern) => format!("leave out `--exclude '{pattern}'`"),
+            Why::ExcludedWith => "leave out `--exclude-dependents`".to_owned(),
+        };
+        self.why_not(urn).iter().map(flag).collect::<Vec<_>>().join(" and ")
+    }
+
+    /// The flags that settle that `dependent` stays although `need` would go.
+    pub fn to_agree(&self, dependent: &Urn, need: &Urn) -> String {
+        let flag = |why: &Why| match why {
+            Why::Target => "add `--target-dependents` to delete it too".to_owned(),
+            Why::Region(place) => format!("add `--region {place}` to delete it too"),
+            Why::Exclude(_) | Why::ExcludedWith => format!("add `--exclude '{}'` to keep what it needs", need.name()),
+        };
+        self.why_not(dependent).iter().map(flag).collect::<Vec<_>>().join(", and ")
+    }
+
+    fn why_not(&self, urn: &Urn) -> &[Why] {
+        match self {
+            Self::All => &[],
+            Self::Only { left_out, .. } => left_out.get(urn).map_or(&[], Vec::as_slice),
+        }
+    }
 }
 
 /// Works out the selection.
 ///
 /// # Errors
-/// For each pattern that matches nothing, with the nearest name.
+/// For each pattern that matches nothing, with the nearest name, and for flags that leave nothing.
 pub fn select(settings: &Settings, candidates: &[Candidate]) -> Result<Selection, Vec<Diagnostic>> {
-    let asked = !settings.targets.is_empty() || !settings.excludes.is_empty() || !settings.regions.is_empty();
-    if !asked {
-        return Ok(Selection::All);
-    }
+    let Settings { targets, excludes, replaces, regions, .. } = settings;
     let mut problems = Vec::new();
-    let mut matching = |patterns: &[String], flag: &str| -> HashSet<Urn> {
-        let mut found = HashSet::new();
-        for pattern in patterns {
-            let before = found.len();
-            found.extend(candidates.iter().filter(|c| matches(pattern, &c.urn)).map(|c| c.urn.clone()));
-            if found.len() == before && !candidates.iter().any(|c| matches(pattern, &c.urn)) {
-                problems.push(unmatched(flag, pattern, candidates));
-            }
-        }
-        found
-    };
-    let mut chosen = matching(&settings.targets, "--target");
-    let mut refused = matching(&settings.excludes, "--exclude");
-    let dependents = Dependents::of(candidates);
-    if settings.target_dependents {
-        chosen = dependents.closure(chosen);
+    for (flag, patterns) in [("--target", targets), ("--exclude", excludes), ("--replace", replaces)] {
+        let vain = patterns.iter().filter(|pattern| !candidates.iter().any(|c| matches(pattern, &c.urn)));
+        problems.extend(vain.map(|pattern| unmatched(flag, pattern, candidates)));
     }
-    if settings.exclude_dependents {
-        refused = dependents.closure(refused);
-    }
-    for region in &settings.regions {
-        if !candidates.iter().any(|c| c.place.0 == *region) {
-            let places = candidates.iter().map(|c| c.place.0.as_str()).collect::<HashSet<_>>();
-            let mut problem = Diagnostic::error("unknown-region", format!("no resource is in `{region}`"));
-            if let Some(near) = nearest(region, places) {
-                problem = problem.help(format!("did you mean `{near}`?"));
-            }
-            problems.push(problem);
-        }
-    }
+    let empty = regions.iter().filter(|region| !candidates.iter().any(|c| c.place.0 == **region));
+    problems.extend(empty.map(|region| uninhabited(region, candidates)));
     if !problems.is_empty() {
         return Err(problems);
     }
-    let keep = |c: &&Candidate| {
-        (settings.targets.is_empty() || chosen.contains(&c.urn))
-            && !refused.contains(&c.urn)
-            && (settings.regions.is_empty() || settings.regions.contains(&c.place.0))
-    };
-    Ok(Selection::Only(candidates.iter().filter(keep).map(|c| c.urn.clone()).collect()))
+    if targets.is_empty() && excludes.is_empty() && regions.is_empty() {
+        return Ok(Selection::All);
+    }
+    let dependents = Dependents::of(candidates);
+    let named = matching(targets, candidates);
+    let named = if settings.target_dependents { dependents.closure(named) } else { named };
+    let excluded = matching(excludes, candidates);
+    let refused = if settings.exclude_dependents { dependents.closure(excluded) } else { excluded };
+    let (mut chosen, mut left_out) = (HashSet::new(), HashMap::new());
+    for Candidate { urn, place, .. } in candidates {
+        let exclude = || excludes.iter().find(|pattern| matches(pattern, urn));
+        let why = [
+            (!targets.is_empty() && !named.contains(urn)).then_some(Why::Target),
+            (!regions.is_empty() && !regions.contains(&place.0)).then(|| Why::Region(place.clone())),
+            refused.contains(urn).then(|| exclude().map_or(Why::ExcludedWith, |pattern| Why::Exclude(pattern.clone()))),
+        ];
+        let why: Vec<Why> = why.into_iter().flatten().collect();
+        if why.is_empty() {
+            chosen.insert(urn.clone());
+        } else {
+            left_out.insert(urn.clone(), why);
+        }
+    }
+    // The rest of a replacement across regions lies elsewhere than what is declared.
+    left_out.retain(|urn, _| !chosen.contains(urn));
+    let selection = Selection::Only { chosen, left_out };
+    problems.extend(replaces.iter().filter_map(|pattern| not_selected(pattern, &selection, candidates)));
+    if candidates.iter().all(|c| !selection.has(&c.urn)) && !candidates.is_empty() {
+        let problem = Diagnostic::error("empty-selection", "no resource of the stack fits all of these flags");
+        problems.push(problem.help("`--target`, `--exclude` and `--region` narrow each other: leave one of them out"));
+    }
+    if problems.is_empty() { Ok(selection) } else { Err(problems) }
+}
+
+fn matching(patterns: &[String], candidates: &[Candidate]) -> HashSet<Urn> {
+    let named = candidates.iter().filter(|c| patterns.iter().any(|pattern| matches(pattern, &c.urn)));
+    named.map(|c| c.urn.clone()).collect()
 }
 
 /// Whether a pattern names the resource: by URN, by logical name, or by type.
@@ -94,11 +154,35 @@ pub fn matches(pattern: &str, urn: &Urn) -> bool {
 }
 
 fn unmatched(flag: &str, pattern: &str, candidates: &[Candidate]) -> Diagnostic {
-    let problem = Diagnostic::error("unknown-target", format!("{flag} `{pattern}` matches no resource"));
+    let problem = Diagnostic::error("unknown-target", format!("`{flag} '{pattern}'` matches no resource"));
     match nearest(pattern, candidates.iter().map(|c| c.urn.name())) {
         Some(near) => problem.help(format!("did you mean `{near}`?")),
         None => problem.help("name a URN, a logical name or a type; `*` matches any text; `drctl state ls` lists them"),
     }
+}
+
+fn uninhabited(region: &str, candidates: &[Candidate]) -> Diagnostic {
+    let places: BTreeSet<&str> = candidates.iter().map(|c| c.place.0.as_str()).collect();
+    let problem = Diagnostic::error("unknown-region", format!("no resource is in `{region}`"));
+    match nearest(region, places.iter().copied()) {
+        Some(near) => problem.help(format!("did you mean `{near}`?")),
+        None if places.is_empty() => problem,
+        None => {
+            let places: Vec<String> = places.iter().map(|place| format!("`{place}`")).collect();
+            problem.help(format!("resources are in {}", places.join(", ")))
+        }
+    }
+}
+
+/// A wish to replace what the run may not touch.
+fn not_selected(pattern: &str, selection: &Selection, candidates: &[Candidate]) -> Option<Diagnostic> {
+    let mut named = candidates.iter().map(|c| &c.urn).filter(|urn| matches(pattern, urn));
+    let first = named.next()?;
+    if selection.has(first) || named.any(|urn| selection.has(urn)) {
+        return None;
+    }
+    let problem = Diagnostic::error("not-selected", format!("`--replace '{pattern}'` names nothing that is selected"));
+    Some(problem.of(first).help(selection.to_have(first)))
 }
 
 /// Who depends on whom, read backwards.

@@ -1,7 +1,10 @@
 //! What the user asks of a run beside the program.
 
+use serde::{Deserialize, Serialize};
+
 /// The choices of one run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Settings {
     /// Read everything before planning.
     pub refresh: bool,

@@ -80,8 +80,10 @@ pub struct Row {
     pub needs: Vec<Urn>,
     /// For each input, the resources that its expression referred to.
     pub refers: BTreeMap<String, Vec<Urn>>,
-    /// Outlives the program text that asked for it.
+    /// The program protects it. Outlives the program text that asked for it.
     pub protect: bool,
+    /// `state protect` protects it, until `state unprotect`, whatever the program says.
+    pub protected_by_hand: bool,
     pub retain_on_delete: bool,
     pub deleted_with: Option<Urn>,
     pub replace_with: Vec<Urn>,
@@ -100,7 +102,7 @@ pub struct Row {
     pub failure: Option<String>,
     /// A deletion that the cloud will allow only then.
     pub delete_after: Option<Timestamp>,
-    /// With `--skip-unsupported`: inputs that the endpoint accepted and does not show.
+    /// With `--skip-unsupported`: inputs that the endpoint accepted and does not show, by their paths.
     pub not_kept: Vec<String>,
     /// With `--skip-unsupported`: operations that the endpoint does not implement.
     pub skipped: Vec<String>,
@@ -167,6 +169,7 @@ impl Row {
             needs: Vec::new(),
             refers: BTreeMap::new(),
             protect: false,
+            protected_by_hand: false,
             retain_on_delete: false,
             deleted_with: None,
             replace_with: Vec::new(),
@@ -185,6 +188,21 @@ impl Row {
             created: None,
             modified: None,
         }
+    }
+
+    /// Whether drctl refuses to delete it without the override.
+    pub fn is_protected(&self) -> bool {
+        self.protect || self.protected_by_hand
+    }
+
+    /// Whether it exists but was never seen as complete.
+    pub fn is_begun(&self) -> bool {
+        self.id.is_some() && self.pending.as_ref().is_some_and(|p| p.op == Begun::Create)
+    }
+
+    /// Whether its deletion was begun, or is allowed only later.
+    pub fn is_leaving(&self) -> bool {
+        self.delete_after.is_some() || self.pending.as_ref().is_some_and(|p| p.op == Begun::Delete)
     }
 
     /// Whether the endpoint cannot make it, so that the row stands for nothing in the cloud.

@@ -24,6 +24,8 @@ pub enum Task {
     Change { row: Arc<Row>, options: Box<Options>, live: Option<Box<Live>> },
     /// Set some inputs of it before something is deleted.
     Act { key: Key, patch: Value },
+    /// Take the state's own protection from its row, without a call.
+    Unprotect { key: Key },
     /// Delete it. `applied` holds the inputs applied last, and what the override adds to them.
     Remove { key: Key, applied: Value },
     /// Drop the row without a call: the thing stays, or goes with another one.

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use super::{Local, RandomId, RandomPassword, facts};
 use crate::engine::error::{Error, Result};
 use crate::engine::provider::{At, Catalog, Identity, KindAt, Live, Made, Next, Provider};
-use crate::engine::resource::{Seen, Want};
+use crate::engine::resource::{Await, Seen, Want};
 use crate::engine::schema::{TypeSchema, json_schema, object};
 use crate::engine::urn::{Id, Place};
 use crate::engine::value::Value;
@@ -93,6 +93,19 @@ impl Provider for WithRandom {
         match kind(&at.kind) {
             Some(_) => Box::pin(async { Ok(Vec::new()) }),
             None => self.cloud.find(at, inputs),
+        }
+    }
+
+    fn awaits<'a>(
+        &'a self,
+        at: &'a At,
+        id: &'a Id,
+        inputs: &'a Value,
+        before: Option<&'a Value>,
+    ) -> BoxFuture<'a, Result<Option<Await>>> {
+        match kind(&at.kind) {
+            Some(_) => Box::pin(async { Ok(None) }),
+            None => self.cloud.awaits(at, id, inputs, before),
         }
     }
 

@@ -23,7 +23,12 @@ pub(super) struct Board {
     regions: Regions,
     places: IndexMap<Place, Count>,
     running: IndexMap<Urn, Running>,
+    /// What planning waits for, how long, and when that was said.
+    asking: Option<(String, u64, Timestamp)>,
 }
+
+/// Milliseconds for which it holds that planning waits.
+const ASKED: i128 = 1_500;
 
 #[derive(Default)]
 struct Count {
@@ -47,7 +52,9 @@ impl Board {
 
     pub(super) fn event(&mut self, envelope: &Envelope) {
         match &envelope.event {
+            Event::Asking { what, since } => self.asking = Some((what.clone(), *since, envelope.at)),
             Event::Planned { plan, .. } => {
+                self.asking = None;
                 let mut totals: HashMap<&Place, usize> = HashMap::new();
                 for step in plan.steps.iter().filter(|s| s.op != Op::Same) {
                     *totals.entry(&step.place).or_default() += 1;
@@ -88,6 +95,12 @@ impl Board {
 
     /// The lines to show, none before the first step starts.
     pub(super) fn lines(&self, now: Timestamp) -> Vec<String> {
+        if let Some((what, since, at)) = &self.asking
+            && now.duration_since(*at).as_millis() < ASKED
+        {
+            let text = format!("waiting for {what} for {}", duration(*since));
+            return vec![Label::Aside.paint(text).to_string()];
+        }
         if self.running.is_empty() && self.places.values().all(|c| c.ended == 0) {
             return Vec::new();
         }
@@ -144,6 +157,18 @@ mod tests {
           + creating rds:SubnetGroup group in us-east-1 1 min 28 s: attempt 2 failed: Throttling: rate exceeded
           ~ updating rds:Cluster db in us-east-1 1 min 25 s: modifying
         ");
+    }
+
+    #[test]
+    fn what_planning_waits_for_is_shown_until_it_is_planned() {
+        let mut board = Board::default();
+        let at: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        let asking = Event::Asking { what: "ec2:Vpc in us-east-1".into(), since: 4_000 };
+        board.event(&Envelope { seq: 1, at, event: asking });
+        assert_eq!(text(&board, at), "waiting for ec2:Vpc in us-east-1 for 4.0 s");
+        assert_eq!(text(&board, at + jiff::SignedDuration::from_secs(2)), "", "it has been answered since");
+        board.event(&examples::run()[1]);
+        assert_eq!(text(&board, at), "");
     }
 
     #[test]

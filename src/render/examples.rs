@@ -108,6 +108,7 @@ pub(crate) fn plan() -> Plan {
             ("port".into(), shown(5432), shown(5432)),
             ("gone".into(), shown("x"), absent()),
         ],
+        selection: None,
     }
 }
 
@@ -177,6 +178,7 @@ pub(crate) fn run() -> Vec<Envelope> {
             79,
             Event::Diagnostic {
                 severity: "warning".into(),
+                code: Some("volatile".into()),
                 message: "`getRandomPassword` gives another value on every call".into(),
                 urn: None,
                 at: Some("stacks/prod.yaml:40:5".into()),

@@ -11,12 +11,12 @@ impl<W: Write + Send> Renderer for Json<W> {
     fn event(&mut self, envelope: &Envelope) {
         if let Ok(line) = serde_json::to_string(envelope) {
             // A reader that has gone must not end the run.
-            let _ = writeln!(self.0, "{line}");
+            super::keep(writeln!(self.0, "{line}"));
         }
     }
 
     fn finish(mut self: Box<Self>) {
-        let _ = self.0.flush();
+        super::keep(self.0.flush());
     }
 }
 

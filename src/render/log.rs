@@ -36,7 +36,11 @@ impl Log {
 }
 
 fn open(directory: &Path, path: &Path) -> io::Result<File> {
-    std::fs::create_dir_all(directory)?;
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(directory)?;
     let mut options = OpenOptions::new();
     options.create(true).append(true);
     #[cfg(unix)]

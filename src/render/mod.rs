@@ -24,7 +24,8 @@ mod value;
 pub(crate) mod words;
 
 use std::fmt::Display;
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
+use std::sync::OnceLock;
 
 pub use live::TICK;
 pub use story::Detail;
@@ -92,14 +93,16 @@ impl Numbering {
     }
 }
 
-/// Writes data to standard output. A reader that has gone is not an error.
+/// Writes data to standard output. A reader that has gone is not an error; what else fails is kept for
+/// [`lost`].
 pub fn data(text: impl Display) {
-    write(anstream::stdout().lock(), text);
+    keep(write(anstream::stdout().lock(), text));
 }
 
 /// Writes text for people to standard error.
 pub fn say(text: impl Display) {
-    write(anstream::stderr().lock(), text);
+    // There is nowhere left to tell.
+    let _ = write(anstream::stderr().lock(), text);
 }
 
 /// Warns on standard error.
@@ -107,8 +110,24 @@ pub fn warn(text: impl Display) {
     say(format_args!("{} {text}\n", style::Label::Warning.paint("warning:")));
 }
 
-fn write(mut out: impl Write, text: impl Display) {
-    let _ = write!(out, "{text}").and_then(|()| out.flush());
+/// The first failure to write data, which whoever asked for it must not take for all of it.
+pub fn lost() -> Option<&'static str> {
+    LOST.get().map(String::as_str)
+}
+
+static LOST: OnceLock<String> = OnceLock::new();
+
+fn keep(written: io::Result<()>) {
+    if let Err(error) = written
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
+        LOST.get_or_init(|| error.to_string());
+    }
+}
+
+fn write(mut out: impl Write, text: impl Display) -> io::Result<()> {
+    write!(out, "{text}")?;
+    out.flush()
 }
 
 #[cfg(test)]

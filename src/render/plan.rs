@@ -9,7 +9,7 @@ use super::regions::Regions;
 use super::style::{Label, REPLACE, Sign};
 use super::value::{inline, lines};
 use super::words::{count, duration, resource, type_name};
-use crate::engine::plan::{Change, Op, Plan, Reason, SetBy, Step, Summary};
+use crate::engine::plan::{Change, Extent, Op, Plan, Reason, SetBy, Step, Summary};
 use crate::engine::urn::Place;
 
 /// A plan to be shown with `Display`.
@@ -109,11 +109,15 @@ fn reason(reason: &Reason) -> Option<String> {
         Reason::Dependency(urn) => format!("because {} is replaced", resource(urn)),
         Reason::Interrupted => "an earlier run began it and did not end".into(),
         Reason::Failed(error) => format!("an earlier run failed: {error}"),
+        Reason::NotSelected => "not selected".into(),
     })
 }
 
 impl fmt::Display for PlanView<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(extent) = self.plan.selection {
+            writeln!(f, "{}\n", Selected(extent))?;
+        }
         for (place, groups) in tree(self.plan, self.regions, self.unchanged) {
             writeln!(f, "{}", Label::Heading.paint(self.regions.label(&place)))?;
             for (component, entries) in groups {
@@ -244,12 +248,22 @@ pub(super) fn output_changes(plan: &Plan) -> impl Iterator<Item = Change> {
     })
 }
 
+/// How much of the stack a plan is about.
+pub(super) struct Selected(pub(super) Extent);
+
+impl fmt::Display for Selected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Extent { chosen, all } = self.0;
+        write!(f, "{} {chosen} of {}", Label::Heading.paint("Selection:"), count(all, "resource"))
+    }
+}
+
 /// What a plan will do, in one line.
 pub(super) struct SummaryLine(pub(super) Summary);
 
 impl fmt::Display for SummaryLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Summary { create, update, replace, delete, refresh, other, same } = self.0;
+        let Summary { create, update, replace, delete, refresh, other, same, left_out, begun: _, outputs } = self.0;
         let parts = [
             (create, Label::Create, "to create"),
             (update, Label::Update, "to update"),
@@ -263,11 +277,18 @@ impl fmt::Display for SummaryLine {
             .filter(|(n, ..)| *n > 0)
             .map(|(n, label, word)| label.paint(format_args!("{n} {word}")).to_string())
             .collect();
+        let unselected = if left_out > 0 { format!(", {left_out} not selected") } else { String::new() };
+        if parts.is_empty() && outputs > 0 {
+            let change = format!("{} to change", count(outputs, "output"));
+            let (head, change) = (Label::Heading.paint("Plan:"), Label::Update.paint(change));
+            return write!(f, "{head} {change}, {same} unchanged{unselected}.");
+        }
         if parts.is_empty() {
-            return write!(f, "{} {} unchanged.", Label::Heading.paint("No changes:"), count(same, "resource"));
+            let head = Label::Heading.paint("No changes:");
+            return write!(f, "{head} {} unchanged{unselected}.", count(same, "resource"));
         }
         let unchanged = if same > 0 { format!(", {same} unchanged") } else { String::new() };
-        write!(f, "{} {}{unchanged}.", Label::Heading.paint("Plan:"), parts.join(", "))
+        write!(f, "{} {}{unchanged}{unselected}.", Label::Heading.paint("Plan:"), parts.join(", "))
     }
 }
 
@@ -296,6 +317,13 @@ mod tests {
     #[test]
     fn a_plan_without_changes_says_so_in_one_line() {
         assert_eq!(text(&examples::quiet_plan(), false, true), "No changes: 1 resource unchanged.\n");
+    }
+
+    #[test]
+    fn a_plan_of_a_part_says_how_much_of_the_stack_it_is_about() {
+        let plan = Plan { selection: Some(Extent { chosen: 1, all: 173 }), ..examples::quiet_plan() };
+        let expected = "Selection: 1 of 173 resources\n\nNo changes: 1 resource unchanged, 172 not selected.\n";
+        assert_eq!(text(&plan, false, false), expected);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 
 use similar::ChangeTag;
 
-use super::plan::{SummaryLine, is_default, output_changes, tree};
+use super::plan::{Selected, SummaryLine, is_default, output_changes, tree};
 use super::regions::Regions;
 use super::style::REPLACE;
 use super::value::{inline, lines};
@@ -29,6 +29,9 @@ impl fmt::Display for PlanMarkdown<'_> {
         // The marker lets a pipeline find its own comment and replace it.
         writeln!(f, "<!-- drctl preview {stack} {target} -->")?;
         writeln!(f, "### Preview of `{stack}` on `{target}`\n")?;
+        if let Some(extent) = plan.selection {
+            writeln!(f, "{}\n", anstream::adapter::strip_str(&Selected(extent).to_string()))?;
+        }
         let summary = SummaryLine(plan.summary()).to_string();
         writeln!(f, "{}\n", anstream::adapter::strip_str(&summary))?;
         let mut room = LIMIT;

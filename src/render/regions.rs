@@ -18,6 +18,16 @@ impl Regions {
         pair.map(|(role, _)| role.as_str())
     }
 
+    /// The region that a role has.
+    pub fn of_role(&self, role: &str) -> Option<&str> {
+        self.0.iter().find(|(name, _)| name == role).map(|(_, region)| region.as_str())
+    }
+
+    /// All roles.
+    pub fn roles(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(role, _)| role.as_str())
+    }
+
     /// `us-east-1 (primary)`.
     pub(crate) fn label(&self, place: &Place) -> String {
         self.role(place).map_or_else(|| place.0.clone(), |role| format!("{place} ({role})"))

@@ -94,11 +94,12 @@ impl Story {
                     Skipped::Later(until) => format!("the cloud allows it only from {until} on"),
                     Skipped::Unsupported(what) => format!("the endpoint does not implement {what}"),
                 };
-                let verb = format!("did not {}", Sign::of(op).infinitive);
+                let begun = *op == Op::Create && self.ids.contains_key(urn);
+                let verb = format!("{} {}", if begun { "began to" } else { "did not" }, Sign::of(op).infinitive);
                 let what = self.step(urn, place, op, &verb);
                 format!("{what}  {}\n", Label::Aside.paint(format_args!("({why})")))
             }
-            Event::Diagnostic { severity, message, at, help, urn } => {
+            Event::Diagnostic { severity, code: _, message, at, help, urn } => {
                 let label = if severity == "error" { Label::Error } else { Label::Warning };
                 let at = at.as_ref().map(|at| format!("{at}: ")).unwrap_or_default();
                 let mut text = format!("{at}{} {message}\n", label.paint(format_args!("{severity}:")));
@@ -112,10 +113,12 @@ impl Story {
             }
             Event::Outputs { outputs } if outputs.is_empty() => String::new(),
             Event::Outputs { outputs } => format!("\n{}", Outputs(outputs)),
-            Event::RunEnded { ended, took, notes, .. } => self.end(ended, *took, notes),
-            Event::StepStarted { .. } | Event::Waiting { .. } | Event::Retrying { .. } | Event::Call { .. } => {
-                String::new()
-            }
+            Event::RunEnded { ended, summary, took, notes } => self.end(ended, *summary, *took, notes),
+            Event::StepStarted { .. }
+            | Event::Asking { .. }
+            | Event::Waiting { .. }
+            | Event::Retrying { .. }
+            | Event::Call { .. } => String::new(),
         }
     }
 
@@ -154,7 +157,7 @@ impl Story {
         *count += 1;
     }
 
-    fn end(&self, ended: &Ended, took: u64, notes: &[String]) -> String {
+    fn end(&self, ended: &Ended, summary: Summary, took: u64, notes: &[String]) -> String {
         let mut text = String::new();
         for note in notes {
             let _ = writeln!(text, "  * {note}");
@@ -162,12 +165,16 @@ impl Story {
         if self.command == "preview" && *ended == Ended::Completed {
             return text;
         }
-        let done = done(&self.done);
+        let done = done(&Summary { begun: summary.begun, outputs: summary.outputs, ..self.done });
         let took = if self.simulated { format!("{} on AWS, simulated", duration(took)) } else { duration(took) };
         let again = format!("what was done is in the state: `drctl {}` again goes on from here", self.command);
         let _ = match ended {
             Ended::Completed => {
                 writeln!(text, "{} {done} ({took})", Label::Done.paint("Done:"))
+            }
+            Ended::Failed { failed, skipped } if failed.is_empty() && skipped.is_empty() => {
+                let head = Label::Error.paint("Failed:");
+                writeln!(text, "{head} the outputs of the stack could not be evaluated; {done} ({took})")
             }
             Ended::Failed { failed, skipped } => {
                 let skipped = match skipped.len() {
@@ -183,6 +190,9 @@ impl Story {
                 writeln!(text, "{head} {} left; {done} ({took})", count(left.len(), "step"))
                     .and_then(|()| writeln!(text, "  {} {again}", Label::Hint.paint("help:")))
             }
+            Ended::Refused { code } => {
+                writeln!(text, "{} nothing was changed ({code})", Label::Warning.paint("Refused:"))
+            }
             Ended::Pending { until } => {
                 let head = Label::Warning.paint("Pending:");
                 writeln!(text, "{head} {done} ({took}); the cloud keeps the rest until {until}").and_then(|()| {
@@ -194,9 +204,9 @@ impl Story {
     }
 }
 
-/// `3 created, 1 updated`, or `nothing changed`.
+/// `3 created, 1 updated`, `2 outputs changed` if nothing else did, or `nothing changed`.
 fn done(summary: &Summary) -> String {
-    let Summary { create, update, replace, delete, refresh, other, same: _ } = *summary;
+    let Summary { create, update, replace, delete, refresh, other, same: _, left_out: _, begun, outputs } = *summary;
     let parts = [
         (create, "created"),
         (update, "updated"),
@@ -204,7 +214,12 @@ fn done(summary: &Summary) -> String {
         (delete, "deleted"),
         (refresh, "refreshed"),
         (other, "other"),
+        (begun, "begun"),
     ];
     let parts: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
-    if parts.is_empty() { "nothing changed".into() } else { parts.join(", ") }
+    match (parts.is_empty(), outputs) {
+        (true, 0) => "nothing changed".into(),
+        (true, n) => format!("{} changed", count(n, "output")),
+        (false, _) => parts.join(", "),
+    }
 }

@@ -73,6 +73,8 @@ pub(crate) struct Context<'a> {
     pub(crate) project: &'a str,
     /// Names of components that may be used as types.
     pub(crate) components: &'a [String],
+    /// Names of the program, which a component does not see.
+    pub(crate) outside: &'a [String],
 }
 
 const RESERVED: &str = "pulumi";
@@ -193,6 +195,10 @@ impl Scope for Names<'_> {
         let mut names: Vec<&str> = self.names.iter().filter(|(_, r)| own(r)).map(|(n, _)| n.as_str()).collect();
         names.sort_unstable();
         names
+    }
+
+    fn is_outside(&self, name: &str) -> bool {
+        self.cx.outside.iter().any(|outside| outside == name)
     }
 
     fn function(&self, token: &str) -> Result<&'static str, Diagnostic> {

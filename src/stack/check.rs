@@ -62,6 +62,13 @@ impl<'e> Place<'e> {
         found.map_or(Self { exact: false, ..self }, |expr| Self { expr, exact: true, at: &expr.at })
     }
 
+    /// Keeps what is written for the value out of everything that shows the source.
+    fn hide(self) {
+        if self.exact {
+            self.expr.hide();
+        }
+    }
+
     /// The text of a literal as it stands in the file.
     fn literal(self) -> Option<&'e str> {
         match self.expr.kind {
@@ -144,6 +151,11 @@ impl Checker<'_> {
                 continue;
             }
             let Some(property) = schema.get(&name) else {
+                // A secret under a misspelt name is one all the same.
+                let known = schema.properties.iter().map(|p| p.name.as_str());
+                if nearest(&name, known).and_then(|near| schema.get(near)).is_some_and(|p| p.secret) {
+                    place.entry(&name).hide();
+                }
                 self.unknown(schema, &name, place.key(&name), path);
                 continue;
             };
@@ -224,6 +236,9 @@ impl Checker<'_> {
     /// The value as its property wants it; `None` after a problem.
     fn value(&mut self, property: &Property, value: Value, place: Place, path: &str) -> Option<Value> {
         let before = self.hidden;
+        if property.secret {
+            place.hide();
+        }
         self.hidden |= property.secret || matches!(value, Value::Secret(_));
         let checked = self.plain(property, value, place, path);
         self.hidden = before;

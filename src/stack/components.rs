@@ -108,7 +108,7 @@ impl<'a> Library<'a> {
             },
         };
         let sections = Sections { inputs, variables, resources, outputs, tags };
-        let cx = Context { catalog: self.cx.catalog, project: self.cx.project, components: &usable };
+        let cx = Context { components: &usable, ..self.cx };
         body::read(&sections, own, &cx, self.problems)
     }
 }

@@ -57,6 +57,11 @@ impl Input {
             input.ty = ty(node, keys.get("items"), problems);
         }
         input.default = keys.get("value").or(keys.get("default")).map(|n| Reader { scope, problems }.expr(n));
+        if let (Some(Kind::Bool(true)), Some(node)) =
+            (keys.get("secret").map(|n| &n.kind), keys.get("value").or(keys.get("default")))
+        {
+            node.at.hide();
+        }
         match keys.get("secret").map(|n| (&n.kind, n)) {
             None => {}
             Some((Kind::Bool(secret), _)) => input.secret = *secret,

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::engine::diagnostic::Diagnostic;
+use crate::engine::duration::duration;
 use crate::engine::program::Known;
 use crate::engine::value::{Map, Value};
+use crate::stack::answers::NoAnswers;
 use crate::stack::body::Type;
 use crate::stack::check::no_such;
-use crate::stack::eval::{NoAnswers, Run};
+use crate::stack::eval::Run;
 use crate::stack::functions::scalar_text;
 use crate::stack::instance::World;
-use crate::stack::options::duration;
 
 /// What AWS is reached with. The default is what the environment names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -78,7 +79,7 @@ pub(crate) fn of(world: &World, given: &Map, problems: &mut Vec<Diagnostic>) -> 
                 let at = node.provider.or(*first).map_or(&node.block.at, |index| &world.nodes[index].block.at);
                 let text = format!("{} and {} have different credentials", name(*first), name(node.provider));
                 let help = "a run uses one set: put what belongs to other credentials into a stack of its own";
-                problems.push(Diagnostic::error("credentials", text).at(at.clone()).help(help));
+                problems.push(Diagnostic::error("provider-credentials", text).at(at.clone()).help(help));
             }
         }
     }
@@ -119,7 +120,7 @@ fn read(properties: &Map) -> Result<Credentials, Diagnostic> {
 }
 
 /// Config of the command line and of older stack files is JSON in a text.
-fn opened(value: &Value) -> Value {
+pub(crate) fn opened(value: &Value) -> Value {
     let json = value.bare().as_str().and_then(|text| serde_json::from_str(text).ok());
     json.map_or_else(|| value.bare().clone(), Value::from_json)
 }
@@ -167,7 +168,7 @@ fn text(name: &str, value: &Value) -> Result<String, Diagnostic> {
 }
 
 fn wrong(message: &str) -> Diagnostic {
-    Diagnostic::error("credentials", message)
+    Diagnostic::error("provider-credentials", message)
 }
 
 fn late(name: &str) -> Diagnostic {

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::engine::diagnostic::{Diagnostic, Location};
+use crate::engine::duration::duration;
 use crate::engine::value::{Map, Value};
 use crate::stack::functions::scalar_text;
-use crate::stack::options::duration;
 
 /// Targets of recovery, and whatever else the block says.
 #[derive(Debug, Clone)]

@@ -11,62 +11,46 @@ use crate::engine::handle::Handle;
 use crate::engine::program::Known;
 use crate::engine::urn::Place;
 use crate::engine::value::{Map, Value};
+use crate::stack::answers::{Answered, Ask, Asking};
 use crate::stack::body::Type;
 use crate::stack::check;
 use crate::stack::expr::{Accessor, Expr, Invoke, Kind, Part, Reference, Root};
 use crate::stack::functions::{self, Builtin, Fault, How, Lazy, Site, noun, scalar_text};
 use crate::stack::instance::{Bound, Frame, Member, Slot, Target, World};
+use crate::stack::lead::{Lead, Piece};
 use crate::stack::regions::{self, is_region};
-
-/// A call of a data source. Equal calls are made once.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Ask {
-    pub(crate) function: &'static str,
-    pub(crate) place: Place,
-    /// Arguments as JSON text.
-    pub(crate) arguments: String,
-}
-
-/// Answers of data sources so far.
-pub(crate) trait Answers {
-    fn get(&self, ask: &Ask) -> Option<Arc<Value>>;
-}
-
-/// Before any cloud is there.
-pub(crate) struct NoAnswers;
-
-impl Answers for NoAnswers {
-    fn get(&self, _: &Ask) -> Option<Arc<Value>> {
-        None
-    }
-}
 
 /// One evaluation. `None` means that a part is wrong and has been reported.
 pub(crate) struct Run<'a> {
     world: &'a World,
     known: &'a Known,
-    answers: &'a dyn Answers,
+    answers: &'a dyn Answered,
     memo: HashMap<Slot, Option<Arc<Value>>>,
     groups: HashMap<(usize, usize), Option<Arc<Value>>>,
+    pieces: HashMap<Piece<'a>, Option<Arc<Value>>>,
     /// Names inside names, evaluated right now.
     depth: usize,
     pub(crate) problems: Vec<Diagnostic>,
-    pub(crate) asks: Vec<(Ask, Value, Location)>,
+    pub(crate) asks: Vec<Asking>,
+    /// URLs whose bytes are needed, and where.
+    pub(crate) fetches: Vec<(String, Location)>,
     /// A resource was met that is not expanded yet.
     pub(crate) pending: bool,
 }
 
 impl<'a> Run<'a> {
-    pub(crate) fn new(world: &'a World, known: &'a Known, answers: &'a dyn Answers) -> Self {
+    pub(crate) fn new(world: &'a World, known: &'a Known, answers: &'a dyn Answered) -> Self {
         Self {
             world,
             known,
             answers,
             memo: HashMap::new(),
             groups: HashMap::new(),
+            pieces: HashMap::new(),
             depth: 0,
             problems: Vec::new(),
             asks: Vec::new(),
+            fetches: Vec::new(),
             pending: false,
         }
     }
@@ -118,6 +102,7 @@ impl<'a> Run<'a> {
                 continue;
             };
             secret |= value.has_secret();
+            self.world.secrets.learn(&value);
             if value.has_unknown() {
                 unknown = true;
             } else if let Some(shown) = scalar_text(&value) {
@@ -193,6 +178,46 @@ impl<'a> Run<'a> {
     }
 
     fn reference(&mut self, reference: &Reference, frame: Frame) -> Option<Value> {
+        let world = self.world;
+        let constant = Slot::of(reference.root, frame.instance).is_some_and(|slot| world.constants.contains_key(&slot));
+        match world.lead(reference, frame, &mut |key, frame| self.key(key, frame)).filter(|_| !constant) {
+            None => self.whole(reference, frame),
+            Some(Lead::Name(next, there)) => self.whole(&next, there),
+            Some(Lead::Value(piece, rest)) => {
+                let value = self.piece(piece)?;
+                self.navigate(&value, &rest, frame)
+            }
+        }
+    }
+
+    /// A key in brackets, if it is known. What is wrong with it is told where it is needed.
+    fn key(&mut self, reference: &Reference, frame: Frame) -> Option<String> {
+        let (problems, asks) = (self.problems.len(), self.asks.len());
+        let key = self.reference(reference, frame);
+        self.problems.truncate(problems);
+        self.asks.truncate(asks);
+        key.filter(|key| !key.has_unknown()).as_ref().and_then(scalar_text)
+    }
+
+    /// The value of a piece of a named value, evaluated once.
+    fn piece(&mut self, piece: Piece<'a>) -> Option<Arc<Value>> {
+        if let Some(value) = self.pieces.get(&piece) {
+            return value.clone();
+        }
+        if self.depth >= MAX_CHAIN {
+            return self.fail(too_deep());
+        }
+        self.depth += 1;
+        // As with slots, a circle is reported elsewhere.
+        self.pieces.insert(piece, None);
+        let value = self.eval(piece.expr, piece.frame).map(Arc::new);
+        self.depth -= 1;
+        self.pieces.insert(piece, value.clone());
+        value
+    }
+
+    /// The whole value behind the first name of a reference, and from there down its path.
+    fn whole(&mut self, reference: &Reference, frame: Frame) -> Option<Value> {
         let world = self.world;
         let path = reference.path.as_slice();
         match reference.root {
@@ -319,6 +344,7 @@ impl<'a> Run<'a> {
                 Some(Value::Unknown)
             }
             Member::Poison => None,
+            Member::Open => Some(Value::Unknown),
             Member::Absent => Some(Value::Null),
             Member::One(target) => self.target(*target, path, frame),
             Member::Each(targets) => {
@@ -372,9 +398,11 @@ impl<'a> Run<'a> {
                         }
                         Some(Value::Map(map))
                     }
-                    [(Accessor::Name(name) | Accessor::Key(name), _), rest @ ..] => {
-                        // A name that is no output has been reported when the program was read.
-                        let n = outputs.iter().position(|o| o.name == *name)?;
+                    [(Accessor::Name(name) | Accessor::Key(name), at), rest @ ..] => {
+                        let Some(n) = outputs.iter().position(|o| o.name == *name) else {
+                            let problem = world.no_output(instance, name);
+                            return self.fail(problem.at(at.clone()));
+                        };
                         let value = self.slot(Slot::Output(instance, n))?;
                         self.navigate(&value, rest, frame)
                     }
@@ -419,7 +447,7 @@ impl<'a> Run<'a> {
         match self.world.stacks.outputs(name) {
             Ok(Some(outputs)) => Some(Value::Map(outputs)),
             Ok(None) => {
-                let problem = Diagnostic::error("unknown-stack", format!("no state of a stack `{name}` was found"));
+                let problem = Diagnostic::error("unknown-reference", format!("no state of a stack `{name}` was found"));
                 self.fail(problem.at(at.clone()).help("run `drctl up` for that stack first, or correct the name"))
             }
             Err(why) => {
@@ -528,6 +556,7 @@ impl<'a> Run<'a> {
             How::Deep(run) => {
                 let value = self.eval(argument, frame)?;
                 let secret = value.has_secret();
+                self.world.secrets.learn(&value);
                 if value.has_unknown() {
                     return Some(if secret { Value::Unknown.secret() } else { Value::Unknown });
                 }
@@ -539,11 +568,15 @@ impl<'a> Run<'a> {
             here: world.dir(&call.at),
             program: &world.program_dir,
             environment: &world.environment,
-            hashes: &world.hashes,
+            assets: &world.assets,
         };
         match run(&value, &site) {
             Ok(value) => Some(if secret { value.secret() } else { value }),
             Err(Fault::Unknown) => Some(if secret { Value::Unknown.secret() } else { Value::Unknown }),
+            Err(Fault::Remote(url)) => {
+                self.fetches.push((url, call.at.clone()));
+                Some(if secret { Value::Unknown.secret() } else { Value::Unknown })
+            }
             Err(Fault::Wrong(message, operand)) => {
                 let at = match (&argument.kind, operand) {
                     (Kind::List(items), Some(n)) => items.get(n).map_or(&argument.at, |e| &e.at),
@@ -604,11 +637,13 @@ impl<'a> Run<'a> {
             Lazy::StackReference => {
                 let [stack, output] = operands else { return wrong(self, "expected `[stack, output]`") };
                 let (stack, output) = (self.eval(stack, frame)?, self.eval(output, frame)?);
+                let secret = stack.has_secret() || output.has_secret();
                 let (Some(stack), Some(output)) = (scalar_text(&stack), scalar_text(&output)) else {
                     return wrong(self, "expected two strings");
                 };
                 let outputs = self.stack_outputs(&stack, &argument.at)?;
-                Some(outputs.get(&output).cloned().unwrap_or_default())
+                let value = outputs.get(&output).cloned().unwrap_or_default();
+                Some(if secret { value.secret() } else { value })
             }
             Lazy::Name | Lazy::Type => match self.eval(argument, frame)? {
                 Value::Resource(handle) if lazy == Lazy::Name => Some(handle.urn.name().into()),
@@ -624,7 +659,10 @@ impl<'a> Run<'a> {
         let value = self.eval(expr, frame)?;
         match value.bare() {
             Value::Bool(_) | Value::Unknown => Some(value),
-            Value::String(s) if s == "true" || s == "false" => Some(Value::Bool(s == "true")),
+            Value::String(s) if s == "true" || s == "false" => {
+                let decided = Value::Bool(s == "true");
+                Some(if value.has_secret() { decided.secret() } else { decided })
+            }
             other => {
                 let text = format!("`fn::{}`: expected a boolean, got {}", builtin.name, noun(other));
                 self.fail(Diagnostic::error("function", text).at(expr.at.clone()))
@@ -675,7 +713,7 @@ impl<'a> Run<'a> {
                         Some((name, _)) => answer.get(name).cloned().unwrap_or_default(),
                     },
                     None => {
-                        self.asks.push((ask, arguments, at.clone()));
+                        self.asks.push(Asking { ask, arguments, at: at.clone() });
                         Value::Unknown
                     }
                 }

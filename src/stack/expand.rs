@@ -13,9 +13,10 @@ use crate::engine::program::Known;
 use crate::engine::resource::Scope;
 use crate::engine::urn::{Place, Urn};
 use crate::engine::value::Value;
+use crate::stack::answers::{Answered, Asking, Question};
 use crate::stack::body::{Block, Body, Type};
 use crate::stack::check;
-use crate::stack::eval::{NoAnswers, Run};
+use crate::stack::eval::Run;
 use crate::stack::expr::{Accessor, Expr, Kind, Part, Reference, Root};
 use crate::stack::functions::{noun, scalar_text};
 use crate::stack::instance::{Bound, Frame, Group, Instance, Member, Node, Parent, Target, World};
@@ -30,6 +31,9 @@ pub(crate) struct Expansion<'a> {
     pub(crate) stack: &'a str,
     /// Components of the program, which every body may use.
     pub(crate) components: &'a HashMap<String, usize>,
+    pub(crate) answers: &'a dyn Answered,
+    /// What only a cloud can decide.
+    pub(crate) questions: &'a mut Vec<Question>,
     pub(crate) problems: &'a mut Vec<Diagnostic>,
 }
 
@@ -39,6 +43,8 @@ enum Stop {
     Waits,
     /// Its `if` is false.
     Absent,
+    /// Only a data source can say.
+    Open,
     /// A mistake, reported already.
     Poison,
 }
@@ -143,17 +149,33 @@ impl Expansion<'_> {
         root.frame.region = region.or(root.frame.region);
     }
 
-    /// The value of an expression as far as it is known before anything exists.
-    fn early(&mut self, expr: &Expr, frame: Frame) -> Result<Value, Stop> {
+    /// The value of an expression as far as it is known before anything exists. Data sources may decide
+    /// about it; `decides` says for what.
+    fn early(&mut self, expr: &Expr, frame: Frame, decides: impl FnOnce() -> String) -> Result<Value, Stop> {
+        let (value, asks) = self.known(expr, frame)?;
+        if value == Value::Unknown && !asks.is_empty() {
+            return self.open(asks, expr, decides());
+        }
+        Ok(value)
+    }
+
+    /// The value of an expression, and the calls of data sources in it that have no answer yet.
+    fn known(&mut self, expr: &Expr, frame: Frame) -> Result<(Value, Vec<Asking>), Stop> {
         let known = Known::new();
-        let mut run = Run::new(self.world, &known, &NoAnswers);
+        let mut run = Run::new(self.world, &known, self.answers);
         let value = run.eval(expr, frame);
         if run.pending {
             return Err(Stop::Waits);
         }
-        let problems = run.problems;
+        let (problems, asks) = (run.problems, run.asks);
         self.problems.extend(problems);
-        value.ok_or(Stop::Poison)
+        Ok((value.ok_or(Stop::Poison)?, asks))
+    }
+
+    fn open<T>(&mut self, asks: Vec<Asking>, expr: &Expr, decides: String) -> Result<T, Stop> {
+        let question = |asking| Question { asking, decides: decides.clone(), at: expr.at.clone() };
+        self.questions.extend(asks.into_iter().map(question));
+        Err(Stop::Open)
     }
 
     fn poison<T>(&mut self, problem: Diagnostic) -> Result<T, Stop> {
@@ -169,6 +191,7 @@ impl Expansion<'_> {
             return match self.one(&block, n, outer, None) {
                 Ok(target) => Some(Member::One(target)),
                 Err(Stop::Absent) => Some(Member::Absent),
+                Err(Stop::Open) => Some(Member::Open),
                 Err(Stop::Poison) => Some(Member::Poison),
                 Err(Stop::Waits) => None,
             };
@@ -176,26 +199,34 @@ impl Expansion<'_> {
         let group = match self.items(&block, each, outer) {
             Ok(group) => Arc::new(group),
             Err(Stop::Waits) => return None,
+            Err(Stop::Open) => return Some(Member::Open),
             Err(_) => return Some(Member::Poison),
         };
         self.world.instances[instance].groups.insert(n, Arc::clone(&group));
-        let mut targets = IndexMap::new();
+        let (mut targets, mut open) = (IndexMap::new(), false);
         for (index, key) in group.keys.iter().enumerate() {
             match self.one(&block, n, Frame { each: Some((n, index)), ..outer }, Some(key)) {
                 Ok(target) => {
                     targets.insert(key.clone(), target);
                 }
                 Err(Stop::Waits) => return None,
+                // Which of them there are is not known while one is open.
+                Err(Stop::Open) => open = true,
                 Err(Stop::Absent | Stop::Poison) => {}
             }
         }
-        Some(Member::Each(targets))
+        Some(if open { Member::Open } else { Member::Each(targets) })
     }
 
     /// The keys and values of an `each`.
     fn items(&mut self, block: &Block, each: &Expr, outer: Frame) -> Result<Group, Stop> {
-        let value = self.early(each, outer)?;
+        let (value, asks) = self.known(each, outer)?;
         let what = format!("`each` of resource `{}`", block.key);
+        // The items of a list give the names.
+        let unnamed = value.as_list().is_some_and(|items| items.contains(&Value::Unknown));
+        if (value == Value::Unknown || unnamed) && !asks.is_empty() {
+            return self.open(asks, each, what);
+        }
         let (text, help) = match &value {
             Value::Map(map) => {
                 let (keys, values) = map.iter().map(|(k, v)| (k.clone(), v.clone())).unzip();
@@ -239,7 +270,7 @@ impl Expansion<'_> {
 
     fn condition(&mut self, block: &Block, frame: Frame) -> Result<(), Stop> {
         let Some(condition) = &block.condition else { return Ok(()) };
-        let value = self.early(condition, frame)?;
+        let value = self.early(condition, frame, || format!("`if` of resource `{}`", block.key))?;
         let wanted = match value.bare() {
             Value::Bool(true) => return Ok(()),
             Value::Bool(false) => return Err(Stop::Absent),
@@ -326,7 +357,8 @@ impl Expansion<'_> {
         let secret_outputs = match block.option("additionalSecretOutputs") {
             None => Vec::new(),
             Some(expr) => {
-                let value = self.early(expr, draft.frame)?;
+                let value =
+                    self.early(expr, draft.frame, || format!("`additionalSecretOutputs` of resource `{}`", block.key))?;
                 value.as_list().into_iter().flatten().filter_map(scalar_text).collect()
             }
         };
@@ -352,7 +384,7 @@ impl Expansion<'_> {
 
     fn protect(&mut self, block: &Block, frame: Frame, inherited: bool) -> Result<bool, Stop> {
         let Some(expr) = block.option("protect") else { return Ok(inherited) };
-        let value = self.early(expr, frame)?;
+        let value = self.early(expr, frame, || format!("`protect` of resource `{}`", block.key))?;
         match value.as_bool() {
             Some(protect) => Ok(protect),
             None => {
@@ -380,12 +412,13 @@ impl Expansion<'_> {
             [(Accessor::Key(key) | Accessor::Name(key), _)] => Some(key.clone()),
             [(Accessor::Of(inner), _)] => {
                 let inner = Expr { kind: Kind::Reference(inner.clone()), at: inner.at.clone() };
-                scalar_text(&self.early(&inner, frame)?)
+                scalar_text(&self.early(&inner, frame, || format!("`{word}`"))?)
             }
             _ => None,
         };
         match (&self.world.instances[frame.instance].members[n], key) {
             (Member::Pending, _) => Err(Stop::Waits),
+            (Member::Open, _) => Err(Stop::Open),
             (Member::One(target), None) => Ok(Some(*target)),
             (Member::Each(targets), Some(key)) => Ok(targets.get(&key).copied()),
             _ => Ok(None),
@@ -403,7 +436,7 @@ impl Expansion<'_> {
         let Some(expr) = block.region.as_ref().or(property) else {
             return Ok(named.and_then(|index| self.world.nodes[index].frame.region).or(frame.region));
         };
-        let value = self.early(expr, frame)?;
+        let value = self.early(expr, frame, || format!("the region of resource `{}`", block.key))?;
         let Some(text) = scalar_text(&value) else {
             let text = format!("the region of resource `{}` must be known before anything exists", block.key);
             return self.poison(Diagnostic::error("unknown-region", text).at(expr.at.clone()));
@@ -427,7 +460,7 @@ impl Expansion<'_> {
 
     fn name(&mut self, block: &Block, frame: Frame) -> Result<String, Stop> {
         let Some(expr) = &block.name else { return Ok(block.key.clone()) };
-        let value = self.early(expr, frame)?;
+        let value = self.early(expr, frame, || format!("`name` of resource `{}`", block.key))?;
         match scalar_text(&value).filter(|_| !value.has_secret()) {
             Some(name) => Ok(name),
             None => {
@@ -461,7 +494,7 @@ impl Expansion<'_> {
         let protect = self.protect(block, frame, inherited)?;
         let former = match block.option("aliases") {
             None => Vec::new(),
-            Some(expr) => former(&self.early(expr, frame)?),
+            Some(expr) => former(&self.early(expr, frame, || format!("`aliases` of resource `{}`", block.key))?),
         };
         let inputs = self.bind(block, component, body, frame);
         let members = self.world.bodies[body].resources.iter().map(|_| Member::Pending).collect();

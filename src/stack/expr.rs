@@ -26,6 +26,25 @@ pub(crate) enum Kind {
     Poison,
 }
 
+impl Expr {
+    /// Keeps what is written here out of everything that shows the source; names of other values stay.
+    pub(crate) fn hide(&self) {
+        match &self.kind {
+            Kind::Literal(Value::Null) | Kind::Reference(_) | Kind::Call(..) | Kind::Invoke(_) => {}
+            Kind::Poison if self.is_written_as_reference() => {}
+            Kind::Literal(_) | Kind::Text(_) | Kind::Poison => self.at.hide(),
+            Kind::List(items) => items.iter().for_each(Self::hide),
+            Kind::Map(entries) => entries.iter().for_each(|(_, _, value)| value.hide()),
+        }
+    }
+
+    fn is_written_as_reference(&self) -> bool {
+        let written = self.at.source.text.get(self.at.start..self.at.end).unwrap_or_default();
+        let bare = written.trim().trim_matches(['"', '\'']);
+        bare.starts_with("${") && bare.find('}') == Some(bare.len() - 1)
+    }
+}
+
 #[derive(Debug, Clone)]
 pub(crate) enum Part {
     Literal(String),
@@ -40,6 +59,14 @@ pub(crate) struct Reference {
     pub(crate) name: String,
     pub(crate) path: Vec<(Accessor, Location)>,
     pub(crate) at: Location,
+}
+
+impl Reference {
+    /// The reference with a longer path.
+    pub(crate) fn with(&self, rest: Vec<(Accessor, Location)>) -> Self {
+        let path = self.path.iter().cloned().chain(rest).collect();
+        Self { path, ..self.clone() }
+    }
 }
 
 /// What a name stands for in the body that it is written in.
@@ -83,10 +110,15 @@ pub(crate) trait Scope {
     fn resolve(&self, name: &str) -> Option<Root>;
     /// All names, for suggestions.
     fn names(&self) -> Vec<&str>;
+    /// Whether the program around a component has the name, which the component does not see.
+    fn is_outside(&self, _: &str) -> bool {
+        false
+    }
     fn function(&self, token: &str) -> Result<&'static str, Diagnostic>;
 }
 
 const INVOKE: &str = "invoke";
+const SECRET: &str = "secret";
 const OLD_REFERENCE: &str = "stackReference";
 
 /// Reads expressions, collecting what is wrong.
@@ -137,7 +169,11 @@ impl Reader<'_> {
                 let help = "declare a resource of type `pulumi:pulumi:StackReference` and use its `outputs`";
                 self.problems.push(problem.at(entry.at.clone()).help(help));
             }
-            return Kind::Call(builtin, Box::new(self.expr(&entry.value)));
+            let argument = self.expr(&entry.value);
+            if builtin.name == SECRET {
+                argument.hide();
+            }
+            return Kind::Call(builtin, Box::new(argument));
         }
         if name.contains(':') {
             let arguments = match entry.value.kind {
@@ -243,7 +279,7 @@ impl Reader<'_> {
                     rest = dollar + 2;
                 }
                 Some(b'{') => {
-                    let mut cursor = Cursor { text, at: dollar + 2 };
+                    let mut cursor = Cursor { text, at: dollar + 2, depth: 0 };
                     let parsed = self.reference(&mut cursor, &mut places, '}');
                     let Some(reference) = parsed else { return Kind::Poison };
                     if !literal.is_empty() {
@@ -281,7 +317,10 @@ impl Reader<'_> {
                 let at = places.place(start, cursor.at);
                 let Some(root) = self.scope.resolve(&name) else {
                     let at = places.place(start, name_end);
-                    self.problems.push(unknown_name(&name, &self.scope.names(), at));
+                    self.problems.push(match self.scope.is_outside(&name) {
+                        true => outside(&name, at),
+                        false => unknown_name(&name, &self.scope.names(), at),
+                    });
                     return None;
                 };
                 Some(Reference { root, name, path, at })
@@ -303,6 +342,13 @@ fn unknown_name(name: &str, known: &[&str], at: Location) -> Diagnostic {
         None if known.is_empty() => problem.help("write `$${` for the text `${`"),
         None => problem.help(format!("the names are {}; write `$${{` for the text `${{`", listed(known, 8))),
     }
+}
+
+fn outside(name: &str, at: Location) -> Diagnostic {
+    let text = format!("`{name}` is a name of the program, and a component sees only what it is given");
+    let help =
+        format!("declare `{name}` under the component's `inputs`, and give it `{name}: ${{{name}}}` where it is used");
+    Diagnostic::error("unknown-name", text).at(at).help(help)
 }
 
 /// Some names in backticks, and how many more there are.
@@ -396,7 +442,15 @@ type Path = (String, usize, Vec<(Accessor, Location)>);
 struct Cursor<'t> {
     text: &'t str,
     at: usize,
+    /// References in brackets of references, each of which the parser recurses for.
+    depth: usize,
 }
+
+/// Deeper references are refused.
+const MAX_NESTED: usize = 16;
+/// In a longer text that is folded or escaped, mistakes are shown at the whole of it: looking for the
+/// same words again and again would take too long.
+const MAX_SEARCHED: usize = 64 * 1024;
 
 impl Cursor<'_> {
     fn peek(&self) -> Option<char> {
@@ -482,7 +536,13 @@ impl Cursor<'_> {
                 Ok(Accessor::Index(index))
             }
             Some(c) if c.is_alphabetic() || c == '_' => {
-                reader.reference(self, places, ']').map(Accessor::Of).ok_or(Syntax::Reported)
+                if self.depth == MAX_NESTED {
+                    return Err(self.wrong(&format!("references are nested more than {MAX_NESTED} deep"), start));
+                }
+                self.depth += 1;
+                let reference = reader.reference(self, places, ']');
+                self.depth -= 1;
+                reference.map(Accessor::Of).ok_or(Syntax::Reported)
             }
             _ => Err(self.wrong("a list index, a text in quotes, `*` or a name must stand in the brackets", start)),
         }
@@ -543,6 +603,9 @@ impl<'a> Places<'a> {
         let source = std::sync::Arc::clone(&self.at.source);
         if let Some(start) = self.verbatim {
             return Location { source, start: start + from, end: start + to };
+        }
+        if self.text.len() > MAX_SEARCHED {
+            return self.at.clone();
         }
         // Folded and escaped text: the same words stand there, as often as before this one.
         let words = self.text.get(from..to).unwrap_or_default();

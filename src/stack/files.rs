@@ -1,24 +1,48 @@
 //! Source files of a program: read once, with what they extend laid under them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
 
 use crate::engine::diagnostic::{Diagnostic, Location, Source};
 use crate::stack::expr::wrong;
 use crate::stack::extends;
 use crate::stack::yaml::{self, Kind, Node};
 
+/// A stack file that is larger is refused before it is read. All shipped stacks together have less
+/// than a thousandth of it.
+const MOST_BYTES: u64 = 16 << 20;
+
+/// What is no regular file, such as a pipe or a device, may have no end, so no more is read either.
+fn read_text(path: &Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    File::open(path)?.take(MOST_BYTES + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > MOST_BYTES { Err(ErrorKind::FileTooLarge.into()) } else { Ok(text) }
+}
+
 pub(crate) struct Files {
     /// Names are shown relative to this directory.
     cwd: PathBuf,
     /// Directory of each source, by its name.
     pub(crate) dirs: HashMap<String, PathBuf>,
+    /// Hash of each source that was read, by its path.
+    hashes: BTreeMap<PathBuf, [u8; 32]>,
 }
 
 impl Files {
     pub(crate) fn new(cwd: &Path) -> Self {
-        Self { cwd: cwd.to_owned(), dirs: HashMap::new() }
+        Self { cwd: cwd.to_owned(), dirs: HashMap::new(), hashes: BTreeMap::new() }
+    }
+
+    /// A hash of everything that was read but for one file. Where it lies makes no difference.
+    pub(crate) fn fingerprint(&self, but: &Path) -> String {
+        let mut hashes: Vec<[u8; 32]> = self.hashes.iter().filter(|(path, _)| *path != but).map(|(_, h)| *h).collect();
+        hashes.sort_unstable();
+        hex::encode(Sha256::digest(hashes.concat()))
     }
 
     /// Directory of the file that a place is in.
@@ -32,16 +56,20 @@ impl Files {
     /// If it cannot be read or is no YAML.
     pub(crate) fn read(&mut self, path: &Path) -> Result<Node, Vec<Diagnostic>> {
         let name = path.strip_prefix(&self.cwd).unwrap_or(path).to_string_lossy().into_owned();
-        let text = std::fs::read_to_string(path).map_err(|error| {
+        let text = read_text(path).map_err(|error| {
             let why = match error.kind() {
-                std::io::ErrorKind::NotFound => "does not exist".to_owned(),
-                std::io::ErrorKind::InvalidData => "is no UTF-8 text".to_owned(),
+                ErrorKind::NotFound => "does not exist".to_owned(),
+                ErrorKind::InvalidData => "is no UTF-8 text".to_owned(),
+                ErrorKind::FileTooLarge => {
+                    format!("has more than {} MiB, which no stack file may have", MOST_BYTES >> 20)
+                }
                 _ => format!("cannot be read: {error}"),
             };
-            vec![Diagnostic::error("unreadable", format!("`{name}` {why}"))]
+            vec![Diagnostic::error("unreadable-file", format!("`{name}` {why}"))]
         })?;
         let dir = path.parent().map(Path::to_owned).unwrap_or_default();
         self.dirs.insert(name.clone(), dir);
+        self.hashes.insert(path.to_owned(), Sha256::digest(text.as_bytes()).into());
         yaml::parse(&Arc::new(Source::new(name, text)))
     }
 

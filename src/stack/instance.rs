@@ -8,11 +8,13 @@ use indexmap::IndexMap;
 
 use crate::engine::diagnostic::{Diagnostic, Location};
 use crate::engine::provider::Catalog;
+use crate::engine::redact::Redactor;
 use crate::engine::schema::TypeSchema;
 use crate::engine::urn::{Place, Urn};
 use crate::engine::value::{Map, Value};
-use crate::stack::assets::Hashes;
+use crate::stack::assets::Assets;
 use crate::stack::body::{Block, Body, Type};
+use crate::stack::check::no_such;
 use crate::stack::expr::Expr;
 use crate::stack::regions::{Region, is_region, unknown};
 
@@ -57,7 +59,9 @@ pub(crate) struct World {
     pub(crate) dirs: HashMap<String, PathBuf>,
     pub(crate) program_dir: PathBuf,
     pub(crate) environment: BTreeMap<String, String>,
-    pub(crate) hashes: Hashes,
+    pub(crate) assets: Arc<Assets>,
+    /// Secrets of the program, and what became a part of a text.
+    pub(crate) secrets: Arc<Redactor>,
     pub(crate) stacks: Others,
     /// Values that no cloud can change.
     pub(crate) constants: HashMap<Slot, Arc<Value>>,
@@ -127,6 +131,8 @@ pub(crate) enum Member {
     Each(IndexMap<String, Target>),
     /// Its `if` is false.
     Absent,
+    /// A data source has yet to say what it becomes.
+    Open,
     /// Reported already.
     Poison,
 }
@@ -173,6 +179,15 @@ pub(crate) enum Slot {
 impl World {
     pub(crate) fn body(&self, instance: usize) -> &Body {
         &self.bodies[self.instances[instance].body]
+    }
+
+    /// A component has no output of that name.
+    pub(crate) fn no_output(&self, instance: usize, name: &str) -> Diagnostic {
+        let parent = self.instances[instance].parent.as_ref();
+        let ty = parent.map_or("", |parent| parent.urn.ty());
+        let known: Vec<&str> = self.body(instance).outputs.iter().map(|output| output.name.as_str()).collect();
+        let component = ty.rsplit(':').next().unwrap_or(ty);
+        no_such(&format!("component `{component}` has no output"), name, &known)
     }
 
     pub(crate) fn schema(&self, node: &Node) -> Option<&TypeSchema> {

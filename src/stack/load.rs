@@ -5,28 +5,34 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
+use sha2::{Digest, Sha256};
 
-use crate::engine::diagnostic::{Diagnostic, Location, nearest};
+use crate::engine::diagnostic::{Diagnostic, Location, Severity, nearest};
+use crate::engine::key_provider::KeyProvider;
 use crate::engine::program::Known;
 use crate::engine::provider::Catalog;
 use crate::engine::value::{Map, Value};
-use crate::stack::assets::Hashes;
+use crate::stack::answers::{Answers, NoAnswers, Question};
+use crate::stack::assets::Assets;
+use crate::stack::backend::Backend;
 use crate::stack::body::{self, Context, Sections, section};
 use crate::stack::components::Library;
 use crate::stack::config;
 use crate::stack::credentials::{self, Credentials};
 use crate::stack::dr::{self, Dr};
-use crate::stack::eval::{NoAnswers, Run};
+use crate::stack::eval::Run;
 use crate::stack::expand::{Expansion, failed};
-use crate::stack::expr::{Expr, Kind as ExprKind, Part, Reader, Root, Scope, listed, wrong};
+use crate::stack::expr::{Expr, Keys, Kind as ExprKind, Part, Reader, Root, Scope, listed, wrong};
+use crate::stack::fence::{self, Fence};
 use crate::stack::files::Files;
 use crate::stack::functions::scalar_text;
 use crate::stack::instance::{Bound, Frame, Instance, Member, Others, Slot, Stacks, World};
 use crate::stack::paths;
 use crate::stack::program::StackProgram;
 use crate::stack::project::{self, Project};
-use crate::stack::pulumi_secrets::Opener;
-use crate::stack::yaml::{Entry, Node};
+use crate::stack::pulumi_secrets::{DataKeys, NoDataKeys, Opener, Protection};
+use crate::stack::secrets;
+use crate::stack::yaml::{Entry, Kind as Yaml, Node};
 
 /// What to load.
 #[derive(Debug, Clone, Default)]
@@ -44,6 +50,9 @@ pub struct Request {
 /// A program that passed every check that needs no cloud.
 pub struct Loaded {
     pub program: StackProgram,
+    /// What only a cloud can decide. While there is any, the program is a part of itself and must not be
+    /// planned: give [`load_with`] the answers.
+    pub questions: Vec<Question>,
     pub warnings: Vec<Diagnostic>,
     pub project: String,
     /// Name of the stack, with `@` and the instance if there is one.
@@ -61,18 +70,26 @@ pub struct Loaded {
     pub allowed_account_ids: Vec<String>,
     /// What AWS is reached with.
     pub credentials: Credentials,
+    /// A hash of the files of the program.
+    pub program_hash: String,
+    /// A hash of the values of its config, secret ones too: to be kept sealed.
+    pub config_hash: String,
     /// The file that holds the program.
     pub file: PathBuf,
     /// The file that `config set` writes to; it may not exist yet.
     pub config_file: PathBuf,
-    /// State location that the project asks for, such as `file://…` or `s3://…`.
-    pub backend: Option<String>,
     /// The project wants every run to look at the cloud first: `options: {refresh: always}`.
     pub refresh: bool,
+    /// Where the state is to be kept; none stands for files beside the stack.
+    pub backend: Option<Backend>,
+    /// What the secrets of a new state are to be opened with.
+    pub secrets: Option<KeyProvider>,
+    /// Reads the files and archives of the program.
+    pub assets: Arc<Assets>,
 }
 
 /// No other stack is known.
-struct NoStacks;
+pub(super) struct NoStacks;
 
 impl Stacks for NoStacks {
     fn outputs(&self, _: &str) -> Result<Option<Map>, String> {
@@ -85,22 +102,43 @@ impl Stacks for NoStacks {
 /// # Errors
 /// Everything that is wrong, sorted by file and place.
 pub fn load(request: &Request, catalog: &Arc<Catalog>) -> Result<Loaded, Vec<Diagnostic>> {
-    load_beside(request, catalog, Arc::new(NoStacks))
+    load_beside(request, catalog, Arc::new(NoStacks), &NoDataKeys)
 }
 
-/// Loads a program that may refer to outputs of other stacks.
+/// Loads a program that may refer to outputs of other stacks, and whose secure values a service may open.
 ///
 /// # Errors
-/// Everything that is wrong, sorted by file and place.
+/// Everything that is wrong, sorted by file and place, and what only a cloud can decide.
 pub fn load_beside(
     request: &Request,
     catalog: &Arc<Catalog>,
     stacks: Arc<dyn Stacks>,
+    data_keys: &dyn DataKeys,
+) -> Result<Loaded, Vec<Diagnostic>> {
+    let loaded = load_with(request, catalog, stacks, data_keys, Arc::default())?;
+    if loaded.questions.is_empty() {
+        return Ok(loaded);
+    }
+    let open = |question: &Question| Diagnostic { severity: Severity::Error, help: None, ..question.note() };
+    Err(loaded.questions.iter().map(open).collect())
+}
+
+/// Loads a program with the answers of data sources that its resources depend on. What has no answer
+/// yet becomes one of [`Loaded::questions`], and the resources that it decides about are left out.
+///
+/// # Errors
+/// Everything that is wrong, sorted by file and place.
+pub fn load_with(
+    request: &Request,
+    catalog: &Arc<Catalog>,
+    stacks: Arc<dyn Stacks>,
+    data_keys: &dyn DataKeys,
+    answers: Arc<Answers>,
 ) -> Result<Loaded, Vec<Diagnostic>> {
     let mut problems = Vec::new();
     let cwd = std::path::absolute(&request.cwd).unwrap_or_else(|_| request.cwd.clone());
     let request = &Request { cwd, ..request.clone() };
-    let loaded = Loader::read(request, catalog, stacks, &mut problems);
+    let loaded = Loader::read(request, catalog, stacks, data_keys, answers, &mut problems);
     sort(&mut problems);
     match loaded {
         Some(mut loaded) if !failed(&problems) => {
@@ -108,6 +146,68 @@ pub fn load_beside(
             Ok(loaded)
         }
         _ => Err(problems),
+    }
+}
+
+/// A config entry, as far as whoever sets its value must know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Declared {
+    /// With the project's name and a colon.
+    pub(crate) key: String,
+    /// None if neither a type nor a default tells.
+    pub(crate) ty: Option<config::Ty>,
+    pub(crate) secret: bool,
+}
+
+/// The project's name and the config that its program declares, whatever else is wrong with it. The
+/// name stands before keys that have no colon.
+///
+/// # Errors
+/// If there is no such stack, or its files are no YAML.
+pub(crate) fn declared(request: &Request) -> Result<(String, Vec<Declared>), Vec<Diagnostic>> {
+    let project = project::find(request, &mut Files::new(&request.cwd))?;
+    let name = project.name.clone();
+    let program = project.program.clone();
+    let mut problems = Vec::new();
+    let mut loader = Loader::new(request, project, &mut problems);
+    let entries = loader.config_entries(&program);
+    let mut ignored = Vec::new();
+    let inputs = entries.iter().map(|entry| config::Input::read(entry, &NoNames, &mut ignored));
+    let declared = inputs.map(|input| Declared {
+        key: loader.full_key(input.key.as_ref().unwrap_or(&input.name)),
+        secret: input.secret,
+        ty: input.ty.or(match input.default.map(|default| default.kind) {
+            Some(ExprKind::Literal(default)) => of_default(&default),
+            _ => None,
+        }),
+    });
+    Ok((name, declared.collect()))
+}
+
+/// The type of what stands without one: that of its default.
+fn of_default(default: &Value) -> Option<config::Ty> {
+    match default.bare() {
+        Value::Number(_) => Some(config::Ty::Number),
+        Value::Bool(_) => Some(config::Ty::Boolean),
+        Value::String(_) => Some(config::Ty::Text),
+        _ => None,
+    }
+}
+
+/// Nothing can be referred to.
+struct NoNames;
+
+impl Scope for NoNames {
+    fn resolve(&self, _: &str) -> Option<Root> {
+        None
+    }
+
+    fn names(&self) -> Vec<&str> {
+        Vec::new()
+    }
+
+    fn function(&self, token: &str) -> Result<&'static str, Diagnostic> {
+        Err(Diagnostic::error("unknown-function", format!("there is no data source `{token}`")))
     }
 }
 
@@ -129,14 +229,22 @@ struct Loader<'a> {
     problems: &'a mut Vec<Diagnostic>,
     /// Values that the stack file gives, by full key.
     given: Map,
+    /// Where the stack file gives each of them.
+    places: HashMap<String, Location>,
     /// Keys of values that could not be opened.
     sealed: Vec<String>,
     /// Full keys of the stack file, and where they stand.
     written: Vec<(String, Location)>,
 }
 
+/// Before the config values of the AWS provider.
+const AWS: &str = "aws:";
+
+/// Config values of the AWS provider that have an effect.
+const PROVIDER: [&str; 6] = ["region", "profile", "assumeRole", "assumeRoles", "defaultTags", "allowedAccountIds"];
+
 /// Sections of a program, for the warning about misspelt ones.
-const SECTIONS: [&str; 24] = [
+const SECTIONS: [&str; 26] = [
     "name",
     "description",
     "version",
@@ -161,13 +269,22 @@ const SECTIONS: [&str; 24] = [
     "regions",
     "tags",
     "dr",
+    "secrets",
+    "assets",
 ];
 
 impl<'a> Loader<'a> {
+    fn new(request: &'a Request, project: Project, problems: &'a mut Vec<Diagnostic>) -> Self {
+        let (given, places) = (Map::default(), HashMap::new());
+        Self { request, project, problems, given, places, sealed: Vec::new(), written: Vec::new() }
+    }
+
     fn read(
         request: &'a Request,
         catalog: &Arc<Catalog>,
         stacks: Arc<dyn Stacks>,
+        data_keys: &dyn DataKeys,
+        answers: Arc<Answers>,
         problems: &'a mut Vec<Diagnostic>,
     ) -> Option<Loaded> {
         let mut files = Files::new(&request.cwd);
@@ -179,18 +296,23 @@ impl<'a> Loader<'a> {
             }
         };
         problems.extend(project.warnings.iter().cloned());
-        let mut loader =
-            Self { request, project, problems, given: Map::default(), sealed: Vec::new(), written: Vec::new() };
-        loader.stack_config();
+        let mut loader = Self::new(request, project, problems);
+        loader.stack_config(data_keys);
         loader.foreign_config();
-        loader.program(files, catalog, stacks)
+        loader.program(files, catalog, stacks, answers)
     }
 
     /// The values of `Pulumi.<stack>.yaml`.
-    fn stack_config(&mut self) {
+    fn stack_config(&mut self, data_keys: &dyn DataKeys) {
         let Some(node) = self.project.stack_file.take() else { return };
         let text = |key: &str| node.get(key).and_then(|e| e.value.as_text()).map(str::to_owned);
-        let mut opener = Opener::new(text("encryptionsalt"), text("secretsprovider"), &self.request.environment);
+        let mut opener = Opener::new(Protection {
+            salt: text("encryptionsalt"),
+            provider: text("secretsprovider"),
+            encrypted_key: text("encryptedkey"),
+            environment: &self.request.environment,
+            data_keys,
+        });
         if let Some(entry) = node.get("environment") {
             let problem = Diagnostic::error("environment", "environments of Pulumi ESC are not supported");
             self.problems.push(problem.at(entry.at.clone()).help("write the values under `config`"));
@@ -201,6 +323,7 @@ impl<'a> Loader<'a> {
             return;
         };
         for entry in entries {
+            self.places.insert(self.full_key(&entry.key), entry.value.at.clone());
             self.written.push((self.full_key(&entry.key), entry.at.clone()));
             match config::value(&entry.value, &mut |sealed| opener.open(sealed)) {
                 Ok(value) => {
@@ -230,7 +353,13 @@ impl<'a> Loader<'a> {
         if key.contains(':') { key.to_owned() } else { format!("{}:{key}", self.project.name) }
     }
 
-    fn program(mut self, mut files: Files, catalog: &Arc<Catalog>, stacks: Arc<dyn Stacks>) -> Option<Loaded> {
+    fn program(
+        mut self,
+        mut files: Files,
+        catalog: &Arc<Catalog>,
+        stacks: Arc<dyn Stacks>,
+        answers: Arc<Answers>,
+    ) -> Option<Loaded> {
         let node = self.project.program.clone();
         if node.as_map().is_none() && !node.is_null() {
             self.problems.push(wrong("a program", "a map", &node));
@@ -240,20 +369,31 @@ impl<'a> Loader<'a> {
         let mut part = |word: &str| section(&node, word, self.problems).map(|e| &e.value);
         let (variables, resources, outputs) = (part("variables"), part("resources"), part("outputs"));
         let (tags, regions, dr, components) = (part("tags"), part("regions"), part("dr"), part("components"));
+        let (secrets, assets) = (part("secrets"), part("assets"));
         let config_entries = self.config_entries(&node);
         self.undeclared_config(&config_entries);
-        let cx = Context { catalog, project: &self.project.name, components: &[] };
+        let outside: Vec<String> = [variables, resources]
+            .into_iter()
+            .flatten()
+            .flat_map(|section| section.as_map().unwrap_or_default())
+            .chain(&config_entries)
+            .map(|entry| entry.key.clone())
+            .collect();
+        let cx = Context { catalog, project: &self.project.name, components: &[], outside: &outside };
         let mut library = Library::new(&mut files, cx, self.problems);
         let own = library.components(components, &[]);
         // A component whose file cannot be read is still a known name.
         let declared = components.and_then(Node::as_map).unwrap_or_default();
         let names: Vec<String> = declared.iter().map(|e| e.key.clone()).collect();
-        let cx = Context { catalog, project: &self.project.name, components: &names };
+        let cx = Context { catalog, project: &self.project.name, components: &names, outside: &[] };
         let sections = Sections { inputs: config_entries.iter().collect(), variables, resources, outputs, tags };
         let program = body::read(&sections, own.clone(), &cx, library.problems);
         library.bodies[0] = Some(program);
         let bodies: Vec<_> = library.bodies.into_iter().flatten().collect();
         self.problems.extend(paths::check(&bodies, &own, catalog));
+        let program_hash = files.fingerprint(&self.project.config_file);
+        let homes = files.dirs.values().map(|dir| fence::home(dir));
+        let fence = Fence::around(std::iter::once(self.project.directory.clone()).chain(homes));
         let mut world = World {
             catalog: Arc::clone(catalog),
             bodies,
@@ -266,15 +406,24 @@ impl<'a> Loader<'a> {
             dirs: files.dirs,
             program_dir: self.project.program_dir.clone(),
             environment: self.request.environment.clone(),
-            hashes: Hashes::default(),
+            assets: Arc::new(Assets::new(&self.project.program_dir, fence)),
+            secrets: Arc::default(),
             stacks: Others::new(stacks),
             constants: HashMap::new(),
             default_tags: Map::default(),
         };
+        if self.is_open(assets) {
+            world.assets = Arc::new(Assets::new(&self.project.program_dir, Fence::open()));
+        }
+        let assets = Arc::clone(&world.assets);
         let environment = self.root(&mut world);
+        let config_hash = self.config_hash(&world);
         self.regions(&mut world, regions);
         self.provider_config(&mut world);
+        let mut questions = Vec::new();
         Expansion {
+            answers: &*answers,
+            questions: &mut questions,
             world: &mut world,
             project: &self.project.name,
             stack: &self.project.stack,
@@ -286,12 +435,18 @@ impl<'a> Loader<'a> {
             let value = self.early(&world, node)?;
             dr::read(&value, &node.at, self.problems)
         });
+        let secrets = secrets.and_then(|node| {
+            let value = self.early(&world, node)?;
+            secrets::read(&value, &node.at, self.problems)
+        });
         let regions = world.roles.clone();
         let allowed_account_ids = self.allowed_accounts(&world);
         let credentials = credentials::of(&world, &self.given, self.problems);
-        let program = StackProgram::new(self.project.stack.clone(), self.project.name.clone(), world, self.problems);
+        let program =
+            StackProgram::new(self.project.stack.clone(), self.project.name.clone(), world, answers, self.problems);
         Some(Loaded {
             program,
+            questions,
             warnings: Vec::new(),
             project: self.project.name,
             stack: self.project.stack,
@@ -302,11 +457,30 @@ impl<'a> Loader<'a> {
             dr,
             allowed_account_ids,
             credentials,
+            program_hash,
+            config_hash,
             file: self.project.file,
             config_file: self.project.config_file,
             backend: self.project.backend,
             refresh: self.project.refresh,
+            secrets,
+            assets,
         })
+    }
+
+    /// Whether the program may read files outside of the project.
+    fn is_open(&mut self, assets: Option<&Node>) -> bool {
+        const KEYS: [&str; 1] = ["outside"];
+        let Some(assets) = assets.filter(|node| !node.is_null()) else { return false };
+        let keys = Keys::of(assets, "`assets`", &KEYS, self.problems);
+        match keys.as_ref().and_then(|keys| keys.get("outside")).map(|node| (&node.kind, node)) {
+            None => false,
+            Some((Yaml::Bool(outside), _)) => *outside,
+            Some((_, node)) => {
+                self.problems.push(wrong("`outside` of `assets`", "a boolean", node));
+                false
+            }
+        }
     }
 
     /// Other keys are legal and mean nothing; one that looks like a section is a slip.
@@ -428,7 +602,7 @@ impl<'a> Loader<'a> {
         let instance = self.project.instance.as_ref().filter(|_| variable.is_some_and(|v| names_environment(v)));
         let (value, from) = if let Some((_, value)) = command {
             (Value::from(value.as_str()), "the command line".to_owned())
-        } else if let Some(value) = variable.and_then(|v| self.request.environment.get(v)) {
+        } else if let Some(value) = variable.and_then(|v| self.request.environment.get(v)).filter(|v| !v.is_empty()) {
             (Value::from(value.as_str()), format!("the environment variable {}", variable.map_or("", |v| v)))
         } else if let Some(instance) = instance {
             (Value::from(instance.as_str()), "the name of the stack".to_owned())
@@ -460,6 +634,7 @@ impl<'a> Loader<'a> {
                 .push(problem.help(format!("run `drctl config set {short} …`, pass `--config {short}=…`{env}")));
             return Bound::Poison;
         };
+        let from_file = from == self.project.config_file.display().to_string();
         let converted = match &input.ty {
             Some(ty) if !value.is_null() => ty.convert(value),
             // What stands without a type has that of its default.
@@ -477,10 +652,27 @@ impl<'a> Loader<'a> {
                     .as_ref()
                     .map_or_else(|| "the type of its default".to_owned(), |t| format!("of type {}", t.name()));
                 let text = format!("config value `{}` must be {wanted}, and {from} gives another", input.name);
-                self.problems.push(Diagnostic::error("wrong-type", text).at(input.at.clone()));
+                let problem = Diagnostic::error("wrong-type", text);
+                self.problems.push(match self.places.get(&key).filter(|_| from_file) {
+                    Some(at) => problem.at(at.clone()).also(input.at.clone(), "declared here"),
+                    None => problem.at(input.at.clone()),
+                });
                 Bound::Poison
             }
         }
+    }
+
+    /// A hash of all values that the config gives.
+    fn config_hash(&self, world: &World) -> String {
+        let plain = |value: &Value| value.to_json().map(|json| json.to_string()).unwrap_or_default();
+        let mut given: Vec<(String, String)> = self.given.iter().map(|(k, v)| (k.clone(), plain(v))).collect();
+        let bound = world.bodies[0].inputs.iter().zip(&world.instances[0].inputs);
+        given.extend(bound.filter_map(|(input, bound)| match bound {
+            Bound::Value(value) => Some((format!("= {}", input.name), plain(value))),
+            _ => None,
+        }));
+        given.sort_unstable();
+        hex::encode(Sha256::digest(format!("{given:?}")))
     }
 
     /// A key on the command line that nothing reads is a slip.
@@ -490,7 +682,25 @@ impl<'a> Loader<'a> {
         let prefix = format!("{}:", self.project.name);
         for (key, _) in &self.request.config {
             let full = self.full_key(key);
-            if known.contains(&full) || !full.starts_with(&prefix) {
+            if known.contains(&full) {
+                continue;
+            }
+            if let Some(name) = full.strip_prefix(AWS) {
+                if !PROVIDER.contains(&name) {
+                    let text = format!("the AWS provider has no config value `{name}`");
+                    let problem = Diagnostic::error("unknown-config", text);
+                    self.problems.push(match nearest(name, PROVIDER) {
+                        Some(near) => problem.help(format!("did you mean `{AWS}{near}`?")),
+                        None => problem.help(format!("it has {}", listed(&PROVIDER, 8))),
+                    });
+                }
+                continue;
+            }
+            if !full.starts_with(&prefix) {
+                let text = format!("nothing reads the config value `{key}`");
+                let problem = Diagnostic::error("unknown-config", text);
+                self.problems
+                    .push(problem.help(format!("values of this program stand without a colon, or after `{prefix}`")));
                 continue;
             }
             let short: Vec<&str> = known.iter().map(|k| k.strip_prefix(&prefix).unwrap_or(k)).collect();
@@ -529,6 +739,10 @@ impl<'a> Loader<'a> {
                 None => self.problems.push(wrong("`regions`", "a map from roles to AWS regions", node)),
             }
         }
+        if !world.roles.is_empty() && self.request.config.iter().any(|(key, _)| key == "aws:region") {
+            let problem = Diagnostic::error("region", "`aws:region` has no effect where `regions:` names the regions");
+            self.problems.push(problem.help("change `regions:`, or make a region a config value that it uses"));
+        }
         let environment = |name: &str| self.request.environment.get(name).filter(|v| !v.is_empty()).cloned();
         let default = world
             .roles
@@ -550,7 +764,8 @@ impl<'a> Loader<'a> {
 
     /// `aws:*` values steer the default provider.
     fn provider_config(&self, world: &mut World) {
-        if let Some(tags) = self.given.get("aws:defaultTags").and_then(|t| t.get("tags")).and_then(Value::as_map) {
+        let given = self.given.get("aws:defaultTags").map(credentials::opened);
+        if let Some(tags) = given.as_ref().and_then(|t| t.get("tags")).and_then(Value::as_map) {
             world.default_tags = tags.clone();
         }
     }
@@ -613,11 +828,9 @@ fn names_environment(variable: &str) -> bool {
 
 /// A text of the command line or the environment as the kind of the default.
 fn like(default: &Value, given: Value) -> Option<Value> {
-    match default.bare() {
-        Value::Number(_) => config::Ty::Number.convert(given),
-        Value::Bool(_) => config::Ty::Boolean.convert(given),
-        Value::String(_) => config::Ty::Text.convert(given),
-        _ => Some(given),
+    match of_default(default) {
+        Some(ty) => ty.convert(given),
+        None => Some(given),
     }
 }
 

@@ -3,7 +3,9 @@
 //! [`load()`] finds the files, reads and checks everything that needs no cloud, and gives a
 //! [`StackProgram`], which the engine evaluates as outputs become known.
 
+mod answers;
 mod assets;
+mod backend;
 mod body;
 mod check;
 mod components;
@@ -14,9 +16,11 @@ mod eval;
 mod expand;
 mod expr;
 mod extends;
+mod fence;
 mod files;
 mod functions;
 mod instance;
+mod lead;
 mod load;
 mod options;
 mod order;
@@ -26,16 +30,25 @@ mod program;
 mod project;
 mod pulumi_secrets;
 mod regions;
+mod remote;
+mod secrets;
 mod survey;
 mod yaml;
 
-pub use assets::bytes;
+pub use answers::{Answers, Question};
+pub use assets::Assets;
+pub use backend::{Backend, backend};
+pub(crate) use config::Ty;
 pub use credentials::{Credentials, Role};
 pub use dr::Dr;
+pub(crate) use functions::{Builtin, TABLE as FUNCTIONS};
 pub use instance::Stacks;
-pub use load::{Loaded, Request, load, load_beside};
+pub(crate) use load::{Declared, declared};
+pub use load::{Loaded, Request, load, load_beside, load_with};
 pub use program::StackProgram;
-pub(crate) use pulumi_secrets::{Opener, Sealer};
+pub(crate) use project::{UNKNOWN, bare_name, locate};
+pub use pulumi_secrets::{DataKeys, KeyUrl, NoDataKeys};
+pub(crate) use pulumi_secrets::{Opener, Protection, Sealer};
 pub(crate) use regions::is_region;
 
 pub(crate) use check::Place as Written;

@@ -4,24 +4,28 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::engine::diagnostic::{Diagnostic, Location};
+use crate::engine::program::Known;
 use crate::engine::value::Value;
+use crate::stack::answers::NoAnswers;
 use crate::stack::body::Type;
-use crate::stack::eval::{MAX_CHAIN, too_deep};
+use crate::stack::eval::{MAX_CHAIN, Run, too_deep};
 use crate::stack::expr::{Accessor, Expr, Kind, Part, Reference, Root};
-use crate::stack::functions::scalar_text;
+use crate::stack::functions::{How, Lazy, scalar_text};
 use crate::stack::instance::{Frame, Member, Slot, Target, World};
+use crate::stack::lead::{Lead, Piece};
 
 /// Something that refers and can be referred to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Item {
+pub(crate) enum Item<'w> {
     Node(usize),
     Slot(Slot),
+    Piece(Piece<'w>),
 }
 
 /// What an expression refers to.
 #[derive(Default)]
-pub(crate) struct Refs {
-    pub(crate) items: Vec<(Item, Location)>,
+pub(crate) struct Refs<'w> {
+    pub(crate) items: Vec<(Item<'w>, Location)>,
     /// Calls of data sources whose result changes with every call.
     pub(crate) volatile: Vec<Location>,
 }
@@ -36,8 +40,8 @@ pub(crate) struct Reach {
 /// Reaches of all items, found in one walk.
 pub(crate) struct Order<'a> {
     world: &'a World,
-    reach: HashMap<Item, Reach>,
-    chain: HashMap<Item, usize>,
+    reach: HashMap<Item<'a>, Reach>,
+    chain: HashMap<Item<'a>, usize>,
     /// Resources inside each instance, those of inner instances included.
     inside: Vec<Vec<usize>>,
 }
@@ -83,7 +87,7 @@ impl<'a> Order<'a> {
     }
 
     /// What lies behind these references.
-    pub(crate) fn behind(&self, refs: &Refs) -> Reach {
+    pub(crate) fn behind(&self, refs: &Refs<'a>) -> Reach {
         let mut reach = Reach { nodes: Arc::default(), volatile: refs.volatile.first().cloned() };
         for (item, _) in &refs.items {
             self.add(&mut reach, *item);
@@ -91,7 +95,12 @@ impl<'a> Order<'a> {
         reach
     }
 
-    fn add(&self, reach: &mut Reach, item: Item) {
+    /// Whether another run gives another value.
+    pub(crate) fn is_volatile(&self, slot: Slot) -> bool {
+        self.reach.get(&Item::Slot(slot)).is_some_and(|reach| reach.volatile.is_some())
+    }
+
+    fn add(&self, reach: &mut Reach, item: Item<'a>) {
         match item {
             Item::Node(node) if matches!(self.world.nodes[node].block.ty, Type::Managed(_)) => {
                 Arc::make_mut(&mut reach.nodes).insert(node);
@@ -110,44 +119,45 @@ impl<'a> Order<'a> {
         }
     }
 
-    fn direct(&self, item: Item) -> Refs {
+    fn direct(&self, item: Item<'a>) -> Refs<'a> {
         let mut refs = Refs::default();
         match item {
             Item::Node(node) => self.world.refs_of_node(node, &self.inside, &mut refs),
             Item::Slot(slot) => self.world.refs_of_slot(slot, &self.inside, &mut refs),
+            Item::Piece(piece) => self.world.refs(piece.expr, piece.frame, &self.inside, &mut refs),
         }
         refs
     }
 
     /// What a resource refers to, in all of its text.
-    pub(crate) fn node_refs(&self, node: usize) -> Vec<(Item, Location)> {
+    pub(crate) fn node_refs(&self, node: usize) -> Vec<(Item<'a>, Location)> {
         self.direct(Item::Node(node)).items
     }
 
     /// Refs of an expression, with whole components unfolded.
-    pub(crate) fn refs(&self, expr: &Expr, frame: Frame) -> Refs {
+    pub(crate) fn refs(&self, expr: &'a Expr, frame: Frame) -> Refs<'a> {
         let mut refs = Refs::default();
         self.world.refs(expr, frame, &self.inside, &mut refs);
         refs
     }
 
     /// Depth first, without recursion: a chain of ten thousand resources is legal.
-    fn walk(&mut self, start: Item, problems: &mut Vec<Diagnostic>) {
+    fn walk(&mut self, start: Item<'a>, problems: &mut Vec<Diagnostic>) {
         if self.reach.contains_key(&start) {
             return;
         }
-        struct Open {
-            item: Item,
-            refs: Refs,
+        struct Open<'w> {
+            item: Item<'w>,
+            refs: Refs<'w>,
             next: usize,
         }
-        let mut on_path: HashMap<Item, usize> = HashMap::from([(start, 0)]);
+        let mut on_path: HashMap<Item<'a>, usize> = HashMap::from([(start, 0)]);
         let mut path = vec![Open { item: start, refs: self.direct(start), next: 0 }];
         while let Some(open) = path.last_mut() {
             if let Some((item, at)) = open.refs.items.get(open.next).cloned() {
                 open.next += 1;
                 if let Some(first) = on_path.get(&item) {
-                    let circle: Vec<(Item, Location)> =
+                    let circle: Vec<(Item<'a>, Location)> =
                         path[*first..].iter().map(|o| (o.item, o.refs.items[o.next - 1].1.clone())).collect();
                     problems.push(self.circle(&circle, at));
                 } else if !self.reach.contains_key(&item) {
@@ -161,7 +171,7 @@ impl<'a> Order<'a> {
             let reach = self.behind(&refs);
             let chain = match item {
                 Item::Node(_) => 0,
-                Item::Slot(_) => {
+                Item::Slot(_) | Item::Piece(_) => {
                     1 + refs.items.iter().filter_map(|(item, _)| self.chain.get(item)).max().copied().unwrap_or(0)
                 }
             };
@@ -173,7 +183,7 @@ impl<'a> Order<'a> {
         }
     }
 
-    fn circle(&self, circle: &[(Item, Location)], at: Location) -> Diagnostic {
+    fn circle(&self, circle: &[(Item<'a>, Location)], at: Location) -> Diagnostic {
         let mut names: Vec<String> = circle.iter().map(|(item, _)| format!("`{}`", self.name(*item))).collect();
         names.extend(names.first().cloned());
         let text = format!("circular dependency: {}", names.join(" → "));
@@ -184,8 +194,9 @@ impl<'a> Order<'a> {
         problem.help("remove one of these references")
     }
 
-    fn name(&self, item: Item) -> String {
+    fn name(&self, item: Item<'a>) -> String {
         match item {
+            Item::Piece(piece) => self.world.name_of(&piece),
             Item::Node(node) => self.world.nodes[node].urn.name().to_owned(),
             Item::Slot(slot) => {
                 let (instance, name) = match slot {
@@ -200,7 +211,7 @@ impl<'a> Order<'a> {
 }
 
 impl World {
-    fn refs_of_node(&self, index: usize, inside: &[Vec<usize>], refs: &mut Refs) {
+    fn refs_of_node<'w>(&'w self, index: usize, inside: &[Vec<usize>], refs: &mut Refs<'w>) {
         let node = &self.nodes[index];
         let block = &node.block;
         self.refs(&block.properties, node.frame, inside, refs);
@@ -226,7 +237,7 @@ impl World {
         }
     }
 
-    fn refs_of_slot(&self, slot: Slot, inside: &[Vec<usize>], refs: &mut Refs) {
+    fn refs_of_slot<'w>(&'w self, slot: Slot, inside: &[Vec<usize>], refs: &mut Refs<'w>) {
         if self.constants.contains_key(&slot) {
             return;
         }
@@ -246,7 +257,7 @@ impl World {
     }
 
     /// Adds what an expression refers to.
-    fn refs(&self, expr: &Expr, frame: Frame, inside: &[Vec<usize>], refs: &mut Refs) {
+    fn refs<'w>(&'w self, expr: &'w Expr, frame: Frame, inside: &[Vec<usize>], refs: &mut Refs<'w>) {
         match &expr.kind {
             Kind::Literal(_) | Kind::Poison => {}
             Kind::List(items) => items.iter().for_each(|item| self.refs(item, frame, inside, refs)),
@@ -259,7 +270,12 @@ impl World {
                 }
             }
             Kind::Reference(reference) => self.refs_of(reference, frame, inside, refs),
-            Kind::Call(_, argument) => self.refs(argument, frame, inside, refs),
+            Kind::Call(builtin, argument) => match (&builtin.how, &argument.kind) {
+                (How::Lazy(Lazy::If), Kind::List(operands)) if operands.len() == 3 => {
+                    self.refs_of_choice(operands, frame, inside, refs);
+                }
+                _ => self.refs(argument, frame, inside, refs),
+            },
             Kind::Invoke(invoke) => {
                 self.refs(&invoke.arguments, frame, inside, refs);
                 for option in [&invoke.provider, &invoke.depends_on, &invoke.region].into_iter().flatten() {
@@ -272,12 +288,46 @@ impl World {
         }
     }
 
-    fn refs_of(&self, reference: &Reference, frame: Frame, inside: &[Vec<usize>], refs: &mut Refs) {
+    /// What is decided before anything exists does not need what it decides against.
+    fn refs_of_choice<'w>(&'w self, operands: &'w [Expr], frame: Frame, inside: &[Vec<usize>], refs: &mut Refs<'w>) {
+        let decided = self.static_value(&operands[0], frame).and_then(|condition| condition.as_bool());
+        let needed = |n: usize| n == 0 || decided.is_none_or(|yes| yes == (n == 1));
+        let operands = operands.iter().enumerate().filter(|(n, _)| needed(*n));
+        operands.for_each(|(_, operand)| self.refs(operand, frame, inside, refs));
+    }
+
+    /// The value that an expression has without any cloud.
+    fn static_value(&self, expr: &Expr, frame: Frame) -> Option<Value> {
+        let known = Known::new();
+        Run::new(self, &known, &NoAnswers).eval(expr, frame).filter(|value| !value.has_unknown())
+    }
+
+    /// The key that a reference gives without any cloud.
+    fn static_key(&self, reference: &Reference, frame: Frame) -> Option<String> {
+        let expr = Expr { kind: Kind::Reference(reference.clone()), at: reference.at.clone() };
+        self.static_value(&expr, frame).as_ref().and_then(scalar_text)
+    }
+
+    fn refs_of<'w>(&'w self, reference: &Reference, frame: Frame, inside: &[Vec<usize>], refs: &mut Refs<'w>) {
         for (accessor, _) in &reference.path {
             if let Accessor::Of(inner) = accessor {
                 self.refs_of(inner, frame, inside, refs);
             }
         }
+        let at = &reference.at;
+        let constant = Slot::of(reference.root, frame.instance).is_some_and(|slot| self.constants.contains_key(&slot));
+        match self.lead(reference, frame, &mut |key, frame| self.static_key(key, frame)).filter(|_| !constant) {
+            None => self.refs_of_whole(reference, frame, inside, refs),
+            Some(Lead::Name(next, frame)) => {
+                let next = Reference { at: at.clone(), ..next };
+                self.refs_of_whole(&next, frame, inside, refs);
+            }
+            Some(Lead::Value(piece, _)) => refs.items.push((Item::Piece(piece), at.clone())),
+        }
+    }
+
+    /// What the whole value behind the first name of a reference needs.
+    fn refs_of_whole<'w>(&'w self, reference: &Reference, frame: Frame, inside: &[Vec<usize>], refs: &mut Refs<'w>) {
         let at = &reference.at;
         match reference.root {
             Root::Variable(n) => refs.items.push((Item::Slot(Slot::Variable(frame.instance, n)), at.clone())),
@@ -288,14 +338,14 @@ impl World {
         }
     }
 
-    fn refs_of_member(
-        &self,
+    fn refs_of_member<'w>(
+        &'w self,
         frame: Frame,
         n: usize,
         path: &[(Accessor, Location)],
         at: &Location,
         inside: &[Vec<usize>],
-        refs: &mut Refs,
+        refs: &mut Refs<'w>,
     ) {
         match &self.instances[frame.instance].members[n] {
             Member::One(target) => self.refs_of_target(*target, path, at, inside, refs),
@@ -312,25 +362,17 @@ impl World {
                     None => targets.values().for_each(|t| self.refs_of_target(*t, rest, at, inside, refs)),
                 }
             }
-            Member::Pending | Member::Absent | Member::Poison => {}
+            Member::Pending | Member::Absent | Member::Open | Member::Poison => {}
         }
     }
 
-    /// The key that a reference gives without any cloud.
-    fn static_key(&self, reference: &Reference, frame: Frame) -> Option<String> {
-        let known = crate::engine::program::Known::new();
-        let mut run = crate::stack::eval::Run::new(self, &known, &crate::stack::eval::NoAnswers);
-        let expr = Expr { kind: Kind::Reference(reference.clone()), at: reference.at.clone() };
-        run.eval(&expr, frame).as_ref().and_then(scalar_text)
-    }
-
-    fn refs_of_target(
-        &self,
+    fn refs_of_target<'w>(
+        &'w self,
         target: Target,
         path: &[(Accessor, Location)],
         at: &Location,
         inside: &[Vec<usize>],
-        refs: &mut Refs,
+        refs: &mut Refs<'w>,
     ) {
         match (target, path) {
             // The URN is known before the resource exists.
@@ -347,7 +389,7 @@ impl World {
         }
     }
 
-    fn refs_of_each(&self, reference: &Reference, frame: Frame, inside: &[Vec<usize>], refs: &mut Refs) {
+    fn refs_of_each<'w>(&'w self, reference: &Reference, frame: Frame, inside: &[Vec<usize>], refs: &mut Refs<'w>) {
         let is_value = matches!(reference.path.first(), Some((Accessor::Name(word), _)) if word == "value");
         let Some((resource, n)) = frame.each.filter(|_| is_value) else { return };
         let instance = &self.instances[frame.instance];

@@ -1,21 +1,21 @@
 //! A loaded program as the engine sees it.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use futures::future::{BoxFuture, join_all};
-use tokio::sync::OnceCell;
 
 use crate::engine::diagnostic::{Diagnostic, Location, Severity};
-use crate::engine::error::Error;
 use crate::engine::program::{Declaration, External, Known, Program};
 use crate::engine::provider::Provider;
+use crate::engine::redact::Redactor;
 use crate::engine::schema::{Shape, TypeSchema};
 use crate::engine::urn::Urn;
 use crate::engine::value::{Map, Value};
+use crate::stack::answers::{Answers, NoAnswers};
 use crate::stack::body::{Type, short};
 use crate::stack::check;
-use crate::stack::eval::{Answers, Ask, NoAnswers, Run};
+use crate::stack::eval::Run;
 use crate::stack::expand::failed;
 use crate::stack::expr::{Expr, Kind};
 use crate::stack::functions::{noun, scalar_text};
@@ -29,30 +29,19 @@ pub struct StackProgram {
     project: String,
     pub(super) world: World,
     pub(super) declarations: Vec<Declaration>,
-    asked: Asked,
-}
-
-/// Answers of data sources. Each question is asked once, however many expressions hold it.
-#[derive(Default)]
-struct Asked(Mutex<HashMap<Ask, Arc<OnceCell<Arc<Value>>>>>);
-
-impl Answers for Asked {
-    fn get(&self, ask: &Ask) -> Option<Arc<Value>> {
-        let cells = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        cells.get(ask).and_then(|cell| cell.get().cloned())
-    }
-}
-
-impl Asked {
-    fn cell(&self, ask: &Ask) -> Arc<OnceCell<Arc<Value>>> {
-        let mut cells = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(cells.entry(ask.clone()).or_default())
-    }
+    measured: HashSet<String>,
+    answers: Arc<Answers>,
 }
 
 impl StackProgram {
     /// Orders, checks and declares everything that the world holds.
-    pub(crate) fn new(stack: String, project: String, mut world: World, problems: &mut Vec<Diagnostic>) -> Self {
+    pub(crate) fn new(
+        stack: String,
+        project: String,
+        mut world: World,
+        answers: Arc<Answers>,
+        problems: &mut Vec<Diagnostic>,
+    ) -> Self {
         world.constants.extend(constants(&world, problems));
         let order = Order::of(&world, problems);
         let mut written: Vec<usize> = (0..world.nodes.len()).collect();
@@ -67,13 +56,15 @@ impl StackProgram {
             }
         }
         let outputs = &world.body(0).outputs;
+        let measured = outputs.iter().enumerate().filter(|(n, _)| order.is_volatile(Slot::Output(0, *n)));
+        let measured = measured.map(|(_, output)| output.name.clone()).collect();
         let known = Known::new();
         let mut run = Run::new(&world, &known, &NoAnswers);
         for n in 0..outputs.len() {
             run.slot(Slot::Output(0, n));
         }
         problems.extend(run.problems);
-        Self { stack, project, world, declarations, asked: Asked::default() }
+        Self { stack, project, world, declarations, measured, answers }
     }
 
     /// Evaluates, gets the answers that were missing, and evaluates again until none is.
@@ -84,44 +75,44 @@ impl StackProgram {
         evaluate: impl Fn(&mut Run) -> Option<T>,
     ) -> Result<T, Vec<Diagnostic>> {
         loop {
-            let asks = {
-                let mut run = Run::new(&self.world, known, &self.asked);
+            let (asks, fetches) = {
+                let mut run = Run::new(&self.world, known, &*self.answers);
                 let value = evaluate(&mut run);
                 let errors: Vec<Diagnostic> =
                     run.problems.into_iter().filter(|p| p.severity == Severity::Error).collect();
                 match value {
                     _ if !errors.is_empty() => return Err(errors),
-                    Some(value) if run.asks.is_empty() => return Ok(value),
-                    None if run.asks.is_empty() => {
+                    Some(value) if run.asks.is_empty() && run.fetches.is_empty() => return Ok(value),
+                    None if run.asks.is_empty() && run.fetches.is_empty() => {
                         return Err(vec![Diagnostic::error("circle", "the value depends on itself")]);
                     }
-                    _ => run.asks,
+                    _ => (run.asks, run.fetches),
                 }
             };
-            let answers = asks.into_iter().map(|(ask, arguments, at)| async move {
-                let cell = self.asked.cell(&ask);
-                let answer = cell.get_or_try_init(|| async {
-                    let answer = cloud.invoke(ask.function, &ask.place, &arguments).await?;
-                    Ok(Arc::new(self.marked(&ask, answer)))
-                });
-                answer.await.map(drop).map_err(|error| unanswered(&ask, &error, at))
-            });
-            let failures: Vec<Diagnostic> = join_all(answers).await.into_iter().filter_map(Result::err).collect();
-            if !failures.is_empty() {
-                return Err(failures);
-            }
+            self.fetch(fetches).await?;
+            let answered = self.answers.get_all(asks, &self.world.catalog, cloud).await;
+            let hidden = |problems: Vec<Diagnostic>| {
+                problems.into_iter().map(|problem| self.world.secrets.diagnostic(problem)).collect::<Vec<_>>()
+            };
+            answered.map_err(hidden)?;
         }
     }
 
-    /// The answer with what its schema calls secret marked.
-    fn marked(&self, ask: &Ask, answer: Value) -> Value {
-        match (self.world.catalog.function(ask.function), answer) {
-            (Some(schema), Value::Map(map)) => {
-                let hidden = |name: &str| schema.result.get(name).is_some_and(|p| p.secret);
-                Value::Map(map.into_iter().map(|(k, v)| if hidden(&k) { (k, v.secret()) } else { (k, v) }).collect())
-            }
-            (_, answer) => answer,
-        }
+    /// Gets what lies behind URLs, where it stops no other task and no virtual clock runs on.
+    async fn fetch(&self, fetches: Vec<(String, Location)>) -> Result<(), Vec<Diagnostic>> {
+        let fetched = fetches.into_iter().map(|(url, at)| async move {
+            let (assets, wanted) = (Arc::clone(&self.world.assets), url.clone());
+            let fetched = tokio::task::spawn_blocking(move || assets.fetch(&wanted)).await;
+            let why = match fetched {
+                Ok(Ok(())) => return Ok(()),
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => "the program ends".to_owned(),
+            };
+            let problem = Diagnostic::error("unreadable", format!("`{url}` cannot be fetched: {why}")).at(at);
+            Err(self.world.secrets.diagnostic(problem))
+        });
+        let failures: Vec<Diagnostic> = join_all(fetched).await.into_iter().filter_map(Result::err).collect();
+        if failures.is_empty() { Ok(()) } else { Err(failures) }
     }
 }
 
@@ -132,6 +123,10 @@ impl Program for StackProgram {
 
     fn project(&self) -> &str {
         &self.project
+    }
+
+    fn secrets(&self) -> Arc<Redactor> {
+        Arc::clone(&self.world.secrets)
     }
 
     fn declarations(&self) -> &[Declaration] {
@@ -154,6 +149,10 @@ impl Program for StackProgram {
         })
     }
 
+    fn measured(&self) -> &HashSet<String> {
+        &self.measured
+    }
+
     fn outputs<'a>(&'a self, known: &'a Known, cloud: &'a dyn Provider) -> BoxFuture<'a, Result<Map, Vec<Diagnostic>>> {
         let evaluate = |run: &mut Run| {
             let mut map = Map::default();
@@ -170,16 +169,6 @@ impl Program for StackProgram {
             complete.then_some(map)
         };
         Box::pin(self.settle(known, cloud, evaluate))
-    }
-}
-
-fn unanswered(ask: &Ask, error: &Error, at: Location) -> Diagnostic {
-    let code = error.code.as_ref().map(|code| format!(" ({code})")).unwrap_or_default();
-    let text = format!("`{}` in {} failed: {}{code}", short(ask.function), ask.place, error.message);
-    let problem = Diagnostic::error("data-source", text).at(at);
-    match &error.hint {
-        Some(hint) => problem.help(hint.clone()),
-        None => problem,
     }
 }
 
@@ -248,11 +237,17 @@ pub(super) fn inputs(world: &World, index: usize, run: &mut Run) -> Option<Map> 
     if let Some(Shape::Map(_)) = schema.inputs.get("tags").map(|p| &p.shape) {
         merge_tags(&mut given, default_tags(world, index, run)?);
     }
+    // A document that is given as a map becomes a text.
+    given.values().for_each(|value| world.secrets.learn(value));
     let before = run.problems.len();
     // Mistakes of the whole are shown at the name of the resource, not at its first property.
     let place = (&block.properties, &block.at);
     let map = check::object(&schema.inputs, given, place, &subject, "input", &mut run.problems);
     if failed(&run.problems[before..]) {
+        return None;
+    }
+    if let Some(problem) = secret_name(schema, &map, &block.properties, &block.at) {
+        run.problems.push(problem);
         return None;
     }
     if let Some(problem) = refused(schema, &map, &block.at) {
@@ -271,6 +266,15 @@ fn properties(run: &mut Run, expr: &Expr, frame: Frame) -> Option<Value> {
         },
         other => other,
     })
+}
+
+/// What a resource is called by stands in its id, its ARN and every list that AWS shows of it.
+fn secret_name(schema: &TypeSchema, map: &Map, properties: &Expr, at: &Location) -> Option<Diagnostic> {
+    let given = schema.naming_inputs();
+    let name = given.into_iter().find(|name| map.get(*name).is_some_and(Value::has_secret))?;
+    let text = format!("`{name}` of `{}` names the resource, and a name cannot be secret", short(schema.token));
+    let problem = Diagnostic::error("secret-name", text).at(check::Place::of(properties, at).entry(name).at());
+    Some(problem.help("use something else; `fn::unsecret` shows the value to everybody"))
 }
 
 /// What the typed form of complete inputs says. It never quotes a secret.
@@ -339,9 +343,9 @@ fn merge_tags(given: &mut Map, mut tags: Map) {
     given.insert("tags".into(), merged);
 }
 
-fn declaration(
-    world: &World,
-    order: &Order,
+fn declaration<'w>(
+    world: &'w World,
+    order: &Order<'w>,
     index: usize,
     schema: &TypeSchema,
     (stack, project): (&str, &str),
@@ -358,7 +362,7 @@ fn declaration(
         nodes.map(|n| world.nodes[*n].urn.clone()).collect::<Vec<_>>()
     };
     let mut refers = BTreeMap::new();
-    let mut note = |name: &str, expr: &Expr, frame: Frame| {
+    let mut note = |name: &str, expr: &'w Expr, frame: Frame| {
         let reach = order.behind(&order.refs(expr, frame));
         if let Some(at) = &reach.volatile {
             problems.push(volatile(name, block, at, &node.urn));

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::engine::diagnostic::{Diagnostic, nearest};
+use crate::stack::backend::Backend;
 use crate::stack::expr::listed;
 use crate::stack::files::Files;
 use crate::stack::load::Request;
@@ -26,7 +27,7 @@ pub(crate) struct Project {
     pub(crate) project_config: Option<Node>,
     pub(crate) stack_file: Option<Node>,
     pub(crate) config_file: PathBuf,
-    pub(crate) backend: Option<String>,
+    pub(crate) backend: Option<Backend>,
     pub(crate) refresh: bool,
     pub(crate) warnings: Vec<Diagnostic>,
 }
@@ -35,49 +36,138 @@ type Found<T> = Result<T, Vec<Diagnostic>>;
 
 const PROJECT_FILES: [&str; 2] = ["Pulumi.yaml", "Pulumi.yml"];
 
+/// Where a stack is: what can be told without reading any of its files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Located {
+    form: Form,
+    /// The stack file, or that of the project.
+    pub(crate) file: PathBuf,
+    name: String,
+    instance: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    StackFile,
+    Pulumi,
+}
+
+impl Located {
+    /// Name of the stack, with `@` and the instance if there is one.
+    pub(crate) fn stack(&self) -> String {
+        instance_name(&self.name, self.instance.as_ref())
+    }
+
+    /// Directory that the state lies in.
+    pub(crate) fn directory(&self) -> PathBuf {
+        let dir = self.home();
+        let above = || dir.parent().map(Path::to_owned).unwrap_or_default();
+        let in_stacks = self.form == Form::StackFile && dir.file_name().is_some_and(|name| name == "stacks");
+        if in_stacks { above() } else { dir }
+    }
+
+    /// The file with the stack's config, which may not exist. A project that cannot be read has it
+    /// beside itself.
+    pub(crate) fn config_file(&self) -> PathBuf {
+        let home = self.home();
+        let elsewhere = || text(&Files::new(&home).read(&self.file).ok()?, "stackConfigDir");
+        let dir = match self.form {
+            Form::StackFile => None,
+            Form::Pulumi => elsewhere(),
+        };
+        dir.map_or_else(|| home.clone(), |dir| home.join(dir)).join(format!("Pulumi.{}.yaml", self.name))
+    }
+
+    fn home(&self) -> PathBuf {
+        self.file.parent().map(Path::to_owned).unwrap_or_default()
+    }
+}
+
 /// Finds and reads the files of the requested stack.
 ///
 /// # Errors
 /// If there is no such stack, or a file of it is no YAML.
 pub(crate) fn find(request: &Request, files: &mut Files) -> Found<Project> {
-    let (name, instance) = match request.stack.rsplit_once('@') {
-        Some((name, instance)) if !instance.is_empty() && !instance.contains('/') => (name, Some(instance.to_owned())),
-        _ => (request.stack.as_str(), None),
-    };
-    let instance = instance.or_else(|| request.environment.get("DRCTL_ENV").filter(|v| !v.is_empty()).cloned());
-    if let Some(bad) = instance.as_ref().filter(|i| !i.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)))
-    {
-        let problem = Diagnostic::error("instance-name", format!("`{bad}` is no name for an instance of a stack"));
-        return Err(vec![problem.help("use letters, digits, `-`, `_` and `.`")]);
+    let located = locate(request)?;
+    match located.form {
+        Form::StackFile => stack_file(&located, files),
+        Form::Pulumi => pulumi(&located, files),
     }
+}
+
+/// Finds the requested stack and reads nothing.
+///
+/// # Errors
+/// If there is no such stack.
+pub(crate) fn locate(request: &Request) -> Found<Located> {
+    let (name, instance) = parts(request)?;
+    let located = |form: Form, file: PathBuf, name: &str| Located { form, file, name: name.to_owned(), instance };
     let path = request.cwd.join(name);
     if !name.is_empty() && path.is_file() {
-        return stack_file(&path, instance, files);
+        if PROJECT_FILES.iter().any(|f| path.file_name().is_some_and(|name| name == *f)) {
+            let stack = only_stack(path.parent().unwrap_or(&path))?;
+            return Ok(located(Form::Pulumi, path, &stack));
+        }
+        let stem = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+        return Ok(located(Form::StackFile, path, &stem));
     }
     if !name.is_empty() && path.is_dir() {
         return match project_file(&path) {
-            Some(project) => {
-                let stack = only_stack(&path)?;
-                pulumi(&project, &stack, instance, files)
-            }
+            Some(project) => Ok(located(Form::Pulumi, project, &only_stack(&path)?)),
             None => Err(vec![
-                Diagnostic::error("unknown-stack", format!("the directory `{name}` holds no `Pulumi.yaml`"))
+                Diagnostic::error(UNKNOWN, format!("the directory `{name}` holds no `Pulumi.yaml`"))
                     .help("name a stack file in it"),
             ]),
         };
+    }
+    if is_path(name) {
+        let problem = Diagnostic::error(UNKNOWN, format!("there is no file `{name}`"));
+        return Err(vec![problem.help("name a file that exists, or a stack without directory and extension")]);
     }
     for dir in request.cwd.ancestors() {
         for extension in ["yaml", "yml"] {
             let file = dir.join("stacks").join(format!("{name}.{extension}"));
             if file.is_file() {
-                return stack_file(&file, instance, files);
+                return Ok(located(Form::StackFile, file, name));
             }
         }
         if let Some(project) = project_file(dir) {
-            return pulumi(&project, name, instance, files);
+            return Ok(located(Form::Pulumi, project, name));
         }
     }
     Err(vec![unknown(request, name)])
+}
+
+/// The stack that a request means if it names no file: with `@` and the instance, if there is one.
+pub(crate) fn bare_name(request: &Request) -> Option<String> {
+    let (name, instance) = parts(request).ok()?;
+    (!name.is_empty() && !is_path(name)).then(|| instance_name(name, instance.as_ref()))
+}
+
+/// The code of the diagnostic that there is no such stack.
+pub(crate) const UNKNOWN: &str = "unknown-stack";
+
+fn is_path(name: &str) -> bool {
+    let extension = Path::new(name).extension().and_then(|e| e.to_str());
+    name.contains(['/', '\\'])
+        || extension.is_some_and(|e| e.eq_ignore_ascii_case("yaml") || e.eq_ignore_ascii_case("yml"))
+}
+
+/// The name of the request and the instance, which the environment may name, too.
+fn parts(request: &Request) -> Found<(&str, Option<String>)> {
+    let (name, instance) = match request.stack.rsplit_once('@') {
+        Some((name, instance)) if !instance.is_empty() && !instance.contains('/') => (name, Some(instance.to_owned())),
+        _ => (request.stack.as_str(), None),
+    };
+    let instance = instance.or_else(|| request.environment.get("DRCTL_ENV").filter(|v| !v.is_empty()).cloned());
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    match instance {
+        Some(bad) if !bad.chars().all(plain) => {
+            let problem = Diagnostic::error("instance-name", format!("`{bad}` is no name for an instance of a stack"));
+            Err(vec![problem.help("use letters, digits, `-`, `_` and `.`")])
+        }
+        instance => Ok((name, instance)),
+    }
 }
 
 fn project_file(dir: &Path) -> Option<PathBuf> {
@@ -103,7 +193,7 @@ fn known(cwd: &Path) -> Vec<String> {
 fn unknown(request: &Request, name: &str) -> Diagnostic {
     let known = known(&request.cwd);
     let known: Vec<&str> = known.iter().map(String::as_str).collect();
-    let problem = Diagnostic::error("unknown-stack", format!("there is no stack `{name}`"));
+    let problem = Diagnostic::error(UNKNOWN, format!("there is no stack `{name}`"));
     match nearest(name, known.iter().copied()) {
         Some(near) => problem.help(format!("did you mean `{near}`?")),
         None if known.is_empty() => {
@@ -128,7 +218,7 @@ fn only_stack(dir: &Path) -> Found<String> {
         [only] => Ok(only.clone()),
         several => {
             let names: Vec<&str> = several.iter().map(String::as_str).collect();
-            let problem = Diagnostic::error("unknown-stack", format!("`{}` has several stacks", dir.display()));
+            let problem = Diagnostic::error(UNKNOWN, format!("`{}` has several stacks", dir.display()));
             Err(vec![problem.help(format!(
                 "use `--cwd {}` and `--stack` with one of {}",
                 dir.display(),
@@ -155,33 +245,29 @@ fn text(node: &Node, key: &str) -> Option<String> {
 }
 
 /// A stack that is one file.
-fn stack_file(path: &Path, instance: Option<String>, files: &mut Files) -> Found<Project> {
-    let dir = path.parent().map(Path::to_owned).unwrap_or_default();
-    let is_project = PROJECT_FILES.iter().any(|f| path.file_name().is_some_and(|name| name == *f));
-    if is_project {
-        let stack = only_stack(&dir)?;
-        return pulumi(path, &stack, instance, files);
-    }
-    let program = files.read_extended(path)?;
-    let stem = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
-    let in_stacks = dir.file_name().is_some_and(|name| name == "stacks");
-    let directory = if in_stacks { dir.parent().map(Path::to_owned).unwrap_or_default() } else { dir.clone() };
-    let config_file = dir.join(format!("Pulumi.{stem}.yaml"));
-    let name = project_name(&program)?.unwrap_or_else(|| stem.clone());
+fn stack_file(located: &Located, files: &mut Files) -> Found<Project> {
+    let dir = located.home();
+    let program = files.read_extended(&located.file)?;
+    let config_file = located.config_file();
+    let name = project_name(&program)?.unwrap_or_else(|| located.name.clone());
     let refresh = refreshes(&program);
+    let backend = match program.get("backend") {
+        Some(entry) => Backend::read(&entry.value).map_err(|problem| vec![problem])?,
+        None => None,
+    };
     Ok(Project {
         name,
-        stack: instance_name(&stem, instance.as_ref()),
-        instance,
-        file: path.to_owned(),
+        stack: located.stack(),
+        instance: located.instance.clone(),
+        file: located.file.clone(),
         program,
-        directory,
+        directory: located.directory(),
         root: dir.clone(),
         program_dir: dir,
         project_config: None,
         stack_file: optional(&config_file, files)?,
         config_file,
-        backend: None,
+        backend,
         refresh,
         warnings: Vec::new(),
     })
@@ -209,9 +295,9 @@ fn refreshes(project: &Node) -> bool {
 }
 
 /// A Pulumi project.
-fn pulumi(path: &Path, stack: &str, instance: Option<String>, files: &mut Files) -> Found<Project> {
-    let root = path.parent().map(Path::to_owned).unwrap_or_default();
-    let project = files.read(path)?;
+fn pulumi(located: &Located, files: &mut Files) -> Found<Project> {
+    let root = located.home();
+    let project = files.read(&located.file)?;
     let mut warnings = Vec::new();
     runtime(&project)?;
     let Some(name) = project_name(&project)? else {
@@ -225,22 +311,24 @@ fn pulumi(path: &Path, stack: &str, instance: Option<String>, files: &mut Files)
             let program = files.read(&file)?;
             (file, program, project.get("config").map(|e| e.value.clone()))
         }
-        None => (path.to_owned(), project.clone(), None),
+        None => (located.file.clone(), project.clone(), None),
     };
     if let Some(entry) = project.get("plugins") {
         let text = "`plugins` has no effect: the types are built in";
         warnings.push(Diagnostic::warning("plugins", text).at(entry.at.clone()));
     }
-    let config_dir = text(&project, "stackConfigDir").map_or_else(|| root.clone(), |dir| root.join(dir));
-    let config_file = config_dir.join(format!("Pulumi.{stack}.yaml"));
-    let backend = project.get("backend").and_then(|e| text(&e.value, "url"));
+    let config_file = located.config_file();
+    let backend = match project.get("backend") {
+        Some(entry) => Backend::of_pulumi(&entry.value).map_err(|problem| vec![problem])?,
+        None => None,
+    };
     Ok(Project {
         name,
-        stack: instance_name(stack, instance.as_ref()),
-        instance,
+        stack: located.stack(),
+        instance: located.instance.clone(),
         file,
         program,
-        directory: root.clone(),
+        directory: located.directory(),
         program_dir,
         root,
         project_config,

@@ -1,57 +1,124 @@
-//! Secure values of Pulumi stack files that a passphrase protects.
+//! Secure values of Pulumi stack files that a passphrase or AWS KMS protects.
 //!
-//! Both the check word and each value are `v1:<nonce>:<ciphertext>` in base64, sealed with
-//! AES-256-GCM under a key that PBKDF2 with HMAC-SHA-256 makes of the passphrase and the salt in
-//! 1,000,000 rounds (Pulumi's `sdk/go/common/resource/config/crypt.go`).
+//! A value is `v1:<nonce>:<ciphertext>` in base64, sealed with AES-256-GCM (Pulumi's
+//! `sdk/go/common/resource/config/crypt.go`). With a passphrase the key is made by PBKDF2 with
+//! HMAC-SHA-256 of the passphrase and a salt in 1,000,000 rounds, and `encryptionsalt` holds the salt
+//! and a check word sealed so. With `secretsprovider: awskms://…` the key is random, and
+//! `encryptedkey` holds it as KMS encrypted it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use aes_gcm::aead::{Aead, KeyInit};
 use aes_gcm::{Aes256Gcm, Nonce};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use percent_encoding::percent_decode_str;
 use zeroize::Zeroizing;
 
 const ROUNDS: u32 = 1_000_000;
 const CHECK_WORD: &str = "pulumi";
+const KMS: &str = "awskms://";
 
-/// Opens the secure values of one stack file. The key is derived with the first of them.
-pub(crate) struct Opener<'a> {
-    /// `v1:<salt>:<sealed check word>`.
-    salt: Option<String>,
-    provider: Option<String>,
-    environment: &'a BTreeMap<String, String>,
-    cipher: Option<Result<Aes256Gcm, String>>,
+/// Opens and wraps data keys outside of this program.
+pub trait DataKeys: fmt::Debug {
+    /// # Errors
+    /// Why the service does not open it.
+    fn open(&self, url: &KeyUrl, wrapped: &[u8]) -> Result<Zeroizing<Vec<u8>>, String>;
+
+    /// # Errors
+    /// Why the service does not wrap it.
+    fn wrap(&self, url: &KeyUrl, plain: &[u8]) -> Result<Vec<u8>, String>;
 }
 
-impl<'a> Opener<'a> {
-    pub(crate) fn new(
-        salt: Option<String>,
-        provider: Option<String>,
-        environment: &'a BTreeMap<String, String>,
-    ) -> Self {
-        Self { salt, provider, environment, cipher: None }
+/// Nothing outside is asked.
+#[derive(Debug)]
+pub struct NoDataKeys;
+
+impl DataKeys for NoDataKeys {
+    fn open(&self, _: &KeyUrl, _: &[u8]) -> Result<Zeroizing<Vec<u8>>, String> {
+        Err("AWS KMS is not asked here".into())
     }
 
-    /// The plain text of a secure value.
-    ///
+    fn wrap(&self, _: &KeyUrl, _: &[u8]) -> Result<Vec<u8>, String> {
+        Err("AWS KMS is not asked here".into())
+    }
+}
+
+/// A key of KMS as `awskms://alias/name?region=us-east-1&context_team=a` names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyUrl {
+    /// Id, alias or ARN.
+    pub key: String,
+    pub region: Option<String>,
+    /// Profile of the AWS configuration files.
+    pub profile: Option<String>,
+    /// Encryption context.
+    pub context: BTreeMap<String, String>,
+}
+
+impl KeyUrl {
     /// # Errors
-    /// If there is no passphrase, or it is not the right one, or another key service is needed.
-    pub(crate) fn open(&mut self, sealed: &str) -> Result<String, String> {
-        if self.cipher.is_none() {
-            self.cipher = Some(self.derive());
+    /// If the text is no such URL.
+    fn parse(url: &str) -> Result<Self, String> {
+        let rest = url.strip_prefix(KMS).ok_or_else(|| format!("`{url}` does not begin with `{KMS}`"))?;
+        let (key, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+        let key = decoded(key.trim_matches('/'));
+        if key.is_empty() {
+            return Err(format!("`{url}` names no key"));
         }
-        match &self.cipher {
-            Some(Ok(cipher)) => unseal(cipher, sealed),
-            Some(Err(why)) => Err(why.clone()),
-            None => Err("no key".into()),
+        let of_arn = key.strip_prefix("arn:").and_then(|rest| rest.split(':').nth(2)).map(str::to_owned);
+        let mut found = Self { region: of_arn, profile: None, context: BTreeMap::new(), key };
+        for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
+            let value = decoded(&value.replace('+', " "));
+            match (name, name.strip_prefix("context_")) {
+                ("region", _) => found.region = Some(value),
+                ("profile", _) => found.profile = Some(value),
+                (_, Some(name)) => drop(found.context.insert(decoded(name), value)),
+                _ => {}
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// What a stack file says of its secure values, and what is at hand to open them.
+#[derive(Clone)]
+pub(crate) struct Protection<'a> {
+    /// `v1:<salt>:<sealed check word>`.
+    pub(crate) salt: Option<String>,
+    pub(crate) provider: Option<String>,
+    /// The data key in base64, as the provider encrypted it.
+    pub(crate) encrypted_key: Option<String>,
+    pub(crate) environment: &'a BTreeMap<String, String>,
+    pub(crate) data_keys: &'a dyn DataKeys,
+}
+
+impl Protection<'_> {
+    fn url(&self) -> Result<Option<KeyUrl>, String> {
+        match self.provider.as_deref() {
+            None | Some("passphrase" | "default") => Ok(None),
+            Some(provider) if provider.starts_with(KMS) => KeyUrl::parse(provider).map(Some),
+            Some(provider) => {
+                Err(format!("the secrets provider `{provider}` is not supported; `passphrase` and `{KMS}…` are"))
+            }
         }
     }
 
-    fn derive(&self) -> Result<Aes256Gcm, String> {
-        if let Some(provider) = self.provider.as_deref().filter(|p| *p != "passphrase") {
-            return Err(format!("the secrets provider `{provider}` is not supported; only `passphrase` is"));
+    fn cipher(&self) -> Result<Aes256Gcm, String> {
+        match self.url()? {
+            Some(url) => {
+                let wrapped = self.encrypted_key.as_deref().ok_or("the stack file has no `encryptedkey`")?;
+                let wrapped = STANDARD.decode(wrapped).map_err(|_| "`encryptedkey` is no base64")?;
+                let key = self.data_keys.open(&url, &wrapped)?;
+                Aes256Gcm::new_from_slice(&key).map_err(|_| "`encryptedkey` holds no key of 32 bytes".to_owned())
+            }
+            None => self.by_passphrase(),
         }
+    }
+
+    fn by_passphrase(&self) -> Result<Aes256Gcm, String> {
         let state = self.salt.as_deref().ok_or("the stack file has no `encryptionsalt`")?;
         let (salt, check) = state
             .strip_prefix("v1:")
@@ -66,33 +133,58 @@ impl<'a> Opener<'a> {
     }
 }
 
-/// Seals values for one stack file, with its salt or a new one.
+/// Opens the secure values of one stack file. The key is derived or asked for with the first of them.
+pub(crate) struct Opener<'a> {
+    protection: Protection<'a>,
+    cipher: Option<Result<Aes256Gcm, String>>,
+}
+
+impl<'a> Opener<'a> {
+    pub(crate) fn new(protection: Protection<'a>) -> Self {
+        Self { protection, cipher: None }
+    }
+
+    /// The plain text of a secure value.
+    ///
+    /// # Errors
+    /// If there is no passphrase, or it is not the right one, or a key service does not open the key.
+    pub(crate) fn open(&mut self, sealed: &str) -> Result<String, String> {
+        match self.cipher.get_or_insert_with(|| self.protection.cipher()) {
+            Ok(cipher) => unseal(cipher, sealed),
+            Err(why) => Err(why.clone()),
+        }
+    }
+}
+
+/// Seals values for one stack file, with its key or a new one.
 pub(crate) struct Sealer {
     cipher: Aes256Gcm,
-    new_salt: Option<String>,
+    new: Option<(&'static str, String)>,
 }
 
 impl Sealer {
     /// # Errors
-    /// If there is no passphrase, or it is not the right one, or another key service is needed.
-    pub(crate) fn new(
-        salt: Option<String>,
-        provider: Option<String>,
-        environment: &BTreeMap<String, String>,
-    ) -> Result<Self, String> {
-        if salt.is_some() || provider.as_deref().is_some_and(|p| p != "passphrase") {
-            let cipher = Opener::new(salt, provider, environment).derive()?;
-            return Ok(Self { cipher, new_salt: None });
+    /// If there is no passphrase, or it is not the right one, or a key service does not answer.
+    pub(crate) fn new(protection: &Protection<'_>) -> Result<Self, String> {
+        let url = protection.url()?;
+        if url.as_ref().map_or(&protection.salt, |_| &protection.encrypted_key).is_some() {
+            return Ok(Self { cipher: protection.cipher()?, new: None });
+        }
+        if let Some(url) = url {
+            let key = Zeroizing::new(random::<32>()?);
+            let wrapped = protection.data_keys.wrap(&url, &*key)?;
+            let cipher = Aes256Gcm::new_from_slice(&*key).map_err(|e| e.to_string())?;
+            return Ok(Self { cipher, new: Some(("encryptedkey", STANDARD.encode(wrapped))) });
         }
         let salt: [u8; 8] = random()?;
-        let cipher = cipher(&passphrase(environment)?, &salt)?;
+        let cipher = cipher(&passphrase(protection.environment)?, &salt)?;
         let check = sealed(&cipher, CHECK_WORD)?;
-        Ok(Self { cipher, new_salt: Some(format!("v1:{}:{check}", STANDARD.encode(salt))) })
+        Ok(Self { cipher, new: Some(("encryptionsalt", format!("v1:{}:{check}", STANDARD.encode(salt)))) })
     }
 
-    /// What `encryptionsalt` of the file must become, if the file had none.
-    pub(crate) fn new_salt(&self) -> Option<&str> {
-        self.new_salt.as_deref()
+    /// The key of the file and its value that opens what is sealed, if the file has none.
+    pub(crate) fn new_entry(&self) -> Option<(&'static str, &str)> {
+        self.new.as_ref().map(|(key, value)| (*key, value.as_str()))
     }
 
     /// A text as a stack file may hold it under `secure`.
@@ -148,6 +240,15 @@ fn unseal(cipher: &Aes256Gcm, sealed: &str) -> Result<String, String> {
 mod tests {
     use super::*;
 
+    fn protection<'a>(
+        salt: Option<&str>,
+        provider: Option<&str>,
+        environment: &'a BTreeMap<String, String>,
+    ) -> Protection<'a> {
+        let (salt, provider) = (salt.map(str::to_owned), provider.map(str::to_owned));
+        Protection { salt, provider, encrypted_key: None, environment, data_keys: &NoDataKeys }
+    }
+
     fn seal(cipher: &Aes256Gcm, text: &str) -> String {
         let nonce = [7u8; 12];
         let sealed = cipher.encrypt(&Nonce::from(nonce), text.as_bytes()).unwrap();
@@ -163,7 +264,7 @@ mod tests {
         let value = seal(&cipher, "hunter2");
         let open = |passphrase: &str| {
             let environment = BTreeMap::from([("PULUMI_CONFIG_PASSPHRASE".to_owned(), passphrase.to_owned())]);
-            Opener::new(Some(salt.clone()), None, &environment).open(&value)
+            Opener::new(protection(Some(&salt), None, &environment)).open(&value)
         };
         assert_eq!(open("horse").as_deref(), Ok("hunter2"));
         assert_eq!(open("cow").unwrap_err(), "the passphrase is not the right one");
@@ -172,17 +273,69 @@ mod tests {
     #[test]
     fn what_is_sealed_opens_with_the_salt_that_came_of_it() {
         let environment = BTreeMap::from([("PULUMI_CONFIG_PASSPHRASE".to_owned(), "horse".to_owned())]);
-        let first = Sealer::new(None, None, &environment).unwrap();
-        let salt = first.new_salt().unwrap().to_owned();
-        let second = Sealer::new(Some(salt.clone()), None, &environment).unwrap();
-        assert_eq!(second.new_salt(), None);
-        let mut opener = Opener::new(Some(salt), None, &environment);
+        let first = Sealer::new(&protection(None, None, &environment)).unwrap();
+        let salt = first.new_entry().unwrap().1.to_owned();
+        let second = Sealer::new(&protection(Some(&salt), None, &environment)).unwrap();
+        assert_eq!(second.new_entry(), None);
+        let mut opener = Opener::new(protection(Some(&salt), None, &environment));
         for sealer in [first, second] {
             let value = sealer.seal("hunter2").unwrap();
             assert!(!value.contains("hunter2"));
             assert_eq!(opener.open(&value).as_deref(), Ok("hunter2"));
         }
-        assert!(Sealer::new(None, Some("awskms://x".into()), &environment).is_err());
-        assert!(Sealer::new(None, None, &BTreeMap::new()).is_err());
+        assert!(Sealer::new(&protection(None, Some("gcpkms://x"), &environment)).is_err());
+        assert!(Sealer::new(&protection(None, None, &BTreeMap::new())).is_err());
+    }
+
+    /// A service that knows one key.
+    #[derive(Debug)]
+    struct Service;
+
+    impl DataKeys for Service {
+        fn open(&self, url: &KeyUrl, wrapped: &[u8]) -> Result<Zeroizing<Vec<u8>>, String> {
+            let plain = wrapped.strip_prefix(url.key.as_bytes()).ok_or("AccessDenied")?;
+            Ok(Zeroizing::new(plain.to_vec()))
+        }
+
+        fn wrap(&self, url: &KeyUrl, plain: &[u8]) -> Result<Vec<u8>, String> {
+            Ok([url.key.as_bytes(), plain].concat())
+        }
+    }
+
+    #[test]
+    fn what_kms_protects_opens_with_the_key_that_the_file_holds() {
+        let environment = BTreeMap::new();
+        let by = |provider: &str, key: Option<String>| Protection {
+            encrypted_key: key,
+            data_keys: &Service,
+            ..protection(None, Some(provider), &environment)
+        };
+        let first = Sealer::new(&by("awskms://alias/a?region=us-east-1", None)).unwrap();
+        let (name, key) = first.new_entry().unwrap();
+        assert_eq!(name, "encryptedkey");
+        let sealed = first.seal("hunter2").unwrap();
+        let mut opener = Opener::new(by("awskms:///alias/a?region=eu-west-1", Some(key.to_owned())));
+        assert_eq!(opener.open(&sealed).as_deref(), Ok("hunter2"));
+        let again = Sealer::new(&by("awskms://alias/a", Some(key.to_owned()))).unwrap();
+        assert_eq!(again.new_entry(), None);
+        assert_eq!(opener.open(&again.seal("x").unwrap()).as_deref(), Ok("x"));
+        let mut other = Opener::new(by("awskms://alias/b", Some(key.to_owned())));
+        assert_eq!(other.open(&sealed).unwrap_err(), "AccessDenied");
+        assert_eq!(
+            Opener::new(by("awskms://alias/a", None)).open(&sealed).unwrap_err(),
+            "the stack file has no `encryptedkey`"
+        );
+    }
+
+    #[test]
+    fn every_form_of_a_key_url_is_read() {
+        let url = |text: &str| KeyUrl::parse(text).unwrap();
+        let found = url("awskms://alias/Example%20A?region=us-east-1&awssdk=v2&context_team=a+b&profile=work");
+        assert_eq!((found.key.as_str(), found.region.as_deref()), ("alias/Example A", Some("us-east-1")));
+        assert_eq!((found.context["team"].as_str(), found.profile.as_deref()), ("a b", Some("work")));
+        let arn = "arn:aws:kms:eu-west-1:1:key/x";
+        assert_eq!(url(&format!("awskms:///{arn}")).region.as_deref(), Some("eu-west-1"));
+        assert_eq!(url(&format!("awskms:///{arn}?region=us-east-1")).key, arn);
+        assert!(KeyUrl::parse("awskms://?region=x").is_err());
     }
 }

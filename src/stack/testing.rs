@@ -16,13 +16,14 @@ use crate::engine::error::{Error, Kind, Result};
 use crate::engine::handle::Handle;
 use crate::engine::program::{Known, Program};
 use crate::engine::provider::{At, Catalog, Identity, KindAt, Live, Made, Next, Provider};
-use crate::engine::resource::{self, Facts, FoundBy, IdForm, Resource, Scope, Seen, Want};
+use crate::engine::resource::{self, Await, Facts, FoundBy, IdForm, Resource, Scope, Seen, Want};
 use crate::engine::rules::{auto_name, exclusive, form, one_of, refers, replace};
 use crate::engine::schema::{FunctionSchema, TypeSchema, json_schema, object};
 use crate::engine::secret::Secret;
 use crate::engine::urn::{Id, Place, Urn};
 use crate::engine::value::{Map, Value};
-use crate::stack::{Loaded, Request, load};
+use crate::stack::load::NoStacks;
+use crate::stack::{Answers, Loaded, NoDataKeys, Request, load, load_with};
 
 type Tags = BTreeMap<String, String>;
 
@@ -300,11 +301,23 @@ impl Provider for Cloud {
     fn find<'a>(&'a self, _: &'a At, _: &'a Value) -> BoxFuture<'a, Result<Vec<Id>>> {
         none()
     }
+    fn awaits<'a>(
+        &'a self,
+        _: &'a At,
+        _: &'a Id,
+        _: &'a Value,
+        _: Option<&'a Value>,
+    ) -> BoxFuture<'a, Result<Option<Await>>> {
+        none()
+    }
     fn invoke<'a>(&'a self, function: &'a str, place: &'a Place, arguments: &'a Value) -> BoxFuture<'a, Result<Value>> {
         let json = arguments.to_json().map(|json| json.to_string()).unwrap_or_default();
         self.asked.lock().unwrap().push(format!("{function} {place} {json}"));
         Box::pin(async move {
             match function {
+                _ if arguments.get("state").and_then(Value::as_str) == Some("refused") => {
+                    Err(Error::new(Kind::Invalid, "not allowed"))
+                }
                 "aws:index/getAvailabilityZones:getAvailabilityZones" => {
                     Ok(Value::from_json(serde_json::json!({ "names": [format!("{place}a"), format!("{place}b")] })))
                 }
@@ -372,6 +385,12 @@ impl Desk {
     /// The program, which must be right.
     pub(crate) fn good(&self) -> Loaded {
         self.load().unwrap_or_else(|problems| panic!("{}", shown(&problems)))
+    }
+
+    /// The program as far as it can be known with some answers.
+    pub(crate) fn with(&self, answers: &Arc<Answers>) -> Loaded {
+        let loaded = load_with(&self.request, &catalog(), Arc::new(NoStacks), &NoDataKeys, Arc::clone(answers));
+        loaded.unwrap_or_else(|problems| panic!("{}", shown(&problems)))
     }
 
     /// What is wrong with it.

@@ -4,6 +4,8 @@ mod components;
 mod config;
 mod facts;
 mod mistakes;
+mod questions;
 mod regions;
 mod scale;
+mod secrecy;
 mod values;

@@ -83,7 +83,7 @@ impl Node {
 /// Deeper documents are refused, because every later pass walks them recursively.
 const MAX_DEPTH: usize = 100;
 /// Nodes that aliases may add, so that a small file cannot grow into a huge one.
-const MAX_ALIASED: usize = 1_000_000;
+const MAX_ALIASED: usize = 100_000;
 
 /// Reads one document.
 ///
@@ -102,10 +102,63 @@ pub(crate) fn parse(source: &Arc<Source>) -> Result<Node, Vec<Diagnostic>> {
         Ok(node) if builder.problems.is_empty() => Ok(node),
         Ok(_) => Err(builder.problems),
         Err(problem) => {
+            if let Some(at) = &problem.at {
+                hide_other_values(at);
+            }
             builder.problems.push(*problem);
+            hide_written_secrets(source);
             Err(builder.problems)
         }
     }
+}
+
+/// In a text that cannot be read nothing tells which values are secret, so that only the entry with
+/// the mistake is shown whole.
+fn hide_other_values(mistake: &Location) {
+    let text = &mistake.source.text;
+    let place = |at: usize| floor(text, at.min(text.len()));
+    let (from, to) = (place(mistake.start), place(mistake.end));
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        let end = start + line.len();
+        let hide = |from, to| {
+            if from < to {
+                Location { source: Arc::clone(&mistake.source), start: from, end: to }.hide();
+            }
+        };
+        let values = start + line.find(": ").or_else(|| line.find("- ")).map_or(line.len(), |key| key + 2);
+        if (start..end).contains(&from) {
+            let (before, after) = (&line[..from - start], to.clamp(from, end));
+            hide(values, start + before.rfind([',', '{', '[']).unwrap_or_default());
+            hide(after + line[after - start..].find([',', '}', ']']).unwrap_or(line.len()), end);
+        } else {
+            hide(values, end);
+        }
+        start = end;
+    }
+}
+
+/// In a text that cannot be read, what follows `fn::secret` on its line, and the lines below it that
+/// are indented further.
+fn hide_written_secrets(source: &Arc<Source>) {
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let (mut start, mut below) = (0, None);
+    for line in source.text.split_inclusive('\n') {
+        let end = start + line.len();
+        let hide = |start| Location { source: Arc::clone(source), start, end }.hide();
+        below = below.filter(|outer| line.trim().is_empty() || indent(line) > *outer);
+        if let Some(key) = line.to_ascii_lowercase().find("fn::secret") {
+            hide(start + key + "fn::secret".len() + 1);
+            below = Some(indent(line));
+        } else if below.is_some() {
+            hide(start);
+        }
+        start = end;
+    }
+}
+
+fn too_deep(at: Location) -> Box<Diagnostic> {
+    Box::new(Diagnostic::error("too-deep", format!("values are nested more than {MAX_DEPTH} deep")).at(at))
 }
 
 /// From the parser's character positions to bytes.
@@ -154,6 +207,10 @@ impl<'a> Builder<'a> {
             Some(Ok(event)) => Ok(event),
             Some(Err(error)) => {
                 let at = self.location(Span::empty(*error.marker()));
+                // The parser has a limit of its own, which may come first.
+                if error.info().contains("recursion limit") {
+                    return Err(too_deep(at));
+                }
                 Err(Box::new(
                     unquoted(&at)
                         .unwrap_or_else(|| Diagnostic::error("yaml", format!("invalid YAML: {}", error.info())).at(at)),
@@ -197,9 +254,7 @@ impl<'a> Builder<'a> {
     fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Built<Node> {
         let at = self.location(span);
         if depth > MAX_DEPTH {
-            return Err(Box::new(
-                Diagnostic::error("too-deep", format!("values are nested more than {MAX_DEPTH} deep")).at(at),
-            ));
+            return Err(too_deep(at));
         }
         let (node, anchor) = match event {
             Event::Scalar(text, style, anchor, tag) => {

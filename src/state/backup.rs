@@ -1,4 +1,4 @@
-//! Earlier snapshots of a stack, for the day on which one is needed.
+//! Snapshots of a stack, the present one and earlier ones, for the day on which one is needed.
 
 use std::fs;
 use std::io;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::state::error::{Result, StateError};
 use crate::state::files;
 
-/// How many earlier snapshots are kept.
+/// How many snapshots are kept.
 pub const KEPT: usize = 10;
 
 /// Keeps the snapshot at `path` in the directory `backups` beside it, and forgets the oldest.
@@ -41,13 +41,20 @@ pub(super) fn keep(path: &Path, serial: u64, through: u64) -> Result<()> {
 
 /// The snapshots in a directory of backups, the newest first.
 pub(super) fn list(dir: &Path) -> Result<Vec<PathBuf>> {
+    let mut paths = all(dir)?;
+    paths.retain(|path| path.extension().is_some_and(|x| x == "json"));
+    Ok(paths)
+}
+
+/// The same, and journals that were set aside.
+pub(super) fn all(dir: &Path) -> Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(dir) {
         Ok(entries) => entries,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(e) => return Err(StateError::io("read", dir)(e)),
     };
-    let mut paths: Vec<PathBuf> =
-        entries.flatten().map(|e| e.path()).filter(|p| p.extension().is_some_and(|x| x == "json")).collect();
+    let known = |path: &PathBuf| path.extension().is_some_and(|x| x == "json" || x == "jsonl");
+    let mut paths: Vec<PathBuf> = entries.flatten().map(|e| e.path()).filter(known).collect();
     paths.sort_unstable_by(|a, b| b.cmp(a));
     Ok(paths)
 }

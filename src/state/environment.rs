@@ -48,8 +48,10 @@ pub fn check_environment(
 impl EnvironmentMismatch {
     /// What to do about it.
     pub fn hint(&self) -> String {
+        let is_name =
+            |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
         let another = match self.differences.as_slice() {
-            [Difference { now: Some(now), .. }] => {
+            [Difference { now: Some(now), .. }] if is_name(now) => {
                 let file = self.stack.split('@').next().unwrap_or(&self.stack);
                 format!("use `--stack {file}@{now}` for another instance")
             }

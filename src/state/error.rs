@@ -24,6 +24,10 @@ pub enum StateError {
     #[error("`{}` is damaged{}: {why}", path.display(), .line.map(|n| format!(" in line {n}")).unwrap_or_default())]
     Damaged { path: PathBuf, line: Option<usize>, why: String },
 
+    /// The snapshot is gone, and only it.
+    #[error("`{}` is gone, though earlier runs of the stack wrote it", path.display())]
+    Gone { path: PathBuf, backup: Option<PathBuf> },
+
     /// The journal holds something that cannot have happened.
     #[error("`{}` cannot be replayed: {source}", path.display())]
     Replay { path: PathBuf, source: Box<Error> },
@@ -31,6 +35,22 @@ pub enum StateError {
     /// Another run works on the stack.
     #[error("the stack is locked{}", .owner.as_ref().map(|o| format!(" by {o}")).unwrap_or_default())]
     Locked { owner: Option<Box<Owner>> },
+
+    /// Another run took the lock over, because this one gave no sign of life for too long.
+    #[error("the lock of the stack was lost{}", .to.as_ref().map(|o| format!(" to {o}")).unwrap_or_default())]
+    Lost { to: Option<Box<Owner>> },
+
+    /// The state was moved to another place.
+    #[error("the state of this stack was moved to {to}")]
+    Moved { to: String },
+
+    /// A text that should name a place for states names none.
+    #[error("`{given}` is no place for a state: {why}")]
+    NoPlace { given: String, why: String },
+
+    /// A bucket could not be read or written.
+    #[error("cannot {doing} `{}`: {source}", path.display())]
+    Bucket { doing: &'static str, path: PathBuf, source: Box<Error> },
 
     /// No wrapping of the data key opens with the passphrase that was given.
     #[error("the passphrase does not open the secrets of this project")]
@@ -48,6 +68,18 @@ pub enum StateError {
     #[error("the key file `{}` that the secrets of this project are sealed with is {}", path.display(), if *.exists { "another one" } else { "not there" })]
     NoKeyFile { path: PathBuf, exists: bool },
 
+    /// The data key is wrapped by KMS, and there is no way to AWS.
+    #[error("the secrets of this state are sealed with keys of AWS KMS, and AWS is not asked here")]
+    NoKeyService,
+
+    /// No region's KMS key opened the data key.
+    #[error("no region opens the secrets: {}", .failed.iter().map(|(r, why)| format!("{r}: {why}")).collect::<Vec<_>>().join("; "))]
+    NoRegion { failed: Vec<(String, String)> },
+
+    /// A KMS key did not wrap a data key.
+    #[error("the KMS key `{key}` seals nothing: {why}")]
+    NotWrapped { key: String, why: String },
+
     /// A sealed value was changed, moved, or sealed with another key.
     #[error(
         "the sealed value at `{path}` of `{owner}` does not open: it was changed, moved, or sealed with another key"
@@ -57,6 +89,14 @@ pub enum StateError {
     /// A value that is not known yet was about to be stored.
     #[error("`{path}` of `{owner}` is not known yet and cannot be stored")]
     Unknown { owner: String, path: String },
+
+    /// A value is nested deeper than a file of the state could be read again.
+    #[error("`{path}` of `{owner}` is nested more than {} deep and cannot be stored", crate::state::seal::MAX_DEPTH)]
+    TooDeep { owner: String, path: String },
+
+    /// A file is larger than any that drctl writes.
+    #[error("`{}` has more than {most} MiB, which no file of a state has", path.display())]
+    TooBig { path: PathBuf, most: u64 },
 
     /// The operating system has no random numbers to give.
     #[error("the operating system gives no random bytes")]
@@ -74,6 +114,18 @@ pub enum StateError {
     #[error("the state to import has lineage `{found}`, and the stack has `{here}`")]
     Lineage { here: String, found: String },
 
+    /// The place that a state should move to has a state that is none of its own.
+    #[error("the other place has a state of lineage `{there}`, and this one has `{here}`")]
+    OtherLineage { here: String, there: String },
+
+    /// A file that should hold a plan holds none.
+    #[error("`{}` is no plan of drctl", path.display())]
+    NoPlan { path: PathBuf },
+
+    /// A plan is not as it was written.
+    #[error("the plan in `{}` was changed after it was made, or made with other keys", path.display())]
+    EditedPlan { path: PathBuf },
+
     /// The state to import is that of another stack or target.
     #[error("the state to import is that of {found}, and this is {here}")]
     OtherStack { here: String, found: String },
@@ -89,6 +141,10 @@ pub enum StateError {
     /// A stack of the new name is there already.
     #[error("a stack `{0}` exists already")]
     Exists(String),
+
+    /// A resource is to get the identity of another one.
+    #[error("the state has `{0}` already")]
+    Taken(Urn),
 
     /// An operation has begun and not ended, so the stack cannot change its name now.
     #[error("an operation on `{0}` has begun and not ended")]
@@ -123,24 +179,54 @@ impl StateError {
     /// What to do about it.
     pub fn hint(&self) -> String {
         match self {
-            Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+            Self::Io { source, .. }
+                if matches!(
+                    source.kind(),
+                    io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
+                ) =>
+            {
                 "free some space on that disk and run the command again".to_owned()
             }
             Self::Io { .. } => "make the path readable and writable for you and run the command again".to_owned(),
             Self::Newer { .. } => "update drctl".to_owned(),
-            Self::Sealed { .. } => "bring `keys.json` and `key` in `.drctl` back if they were lost or exchanged, else an \
+            Self::Sealed { .. } => {
+                "bring `keys.json` and `key` in `.drctl` back if they were lost or exchanged, else an \
                  earlier state from `backups` with `drctl stack import`"
-                .to_owned(),
-            Self::Damaged { .. } | Self::Replay { .. } => {
-                "bring back an earlier state from the directory `backups` beside it with `drctl stack import`, then run \
-                 `drctl refresh`"
                     .to_owned()
             }
-            Self::Locked { .. } => "wait with `--lock-timeout 10m`, or end that process: its lock ends with it".to_owned(),
+            Self::Damaged { path, .. } | Self::Replay { path, .. } => remedy(path),
+            Self::Gone { backup, .. } => {
+                let back = match backup {
+                    Some(path) => format!("bring it back with `drctl stack import {}`", path.display()),
+                    None => "bring it back from a copy of yours with `drctl stack import`".to_owned(),
+                };
+                format!(
+                    "{back}, then run `drctl refresh`; `drctl stack rm --force` gives the stack up and leaves what it has in the cloud"
+                )
+            }
+            Self::Locked { .. } => {
+                "wait with `--lock-timeout 10m`, or end that process: its lock ends with it".to_owned()
+            }
+            Self::Lost { .. } => {
+                "nothing that was written is lost; wait until that run has ended, and run the command again".to_owned()
+            }
+            Self::Moved { to } => {
+                let to = if to.starts_with("s3://") { to.as_str() } else { "local" };
+                format!("write `backend: {to}` into the stack file, or give `--state {to}`")
+            }
+            Self::NoPlace { .. } => "write `local` or `s3://BUCKET/PREFIX`".to_owned(),
+            Self::Bucket { source, .. } => source.hint.clone().unwrap_or_else(|| "run the command again".to_owned()),
             Self::WrongPassphrase => "check `DRCTL_PASSPHRASE` or `DRCTL_PASSPHRASE_FILE`".to_owned(),
             Self::EmptyPassphrase(name) => format!("give `{name}` a passphrase, or unset it to use a key file"),
             Self::NoPassphrase => "set `DRCTL_PASSPHRASE` or `DRCTL_PASSPHRASE_FILE`".to_owned(),
+            Self::NoKeyService => "give credentials for AWS, and run the command on AWS".to_owned(),
+            Self::NoRegion { .. } => {
+                "check the credentials, and that they allow `kms:Decrypt` with one of these keys".to_owned()
+            }
+            Self::NotWrapped { .. } => "check the key, and that the credentials allow `kms:Encrypt` with it".to_owned(),
             Self::NoKeyFile { .. } => "bring the key file back from where the project was first deployed".to_owned(),
+            Self::TooDeep { .. } => "give the value as a text, for example with `fn::toJSON`".to_owned(),
+            Self::TooBig { .. } => "bring back the file from where a copy of it is kept".to_owned(),
             Self::Unknown { .. } => "this is a bug of drctl: report it with the command that you ran".to_owned(),
             Self::Stopped => "run the command again".to_owned(),
             Self::Derive(_) => "free some memory: it takes 19 MiB".to_owned(),
@@ -148,9 +234,19 @@ impl StateError {
             Self::Lineage { .. } | Self::OtherStack { .. } | Self::Older { .. } | Self::Unsound(_) => {
                 "`--force` imports it all the same; the present state goes to `backups`".to_owned()
             }
+            Self::OtherLineage { .. } => {
+                "look at both; remove the one that is not wanted with `drctl stack rm --state PLACE`".to_owned()
+            }
+            Self::NoPlan { .. } | Self::EditedPlan { .. } => {
+                "make a new one with `drctl preview --save-plan FILE`, and look at it".to_owned()
+            }
             Self::Exists(_) => "choose another name, or remove that stack first".to_owned(),
+            Self::Taken(_) => "`drctl state rm` the one of the two that is not wanted".to_owned(),
             Self::Unfinished(_) => "run `drctl up`, which settles it, and try again".to_owned(),
             Self::NotCompacted { source, .. } => format!("{}; the next run compacts it", source.hint()),
+            Self::NotWritten { source, .. } if matches!(**source, Self::Bucket { .. }) => {
+                "run `drctl refresh` when the bucket answers again: it finds what the last calls made".to_owned()
+            }
             Self::NotWritten { .. } => {
                 "free some space and run `drctl refresh`: it finds what the last calls made".to_owned()
             }
@@ -158,15 +254,58 @@ impl StateError {
     }
 }
 
+/// What brings a file back, which depends on what it is.
+fn remedy(path: &Path) -> String {
+    match path.file_name().and_then(|name| name.to_str()) {
+        Some("keys.json") => {
+            "bring it back from a copy of the project: without it no sealed value opens; a project without secrets may \
+             do without it"
+                .to_owned()
+        }
+        Some("state.json" | "journal.jsonl") => {
+            "bring back an earlier state from the directory `backups` beside it with `drctl stack import`, then run \
+             `drctl refresh`"
+                .to_owned()
+        }
+        _ => "give a file that `drctl stack export` wrote, or one from the directory `backups` of the stack".to_owned(),
+    }
+}
+
 impl From<StateError> for Error {
     fn from(error: StateError) -> Self {
-        let kind = match &error {
+        Self::from(&error)
+    }
+}
+
+impl From<&StateError> for Error {
+    fn from(error: &StateError) -> Self {
+        let kind = match error {
             StateError::Locked { .. } => Kind::Busy,
+            StateError::Lost { .. } => Kind::Cancelled,
+            StateError::Bucket { source, .. } => source.kind,
             StateError::Unknown { .. } => Kind::Bug,
-            StateError::WrongPassphrase | StateError::NoPassphrase | StateError::NoKeyFile { .. } => Kind::Denied,
+            StateError::WrongPassphrase
+            | StateError::NoPassphrase
+            | StateError::NoKeyFile { .. }
+            | StateError::NoKeyService
+            | StateError::NoRegion { .. }
+            | StateError::NotWrapped { .. } => Kind::Denied,
             StateError::Exists(_) => Kind::Exists,
             _ => Kind::Invalid,
         };
         Self::new(kind, error.to_string()).hint(error.hint())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_to_do_about_a_damaged_file_depends_on_what_it_is() {
+        let hint = |path: &str| StateError::damaged(Path::new(path), None, "no JSON").hint();
+        assert!(hint(".drctl/aws/prod/state.json").contains("`backups` beside it"));
+        assert!(hint(".drctl/keys.json").contains("from a copy of the project"));
+        assert!(hint("mine.json").contains("that `drctl stack export` wrote"));
     }
 }

@@ -1,7 +1,6 @@
 //! A state as one text that can be carried elsewhere, secrets sealed, with the wrapped keys that open
 //! them for whoever has the passphrase or the key file.
 
-use std::fs;
 use std::path::Path;
 
 use serde::de::IgnoredAny;
@@ -9,11 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::state::State;
 use crate::state::error::{Result, StateError};
+use crate::state::format::{Snapshot, Stamp, VERSION, gate, pretty};
+use crate::state::journal;
 use crate::state::keys::{Keys, Ring, Source};
 use crate::state::lint::lint;
-use crate::state::local::{Local, Lock, blocking};
-use crate::state::v1::{Snapshot, VERSION, gate, pretty};
-use crate::state::{backup, files, journal};
+use crate::state::store::{Lock, Raw, Stored, blocking};
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -39,23 +38,19 @@ pub fn export(state: &State, keys: &Keys) -> Result<Vec<u8>> {
 /// # Errors
 /// If the text is no state, of a later format, or its secrets do not open.
 pub async fn read_export(name: &Path, text: Vec<u8>, root: &Path, keys: &Keys, source: Source) -> Result<State> {
-    let (name, root, keys) = (name.to_owned(), root.to_owned(), keys.clone());
-    blocking(move || {
-        gate(&name, &text, VERSION)?;
-        let Some(Export { keys: ring, state, .. }) = parse(&name, &text)? else {
-            return open(&name, Snapshot::parse(&name, &text)?, &keys);
-        };
-        match keys.with_foreign(&root, ring, &source) {
-            Ok(all) => open(&name, state, &all),
-            // Keys that were only wrapped anew since the export are ours already. If they are not,
-            // the useful word is why the foreign ones do not open.
-            Err(refused) => open(&name, state, &keys).map_err(|e| match e {
-                StateError::Sealed { .. } => refused,
-                other => other,
-            }),
-        }
-    })
-    .await
+    gate(name, &text, VERSION)?;
+    let Some(Export { keys: ring, state, .. }) = parse(name, &text)? else {
+        return open(name, Snapshot::parse(name, &text)?, keys);
+    };
+    match keys.with_foreign(root, ring, &source).await {
+        Ok(all) => open(name, state, &all),
+        // Keys that were only wrapped anew since the export are ours already. If they are not,
+        // the useful word is why the foreign ones do not open.
+        Err(refused) => open(name, state, keys).map_err(|e| match e {
+            StateError::Sealed { .. } => refused,
+            other => other,
+        }),
+    }
 }
 
 fn parse(name: &Path, text: &[u8]) -> Result<Option<Export>> {
@@ -78,7 +73,7 @@ fn open(name: &Path, snapshot: Snapshot, keys: &Keys) -> Result<State> {
 ///
 /// # Errors
 /// The first of these that does not hold.
-pub fn check_import(here: &Local, present: Option<&State>, import: &State) -> Result<()> {
+pub fn check_import(here: &Stored, present: Option<&State>, import: &State) -> Result<()> {
     if (import.stack.as_str(), import.target.as_str()) != (here.stack(), here.target()) {
         let name = |stack: &str, target: &str| format!("{stack} on {target}");
         return Err(StateError::OtherStack {
@@ -101,73 +96,53 @@ pub fn check_import(here: &Local, present: Option<&State>, import: &State) -> Re
 }
 
 impl Lock {
-    /// Puts a state in the place of the present one, even of a damaged one. The present snapshot and
-    /// journal go to the backups.
+    /// Puts a state in the place of the present one, even of a damaged or a lost one. The present
+    /// snapshot and journal go to the backups.
     ///
     /// # Errors
-    /// If a file cannot be written; then the present state stays.
-    pub async fn import(&self, keys: &Keys, state: &State) -> Result<()> {
-        let (local, lineage) = (self.local.clone(), state.lineage.clone());
-        let (snapshot_path, journal_path) = (local.snapshot_path(), local.journal_path());
-        let present = read_through(&snapshot_path, &journal_path).await?;
-        // Should the program end before the journal is set aside, its entries count as known.
-        let snapshot = pretty(&Snapshot::of(state, present.through, &keys.seal(&lineage))?);
+    /// If something cannot be written; then the present state stays.
+    pub async fn import(self, keys: &Keys, state: &State) -> Result<()> {
+        self.put(keys, state).await.map(drop)
+    }
+
+    /// The same for somebody who goes on.
+    pub(super) async fn put(mut self, keys: &Keys, state: &State) -> Result<Self> {
+        let (keys, state) = (keys.clone(), state.clone());
         blocking(move || {
-            if present.exists {
-                backup::keep(&snapshot_path, present.serial, present.through)?;
-            }
-            files::replace(&snapshot_path, &snapshot)?;
-            if present.journal > 0 {
-                let aside = local.dir().join("backups").join(format!("{}.jsonl", ulid::Ulid::generate()));
-                files::make_dir(&local.dir().join("backups"))?;
-                fs::rename(&journal_path, &aside).map_err(StateError::io("move", &journal_path))?;
-            }
-            Ok(())
+            // Should the program end before the journal is set aside, its entries count as known.
+            let through = match self.held.read() {
+                Err(StateError::Moved { .. } | StateError::Gone { .. }) => 0,
+                present => last_entry(&present?),
+            };
+            self.held.save(Snapshot::of(&state, through, &keys.seal(&state.lineage))?)?;
+            self.held.set_journal_aside()?;
+            Ok(self)
         })
         .await
     }
 }
 
-/// What is there before an import, as far as it can be made out.
-struct Present {
-    exists: bool,
-    serial: u64,
-    through: u64,
-    journal: usize,
-}
-
-async fn read_through(snapshot: &Path, journal: &Path) -> Result<Present> {
-    let (snapshot_path, journal_path) = (snapshot.to_owned(), journal.to_owned());
-    blocking(move || {
-        let bytes = files::read(&snapshot_path)?;
-        let snapshot = bytes.as_deref().and_then(|b| Snapshot::parse(&snapshot_path, b).ok());
-        let (serial, through) = snapshot.map_or((0, 0), |s| (s.serial, s.through));
-        let lines = files::read(&journal_path)?.unwrap_or_default();
-        let last = journal::parse(&journal_path, &lines).ok().and_then(|found| found.lines.last().map(|(_, l)| l.n));
-        Ok(Present {
-            exists: bytes.is_some(),
-            serial,
-            through: through.max(last.unwrap_or_default()),
-            journal: lines.len(),
-        })
-    })
-    .await
+/// The number of the last entry, as far as it can be made out.
+fn last_entry(raw: &Raw) -> u64 {
+    let snapshot = raw.snapshot.as_ref().and_then(|part| Stamp::of(&part.bytes)).unwrap_or_default();
+    let journals = raw.journal.iter().filter_map(|part| journal::parse(&part.name, &part.bytes).ok());
+    let last = journals.filter_map(|found| found.lines.last().map(|(_, line)| line.n)).max();
+    snapshot.through.max(last.unwrap_or_default())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::path::PathBuf;
-    use std::time::Duration;
-
-    use zeroize::Zeroizing;
-
     use std::sync::Arc;
+    use std::time::Duration;
 
     use super::*;
     use crate::engine::state::{Key, Row};
     use crate::engine::urn::{Id, Place, Urn};
     use crate::engine::value::Value;
     use crate::state::lock::Owner;
+    use crate::state::store::{States, silently};
 
     fn state() -> State {
         let key = Key { urn: Urn::new("prod", "dr", "t:i:T", "a"), generation: 0 };
@@ -183,7 +158,7 @@ mod tests {
     }
 
     fn passphrase(text: &str) -> Source {
-        Source::Passphrase(Zeroizing::new(text.to_owned()))
+        Source::passphrase(text)
     }
 
     async fn project(source: Source) -> (tempfile::TempDir, Keys) {
@@ -201,34 +176,36 @@ mod tests {
         let (_there, theirs) = project(passphrase("theirs")).await;
         let text = export(&state(), &theirs).unwrap();
         assert!(!String::from_utf8_lossy(&text).contains("hunter2"));
-        let (here, ours) = project(Source::KeyFile).await;
+        let (here, ours) = project(Source::key_file()).await;
         assert_eq!(read(&text, here.path(), &ours, passphrase("theirs")).await.unwrap(), state());
         let error = read(&text, here.path(), &ours, passphrase("wrong")).await.unwrap_err();
         assert!(matches!(error, StateError::WrongPassphrase));
     }
 
     #[tokio::test]
-    async fn an_export_opens_at_home_after_the_keys_were_wrapped_anew() {
-        let (dir, keys) = project(passphrase("before")).await;
+    async fn an_export_made_before_a_rotation_opens_with_what_opened_it_then() {
+        let (before, after) = (passphrase("before"), passphrase("after"));
+        let (dir, keys) = project(before.clone()).await;
         let text = export(&state(), &keys).unwrap();
-        let (keys, _) = keys.rewrap(dir.path(), passphrase("after")).await.unwrap();
-        assert_eq!(read(&text, dir.path(), &keys, passphrase("after")).await.unwrap(), state());
+        let keys = keys.begin_rotation(dir.path(), &before, &after).await.unwrap().end().await.unwrap();
+        assert_eq!(read(&text, dir.path(), &keys, before).await.unwrap(), state());
+        assert!(matches!(read(&text, dir.path(), &keys, after).await, Err(StateError::WrongPassphrase)));
     }
 
     #[tokio::test]
     async fn a_text_that_is_no_state_or_a_later_one_is_refused() {
-        let (dir, keys) = project(Source::KeyFile).await;
+        let (dir, keys) = project(Source::key_file()).await;
         for text in ["", "{}", "[]", r#"{"version": 1}"#, r#"{"version": 1, "state": {}}"#] {
-            let error = read(text.as_bytes(), dir.path(), &keys, Source::KeyFile).await.unwrap_err();
+            let error = read(text.as_bytes(), dir.path(), &keys, Source::key_file()).await.unwrap_err();
             assert!(matches!(error, StateError::Damaged { .. }), "{text}: {error}");
         }
-        let error = read(br#"{"version": 2}"#, dir.path(), &keys, Source::KeyFile).await.unwrap_err();
-        assert!(matches!(error, StateError::Newer { found: 2, .. }));
+        let error = read(br#"{"version": 3}"#, dir.path(), &keys, Source::key_file()).await.unwrap_err();
+        assert!(matches!(error, StateError::Newer { found: 3, .. }));
     }
 
     #[test]
     fn only_a_sound_state_of_the_same_stack_and_lineage_and_not_older_is_imported_without_force() {
-        let here = Local::at(PathBuf::new(), "twin", "prod");
+        let here = States::local(PathBuf::new(), "twin").of("prod");
         let check = |import: &State| check_import(&here, Some(&state()), import);
         check(&state()).unwrap();
         let mut other = state();
@@ -245,18 +222,23 @@ mod tests {
 
     #[tokio::test]
     async fn an_import_takes_the_place_of_even_a_damaged_state_and_keeps_it() {
-        let (dir, keys) = project(Source::KeyFile).await;
-        let local = Local::at(dir.path().to_owned(), "twin", "prod");
-        let lock = local.lock(Owner::here("run", "stack import"), Duration::ZERO).await.unwrap();
-        lock.import(&keys, &state()).await.unwrap();
+        let (dir, keys) = project(Source::key_file()).await;
+        let local = States::local(dir.path().to_owned(), "twin").of("prod");
+        let import = async || {
+            let owner = Owner::here("run", "stack import");
+            local.lock(owner, Duration::ZERO, silently()).await.unwrap().import(&keys, &state()).await.unwrap();
+        };
+        let snapshot = dir.path().join("twin/prod/state.json");
+        import().await;
         assert_eq!(local.load(&keys).await.unwrap().unwrap(), state());
-        fs::write(local.snapshot_path(), "{ damaged").unwrap();
-        fs::write(local.journal_path(), "damaged\n").unwrap();
+        fs::write(&snapshot, "{ damaged").unwrap();
+        fs::write(dir.path().join("twin/prod/journal.jsonl"), "damaged\n").unwrap();
         assert!(local.load(&keys).await.is_err());
-        lock.import(&keys, &state()).await.unwrap();
+        import().await;
         assert_eq!(local.load(&keys).await.unwrap().unwrap(), state());
-        assert_eq!(fs::read_to_string(&local.backups().unwrap()[0]).unwrap(), "{ damaged");
-        let backup = fs::read(local.snapshot_path()).unwrap();
-        assert_eq!(read(&backup, dir.path(), &keys, Source::KeyFile).await.unwrap(), state());
+        let kept: Vec<String> = local.backups().await.unwrap().iter().map(|p| fs::read_to_string(p).unwrap()).collect();
+        assert!(kept.contains(&"{ damaged".to_owned()), "{kept:?}");
+        let backup = fs::read(&snapshot).unwrap();
+        assert_eq!(read(&backup, dir.path(), &keys, Source::key_file()).await.unwrap(), state());
     }
 }

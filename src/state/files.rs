@@ -8,7 +8,7 @@ use std::path::Path;
 use crate::state::error::{Result, StateError};
 
 /// Makes a directory and its parents, mode 0700 each, to outlast a power failure.
-pub(super) fn make_dir(path: &Path) -> Result<()> {
+pub(crate) fn make_dir(path: &Path) -> Result<()> {
     if path.is_dir() {
         return Ok(());
     }
@@ -20,6 +20,11 @@ pub(super) fn make_dir(path: &Path) -> Result<()> {
         Err(e) if e.kind() != io::ErrorKind::AlreadyExists => Err(StateError::io("make the directory", path)(e)),
         _ => sync_dir_of(path),
     }
+}
+
+/// Makes the directory that a path is to be in.
+pub(super) fn make_dir_of(path: &Path) -> Result<()> {
+    make_dir(dir_of(path))
 }
 
 /// Opens a file for reading and writing, and makes it with mode 0600 if it is not there.
@@ -36,10 +41,14 @@ pub(super) fn open(path: &Path) -> Result<File> {
     Ok(file)
 }
 
+/// A state of 10,000 resources has about 50 MiB.
+const MOST_MIB: u64 = 1024;
+
 /// The bytes of a file; `None` if there is none.
 pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
-    match File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)) {
+    match File::open(path).and_then(|file| file.take((MOST_MIB << 20) + 1).read_to_end(&mut bytes)) {
+        Ok(read) if read as u64 > MOST_MIB << 20 => Err(StateError::TooBig { path: path.to_owned(), most: MOST_MIB }),
         Ok(_) => Ok(Some(bytes)),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(e) => Err(StateError::io("read", path)(e)),
@@ -48,13 +57,17 @@ pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>> {
 
 /// Puts a file in the place of another, or where there is none.
 pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    #[cfg(test)]
+    failing(path)?;
     let temp = temp_beside(path, bytes)?;
     temp.persist(path).map_err(|e| StateError::io("write", path)(e.error))?;
     sync_dir_of(path)
 }
 
 /// Makes a file unless there is one; says whether it did.
-pub(super) fn make_new(path: &Path, bytes: &[u8]) -> Result<bool> {
+pub(crate) fn make_new(path: &Path, bytes: &[u8]) -> Result<bool> {
+    #[cfg(test)]
+    failing(path)?;
     let temp = temp_beside(path, bytes)?;
     match temp.persist_noclobber(path) {
         Ok(_) => sync_dir_of(path).map(|()| true),
@@ -101,6 +114,29 @@ fn dir_of(path: &Path) -> &Path {
     match path.parent() {
         Some(dir) if !dir.as_os_str().is_empty() => dir,
         _ => Path::new("."),
+    }
+}
+
+/// The directory of a test whose writes fail, and how many succeed before.
+#[cfg(test)]
+static LEFT: std::sync::Mutex<Option<(std::path::PathBuf, usize)>> = std::sync::Mutex::new(None);
+
+/// Lets every write below a directory fail after so many.
+#[cfg(test)]
+pub(super) fn fail_below(dir: Option<(&Path, usize)>) {
+    *LEFT.lock().expect("no test panics while it holds this") = dir.map(|(dir, left)| (dir.to_owned(), left));
+}
+
+#[cfg(test)]
+fn failing(path: &Path) -> Result<()> {
+    let mut left = LEFT.lock().expect("no test panics while it holds this");
+    match left.as_mut().filter(|(dir, _)| path.starts_with(dir)) {
+        Some((_, 0)) => Err(StateError::io("write", path)(io::ErrorKind::StorageFull.into())),
+        Some((_, left)) => {
+            *left -= 1;
+            Ok(())
+        }
+        None => Ok(()),
     }
 }
 

@@ -1,32 +1,40 @@
 //! The keys that seal secrets, and how they are kept.
 //!
-//! A project has random data keys of 256 bits in `.drctl/keys.json`. The newest one seals, older ones
-//! still open what they sealed. Each is stored only wrapped: by a passphrase (Argon2id) or by the key
-//! in the file `.drctl/key`, and may have several wrappings, any of which opens it.
+//! A ring holds random data keys of 256 bits. The newest one seals, older ones still open what they
+//! sealed. Each is stored only wrapped: by a passphrase (Argon2id), by the key in a file beside the
+//! ring, or by keys of AWS KMS, one a region. Any of its wrappings opens a data key.
+//!
+//! The project's ring is `.drctl/keys.json`. A state whose secrets are opened by something else, or
+//! whose keys were rotated, has a ring of its own, `keys.json` beside it.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use argon2::{Algorithm, Argon2, Params, Version};
 use base64::prelude::{BASE64_STANDARD_NO_PAD as BASE64, Engine};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use crate::engine::key_provider::{KeyProvider, KeyService, KmsKey};
 use crate::state::error::{Result, StateError};
 use crate::state::files;
-use crate::state::local::blocking;
+use crate::state::format::{gate, pretty};
 use crate::state::seal::{Cipher, Seal};
-use crate::state::v1::{gate, pretty};
+use crate::state::store::blocking;
 
 /// Holds a passphrase.
 pub const PASSPHRASE: &str = "DRCTL_PASSPHRASE";
 /// Names a file whose first line is a passphrase.
 pub const PASSPHRASE_FILE: &str = "DRCTL_PASSPHRASE_FILE";
+/// Hold the passphrase that takes the place of the present one.
+pub const NEW_PASSPHRASE: [&str; 2] = ["DRCTL_NEW_PASSPHRASE", "DRCTL_NEW_PASSPHRASE_FILE"];
 
-const RING: &str = "keys.json";
+pub(super) const RING: &str = "keys.json";
 const KEY_FILE: &str = "key";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const ABOUT: &[u8] = b"drctl data key v1";
 
 /// Argon2id's costs: those of OWASP's password storage cheat sheet, about 20 ms a try.
@@ -36,14 +44,19 @@ const LANES: u32 = 1;
 /// A damaged file must not make us fill the memory or wait for an hour.
 const MOST_MEMORY_KIB: u32 = 1024 * 1024;
 const MOST_PASSES: u32 = 100;
+/// How long one region may take to open a data key before the next one is asked.
+const REGION_LIMIT: Duration = Duration::from_secs(20);
 
 type DataKey = Zeroizing<[u8; 32]>;
 
-/// What opens the data keys.
-pub enum Source {
-    Passphrase(Zeroizing<String>),
-    /// The file `key` in the project's `.drctl`, made when it is first needed.
-    KeyFile,
+/// What is at hand to open data keys, and what new ones are to be wrapped by.
+#[derive(Clone, Default)]
+pub struct Source {
+    /// What the user asks for. By default a passphrase if there is one, else a key file.
+    pub wanted: Option<KeyProvider>,
+    pub passphrase: Option<Zeroizing<String>>,
+    /// AWS KMS.
+    pub service: Option<Arc<dyn KeyService>>,
 }
 
 /// Something the user should know about the keys, once.
@@ -53,15 +66,23 @@ pub enum Notice {
     KeyFileMade(PathBuf),
     /// A passphrase was given, but the key file still opens the secrets and no passphrase does.
     PassphraseUnused(PathBuf),
+    /// Something else opens the secrets than the user asks for.
+    Differs { wanted: KeyProvider, sealed_by: String },
+    /// These regions did not open the data key, and that one did.
+    OtherRegion { used: String, failed: Vec<(String, String)> },
+    /// A rotation did not end, so old and new both open the secrets.
+    RotationUnfinished,
 }
 
-/// The data keys of a project, open.
+/// The data keys of a state, open.
 #[derive(Clone)]
 pub struct Keys {
     ring: Arc<Ring>,
     ciphers: Arc<[Cipher]>,
     path: PathBuf,
     open: Arc<[DataKey]>,
+    /// The region whose KMS key opened them.
+    region: Option<String>,
 }
 
 /// The content of `keys.json`; the newest key first.
@@ -69,6 +90,9 @@ pub struct Keys {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Ring {
     version: u32,
+    /// Between the first and the last step of a rotation.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    rotating: bool,
     keys: Vec<Wrapped>,
 }
 
@@ -82,28 +106,89 @@ struct Wrapped {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "by", rename_all = "kebab-case", rename_all_fields = "camelCase", deny_unknown_fields)]
 enum Wrapping {
-    Passphrase { salt: String, memory_kib: u32, passes: u32, lanes: u32, sealed: String },
-    KeyFile { sealed: String },
+    Passphrase {
+        salt: String,
+        memory_kib: u32,
+        passes: u32,
+        lanes: u32,
+        sealed: String,
+    },
+    KeyFile {
+        /// Name of the file beside the ring.
+        #[serde(default = "key_file", skip_serializing_if = "is_key_file")]
+        file: String,
+        sealed: String,
+    },
+    Kms {
+        /// ARN of the key.
+        key: String,
+        sealed: String,
+    },
+}
+
+fn key_file() -> String {
+    KEY_FILE.to_owned()
+}
+
+fn is_key_file(name: &str) -> bool {
+    name == KEY_FILE
 }
 
 impl Source {
-    /// `DRCTL_PASSPHRASE`, else `DRCTL_PASSPHRASE_FILE`, else the key file.
+    pub fn key_file() -> Self {
+        Self::default()
+    }
+
+    pub fn passphrase(text: &str) -> Self {
+        Self { passphrase: Some(Zeroizing::new(text.to_owned())), ..Self::default() }
+    }
+
+    /// Whatever `DRCTL_PASSPHRASE` or else `DRCTL_PASSPHRASE_FILE` gives.
     ///
     /// # Errors
     /// If the passphrase is empty or its file cannot be read.
     pub fn from_environment(variable: impl Fn(&str) -> Option<String>) -> Result<Self> {
-        if let Some(passphrase) = variable(PASSPHRASE) {
-            return Self::passphrase(PASSPHRASE, Zeroizing::new(passphrase));
-        }
-        let Some(path) = variable(PASSPHRASE_FILE) else { return Ok(Self::KeyFile) };
-        let text = std::fs::read_to_string(&path).map_err(StateError::io("read", Path::new(&path)))?;
-        let text = Zeroizing::new(text);
-        Self::passphrase(PASSPHRASE_FILE, Zeroizing::new(text.lines().next().unwrap_or_default().to_owned()))
+        Ok(Self { passphrase: passphrase([PASSPHRASE, PASSPHRASE_FILE], variable)?, ..Self::default() })
     }
 
-    fn passphrase(name: &'static str, passphrase: Zeroizing<String>) -> Result<Self> {
-        if passphrase.is_empty() { Err(StateError::EmptyPassphrase(name)) } else { Ok(Self::Passphrase(passphrase)) }
+    /// The same with another passphrase, if `DRCTL_NEW_PASSPHRASE` or its file give one.
+    ///
+    /// # Errors
+    /// If the passphrase is empty or its file cannot be read.
+    pub fn renewed(&self, variable: impl Fn(&str) -> Option<String>) -> Result<Self> {
+        let passphrase = passphrase(NEW_PASSPHRASE, variable)?.or_else(|| self.passphrase.clone());
+        Ok(Self { passphrase, ..self.clone() })
     }
+
+    /// What new data keys are wrapped by.
+    fn provider(&self) -> KeyProvider {
+        let usual = if self.passphrase.is_some() { KeyProvider::Passphrase } else { KeyProvider::KeyFile };
+        self.wanted.clone().unwrap_or(usual)
+    }
+
+    fn given_passphrase(&self) -> Result<&Zeroizing<String>> {
+        self.passphrase.as_ref().ok_or(StateError::NoPassphrase)
+    }
+
+    fn given_service(&self) -> Result<&dyn KeyService> {
+        self.service.as_deref().ok_or(StateError::NoKeyService)
+    }
+}
+
+fn passphrase(
+    [direct, file]: [&'static str; 2],
+    variable: impl Fn(&str) -> Option<String>,
+) -> Result<Option<Zeroizing<String>>> {
+    let (name, text) = match (variable(direct), variable(file)) {
+        (Some(text), _) => (direct, Zeroizing::new(text)),
+        (None, Some(path)) => {
+            let text = std::fs::read_to_string(&path).map_err(StateError::io("read", Path::new(&path)))?;
+            let text = Zeroizing::new(text);
+            (file, Zeroizing::new(text.lines().next().unwrap_or_default().to_owned()))
+        }
+        (None, None) => return Ok(None),
+    };
+    if text.is_empty() { Err(StateError::EmptyPassphrase(name)) } else { Ok(Some(text)) }
 }
 
 impl Keys {
@@ -114,84 +199,145 @@ impl Keys {
     /// # Errors
     /// If the source does not open them, or a file cannot be read or written.
     pub async fn open(root: &Path, source: Source) -> Result<(Self, Option<Notice>)> {
-        let root = root.to_owned();
-        blocking(move || Self::open_now(&root, &source)).await
-    }
-
-    fn open_now(root: &Path, source: &Source) -> Result<(Self, Option<Notice>)> {
         let path = root.join(RING);
-        if let Some(ring) = Ring::read(&path)? {
-            return Self::unwrap(root, path, ring, source);
+        if let Some(ring) = Ring::load(&path).await? {
+            return Self::unwrap(path, ring, &source).await;
         }
-        files::make_dir(root)?;
-        let (wrapper, notice) = Wrapper::make(root, source)?;
-        let ring = Ring { version: VERSION, keys: vec![Wrapped { wrappings: vec![wrapper.wrap(&random()?)?] }] };
+        let wrapper = Wrapper::make(root, &source).await?;
+        let wrapped = Wrapped { wrappings: wrapper.wrap(&random()?).await? };
+        let ring = Ring { version: VERSION, rotating: false, keys: vec![wrapped] };
+        let (at, bytes) = (path.clone(), ring.bytes());
         // Another run may have been faster: then its keys count.
-        files::make_new(&path, &ring.bytes())?;
-        let ring = Ring::read(&path)?.ok_or_else(|| StateError::damaged(&path, None, "it vanished"))?;
-        let (keys, late) = Self::unwrap(root, path, ring, source)?;
-        Ok((keys, notice.or(late)))
+        blocking(move || {
+            if let Some(dir) = at.parent() {
+                files::make_dir(dir)?;
+            }
+            files::make_new(&at, &bytes)
+        })
+        .await?;
+        let ring = Ring::load(&path).await?.ok_or_else(|| StateError::damaged(&path, None, "it vanished"))?;
+        let (keys, late) = Self::unwrap(path, ring, &source).await?;
+        Ok((keys, wrapper.notice().or(late)))
     }
 
-    fn unwrap(root: &Path, path: PathBuf, ring: Ring, source: &Source) -> Result<(Self, Option<Notice>)> {
-        let by_passphrase = ring.wrappings().any(|w| matches!(w, Wrapping::Passphrase { .. }));
-        let by_file = ring.wrappings().any(|w| matches!(w, Wrapping::KeyFile { .. }));
-        let key_file = root.join(KEY_FILE);
-        let (wrapper, notice) = match source {
-            Source::Passphrase(_) if !by_passphrase && by_file => {
-                (Wrapper::of_file(&key_file)?, Some(Notice::PassphraseUnused(key_file.clone())))
-            }
-            Source::Passphrase(passphrase) => (Wrapper::Passphrase(passphrase.clone()), None),
-            Source::KeyFile if !by_file => return Err(StateError::NoPassphrase),
-            Source::KeyFile => (Wrapper::of_file(&key_file)?, None),
-        };
-        let open = ring.keys.iter().map(|key| wrapper.unwrap(key)).collect::<Option<Vec<_>>>();
-        let open = open.ok_or_else(|| wrapper.refused(&key_file))?;
-        Ok((Self::of(ring, open, path), notice))
+    async fn unwrap(path: PathBuf, ring: Ring, source: &Source) -> Result<(Self, Option<Notice>)> {
+        let mut opening = Opening::new(&path, source);
+        let mut open = Vec::with_capacity(ring.keys.len());
+        for key in &ring.keys {
+            open.push(opening.open(key).await?);
+        }
+        let notice = opening.notice(&ring);
+        let region = opening.region;
+        Ok((Self { region, ..Self::of(ring, open, path) }, notice))
     }
 
     fn of(ring: Ring, open: Vec<DataKey>, path: PathBuf) -> Self {
         let ciphers = open.iter().map(|key| Cipher::new(key)).collect();
-        Self { ring: Arc::new(ring), ciphers, path, open: open.into() }
+        Self { ring: Arc::new(ring), ciphers, path, open: open.into(), region: None }
     }
 
-    /// Wraps the data keys by another source and forgets all earlier wrappings. A key file stays where
-    /// it is, for exports made with it. If a passphrase became known, [`Keys::rotate`] too.
+    /// The region whose KMS key opened them, if KMS did.
+    pub fn region(&self) -> Option<&str> {
+        self.region.as_deref()
+    }
+
+    /// The directory of the ring.
+    pub(super) fn dir(&self) -> PathBuf {
+        self.path.parent().map(Path::to_owned).unwrap_or_default()
+    }
+
+    /// What wraps the newest of them.
+    pub fn provider(&self) -> KeyProvider {
+        let wrappings = self.ring.keys.first().map(|key| key.wrappings.as_slice()).unwrap_or_default();
+        let keys: Vec<KmsKey> = wrappings.iter().filter_map(Wrapping::kms_key).collect();
+        match wrappings.first() {
+            Some(Wrapping::Kms { .. }) => KeyProvider::Kms(keys),
+            Some(Wrapping::Passphrase { .. }) => KeyProvider::Passphrase,
+            Some(Wrapping::KeyFile { .. }) | None => KeyProvider::KeyFile,
+        }
+    }
+
+    /// What wraps them, in words.
+    pub fn sealed_by(&self) -> String {
+        self.ring.sealed_by()
+    }
+
+    /// Begins to put a new data key, wrapped as `new` asks for, into the place of these. The ring is
+    /// in `dir` then. Until [`Rotation::end`] `old`, which opened these, and `new` both open all of it.
     ///
     /// # Errors
-    /// If a file cannot be written; then the earlier wrappings still hold.
-    pub async fn rewrap(&self, root: &Path, source: Source) -> Result<(Self, Option<Notice>)> {
-        let (root, open, path) = (root.to_owned(), self.open.clone(), self.path.clone());
+    /// If `new` cannot wrap, or the ring cannot be written: then the old one stands.
+    pub async fn begin_rotation(&self, dir: &Path, old: &Source, new: &Source) -> Result<Rotation> {
+        let wrapper = Wrapper::make_anew(dir, new).await?;
+        let fresh = random()?;
+        let wrapped = Wrapped { wrappings: wrapper.wrap(&fresh).await? };
+        let last = Ring { version: VERSION, rotating: false, keys: vec![wrapped.clone()] };
+        let mut kept = last.clone();
+        let mut keys = vec![wrapped];
+        for wrapper in self.wrappers(old).await {
+            let wrappings = wrapper.wrap(&fresh).await?;
+            keys[0].wrappings.extend(wrappings.into_iter().map(|w| w.seen_from(&self.path, dir)));
+        }
+        for (key, plain) in self.ring.keys.iter().zip(self.open.iter()) {
+            let mut wrappings = wrapper.wrap(plain).await?;
+            kept.keys.push(Wrapped { wrappings: wrappings.clone() });
+            wrappings.extend(key.wrappings.iter().cloned().map(|w| w.seen_from(&self.path, dir)));
+            keys.push(Wrapped { wrappings });
+        }
+        let ring = Ring { version: VERSION, rotating: true, keys };
+        let path = dir.join(RING);
+        let open: Vec<DataKey> = std::iter::once(fresh.clone()).chain(self.open.iter().cloned()).collect();
+        let both = Self::of(ring, open.clone(), path.clone());
+        both.write().await?;
+        let (kept, new) = (Self::of(kept, open, path.clone()), Self::of(last, vec![fresh], path));
+        Ok(Rotation { both, new, kept, notice: wrapper.notice(), unused: self.own_key_files(dir) })
+    }
+
+    /// What can wrap another key as the newest of these is, as far as it is at hand.
+    async fn wrappers(&self, source: &Source) -> Vec<Wrapper> {
+        let (mut wrappers, mut keys) = (Vec::new(), Vec::new());
+        for wrapping in self.ring.keys.first().into_iter().flat_map(|key| &key.wrappings) {
+            match wrapping {
+                Wrapping::Passphrase { .. } => wrappers.extend(source.passphrase.clone().map(Wrapper::Passphrase)),
+                Wrapping::KeyFile { file, .. } => {
+                    wrappers.extend(Wrapper::of_file(&self.path.with_file_name(file)).await.ok());
+                }
+                Wrapping::Kms { key, .. } => keys.extend(KmsKey::new(key)),
+            }
+        }
+        if let (Some(service), false) = (&source.service, keys.is_empty()) {
+            wrappers.push(Wrapper::Kms { keys, service: Arc::clone(service) });
+        }
+        wrappers
+    }
+
+    async fn write(&self) -> Result<()> {
+        let (path, bytes) = (self.path.clone(), self.ring.bytes());
         blocking(move || {
-            let (wrapper, notice) = Wrapper::make(&root, &source)?;
-            let keys = open
-                .iter()
-                .map(|key| Ok(Wrapped { wrappings: vec![wrapper.wrap(key)?] }))
-                .collect::<Result<Vec<_>>>()?;
-            let ring = Ring { version: VERSION, keys };
-            files::replace(&path, &ring.bytes())?;
-            Ok((Self::of(ring, open.to_vec(), path), notice))
+            if let Some(dir) = path.parent() {
+                files::make_dir(dir)?;
+            }
+            files::replace(&path, &bytes)
         })
         .await
     }
 
-    /// Adds a new data key that seals from now on, wrapped by `source`. What older keys sealed still
-    /// opens, and is sealed anew when its state is written next.
-    ///
-    /// # Errors
-    /// If `source` does not open the present keys, or a file cannot be written.
-    pub async fn rotate(&self, root: &Path, source: Source) -> Result<Self> {
-        let (root, path) = (root.to_owned(), self.path.clone());
-        blocking(move || {
-            let mut ring = Ring::read(&path)?.ok_or_else(|| StateError::damaged(&path, None, "it vanished"))?;
-            // Only a source that opens the old keys may wrap the new one: one source must open all.
-            Self::unwrap(&root, path.clone(), ring.clone(), &source)?;
-            let (wrapper, _) = Wrapper::make(&root, &source)?;
-            ring.keys.insert(0, Wrapped { wrappings: vec![wrapper.wrap(&random()?)?] });
-            files::replace(&path, &ring.bytes())?;
-            Ok(Self::unwrap(&root, path, ring, &source)?.0)
-        })
-        .await
+    /// The ring and its key files, if it lies in that directory.
+    pub(super) fn own_files(&self, dir: &Path) -> Vec<PathBuf> {
+        let ring = (self.path.parent() == Some(dir)).then(|| self.path.clone());
+        ring.into_iter().chain(self.own_key_files(dir)).filter(|path| path.parent() == Some(dir)).collect()
+    }
+
+    /// The key files of a ring in that directory, which serve no other ring.
+    fn own_key_files(&self, dir: &Path) -> Vec<PathBuf> {
+        if self.path.parent() != Some(dir) {
+            return Vec::new();
+        }
+        let files = self.ring.wrappings().filter_map(|wrapping| match wrapping {
+            Wrapping::KeyFile { file, .. } => Some(dir.join(file)),
+            _ => None,
+        });
+        files.collect()
     }
 
     pub(super) fn seal<'a>(&'a self, lineage: &'a str) -> Seal<'a> {
@@ -207,13 +353,59 @@ impl Keys {
     ///
     /// # Errors
     /// If `source` does not open the others.
-    pub(super) fn with_foreign(&self, root: &Path, ring: Ring, source: &Source) -> Result<Self> {
+    pub(super) async fn with_foreign(&self, root: &Path, ring: Ring, source: &Source) -> Result<Self> {
         if ring == *self.ring {
             return Ok(self.clone());
         }
-        let (foreign, _) = Self::unwrap(root, self.path.clone(), ring, source)?;
+        let beside = Self::unwrap(self.path.clone(), ring.clone(), source).await;
+        let (foreign, _) = match beside {
+            Ok(foreign) => foreign,
+            Err(_) => Self::unwrap(root.join(RING), ring, source).await?,
+        };
         let open = self.open.iter().chain(foreign.open.iter()).cloned().collect();
         Ok(Self::of((*self.ring).clone(), open, self.path.clone()))
+    }
+}
+
+/// A rotation between its first step and its last.
+pub struct Rotation {
+    /// Open what was sealed before, and seal with the new key.
+    pub both: Keys,
+    /// Those that are left in the end.
+    new: Keys,
+    /// Those and the old ones, wrapped as the new one is.
+    kept: Keys,
+    pub notice: Option<Notice>,
+    unused: Vec<PathBuf>,
+}
+
+impl Rotation {
+    /// Leaves the old keys in the ring, opened as the new one is: other states are sealed with them.
+    ///
+    /// # Errors
+    /// If the ring cannot be written: then old and new still open everything.
+    pub async fn end_keeping_old(self) -> Result<Keys> {
+        self.kept.write().await?;
+        Ok(self.kept)
+    }
+
+    /// Forgets the old keys, once nothing is sealed with them any more.
+    ///
+    /// # Errors
+    /// If the ring cannot be written: then old and new still open everything.
+    pub async fn end(self) -> Result<Keys> {
+        self.new.write().await?;
+        let (left, unused) = (self.new.clone(), self.unused);
+        blocking(move || {
+            let used = left.own_key_files(left.path.parent().unwrap_or(Path::new("")));
+            for file in unused.iter().filter(|file| !used.contains(file)) {
+                // A key that opens nothing any more does no harm.
+                let _ = std::fs::remove_file(file);
+            }
+            Ok(())
+        })
+        .await?;
+        Ok(self.new)
     }
 }
 
@@ -224,11 +416,19 @@ impl fmt::Debug for Keys {
 }
 
 impl Ring {
+    async fn load(path: &Path) -> Result<Option<Self>> {
+        let path = path.to_owned();
+        blocking(move || Self::read(&path)).await
+    }
+
     fn read(path: &Path) -> Result<Option<Self>> {
         let Some(bytes) = files::read(path)? else { return Ok(None) };
         gate(path, &bytes, VERSION)?;
         let ring: Self = serde_json::from_slice(&bytes).map_err(|e| StateError::json(path, 1, &e))?;
-        Ok(Some(ring))
+        match ring.keys.first() {
+            Some(_) => Ok(Some(ring)),
+            None => Err(StateError::damaged(path, None, "it holds no key")),
+        }
     }
 
     fn bytes(&self) -> Vec<u8> {
@@ -238,76 +438,281 @@ impl Ring {
     fn wrappings(&self) -> impl Iterator<Item = &Wrapping> {
         self.keys.iter().flat_map(|key| &key.wrappings)
     }
+
+    fn sealed_by(&self) -> String {
+        let mut words: Vec<String> =
+            self.keys.first().into_iter().flat_map(|key| &key.wrappings).map(Wrapping::word).collect();
+        words.dedup();
+        words.join(" or ")
+    }
+
+    /// Whether the newest key is wrapped as a user asks for.
+    fn is_by(&self, wanted: &KeyProvider) -> bool {
+        let Some(key) = self.keys.first() else { return false };
+        match wanted {
+            KeyProvider::KeyFile => key.wrappings.iter().any(|w| matches!(w, Wrapping::KeyFile { .. })),
+            KeyProvider::Passphrase => key.wrappings.iter().any(|w| matches!(w, Wrapping::Passphrase { .. })),
+            KeyProvider::Kms(keys) => {
+                let wrapping = key.wrappings.iter().filter_map(Wrapping::kms_key);
+                let wrapping: BTreeSet<String> = wrapping.map(|key| key.region().to_owned()).collect();
+                wrapping == keys.iter().map(|key| key.region().to_owned()).collect()
+            }
+        }
+    }
 }
 
-/// A source with what it needs to wrap and to unwrap.
+impl Wrapping {
+    fn word(&self) -> String {
+        match self {
+            Self::Passphrase { .. } => "a passphrase".to_owned(),
+            Self::KeyFile { file, .. } => format!("the key file `{file}`"),
+            Self::Kms { key, .. } => format!("the KMS key `{key}`"),
+        }
+    }
+
+    fn kms_key(&self) -> Option<KmsKey> {
+        match self {
+            Self::Kms { key, .. } => KmsKey::new(key).ok(),
+            _ => None,
+        }
+    }
+
+    /// The same in a ring of another directory, from where a key file is named.
+    fn seen_from(self, path: &Path, dir: &Path) -> Self {
+        match (self, path.parent().and_then(|parent| dir.strip_prefix(parent).ok())) {
+            (Self::KeyFile { file, sealed }, Some(below)) => {
+                Self::KeyFile { file: "../".repeat(below.components().count()) + &file, sealed }
+            }
+            (Self::KeyFile { file, sealed }, None) => {
+                Self::KeyFile { file: path.with_file_name(file).to_string_lossy().into_owned(), sealed }
+            }
+            (other, _) => other,
+        }
+    }
+}
+
+/// Whether the keys of a project are sealed in another way than a user asks for. Without any, only KMS
+/// is not for all of a project.
+pub(super) async fn differs(root: &Path, wanted: Option<&KeyProvider>) -> Result<bool> {
+    let Some(wanted) = wanted else { return Ok(false) };
+    Ok(match Ring::load(&root.join(RING)).await? {
+        Some(ring) => !ring.is_by(wanted),
+        None => matches!(wanted, KeyProvider::Kms(_)),
+    })
+}
+
+/// Opens the data keys of one ring. What opened one is tried first for the next.
+struct Opening<'a> {
+    path: &'a Path,
+    source: &'a Source,
+    region: Option<String>,
+    failed: Vec<(String, String)>,
+    passphrase_unused: Option<PathBuf>,
+}
+
+impl<'a> Opening<'a> {
+    fn new(path: &'a Path, source: &'a Source) -> Self {
+        Self { path, source, region: None, failed: Vec::new(), passphrase_unused: None }
+    }
+
+    /// Tries every wrapping that something at hand may open; the last refusal is the reason.
+    async fn open(&mut self, key: &Wrapped) -> Result<DataKey> {
+        let mut refused = None;
+        let by_passphrase = key.wrappings.iter().filter(|w| matches!(w, Wrapping::Passphrase { .. }));
+        let by_file = key.wrappings.iter().filter(|w| matches!(w, Wrapping::KeyFile { .. }));
+        let by_service = key.wrappings.iter().filter(|w| matches!(w, Wrapping::Kms { .. }));
+        for wrapping in by_passphrase.chain(by_file).chain(by_service) {
+            match self.try_one(wrapping).await {
+                Ok(key) => return Ok(key),
+                // What was not even at hand is the lesser news.
+                Err(StateError::NoPassphrase) if refused.is_some() => {}
+                Err(error) => refused = Some(error),
+            }
+        }
+        Err(refused.unwrap_or_else(|| StateError::damaged(self.path, None, "a key has no wrapping")))
+    }
+
+    async fn try_one(&mut self, wrapping: &Wrapping) -> Result<DataKey> {
+        match wrapping {
+            Wrapping::Passphrase { .. } => {
+                let wrapper = Wrapper::Passphrase(self.source.given_passphrase()?.clone());
+                wrapper.unwrap_local(wrapping).await?.ok_or(StateError::WrongPassphrase)
+            }
+            Wrapping::KeyFile { file, .. } => {
+                let path = self.path.with_file_name(file);
+                let wrapper = Wrapper::of_file(&path).await?;
+                let key = wrapper.unwrap_local(wrapping).await?;
+                if self.source.passphrase.is_some() {
+                    self.passphrase_unused = Some(path.clone());
+                }
+                key.ok_or(StateError::NoKeyFile { path, exists: true })
+            }
+            Wrapping::Kms { key: arn, sealed } => self.ask_service(arn, sealed).await,
+        }
+    }
+
+    async fn ask_service(&mut self, arn: &str, sealed: &str) -> Result<DataKey> {
+        let service = self.source.given_service()?;
+        let damaged = |why: String| StateError::damaged(self.path, None, why);
+        let key = KmsKey::new(arn).map_err(damaged)?;
+        let sealed = BASE64.decode(sealed).map_err(|_| damaged(format!("what `{arn}` wrapped is no base64")))?;
+        let answer = tokio::time::timeout(REGION_LIMIT, service.unwrap(&key, &sealed)).await;
+        let why = match answer {
+            Ok(Ok(plain)) => match <[u8; 32]>::try_from(plain.as_slice()) {
+                Ok(plain) => {
+                    self.region = Some(key.region().to_owned());
+                    return Ok(Zeroizing::new(plain));
+                }
+                Err(_) => "it gave no key of 32 bytes".to_owned(),
+            },
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("no answer within {} s", REGION_LIMIT.as_secs()),
+        };
+        self.failed.push((key.region().to_owned(), why));
+        self.failed.dedup();
+        Err(StateError::NoRegion { failed: self.failed.clone() })
+    }
+
+    fn notice(&self, ring: &Ring) -> Option<Notice> {
+        if ring.rotating {
+            return Some(Notice::RotationUnfinished);
+        }
+        if let (Some(used), false) = (&self.region, self.failed.is_empty()) {
+            return Some(Notice::OtherRegion { used: used.clone(), failed: self.failed.clone() });
+        }
+        match (&self.source.wanted, &self.passphrase_unused) {
+            (Some(wanted), _) if !ring.is_by(wanted) => {
+                Some(Notice::Differs { wanted: wanted.clone(), sealed_by: ring.sealed_by() })
+            }
+            (None, Some(path)) => Some(Notice::PassphraseUnused(path.clone())),
+            _ => None,
+        }
+    }
+}
+
+/// Something that wraps data keys.
 enum Wrapper {
     Passphrase(Zeroizing<String>),
-    KeyFile(DataKey),
+    KeyFile { path: PathBuf, key: DataKey, made: bool },
+    Kms { keys: Vec<KmsKey>, service: Arc<dyn KeyService> },
 }
 
 impl Wrapper {
-    fn make(root: &Path, source: &Source) -> Result<(Self, Option<Notice>)> {
-        let Source::Passphrase(passphrase) = source else {
-            let path = root.join(KEY_FILE);
-            let text = Zeroizing::new(BASE64.encode(random()?.as_slice()) + "\n");
-            let made = files::make_new(&path, text.as_bytes())?;
-            return Ok((Self::of_file(&path)?, made.then_some(Notice::KeyFileMade(path))));
-        };
-        Ok((Self::Passphrase(passphrase.clone()), None))
+    /// What a source asks for, with a key file that is made if it is not there.
+    async fn make(dir: &Path, source: &Source) -> Result<Self> {
+        match source.provider() {
+            KeyProvider::KeyFile => Self::make_file(dir.join(KEY_FILE)).await,
+            _ => Self::make_other(source),
+        }
     }
 
-    fn of_file(path: &Path) -> Result<Self> {
-        let Some(text) = files::read(path)?.map(Zeroizing::new) else {
-            return Err(StateError::NoKeyFile { path: path.to_owned(), exists: false });
-        };
-        let key = BASE64.decode(text.trim_ascii()).ok().map(Zeroizing::new);
-        let key = key.and_then(|k| <[u8; 32]>::try_from(k.as_slice()).ok());
-        key.map(|k| Self::KeyFile(Zeroizing::new(k)))
-            .ok_or_else(|| StateError::damaged(path, None, "it holds no key of 32 bytes in base64"))
+    /// The same with a key file that never opened anything.
+    async fn make_anew(dir: &Path, source: &Source) -> Result<Self> {
+        match source.provider() {
+            KeyProvider::KeyFile => Self::make_file(dir.join(format!("{KEY_FILE}-{}", ulid::Ulid::generate()))).await,
+            _ => Self::make_other(source),
+        }
     }
 
-    fn wrap(&self, key: &DataKey) -> Result<Wrapping> {
-        Ok(match self {
-            Self::Passphrase(passphrase) => {
-                let mut salt = [0; 16];
-                getrandom::fill(&mut salt).map_err(|_| StateError::NoRandom)?;
-                let outer = derive(passphrase, &salt, MEMORY_KIB, PASSES, LANES)?;
-                Wrapping::Passphrase {
-                    salt: BASE64.encode(salt),
-                    memory_kib: MEMORY_KIB,
-                    passes: PASSES,
-                    lanes: LANES,
-                    sealed: BASE64.encode(Cipher::new(&outer).seal(key.as_slice(), ABOUT)?),
-                }
+    fn make_other(source: &Source) -> Result<Self> {
+        Ok(match source.provider() {
+            KeyProvider::Kms(keys) => {
+                Self::Kms { keys, service: source.service.clone().ok_or(StateError::NoKeyService)? }
             }
-            Self::KeyFile(outer) => {
-                Wrapping::KeyFile { sealed: BASE64.encode(Cipher::new(outer).seal(key.as_slice(), ABOUT)?) }
-            }
+            KeyProvider::Passphrase | KeyProvider::KeyFile => Self::Passphrase(source.given_passphrase()?.clone()),
         })
     }
 
-    fn unwrap(&self, key: &Wrapped) -> Option<DataKey> {
-        key.wrappings.iter().find_map(|wrapping| self.unwrap_one(wrapping))
+    async fn make_file(path: PathBuf) -> Result<Self> {
+        let text = Zeroizing::new(BASE64.encode(random()?.as_slice()) + "\n");
+        let at = path.clone();
+        let made = blocking(move || {
+            if let Some(dir) = at.parent() {
+                files::make_dir(dir)?;
+            }
+            files::make_new(&at, text.as_bytes())
+        })
+        .await?;
+        match Self::of_file(&path).await? {
+            Self::KeyFile { path, key, .. } => Ok(Self::KeyFile { path, key, made }),
+            other => Ok(other),
+        }
     }
 
-    fn unwrap_one(&self, wrapping: &Wrapping) -> Option<DataKey> {
+    async fn of_file(path: &Path) -> Result<Self> {
+        let path = path.to_owned();
+        blocking(move || {
+            let Some(text) = files::read(&path)?.map(Zeroizing::new) else {
+                return Err(StateError::NoKeyFile { path, exists: false });
+            };
+            let key = BASE64.decode(text.trim_ascii()).ok().map(Zeroizing::new);
+            let key = key.and_then(|k| <[u8; 32]>::try_from(k.as_slice()).ok()).map(Zeroizing::new);
+            let key = key.ok_or_else(|| StateError::damaged(&path, None, "it holds no key of 32 bytes in base64"))?;
+            Ok(Self::KeyFile { path, key, made: false })
+        })
+        .await
+    }
+
+    fn notice(&self) -> Option<Notice> {
+        match self {
+            Self::KeyFile { path, made: true, .. } => Some(Notice::KeyFileMade(path.clone())),
+            _ => None,
+        }
+    }
+
+    async fn wrap(&self, key: &DataKey) -> Result<Vec<Wrapping>> {
+        match self {
+            Self::Passphrase(passphrase) => {
+                let (passphrase, key) = (passphrase.clone(), key.clone());
+                blocking(move || {
+                    let mut salt = [0; 16];
+                    getrandom::fill(&mut salt).map_err(|_| StateError::NoRandom)?;
+                    let outer = derive(&passphrase, &salt, MEMORY_KIB, PASSES, LANES)?;
+                    Ok(vec![Wrapping::Passphrase {
+                        salt: BASE64.encode(salt),
+                        memory_kib: MEMORY_KIB,
+                        passes: PASSES,
+                        lanes: LANES,
+                        sealed: BASE64.encode(Cipher::new(&outer).seal(key.as_slice(), ABOUT)?),
+                    }])
+                })
+                .await
+            }
+            Self::KeyFile { path, key: outer, .. } => {
+                let file = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+                let sealed = BASE64.encode(Cipher::new(outer).seal(key.as_slice(), ABOUT)?);
+                Ok(vec![Wrapping::KeyFile { file, sealed }])
+            }
+            Self::Kms { keys, service } => {
+                let wrap = keys.iter().map(|with| async move {
+                    let wrapped = tokio::time::timeout(REGION_LIMIT, service.wrap(with, key)).await;
+                    let why = match wrapped {
+                        Ok(Ok((key, sealed))) => {
+                            return Ok(Wrapping::Kms { key: key.arn().to_owned(), sealed: BASE64.encode(sealed) });
+                        }
+                        Ok(Err(error)) => error.to_string(),
+                        Err(_) => format!("no answer within {} s", REGION_LIMIT.as_secs()),
+                    };
+                    Err(StateError::NotWrapped { key: with.arn().to_owned(), why })
+                });
+                futures::future::try_join_all(wrap).await
+            }
+        }
+    }
+
+    /// `None` if this is not what wrapped it.
+    async fn unwrap_local(&self, wrapping: &Wrapping) -> Result<Option<DataKey>> {
         let (outer, sealed) = match (self, wrapping) {
             (Self::Passphrase(passphrase), Wrapping::Passphrase { salt, memory_kib, passes, lanes, sealed }) => {
-                (derive(passphrase, &BASE64.decode(salt).ok()?, *memory_kib, *passes, *lanes).ok()?, sealed)
+                let Ok(salt) = BASE64.decode(salt) else { return Ok(None) };
+                let (passphrase, memory_kib, passes, lanes) = (passphrase.clone(), *memory_kib, *passes, *lanes);
+                (blocking(move || derive(&passphrase, &salt, memory_kib, passes, lanes)).await?, sealed)
             }
-            (Self::KeyFile(outer), Wrapping::KeyFile { sealed }) => (outer.clone(), sealed),
-            _ => return None,
+            (Self::KeyFile { key, .. }, Wrapping::KeyFile { sealed, .. }) => (key.clone(), sealed),
+            _ => return Ok(None),
         };
-        let plain = Cipher::new(&outer).open(&BASE64.decode(sealed).ok()?, ABOUT)?;
-        Some(Zeroizing::new(<[u8; 32]>::try_from(plain.as_slice()).ok()?))
-    }
-
-    fn refused(&self, key_file: &Path) -> StateError {
-        match self {
-            Self::Passphrase(_) => StateError::WrongPassphrase,
-            Self::KeyFile(_) => StateError::NoKeyFile { path: key_file.to_owned(), exists: true },
-        }
+        let plain = BASE64.decode(sealed).ok().and_then(|sealed| Cipher::new(&outer).open(&sealed, ABOUT));
+        Ok(plain.and_then(|plain| <[u8; 32]>::try_from(plain.as_slice()).ok()).map(Zeroizing::new))
     }
 }
 
@@ -333,14 +738,23 @@ fn random() -> Result<DataKey> {
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::KeyFileMade(path) => write!(
-                f,
-                "secrets of this project are sealed with the new key file `{}`: keep a copy elsewhere, or set \
-                 `{PASSPHRASE}` before the first run",
-                path.display()
-            ),
+            Self::KeyFileMade(path) => {
+                write!(f, "secrets are sealed with the new key in {}: keep it, and keep it to yourself", path.display())
+            }
             Self::PassphraseUnused(path) => {
-                write!(f, "`{PASSPHRASE}` has no effect: secrets of this project are sealed with `{}`", path.display())
+                write!(f, "the passphrase is not used: {} still opens the secrets", path.display())
+            }
+            Self::Differs { wanted, sealed_by } => write!(
+                f,
+                "`{wanted}` is asked for, and {sealed_by} opens the secrets: `drctl state rotate-key` changes that"
+            ),
+            Self::OtherRegion { used, failed } => {
+                let failed: Vec<String> =
+                    failed.iter().map(|(region, why)| format!("{region} failed: {why}")).collect();
+                write!(f, "the secrets were opened by KMS in {used} ({})", failed.join("; "))
+            }
+            Self::RotationUnfinished => {
+                f.write_str("a rotation of the keys did not end: run `drctl state rotate-key` again")
             }
         }
     }
@@ -348,11 +762,62 @@ impl fmt::Display for Notice {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Mutex, PoisonError};
+
+    use futures::future::BoxFuture;
+
     use super::*;
+    use crate::engine::error::{Error, Kind};
     use crate::engine::value::Value;
 
+    const US: &str = "arn:aws:kms:us-east-1:1:key/us";
+    const EU: &str = "arn:aws:kms:eu-west-1:1:key/eu";
+
+    /// A service that can lose regions.
+    #[derive(Default)]
+    struct Service(Mutex<BTreeSet<String>>);
+
+    impl Service {
+        fn lose(&self, region: &str) {
+            self.0.lock().unwrap().insert(region.to_owned());
+        }
+
+        fn check(&self, key: &KmsKey) -> Result<(), Error> {
+            let lost = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if lost.contains(key.region()) { Err(Error::new(Kind::Outage, "nobody answers")) } else { Ok(()) }
+        }
+    }
+
+    impl KeyService for Service {
+        fn wrap<'a>(&'a self, key: &'a KmsKey, plain: &'a [u8; 32]) -> BoxFuture<'a, Result<(KmsKey, Vec<u8>), Error>> {
+            Box::pin(async move {
+                self.check(key)?;
+                let sealed = plain.iter().map(|b| b ^ 0x5a);
+                Ok((key.clone(), key.arn().bytes().chain(sealed).collect()))
+            })
+        }
+
+        fn unwrap<'a>(
+            &'a self,
+            key: &'a KmsKey,
+            wrapped: &'a [u8],
+        ) -> BoxFuture<'a, Result<Zeroizing<Vec<u8>>, Error>> {
+            Box::pin(async move {
+                self.check(key)?;
+                let sealed = wrapped.strip_prefix(key.arn().as_bytes());
+                let sealed = sealed.ok_or_else(|| Error::new(Kind::Denied, "another key"))?;
+                Ok(Zeroizing::new(sealed.iter().map(|b| b ^ 0x5a).collect()))
+            })
+        }
+    }
+
     fn passphrase(text: &str) -> Source {
-        Source::Passphrase(Zeroizing::new(text.to_owned()))
+        Source::passphrase(text)
+    }
+
+    fn kms(service: &Arc<Service>) -> Source {
+        let service = Arc::clone(service) as Arc<dyn KeyService>;
+        Source { wanted: Some(KeyProvider::kms([US, EU]).unwrap()), service: Some(service), ..Source::default() }
     }
 
     fn sealed_by(keys: &Keys) -> serde_json::Value {
@@ -366,9 +831,9 @@ mod tests {
     #[tokio::test]
     async fn a_key_file_is_made_once_and_announced_once() {
         let root = tempfile::tempdir().unwrap();
-        let (first, notice) = Keys::open(root.path(), Source::KeyFile).await.unwrap();
+        let (first, notice) = Keys::open(root.path(), Source::key_file()).await.unwrap();
         assert_eq!(notice, Some(Notice::KeyFileMade(root.path().join("key"))));
-        let (second, notice) = Keys::open(root.path(), Source::KeyFile).await.unwrap();
+        let (second, notice) = Keys::open(root.path(), Source::key_file()).await.unwrap();
         assert_eq!(notice, None);
         assert!(opens(&second, &sealed_by(&first)));
     }
@@ -379,7 +844,7 @@ mod tests {
         let (first, _) = Keys::open(root.path(), passphrase("right")).await.unwrap();
         let error = Keys::open(root.path(), passphrase("wrong")).await.unwrap_err();
         assert!(matches!(error, StateError::WrongPassphrase));
-        assert!(matches!(Keys::open(root.path(), Source::KeyFile).await.unwrap_err(), StateError::NoPassphrase));
+        assert!(matches!(Keys::open(root.path(), Source::key_file()).await.unwrap_err(), StateError::NoPassphrase));
         let (again, _) = Keys::open(root.path(), passphrase("right")).await.unwrap();
         assert!(opens(&again, &sealed_by(&first)));
     }
@@ -395,38 +860,105 @@ mod tests {
     #[tokio::test]
     async fn a_lost_or_exchanged_key_file_is_named() {
         let root = tempfile::tempdir().unwrap();
-        Keys::open(root.path(), Source::KeyFile).await.unwrap();
+        Keys::open(root.path(), Source::key_file()).await.unwrap();
         let path = root.path().join("key");
         std::fs::remove_file(&path).unwrap();
-        let error = Keys::open(root.path(), Source::KeyFile).await.unwrap_err();
+        let error = Keys::open(root.path(), Source::key_file()).await.unwrap_err();
         assert!(matches!(error, StateError::NoKeyFile { exists: false, .. }));
         std::fs::write(&path, BASE64.encode([1; 32])).unwrap();
-        let error = Keys::open(root.path(), Source::KeyFile).await.unwrap_err();
+        let error = Keys::open(root.path(), Source::key_file()).await.unwrap_err();
         assert!(matches!(error, StateError::NoKeyFile { exists: true, .. }));
     }
 
     #[tokio::test]
-    async fn a_passphrase_can_take_the_place_of_a_key_file() {
+    async fn either_region_alone_opens_what_both_wrapped() {
         let root = tempfile::tempdir().unwrap();
-        let (first, _) = Keys::open(root.path(), Source::KeyFile).await.unwrap();
-        let (_, notice) = Keys::open(root.path(), passphrase("new")).await.unwrap();
-        assert!(matches!(notice, Some(Notice::PassphraseUnused(_))));
-        first.rewrap(root.path(), passphrase("new")).await.unwrap();
-        let (second, notice) = Keys::open(root.path(), passphrase("new")).await.unwrap();
-        assert_eq!(notice, None);
+        let service = Arc::new(Service::default());
+        let (first, notice) = Keys::open(root.path(), kms(&service)).await.unwrap();
+        assert_eq!((first.region(), notice), (Some("us-east-1"), None));
+        service.lose("us-east-1");
+        let (second, notice) = Keys::open(root.path(), kms(&service)).await.unwrap();
+        assert_eq!(second.region(), Some("eu-west-1"));
+        assert_eq!(
+            notice.unwrap().to_string(),
+            "the secrets were opened by KMS in eu-west-1 (us-east-1 failed: nobody answers)"
+        );
         assert!(opens(&second, &sealed_by(&first)));
-        assert!(Keys::open(root.path(), Source::KeyFile).await.is_err());
+        service.lose("eu-west-1");
+        let error = Keys::open(root.path(), kms(&service)).await.unwrap_err();
+        insta::assert_snapshot!(error, @"no region opens the secrets: us-east-1: nobody answers; eu-west-1: nobody answers");
     }
 
     #[tokio::test]
-    async fn after_a_rotation_old_values_open_and_new_ones_need_the_new_key() {
+    async fn keys_are_made_only_if_every_region_wraps_them() {
         let root = tempfile::tempdir().unwrap();
-        let (old, _) = Keys::open(root.path(), passphrase("p")).await.unwrap();
-        old.rotate(root.path(), passphrase("p")).await.unwrap();
-        let (new, _) = Keys::open(root.path(), passphrase("p")).await.unwrap();
-        assert!(opens(&new, &sealed_by(&old)));
-        assert!(!opens(&old, &sealed_by(&new)));
-        assert!(matches!(old.rotate(root.path(), passphrase("q")).await, Err(StateError::WrongPassphrase)));
+        let service = Arc::new(Service::default());
+        service.lose("eu-west-1");
+        let error = Keys::open(root.path(), kms(&service)).await.unwrap_err();
+        assert!(matches!(&error, StateError::NotWrapped { key, .. } if key == EU), "{error}");
+        assert!(!root.path().join(RING).exists());
+    }
+
+    #[tokio::test]
+    async fn keys_of_a_service_need_the_service_and_a_wish_that_differs_is_told() {
+        let root = tempfile::tempdir().unwrap();
+        let service = Arc::new(Service::default());
+        Keys::open(root.path(), kms(&service)).await.unwrap();
+        let error = Keys::open(root.path(), Source::key_file()).await.unwrap_err();
+        assert!(matches!(error, StateError::NoKeyService));
+        let only = KeyProvider::kms([US]).unwrap();
+        let (_, notice) = Keys::open(root.path(), Source { wanted: Some(only), ..kms(&service) }).await.unwrap();
+        assert!(matches!(notice, Some(Notice::Differs { .. })));
+    }
+
+    /// Every provider in the place of every other, in the ring of the project and in one of its own.
+    #[tokio::test]
+    async fn until_a_rotation_ends_old_and_new_open_and_afterwards_only_the_new() {
+        let service = Arc::new(Service::default());
+        let sources = || [Source::key_file(), passphrase("one"), passphrase("two"), kms(&service)];
+        for (old, new) in sources().into_iter().flat_map(|old| sources().map(|new| (old.clone(), new))) {
+            for below in ["", "twin/prod"] {
+                let root = tempfile::tempdir().unwrap();
+                let dir = if below.is_empty() { root.path().to_owned() } else { root.path().join(below) };
+                let (before, _) = Keys::open(root.path(), old.clone()).await.unwrap();
+                let sealed = sealed_by(&before);
+                let wanted = Source { wanted: Some(new.provider()), ..new.clone() };
+                let rotation = before.begin_rotation(&dir, &old, &wanted).await.unwrap();
+                for source in [&old, &new] {
+                    let (keys, notice) = Keys::open(&dir, source.clone()).await.unwrap();
+                    assert_eq!(notice, Some(Notice::RotationUnfinished));
+                    assert!(opens(&keys, &sealed) && opens(&keys, &sealed_by(&rotation.both)));
+                }
+                let both = sealed_by(&rotation.both);
+                let after = rotation.end().await.unwrap();
+                let (keys, notice) = Keys::open(&dir, new.clone()).await.unwrap();
+                assert_eq!(notice, None, "{} to {}", old.provider(), new.provider());
+                assert!(opens(&keys, &both) && opens(&keys, &sealed_by(&after)) && !opens(&keys, &sealed));
+                if let (Some(a), b) = (&old.passphrase, &new.passphrase)
+                    && b.as_ref() != Some(a)
+                {
+                    assert!(
+                        Keys::open(&dir, old.clone()).await.is_err_and(|e| !matches!(e, StateError::Damaged { .. }))
+                            || new.provider() == KeyProvider::KeyFile
+                    );
+                }
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_rotated_key_file_is_another_file_and_the_old_one_goes() {
+        let root = tempfile::tempdir().unwrap();
+        let (before, _) = Keys::open(root.path(), Source::key_file()).await.unwrap();
+        let source = Source::key_file();
+        let rotation = before.begin_rotation(root.path(), &source, &source).await.unwrap();
+        let Some(Notice::KeyFileMade(path)) = rotation.notice.clone() else { panic!("{:?}", rotation.notice) };
+        rotation.end().await.unwrap();
+        assert!(path.exists() && !root.path().join("key").exists());
+        let below = root.path().join("twin/prod");
+        let (shared, _) = Keys::open(root.path(), source.clone()).await.unwrap();
+        shared.begin_rotation(&below, &source, &source).await.unwrap().end().await.unwrap();
+        assert!(path.exists(), "the project's key file still opens other states");
     }
 
     #[test]
@@ -435,10 +967,11 @@ mod tests {
         let path = dir.path().join("passphrase");
         std::fs::write(&path, "from file\nmore").unwrap();
         let file = |name: &str| (name == PASSPHRASE_FILE).then(|| path.display().to_string());
-        assert!(matches!(Source::from_environment(file).unwrap(), Source::Passphrase(p) if *p == "from file"));
+        let given = |source: Source| source.passphrase.map(|p| p.to_string());
+        assert_eq!(given(Source::from_environment(file).unwrap()).as_deref(), Some("from file"));
         let both = |name: &str| if name == PASSPHRASE { Some("direct".to_owned()) } else { file(name) };
-        assert!(matches!(Source::from_environment(both).unwrap(), Source::Passphrase(p) if *p == "direct"));
-        assert!(matches!(Source::from_environment(|_| None).unwrap(), Source::KeyFile));
+        assert_eq!(given(Source::from_environment(both).unwrap()).as_deref(), Some("direct"));
+        assert_eq!(given(Source::from_environment(|_| None).unwrap()), None);
         let empty = |name: &str| (name == PASSPHRASE).then(String::new);
         assert!(matches!(Source::from_environment(empty), Err(StateError::EmptyPassphrase(_))));
     }

@@ -83,7 +83,7 @@ fn of_row(row: &Row) -> Vec<Broken> {
         (Urn::parse(row.key.urn.as_str()).is_none(), Broken::NoUrn),
         (row.ty.is_empty(), Broken::NoType),
         (row.place.0.is_empty(), Broken::NoPlace),
-        (row.id.as_ref().is_none_or(|id| id.0.is_empty()) && !creating, Broken::NoId),
+        (row.id.as_ref().is_none_or(|id| id.0.is_empty()) && !creating && !row.is_skipped(), Broken::NoId),
         (row.external && row.pending.is_some(), Broken::ExternalChanging),
     ];
     rules.into_iter().filter_map(|(broken, rule)| broken.then_some(rule)).collect()
@@ -157,6 +157,7 @@ mod tests {
         assert_eq!(found([Row { place: Place(String::new()), ..row("a", 0) }]), [Broken::NoPlace]);
         assert_eq!(found([Row { id: None, ..row("a", 0) }]), [Broken::NoId]);
         assert_eq!(found([Row { id: None, pending: pending(Begun::Update), ..row("a", 0) }]), [Broken::NoId]);
+        assert_eq!(found([Row { id: None, skipped: vec!["ec2:CreateThing".into()], ..row("a", 0) }]), []);
         let changing = Row { external: true, pending: pending(Begun::Delete), ..row("a", 0) };
         assert_eq!(found([changing]), [Broken::ExternalChanging]);
     }

@@ -1,4 +1,4 @@
-//! The state of a stack in files beside the project: `.drctl/<target>/<stack>/`.
+//! States in files beside the project: `.drctl/<target>/<stack>/`.
 //!
 //! | file | content |
 //! | --- | --- |
@@ -6,356 +6,324 @@
 //! | `journal.jsonl` | what happened since |
 //! | `lock` | locked while a run works on the stack; says who does |
 //! | `runs/` | what runs recorded of themselves |
-//! | `backups/` | earlier snapshots |
+//! | `backups/` | the snapshot by another name, and earlier ones |
+//! | `moved` | where the state went, if it is kept elsewhere now |
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use futures::future::{self, BoxFuture};
+use futures::future::BoxFuture;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use tokio::sync::watch;
 
-use crate::engine::error::Error;
-use crate::engine::journal::{Entry, Journal, apply};
-use crate::engine::state::State;
+use crate::engine::event::{Envelope, Event};
+use crate::engine::plan::Op;
 use crate::state::error::{Result, StateError};
-use crate::state::journal::{self, Disk, Writer};
-use crate::state::keys::Keys;
-use crate::state::lock::{self, Held, Owner};
-use crate::state::v1::{Snapshot, pretty};
-use crate::state::{backup, files};
+use crate::state::format::{self, Snapshot, Stamp, pretty};
+use crate::state::keys::{Keys, Notice, Source};
+use crate::state::lock::{self, FileLock, Owner};
+use crate::state::store::{Held, Lines, Part, Raw, Shelf, States, Store, Waits};
+use crate::state::{backup, files, journal};
 
 /// Characters of targets and stacks that stand for themselves in the name of a directory.
 const IN_NAMES: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'@').remove(b'+');
 
-/// The place of one stack on one target.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Local {
+const SNAPSHOT: &str = "state.json";
+const JOURNAL: &str = "journal.jsonl";
+const LOCK: &str = "lock";
+pub(super) const BACKUPS: &str = "backups";
+const MOVED: &str = "moved";
+const RUNS: &str = "runs";
+
+/// The states of one target in a project's `.drctl`.
+#[derive(Debug)]
+struct Local {
     root: PathBuf,
     target: String,
-    stack: String,
 }
 
-/// The right to change a stack, until it is dropped.
-#[derive(Debug)]
-pub struct Lock {
-    pub(super) local: Local,
-    pub(super) owner: Owner,
-    held: Held,
+impl States {
+    /// States in files. `root` is the project's `.drctl`. Names may hold any character.
+    pub fn local(root: PathBuf, target: &str) -> Self {
+        Self::new(Arc::new(Local { root, target: target.to_owned() }), target)
+    }
 }
 
-/// A run that writes: the journal of the engine, and the end of it. Holds the lock.
-pub struct Session {
-    keys: Keys,
-    lineage: String,
-    writer: Writer,
+impl Store for Local {
+    fn name(&self) -> String {
+        self.root.display().to_string()
+    }
+
+    fn stacks(&self) -> Result<Vec<String>> {
+        let dir = self.root.join(encoded(&self.target));
+        let entries = match fs::read_dir(&dir) {
+            Ok(entries) => entries,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(e) => return Err(StateError::io("read", &dir)(e)),
+        };
+        let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+        // Names that this module does not give are, for example, of a stack that is being removed.
+        Ok(names.filter_map(|name| Some(decoded(&name)).filter(|stack| encoded(stack) == name)).collect())
+    }
+
+    fn shelf(&self, stack: &str) -> Arc<dyn Shelf> {
+        Arc::new(Folder(self.beside(stack)))
+    }
+
+    fn beside(&self, stack: &str) -> PathBuf {
+        self.root.join(encoded(&self.target)).join(encoded(stack))
+    }
+
+    fn keys_root(&self) -> PathBuf {
+        self.root.clone()
+    }
+
+    fn own_keys(&self, stack: &str) -> Option<PathBuf> {
+        Some(self.beside(stack))
+    }
+
+    fn open_keys(&self, source: Source) -> BoxFuture<'static, Result<(Keys, Option<Notice>)>> {
+        let root = self.root.clone();
+        async move { Keys::open(&root, source).await }.boxed()
+    }
 }
 
-/// What can be said of a stack without its keys.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StackSummary {
-    pub stack: String,
-    /// How many runs wrote, up to the last that ended well.
-    pub serial: u64,
-    /// Rows of the snapshot.
-    pub resources: usize,
-    /// A run ended without its compaction, or goes on.
-    pub unfinished: bool,
-    pub locked_by: Option<Owner>,
-    /// Why the snapshot cannot be read; then the numbers above are 0.
-    pub unreadable: Option<String>,
+pub(super) fn encoded(name: &str) -> String {
+    utf8_percent_encode(name, IN_NAMES).to_string()
 }
 
-/// A state as found in the files.
-pub(super) struct Loaded {
-    pub(super) state: State,
-    /// Of the snapshot.
-    serial: u64,
-    through: u64,
-    /// The number of the last entry.
-    pub(super) n: u64,
-    /// Length of the journal up to its last whole line.
-    whole: u64,
+pub(super) fn decoded(name: &str) -> String {
+    percent_decode_str(name).decode_utf8_lossy().into_owned()
 }
 
-impl Local {
-    /// `root` is the project's `.drctl`. Names may hold any character.
-    pub fn at(root: PathBuf, target: &str, stack: &str) -> Self {
-        Self { root, target: target.to_owned(), stack: stack.to_owned() }
+/// The directory of one stack.
+#[derive(Debug, Clone)]
+pub(super) struct Folder(pub(super) PathBuf);
+
+impl Folder {
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
     }
 
-    pub fn stack(&self) -> &str {
-        &self.stack
+    fn part(&self, name: &str) -> Result<Option<Part>> {
+        let name = self.path(name);
+        Ok(files::read(&name)?.map(|bytes| Part { name, bytes }))
     }
+}
 
-    pub fn target(&self) -> &str {
-        &self.target
+impl Folder {
+    /// The error for a state that must have been there: its backups are, or runs that changed
+    /// something.
+    fn gone(&self) -> Option<StateError> {
+        let backup = self.backups().ok().and_then(|all| all.into_iter().next());
+        let known = backup.is_some() || has_changed_something(&self.path(RUNS));
+        known.then(|| StateError::Gone { path: self.path(SNAPSHOT), backup })
     }
+}
 
-    pub(super) fn beside(&self, stack: &str) -> Self {
-        Self { stack: stack.to_owned(), ..self.clone() }
-    }
-
-    pub(super) fn dir(&self) -> PathBuf {
-        target_dir(&self.root, &self.target).join(encoded(&self.stack))
-    }
-
-    pub(super) fn snapshot_path(&self) -> PathBuf {
-        self.dir().join("state.json")
-    }
-
-    pub(super) fn journal_path(&self) -> PathBuf {
-        self.dir().join("journal.jsonl")
-    }
-
-    fn lock_path(&self) -> PathBuf {
-        self.dir().join("lock")
-    }
-
-    /// Where runs record what they did. The directory may not exist yet.
-    pub fn runs_dir(&self) -> PathBuf {
-        self.dir().join("runs")
-    }
-
-    /// Earlier snapshots, the newest first.
-    ///
-    /// # Errors
-    /// If their directory cannot be read.
-    pub fn backups(&self) -> Result<Vec<PathBuf>> {
-        backup::list(&self.dir().join("backups"))
-    }
-
-    /// Whether the stack has a state.
-    pub fn exists(&self) -> bool {
-        self.snapshot_path().exists()
-    }
-
-    /// The state as the files have it now, without a lock: for commands that only look.
-    ///
-    /// # Errors
-    /// If the files cannot be read, are damaged or of a later format, or do not open with `keys`.
-    pub async fn load(&self, keys: &Keys) -> Result<Option<State>> {
-        let (local, keys) = (self.clone(), keys.clone());
-        blocking(move || {
-            // A run that ends at this moment may be seen halfway; the next look sees it whole.
-            let mut looks = (0..3).map(|_| local.read(&keys));
-            let last = looks.find(|look| !matches!(look, Err(StateError::Damaged { .. } | StateError::Replay { .. })));
-            last.unwrap_or_else(|| local.read(&keys))
-        })
-        .await
-        .map(|loaded| loaded.map(|l| l.state))
-    }
-
-    /// Locks the stack for a run, waiting for another one up to `timeout`. To tell the user whom a
-    /// run waits for, try with no timeout first.
-    ///
-    /// # Errors
-    /// [`StateError::Locked`] with the owner if the time is over.
-    pub async fn lock(&self, owner: Owner, timeout: Duration) -> Result<Lock> {
-        let held = Held::take(self.lock_path(), owner.clone(), timeout).await?;
-        Ok(Lock { local: self.clone(), owner, held })
+impl Shelf for Folder {
+    fn exists(&self) -> Result<bool> {
+        if self.path(SNAPSHOT).exists() {
+            return Ok(true);
+        }
+        match self.part(MOVED)? {
+            Some(moved) => {
+                Err(StateError::Moved { to: String::from_utf8_lossy(moved.bytes.trim_ascii()).into_owned() })
+            }
+            None => Ok(self.gone().is_some()),
+        }
     }
 
     /// The journal is read before the snapshot: should a run end in between, the snapshot holds
     /// everything that the journal does.
-    pub(super) fn read(&self, keys: &Keys) -> Result<Option<Loaded>> {
-        let journal_path = self.journal_path();
-        let journal = files::read(&journal_path)?.unwrap_or_default();
-        let found = journal::parse(&journal_path, &journal)?;
-        let path = self.snapshot_path();
-        let Some(snapshot) = files::read(&path)? else {
-            return match found.lines.first() {
-                Some(_) => {
-                    Err(StateError::damaged(&journal_path, None, "there is no `state.json` that it goes on from"))
-                }
-                None => Ok(None),
-            };
-        };
-        let snapshot = Snapshot::parse(&path, &snapshot)?;
-        if found.lineage.as_ref().is_some_and(|lineage| *lineage != snapshot.lineage) {
-            return Err(StateError::damaged(&journal_path, Some(1), "it belongs to a state of another lineage"));
+    fn read(&self) -> Result<Raw> {
+        let journal = self.part(JOURNAL)?.into_iter().collect();
+        let snapshot = self.part(SNAPSHOT)?;
+        if snapshot.is_none() {
+            self.exists()?;
+            if let Some(gone) = self.gone() {
+                return Err(gone);
+            }
         }
-        let (serial, through) = (snapshot.serial, snapshot.through);
-        let lineage = snapshot.lineage.clone();
-        let seal = keys.seal(&lineage);
-        let whole = found.whole;
-        let entries = found.after(&journal_path, through)?;
-        let n = through + entries.len() as u64;
-        let entries = entries.into_iter().map(|entry| entry.open(&seal)).collect::<Result<Vec<_>>>()?;
-        let state = replay(snapshot.into_state(&path, &seal)?, entries)
-            .map_err(|e| StateError::Replay { path: journal_path, source: Box::new(e) })?;
-        Ok(Some(Loaded { state, serial, through, n, whole }))
+        Ok(Raw { snapshot, journal })
+    }
+
+    fn holder(&self) -> Result<Option<Owner>> {
+        Ok(lock::holder(&self.path(LOCK)))
+    }
+
+    fn lock(&self, owner: Owner, timeout: Duration, waits: Waits) -> BoxFuture<'static, Result<Box<dyn Held>>> {
+        let dir = self.0.clone();
+        async move { Ok(Box::new(Holding::take(dir, owner, timeout, waits).await?) as Box<dyn Held>) }.boxed()
+    }
+
+    /// For file systems that lose track of locks: whoever holds the file that is removed keeps it and
+    /// writes on, so that person must know that nobody does.
+    fn break_lock(&self) -> Result<()> {
+        let path = self.path(LOCK);
+        fs::remove_file(&path).map_err(StateError::io("remove", &path))
+    }
+
+    fn backups(&self) -> Result<Vec<PathBuf>> {
+        backup::list(&self.path(BACKUPS))
+    }
+
+    fn backup(&self, name: &Path) -> Result<Vec<u8>> {
+        files::read(name)?.ok_or_else(|| StateError::io("read", name)(std::io::ErrorKind::NotFound.into()))
     }
 }
 
-impl Lock {
-    /// The state as it is now, or `fresh` if there is none yet, and a session that goes on from it.
-    ///
-    /// Nothing is written before the first entry.
-    ///
-    /// # Errors
-    /// As [`Local::load`].
-    pub async fn session(self, keys: Keys, fresh: State) -> Result<(State, Session)> {
-        blocking(move || {
-            let Self { local, held, .. } = self;
-            files::sweep(&local.dir());
-            let loaded = local.read(&keys)?;
-            let first = match &loaded {
-                Some(_) => None,
-                None => Some(pretty(&Snapshot::of(&fresh, 0, &keys.seal(&fresh.lineage))?)),
-            };
-            let Loaded { state, serial, through, n, whole } =
-                loaded.unwrap_or(Loaded { state: fresh, serial: 0, through: 0, n: 0, whole: 0 });
-            // What the snapshot holds already is of no use in the journal.
-            let whole = if n == through { 0 } else { whole };
-            let journal_path = local.journal_path();
-            let journal = files::open(&journal_path)?;
-            journal.set_len(whole).map_err(StateError::io("write", &journal_path))?;
-            let lineage = state.lineage.clone();
-            let disk = Disk {
-                journal,
-                journal_path,
-                snapshot_path: local.snapshot_path(),
-                lineage: lineage.clone(),
-                durable: whole,
-                unwritten: Vec::new(),
-                first,
-                serial,
-                through,
-            };
-            Ok((state, Session { keys, lineage, writer: Writer::new(disk, n, held) }))
-        })
-        .await
+/// Whether the records of a stack's runs tell of a change.
+fn has_changed_something(runs: &Path) -> bool {
+    let records = fs::read_dir(runs).into_iter().flatten().flatten().map(|entry| entry.path());
+    let changes = |line: String| {
+        let event = serde_json::from_str::<Envelope>(&line).map(|envelope| envelope.event);
+        matches!(
+            event,
+            Ok(Event::IdKnown { .. } | Event::StepDone { op: Op::Create | Op::Update | Op::Delete | Op::Import, .. })
+        )
+    };
+    let lines = |path: PathBuf| fs::File::open(path).map(|file| BufReader::new(file).lines().map_while(Result::ok));
+    records.filter_map(|path| lines(path).ok()).flatten().any(changes)
+}
+
+/// A directory whose lock is held.
+pub(super) struct Holding {
+    folder: Folder,
+    /// The journal once it is written to, and its length that is durable.
+    pub(super) journal: Option<(File, u64)>,
+    loss: watch::Sender<Option<Arc<StateError>>>,
+    _lock: FileLock,
+}
+
+impl Holding {
+    pub(super) async fn take(dir: PathBuf, owner: Owner, timeout: Duration, waits: Waits) -> Result<Self> {
+        let folder = Folder(dir);
+        let lock = FileLock::take(folder.path(LOCK), owner, timeout, waits).await?;
+        files::sweep(&folder.0);
+        Ok(Self { folder, journal: None, loss: watch::channel(None).0, _lock: lock })
     }
 
-    /// Removes the stack with all that is known of it. What it has in the cloud stays.
-    ///
-    /// # Errors
-    /// If a file cannot be removed.
-    pub async fn remove(self) -> Result<()> {
-        blocking(move || {
-            let dir = self.local.dir();
+    /// The journal, cut behind its last whole line.
+    fn open(&mut self) -> Result<&mut (File, u64)> {
+        if self.journal.is_none() {
+            let path = self.folder.path(JOURNAL);
+            let whole = files::read(&path)?.map_or(0, |bytes| journal::whole(&bytes)) as u64;
+            let file = files::open(&path)?;
+            file.set_len(whole).map_err(StateError::io("write", &path))?;
+            self.journal = Some((file, whole));
+        }
+        self.journal.as_mut().ok_or(StateError::Stopped)
+    }
+}
+
+impl Held for Holding {
+    fn read(&self) -> Result<Raw> {
+        self.folder.read()
+    }
+
+    fn append(&mut self, lineage: &str, lines: &Lines) -> Result<()> {
+        let path = self.folder.path(JOURNAL);
+        let (file, durable) = self.open()?;
+        let head = if *durable == 0 { format::head(lineage, None) } else { Vec::new() };
+        let mut write = || {
+            file.seek(SeekFrom::Start(*durable))?;
+            file.write_all(&head)?;
+            file.write_all(&lines.bytes)?;
+            file.sync_data()
+        };
+        if let Err(e) = write() {
+            // Half a line must not stand before what comes next. If even that fails, the next write
+            // goes to the same place.
+            let _ = file.set_len(*durable);
+            return Err(StateError::io("write", &path)(e));
+        }
+        *durable += (head.len() + lines.bytes.len()) as u64;
+        Ok(())
+    }
+
+    fn save(&mut self, snapshot: Snapshot) -> Result<()> {
+        let path = self.folder.path(SNAPSHOT);
+        match files::read(&path)?.map(|bytes| Stamp::of(&bytes)) {
+            None => {}
+            Some(Some(old)) if old.is_first() => {}
+            Some(old) => {
+                let Stamp { serial, through, .. } = old.unwrap_or_default();
+                backup::keep(&path, serial, through)?;
+            }
+        }
+        let bytes = pretty(&Snapshot { at: None, ..snapshot });
+        files::replace(&path, &bytes)?;
+        if let Some(Stamp { serial, through, .. }) = Stamp::of(&bytes).filter(|stamp| !stamp.is_first()) {
+            backup::keep(&path, serial, through)?;
+        }
+        let moved = self.folder.path(MOVED);
+        match fs::remove_file(&moved) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(StateError::io("remove", &moved)(e)),
+            _ => Ok(()),
+        }
+    }
+
+    fn forget_journal(&mut self) {
+        if let Ok((file, durable)) = self.open()
+            && file.set_len(0).and_then(|()| file.sync_data()).is_ok()
+        {
+            *durable = 0;
+        }
+    }
+
+    fn set_journal_aside(&mut self) -> Result<()> {
+        let path = self.folder.path(JOURNAL);
+        self.journal = None;
+        if fs::metadata(&path).is_ok_and(|m| m.len() > 0) {
+            let backups = self.folder.path(BACKUPS);
+            files::make_dir(&backups)?;
+            let aside = backups.join(format!("{}.jsonl", ulid::Ulid::generate()));
+            fs::rename(&path, &aside).map_err(StateError::io("move", &path))?;
+        }
+        Ok(())
+    }
+
+    fn keep_backup(&mut self, name: &Path, bytes: &[u8]) -> Result<()> {
+        let backups = self.folder.path(BACKUPS);
+        files::make_dir(&backups)?;
+        let name = name.file_name().ok_or_else(|| StateError::damaged(name, None, "it has no name"))?;
+        files::make_new(&backups.join(name), bytes).map(|_| ())
+    }
+
+    fn remove(&mut self, moved: Option<&str>) -> Result<()> {
+        let dir = &self.folder.0;
+        let Some(moved) = moved else {
             // In one step: half a stack would be a damaged one.
             let doomed = dir.with_file_name(format!(".removed-{}", ulid::Ulid::generate()));
-            fs::rename(&dir, &doomed).map_err(StateError::io("remove", &dir))?;
-            fs::remove_dir_all(&doomed).map_err(StateError::io("remove", &doomed))
-        })
-        .await
-    }
-}
-
-impl Session {
-    /// Writes the state at the end of a run, keeps the one before as a backup, and empties the
-    /// journal. `state` is what the entries so far made of the state. Entries may follow.
-    ///
-    /// # Errors
-    /// [`StateError::NotCompacted`] if the snapshot cannot be written: the journal holds everything.
-    pub async fn finish(&self, state: &State) -> Result<()> {
-        if self.writer.is_compact() {
-            return Ok(());
-        }
-        let through = self.writer.n();
-        let snapshot = pretty(&Snapshot::of(state, through, &self.keys.seal(&self.lineage))?);
-        self.writer.compact(snapshot, state.serial, through).await
-    }
-
-    pub fn lineage(&self) -> &str {
-        &self.lineage
-    }
-}
-
-impl Journal for Session {
-    fn append(&self, entries: Vec<Entry>) -> BoxFuture<'_, Result<(), Error>> {
-        match self.writer.put(&entries, &self.keys.seal(&self.lineage)) {
-            Ok(ticket) => ticket.map(|durable| durable.unwrap_or_else(|_| Err(stopped()))).boxed(),
-            Err(error) => future::ready(Err(error)).boxed(),
-        }
-    }
-}
-
-fn stopped() -> Error {
-    Error::bug("the runtime ended before the journal was written")
-}
-
-/// The state after the entries.
-///
-/// # Errors
-/// If an entry may not follow those before it.
-pub fn replay(mut state: State, entries: impl IntoIterator<Item = Entry>) -> Result<State, Error> {
-    for entry in entries {
-        apply(&mut state, entry)?;
-    }
-    Ok(state)
-}
-
-/// The stacks of a target, by name; damaged ones too.
-///
-/// # Errors
-/// If a file or the directory cannot be opened.
-pub fn list(root: &Path, target: &str) -> Result<Vec<StackSummary>> {
-    let dir = target_dir(root, target);
-    let entries = match fs::read_dir(&dir) {
-        Ok(entries) => entries,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(e) => return Err(StateError::io("read", &dir)(e)),
-    };
-    let mut stacks = Vec::new();
-    for entry in entries.flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let stack = percent_decode_str(&name).decode_utf8_lossy().into_owned();
-        let local = Local::at(root.to_owned(), target, &stack);
-        // Names that this module does not give, such as of a stack that is being removed.
-        if encoded(&stack) != name {
-            continue;
-        }
-        let path = local.snapshot_path();
-        let Some(bytes) = files::read(&path)? else { continue };
-        let (serial, resources, unreadable) = match Snapshot::parse(&path, &bytes) {
-            Ok(snapshot) => (snapshot.serial, snapshot.rows.len(), None),
-            Err(error) => (0, 0, Some(error.to_string())),
+            fs::rename(dir, &doomed).map_err(StateError::io("remove", dir))?;
+            return fs::remove_dir_all(&doomed).map_err(StateError::io("remove", &doomed));
         };
-        stacks.push(StackSummary {
-            serial,
-            resources,
-            unfinished: fs::metadata(local.journal_path()).is_ok_and(|m| m.len() > 0),
-            locked_by: lock::holder(&local.lock_path()),
-            unreadable,
-            stack,
-        });
+        files::replace(&self.folder.path(MOVED), format!("{moved}\n").as_bytes())?;
+        let snapshot = self.folder.path(SNAPSHOT);
+        let last = files::read(&snapshot)?.and_then(|bytes| Stamp::of(&bytes)).unwrap_or_default();
+        backup::keep(&snapshot, last.serial, last.through)?;
+        self.set_journal_aside()?;
+        fs::remove_file(&snapshot).map_err(StateError::io("remove", &snapshot))
     }
-    stacks.sort_unstable_by(|a, b| a.stack.cmp(&b.stack));
-    Ok(stacks)
-}
 
-fn target_dir(root: &Path, target: &str) -> PathBuf {
-    root.join(encoded(target))
-}
-
-fn encoded(name: &str) -> String {
-    utf8_percent_encode(name, IN_NAMES).to_string()
-}
-
-/// Runs work that waits for a disk where it stops no other task, and no virtual clock runs on.
-pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(e) => match e.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Err(StateError::Stopped),
-        },
+    fn loss(&self) -> watch::Receiver<Option<Arc<StateError>>> {
+        self.loss.subscribe()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
-    use crate::engine::state::{Begun, Key, Row};
+    use crate::engine::journal::{Entry, Journal};
+    use crate::engine::state::{Begun, Key, Row, State};
     use crate::engine::urn::{Id, Place, Urn};
     use crate::engine::value::{Map, Value};
-    use crate::state::keys::Source;
+    use crate::state::store::{Lock, Session, Stored, replay, silently};
 
     const MARK: &str = "hunter2";
 
@@ -367,16 +335,32 @@ mod tests {
     impl Project {
         async fn new() -> Self {
             let dir = tempfile::tempdir().unwrap();
-            let (keys, _) = Keys::open(dir.path(), Source::KeyFile).await.unwrap();
+            let (keys, _) = Keys::open(dir.path(), Source::key_file()).await.unwrap();
             Self { dir, keys }
         }
 
-        fn local(&self) -> Local {
-            Local::at(self.dir.path().to_owned(), "twin", "prod")
+        fn states(&self) -> States {
+            States::local(self.dir.path().to_owned(), "twin")
+        }
+
+        fn local(&self) -> Stored {
+            self.states().of("prod")
+        }
+
+        fn snapshot_path(&self) -> PathBuf {
+            self.dir.path().join("twin/prod").join(SNAPSHOT)
+        }
+
+        fn journal_path(&self) -> PathBuf {
+            self.dir.path().join("twin/prod").join(JOURNAL)
+        }
+
+        async fn lock(&self, run: &str) -> Result<Lock> {
+            self.local().lock(Owner::here(run, "up"), Duration::ZERO, silently()).await
         }
 
         async fn session(&self) -> (State, Session) {
-            let lock = self.local().lock(Owner::here("run", "up"), Duration::ZERO).await.unwrap();
+            let lock = self.lock("run").await.unwrap();
             lock.session(self.keys.clone(), State::new("lineage", "prod", "dr", "twin")).await.unwrap()
         }
 
@@ -417,7 +401,7 @@ mod tests {
         record(&mut state, &session, create("a")).await;
         assert_eq!(project.load().await.unwrap().unwrap(), state);
         session.finish(&state).await.unwrap();
-        assert_eq!(fs::metadata(project.local().journal_path()).unwrap().len(), 0);
+        assert_eq!(fs::metadata(project.journal_path()).unwrap().len(), 0);
         assert_eq!(project.load().await.unwrap().unwrap(), state);
         record(&mut state, &session, create("b")).await;
         drop(session);
@@ -445,7 +429,7 @@ mod tests {
                 read += 1;
             }
         }
-        assert_eq!(read, 6, "key, keys.json, lock, journal.jsonl, state.json and a backup");
+        assert_eq!(read, 7, "key, keys.json, lock, journal.jsonl, state.json and two backups");
     }
 
     #[tokio::test]
@@ -454,7 +438,7 @@ mod tests {
         let (mut state, session) = project.session().await;
         record(&mut state, &session, create("a")).await;
         let before = state.clone();
-        let path = project.local().journal_path();
+        let path = project.journal_path();
         let start = fs::metadata(&path).unwrap().len();
         record(&mut state, &session, vec![Entry::Gone { key: row("a").key }]).await;
         drop(session);
@@ -477,7 +461,7 @@ mod tests {
         let fresh = state.clone();
         record(&mut state, &session, vec![run()]).await;
         drop(session);
-        let path = project.local().journal_path();
+        let path = project.journal_path();
         let journal = fs::read(&path).unwrap();
         for cut in 0..journal.len() {
             fs::write(&path, &journal[..cut]).unwrap();
@@ -491,7 +475,7 @@ mod tests {
         let (mut state, session) = project.session().await;
         record(&mut state, &session, create("a")).await;
         drop(session);
-        let path = project.local().journal_path();
+        let path = project.journal_path();
         let journal = fs::read_to_string(&path).unwrap();
         let lines: Vec<&str> = journal.split_inclusive('\n').collect();
         let garbled = journal.replacen("made", "m\u{0}de", 1);
@@ -511,7 +495,7 @@ mod tests {
         let (mut state, session) = project.session().await;
         record(&mut state, &session, create("a")).await;
         record(&mut state, &session, vec![Entry::Gone { key: row("a").key }]).await;
-        let path = project.local().journal_path();
+        let path = project.journal_path();
         let journal = fs::read(&path).unwrap();
         session.finish(&state).await.unwrap();
         drop(session);
@@ -529,13 +513,13 @@ mod tests {
         let (mut state, session) = project.session().await;
         record(&mut state, &session, create("a")).await;
         drop(session);
-        for path in [project.local().snapshot_path(), project.local().journal_path()] {
+        for path in [project.snapshot_path(), project.journal_path()] {
             let text = fs::read_to_string(&path).unwrap();
             let later =
-                text.replacen("\"version\": 1", "\"version\": 2", 1).replacen("\"version\":1", "\"version\":2", 1);
+                text.replacen("\"version\": 2", "\"version\": 3", 1).replacen("\"version\":2", "\"version\":3", 1);
             fs::write(&path, later).unwrap();
             let error = project.load().await.unwrap_err();
-            assert!(error.to_string().ends_with("has format 2, and this drctl reads formats up to 1"), "{error}");
+            assert!(error.to_string().ends_with("has format 3, and this drctl reads formats up to 2"), "{error}");
             assert_eq!(error.hint(), "update drctl");
             fs::write(&path, text).unwrap();
         }
@@ -548,7 +532,7 @@ mod tests {
         record(&mut state, &session, create("a")).await;
         session.finish(&state).await.unwrap();
         drop(session);
-        let path = project.local().snapshot_path();
+        let path = project.snapshot_path();
         let text = fs::read_to_string(&path).unwrap().replace("T::a", "T::b");
         fs::write(&path, text).unwrap();
         let error = project.load().await.unwrap_err();
@@ -561,7 +545,7 @@ mod tests {
         let (mut state, session) = project.session().await;
         record(&mut state, &session, create("a")).await;
         drop(session);
-        let path = project.local().snapshot_path();
+        let path = project.snapshot_path();
         let text = fs::read_to_string(&path).unwrap();
         fs::write(&path, text.replace(": \"lineage\"", ": \"other\"")).unwrap();
         let error = project.load().await.unwrap_err();
@@ -625,14 +609,14 @@ mod tests {
         session.finish(&state).await.unwrap_or_else(|e| panic!("{e}"));
         drop(session);
         assert_eq!(project.load().await.unwrap(), None);
-        assert!(!project.local().exists());
+        assert!(!project.local().exists().await.unwrap());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_second_run_waits_for_the_first_and_goes_on_from_its_state() {
         let project = Project::new().await;
         let (mut state, session) = project.session().await;
-        let error = project.local().lock(Owner::here("two", "up"), Duration::ZERO).await.unwrap_err();
+        let error = project.lock("two").await.unwrap_err();
         assert!(matches!(error, StateError::Locked { .. }));
         record(&mut state, &session, create("a")).await;
         drop(session);
@@ -640,7 +624,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_end_of_a_run_keeps_the_snapshot_before_it() {
+    async fn every_end_of_a_run_keeps_the_snapshot_and_those_before_it() {
         let project = Project::new().await;
         let (mut state, session) = project.session().await;
         for i in 0..backup::KEPT + 3 {
@@ -648,10 +632,10 @@ mod tests {
             record(&mut state, &session, create(&i.to_string())).await;
             session.finish(&state).await.unwrap();
         }
-        let backups = project.local().backups().unwrap();
+        let backups = project.local().backups().await.unwrap();
         assert_eq!(backups.len(), backup::KEPT);
         let newest = Snapshot::parse(&backups[0], &fs::read(&backups[0]).unwrap()).unwrap();
-        assert_eq!(newest.serial, state.serial - 1);
+        assert_eq!(newest.serial, state.serial);
     }
 
     #[cfg(unix)]
@@ -710,25 +694,25 @@ mod tests {
         let project = Project::new().await;
         let (mut state, session) = project.session().await;
         record(&mut state, &session, create("a")).await;
-        let root = project.dir.path();
-        let other = Local::at(root.to_owned(), "twin", "odd/../name@b");
-        let lock = other.lock(Owner::here("two", "up"), Duration::ZERO).await.unwrap();
+        let list = || async { project.states().list().await.unwrap() };
+        let other = project.states().of("odd/../name@b");
+        let lock = other.lock(Owner::here("two", "up"), Duration::ZERO, silently()).await.unwrap();
         let (_, odd) = lock.session(project.keys.clone(), State::new("m", "odd", "dr", "twin")).await.unwrap();
         odd.append(vec![run()]).await.unwrap();
         drop(odd);
-        let stacks = list(root, "twin").unwrap();
+        let stacks = list().await;
         assert_eq!(stacks.iter().map(|s| s.stack.as_str()).collect::<Vec<_>>(), ["odd/../name@b", "prod"]);
         assert!(stacks[1].unfinished && stacks[1].locked_by.is_some() && stacks[0].locked_by.is_none());
         session.finish(&state).await.unwrap();
         drop(session);
-        assert_eq!(list(root, "twin").unwrap()[1].resources, 1);
-        fs::write(other.snapshot_path(), "{}").unwrap();
-        assert!(list(root, "twin").unwrap()[0].unreadable.as_ref().unwrap().contains("missing field `version`"));
-        let lock = project.local().lock(Owner::here("three", "stack rm"), Duration::ZERO).await.unwrap();
-        lock.remove().await.unwrap();
+        assert_eq!(list().await[1].resources, 1);
+        let path = project.dir.path().join("twin").join(encoded("odd/../name@b")).join(SNAPSHOT);
+        fs::write(path, "{}").unwrap();
+        assert!(list().await[0].unreadable.as_ref().unwrap().contains("missing field `version`"));
+        project.lock("three").await.unwrap().remove().await.unwrap();
         assert_eq!(project.load().await.unwrap(), None);
-        assert_eq!(list(root, "twin").unwrap().len(), 1);
-        assert_eq!(list(root, "aws").unwrap(), []);
+        assert_eq!(list().await.len(), 1);
+        assert_eq!(States::local(project.dir.path().to_owned(), "aws").list().await.unwrap(), []);
     }
 
     #[tokio::test]
@@ -736,7 +720,7 @@ mod tests {
         let project = Project::new().await;
         let (mut state, session) = project.session().await;
         record(&mut state, &session, create("a")).await;
-        let path = project.local().snapshot_path();
+        let path = project.snapshot_path();
         let aside = path.with_file_name("aside");
         fs::rename(&path, &aside).unwrap();
         fs::create_dir(&path).unwrap();
@@ -749,7 +733,7 @@ mod tests {
         assert_eq!(project.load().await.unwrap().unwrap(), state);
         let (state, session) = project.session().await;
         session.finish(&state).await.unwrap();
-        assert_eq!(fs::metadata(project.local().journal_path()).unwrap().len(), 0);
+        assert_eq!(fs::metadata(project.journal_path()).unwrap().len(), 0);
     }
 
     #[tokio::test]
@@ -758,9 +742,9 @@ mod tests {
         let (mut state, session) = project.session().await;
         let entries: Vec<Entry> = (0..1000).flat_map(|i| create(&i.to_string())).collect();
         record(&mut state, &session, entries).await;
-        let journal = fs::metadata(project.local().journal_path()).unwrap().len();
+        let journal = fs::metadata(project.journal_path()).unwrap().len();
         session.finish(&state).await.unwrap();
-        let snapshot = fs::metadata(project.local().snapshot_path()).unwrap().len();
+        let snapshot = fs::metadata(project.snapshot_path()).unwrap().len();
         assert!(journal + snapshot < 5_000_000, "{journal} + {snapshot}");
     }
 
@@ -830,14 +814,13 @@ mod tests {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let project = Project::new().await;
-                let local = project.local();
-                files::make_dir(&local.dir()).unwrap();
+                files::make_dir_of(&project.snapshot_path()).unwrap();
                 if let Some(snapshot) = snapshot {
-                    fs::write(local.snapshot_path(), snapshot).unwrap();
+                    fs::write(project.snapshot_path(), snapshot).unwrap();
                 }
-                fs::write(local.journal_path(), &journal).unwrap();
+                fs::write(project.journal_path(), &journal).unwrap();
                 let read = project.load().await;
-                assert!(read.is_err() || !local.exists());
+                assert!(read.is_err() || !project.snapshot_path().exists());
             });
         }
     }

@@ -9,19 +9,18 @@ use std::fs::{File, TryLockError};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread::JoinHandle;
-use std::time::Duration;
+use std::thread::{JoinHandle, sleep};
+use std::time::{Duration, Instant};
 
 use jiff::{Timestamp, Unit};
 use serde::{Deserialize, Serialize};
-use tokio::time::Instant;
 
 use crate::state::error::{Result, StateError};
 use crate::state::files;
-use crate::state::local::blocking;
+use crate::state::store::{Waits, blocking};
 
 /// Between two looks at a lock that another run holds.
-const POLL: Duration = Duration::from_millis(200);
+const POLL: Duration = Duration::from_millis(100);
 /// Waited at least: who only asks who holds a lock takes it for an instant.
 const GRACE: Duration = Duration::from_millis(100);
 /// Between two signs of life in the lock file.
@@ -84,25 +83,35 @@ impl fmt::Display for Owner {
 
 /// A lock that is held until this is dropped.
 #[derive(Debug)]
-pub(super) struct Held {
+pub struct FileLock {
     file: Arc<File>,
     heart: Heart,
 }
 
-impl Held {
-    /// Takes the lock, and waits for it up to `timeout`.
-    pub(super) async fn take(path: PathBuf, owner: Owner, timeout: Duration) -> Result<Self> {
-        // A timeout beyond the end of time is none.
-        let deadline = Instant::now().checked_add(timeout.max(GRACE));
-        loop {
-            let (at, by) = (path.clone(), owner.clone());
-            match blocking(move || Self::try_take(&at, by)).await {
-                Err(StateError::Locked { .. }) if deadline.is_none_or(|end| Instant::now() < end) => {
-                    tokio::time::sleep(POLL).await;
+impl FileLock {
+    /// Takes the lock, and waits for it up to `timeout`. `waits` learns for whom, once, if it is worth
+    /// telling. The other process lives in real time, even where that of this one is virtual.
+    ///
+    /// # Errors
+    /// [`StateError::Locked`] with the owner if the time is over, or if the file cannot be written.
+    pub async fn take(path: PathBuf, owner: Owner, timeout: Duration, waits: Waits) -> Result<Self> {
+        blocking(move || {
+            // A timeout beyond the end of time is none.
+            let deadline = Instant::now().checked_add(timeout.max(GRACE));
+            let mut waits = Some(waits).filter(|_| timeout > GRACE);
+            loop {
+                match Self::try_take(&path, owner.clone()) {
+                    Err(StateError::Locked { owner: holder }) if deadline.is_none_or(|end| Instant::now() < end) => {
+                        if let Some(mut waits) = waits.take() {
+                            waits(holder.as_deref());
+                        }
+                        sleep(POLL);
+                    }
+                    other => return other,
                 }
-                other => return other,
             }
-        }
+        })
+        .await
     }
 
     fn try_take(path: &Path, owner: Owner) -> Result<Self> {
@@ -128,7 +137,7 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for FileLock {
     fn drop(&mut self) {
         self.heart.stop();
         // A file that cannot be unlocked is unlocked by closing it, which comes next.
@@ -208,17 +217,18 @@ impl Heart {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::store::silently;
 
     fn owner(run: &str) -> Owner {
         Owner { user: "ann".into(), host: "build-7".into(), ..Owner::here(run, "up --stack prod") }
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn two_runs_cannot_hold_a_lock_and_the_second_learns_who_does() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("lock");
-        let first = Held::take(path.clone(), owner("one"), Duration::ZERO).await.unwrap();
-        let error = Held::take(path.clone(), owner("two"), Duration::ZERO).await.unwrap_err();
+        let first = FileLock::take(path.clone(), owner("one"), Duration::ZERO, silently()).await.unwrap();
+        let error = FileLock::take(path.clone(), owner("two"), Duration::ZERO, silently()).await.unwrap_err();
         let StateError::Locked { owner: Some(holds) } = &error else { panic!("{error}") };
         assert_eq!(holds.run, "one");
         assert!(
@@ -227,30 +237,32 @@ mod tests {
         assert_eq!(holder(&path).unwrap().run, "one");
         drop(first);
         assert_eq!(holder(&path), None);
-        Held::take(path, owner("two"), Duration::ZERO).await.unwrap();
+        FileLock::take(path, owner("two"), Duration::ZERO, silently()).await.unwrap();
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_lock_that_is_freed_in_time_is_taken() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("lock");
-        let first = Held::take(path.clone(), owner("one"), Duration::ZERO).await.unwrap();
-        let second = tokio::spawn(Held::take(path, owner("two"), Duration::from_secs(60)));
-        tokio::time::sleep(POLL * 3).await;
+        let first = FileLock::take(path.clone(), owner("one"), Duration::ZERO, silently()).await.unwrap();
+        let second = tokio::spawn(FileLock::take(path, owner("two"), Duration::from_secs(60), silently()));
+        // It looks from now on, on a thread of its own.
+        tokio::task::yield_now().await;
+        sleep(POLL * 3);
         assert!(!second.is_finished());
         drop(first);
         second.await.unwrap().unwrap();
     }
 
     #[tokio::test(start_paused = true)]
-    async fn waiting_ends_at_the_timeout() {
+    async fn waiting_ends_at_the_timeout_in_real_time() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("lock");
-        let _first = Held::take(path.clone(), owner("one"), Duration::ZERO).await.unwrap();
+        let _first = FileLock::take(path.clone(), owner("one"), Duration::ZERO, silently()).await.unwrap();
         let start = Instant::now();
-        let error = Held::take(path, owner("two"), Duration::from_secs(600)).await.unwrap_err();
+        let error = FileLock::take(path, owner("two"), POLL * 4, silently()).await.unwrap_err();
         assert!(matches!(error, StateError::Locked { .. }));
-        assert!(start.elapsed() >= Duration::from_secs(600));
+        assert!(start.elapsed() >= POLL * 4);
     }
 
     #[cfg(unix)]

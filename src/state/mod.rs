@@ -1,5 +1,5 @@
-//! Where states are kept: files that survive every crash, hold secrets only sealed, and belong to
-//! one run at a time.
+//! Where states are kept: in files or in S3, so that they survive every crash, hold secrets only
+//! sealed, and belong to one run at a time. [`States`] are those of one target, [`Stored`] is one.
 //!
 //! During a run a [`Session`] takes entries into a journal; the end of the run compacts it into a
 //! snapshot. Whoever reads replays the journal over the snapshot, by the same rules that built the
@@ -10,21 +10,33 @@ mod environment;
 mod error;
 mod export;
 mod files;
+mod format;
 mod journal;
 mod keys;
 mod lint;
 mod local;
 mod lock;
+mod migrate;
 mod order;
+mod project;
 mod rename;
+mod rotate;
+mod s3;
+mod saved_plan;
 mod seal;
-mod v1;
+mod store;
 
 pub use backup::KEPT;
 pub use environment::{Difference, EnvironmentMismatch, check_environment};
 pub use error::StateError;
 pub use export::{check_import, export, read_export};
-pub use keys::{Keys, Notice, PASSPHRASE, PASSPHRASE_FILE, Source};
+pub(crate) use files::{make_dir, make_new};
+pub use keys::{Keys, NEW_PASSPHRASE, Notice, PASSPHRASE, PASSPHRASE_FILE, Source};
 pub use lint::{Broken, Finding, lint};
-pub use local::{Local, Lock, Session, StackSummary, list, replay};
-pub use lock::Owner;
+pub use lock::{FileLock, Owner};
+pub use project::{ProjectMismatch, check_project};
+pub use rename::in_project;
+pub use rotate::Rotated;
+pub use s3::Location;
+pub use saved_plan::{Basis, SavedPlan, fingerprint};
+pub use store::{Lock, Session, StackSummary, States, Stored, Waits, replay, silently};

@@ -1,7 +1,7 @@
-//! Another name for a stack. Its name is part of every URN, and URNs seal secrets, so all rows are
-//! written anew.
+//! Another name for a stack or its project. Both are part of every URN, and URNs seal secrets, so all
+//! rows are written anew.
 
-use std::fs;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,9 +9,10 @@ use crate::engine::state::{Key, Row, State};
 use crate::engine::urn::Urn;
 use crate::state::error::{Result, StateError};
 use crate::state::files;
+use crate::state::format::Snapshot;
 use crate::state::keys::Keys;
-use crate::state::local::{Local, Lock, blocking};
-use crate::state::v1::{Snapshot, pretty};
+use crate::state::project::check_project;
+use crate::state::store::{Loaded, Lock, Stored, blocking, silently};
 
 impl Lock {
     /// Gives the stack another name, and gives back its new place. Physical resources keep the names
@@ -20,47 +21,107 @@ impl Lock {
     /// Should the program end halfway, both names are there, and renaming again goes on.
     ///
     /// # Errors
-    /// If the name is taken, an operation has begun and not ended, or a file cannot be written.
-    pub async fn rename(self, keys: &Keys, stack: &str) -> Result<Local> {
-        let new = self.local.beside(stack);
-        if new == self.local {
+    /// If the name is taken, an operation has begun and not ended, or something cannot be written.
+    pub async fn rename(mut self, keys: &Keys, stack: &str) -> Result<Stored> {
+        let new = self.stored.neighbour(stack);
+        if new.stack() == self.stored.stack() {
             return Ok(new);
         }
-        let new_lock = new.lock(self.owner.clone(), Duration::ZERO).await?;
-        let (keys, old, place) = (keys.clone(), self.local.clone(), new.clone());
+        let mut taken = new.lock(self.owner.clone(), Duration::ZERO, silently()).await?;
+        let (keys, place) = (keys.clone(), new.clone());
         blocking(move || {
-            let Some(loaded) = old.read(&keys)? else { return Ok(()) };
-            if let Some(row) = loaded.state.rows.values().find(|row| row.pending.is_some()) {
-                return Err(StateError::Unfinished(row.key.urn.clone()));
-            }
+            let Some(loaded) = Loaded::of(self.held.read()?, &keys)? else { return Ok(()) };
+            check_finished(&loaded.state)?;
             let state = renamed(loaded.state, place.stack());
-            if place.exists() && place.read(&keys)?.is_some_and(|there| there.state != state) {
+            if Loaded::of(taken.held.read()?, &keys)?.is_some_and(|there| there.state != state) {
                 return Err(StateError::Exists(place.stack().to_owned()));
             }
-            let snapshot = pretty(&Snapshot::of(&state, loaded.n, &keys.seal(&state.lineage))?);
-            files::replace(&place.snapshot_path(), &snapshot)?;
-            for part in ["runs", "backups"] {
-                let (from, to) = (old.dir().join(part), place.dir().join(part));
-                if from.exists() && !to.exists() {
-                    fs::rename(&from, &to).map_err(StateError::io("move", &from))?;
+            if let (Some(from), Some(to)) = (self.stored.own_keys_dir(), taken.stored.own_keys_dir()) {
+                for file in keys.own_files(&from) {
+                    let bytes = files::read(&file)?.unwrap_or_default();
+                    files::replace(&to.join(file.file_name().unwrap_or_default()), &bytes)?;
                 }
             }
-            Ok(())
+            taken.held.save(Snapshot::of(&state, loaded.n, &keys.seal(&state.lineage))?)?;
+            self.hand_over(&mut taken)?;
+            self.held.remove(None)
         })
         .await?;
-        drop(new_lock);
-        self.remove().await?;
         Ok(new)
+    }
+
+    /// Gives another place the backups of this one and the records of its runs.
+    pub(super) fn hand_over(&self, to: &mut Self) -> Result<()> {
+        let shelf = &self.stored.shelf;
+        // The oldest first: what is there last is the newest.
+        for name in shelf.backups()?.into_iter().rev() {
+            to.held.keep_backup(&name, &shelf.backup(&name)?)?;
+        }
+        let (from, into) = (self.stored.runs_dir(), to.stored.runs_dir());
+        if from.exists() && !into.exists() {
+            files::make_dir_of(&into)?;
+            std::fs::rename(&from, &into).map_err(StateError::io("move", &from))?;
+        }
+        Ok(())
+    }
+}
+
+impl Lock {
+    /// Gives the stack to another project.
+    ///
+    /// # Errors
+    /// As [`in_project`], or if a file cannot be read or written.
+    pub async fn rename_project(self, keys: &Keys, project: &str) -> Result<Self> {
+        let Some(state) = self.stored.load(keys).await? else { return Ok(self) };
+        if check_project(&state, project).is_ok() {
+            return Ok(self);
+        }
+        let mut state = in_project(state, project)?;
+        state.serial += 1;
+        self.put(keys, &state).await
+    }
+}
+
+fn check_finished(state: &State) -> Result<()> {
+    match state.rows.values().find(|row| row.pending.is_some()) {
+        Some(row) => Err(StateError::Unfinished(row.key.urn.clone())),
+        None => Ok(()),
     }
 }
 
 fn renamed(mut state: State, stack: &str) -> State {
     let old = std::mem::replace(&mut state.stack, stack.to_owned());
     let prefix = format!("urn:pulumi:{old}::");
-    let rename = |urn: Urn| {
+    with_urns(state, |urn| {
         let rest = urn.as_str().strip_prefix(&prefix);
         rest.and_then(|rest| Urn::parse(&format!("urn:pulumi:{stack}::{rest}"))).unwrap_or(urn)
+    })
+}
+
+/// The state as that of another project. Physical resources keep the names and tags they have.
+///
+/// # Errors
+/// If an operation has begun and not ended, or a resource would get the URN of another one.
+pub fn in_project(mut state: State, project: &str) -> Result<State> {
+    check_finished(&state)?;
+    let rename = |urn: Urn| {
+        let parts: Vec<&str> = urn.as_str().splitn(3, "::").collect();
+        let [stack, _, rest] = parts.as_slice() else { return urn };
+        Urn::parse(&format!("{stack}::{project}::{rest}")).unwrap_or(urn)
     };
+    let mut taken = HashSet::new();
+    for key in state.rows.keys() {
+        let key = Key { urn: rename(key.urn.clone()), generation: key.generation };
+        if let Some(key) = taken.replace(key) {
+            return Err(StateError::Taken(key.urn));
+        }
+    }
+    project.clone_into(&mut state.project);
+    Ok(with_urns(state, rename))
+}
+
+fn with_urns(mut state: State, rename: impl Fn(Urn) -> Urn) -> State {
+    let rename = &rename;
     let all = |urns: Vec<Urn>| urns.into_iter().map(rename).collect();
     let row = |row: Row| Row {
         key: Key { urn: rename(row.key.urn), generation: row.key.generation },
@@ -86,7 +147,7 @@ mod tests {
     use crate::state::keys::Source;
     use crate::state::lint::lint;
     use crate::state::lock::Owner;
-    use crate::state::replay;
+    use crate::state::{States, replay};
 
     fn row(name: &str, needs: &[&str]) -> Row {
         let urn = |name: &str| Urn::new("old", "dr", "t:i:T", name);
@@ -102,23 +163,23 @@ mod tests {
     }
 
     async fn deployed(dir: &std::path::Path, keys: &Keys, entries: Vec<Entry>) -> State {
-        let local = Local::at(dir.to_owned(), "twin", "old");
-        let lock = local.lock(Owner::here("run", "up"), Duration::ZERO).await.unwrap();
+        let local = States::local(dir.to_owned(), "twin").of("old");
+        let lock = local.lock(Owner::here("run", "up"), Duration::ZERO, silently()).await.unwrap();
         let (state, session) = lock.session(keys.clone(), State::new("l", "old", "dr", "twin")).await.unwrap();
         session.append(entries.clone()).await.unwrap();
         replay(state, entries).unwrap()
     }
 
-    async fn rename(dir: &std::path::Path, keys: &Keys) -> Result<Local> {
-        let local = Local::at(dir.to_owned(), "twin", "old");
-        let lock = local.lock(Owner::here("run", "stack rename"), Duration::ZERO).await.unwrap();
+    async fn rename(dir: &std::path::Path, keys: &Keys) -> Result<Stored> {
+        let local = States::local(dir.to_owned(), "twin").of("old");
+        let lock = local.lock(Owner::here("run", "stack rename"), Duration::ZERO, silently()).await.unwrap();
         lock.rename(keys, "new").await
     }
 
     #[tokio::test]
     async fn a_renamed_stack_has_all_its_rows_and_secrets_under_the_new_name() {
         let dir = tempfile::tempdir().unwrap();
-        let keys = Keys::open(dir.path(), Source::KeyFile).await.unwrap().0;
+        let keys = Keys::open(dir.path(), Source::key_file()).await.unwrap().0;
         let rows = [row("a", &[]), row("b", &["a"])].map(|row| Entry::Put { row: Arc::new(row) });
         deployed(dir.path(), &keys, rows.into()).await;
         let new = rename(dir.path(), &keys).await.unwrap();
@@ -127,24 +188,23 @@ mod tests {
         assert_eq!(state.rows[1].key.urn, Urn::new("new", "dr", "t:i:T", "b"));
         assert_eq!(state.rows[1].refers["in"], [Urn::new("new", "dr", "t:i:T", "a")]);
         assert_eq!(state.rows[1].inputs, Value::from("hunter2").secret());
-        assert!(!Local::at(dir.path().to_owned(), "twin", "old").exists());
+        assert!(!States::local(dir.path().to_owned(), "twin").of("old").exists().await.unwrap());
     }
 
     #[tokio::test]
     async fn a_name_that_is_taken_or_an_operation_under_way_stops_a_rename() {
         let dir = tempfile::tempdir().unwrap();
-        let keys = Keys::open(dir.path(), Source::KeyFile).await.unwrap().0;
+        let keys = Keys::open(dir.path(), Source::key_file()).await.unwrap().0;
         let put = Entry::Put { row: Arc::new(row("a", &[])) };
         let begin = Entry::Begin { row: Arc::new(row("a", &[])), op: Begun::Update, attempt: "1".into() };
         let before = deployed(dir.path(), &keys, vec![put, begin]).await;
         assert!(matches!(rename(dir.path(), &keys).await, Err(StateError::Unfinished(_))));
         deployed(dir.path(), &keys, vec![Entry::Done { row: Arc::new(row("a", &[])) }]).await;
-        let taken = Local::at(dir.path().to_owned(), "twin", "new");
-        let lock = taken.lock(Owner::here("run", "up"), Duration::ZERO).await.unwrap();
+        let taken = States::local(dir.path().to_owned(), "twin").of("new");
+        let lock = taken.lock(Owner::here("run", "up"), Duration::ZERO, silently()).await.unwrap();
         lock.import(&keys, &State::new("other", "new", "dr", "twin")).await.unwrap();
-        drop(lock);
         assert!(matches!(rename(dir.path(), &keys).await, Err(StateError::Exists(_))));
-        let kept = Local::at(dir.path().to_owned(), "twin", "old").load(&keys).await.unwrap().unwrap();
+        let kept = States::local(dir.path().to_owned(), "twin").of("old").load(&keys).await.unwrap().unwrap();
         assert_eq!(kept.rows.len(), before.rows.len());
     }
 }

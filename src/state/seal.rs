@@ -20,6 +20,8 @@ const ASSET: &str = "$asset";
 const MAP: &str = "$map";
 const V1: &str = "v1:";
 const NONCE: usize = 12;
+/// Deeper values are not stored: with what a file puts around them they could not be read again.
+pub(super) const MAX_DEPTH: usize = 100;
 
 /// A key for sealing, ready for use.
 #[derive(Clone)]
@@ -71,6 +73,9 @@ impl Seal<'_> {
     }
 
     fn sealed(&self, at: &mut Path<'_>, value: &Value) -> Result<Json> {
+        if at.depth > MAX_DEPTH {
+            return Err(at.too_deep());
+        }
         Ok(match value {
             Value::Null => Json::Null,
             Value::Bool(b) => Json::Bool(*b),
@@ -84,10 +89,15 @@ impl Seal<'_> {
                     .collect::<Result<_>>()?,
             ),
             Value::Map(map) => {
-                let object: Object<String, Json> = map
+                // Such a map gets another one around it.
+                let more = usize::from(is_special(map.keys()));
+                at.depth += more;
+                let object: Result<Object<String, Json>> = map
                     .iter()
                     .map(|(name, item)| Ok((name.clone(), at.below(name, |at| self.sealed(at, item))?)))
-                    .collect::<Result<_>>()?;
+                    .collect();
+                at.depth -= more;
+                let object = object?;
                 if looks_special(&object) { only(MAP, Json::Object(object)) } else { Json::Object(object) }
             }
             Value::Secret(inner) => {
@@ -156,19 +166,31 @@ fn only(name: &str, json: Json) -> Json {
     Json::Object(Object::from_iter([(name.to_owned(), json)]))
 }
 
+/// Whether this is what stands for a secret.
+pub(super) fn is_sealed(object: &Object<String, Json>) -> bool {
+    object.len() == 1 && object.contains_key(SECRET)
+}
+
 fn looks_special(object: &Object<String, Json>) -> bool {
-    object.len() == 1 && object.keys().any(|name| [SECRET, ASSET, MAP].contains(&name.as_str()))
+    is_special(object.keys())
+}
+
+fn is_special<'a>(mut names: impl Iterator<Item = &'a String>) -> bool {
+    let first = names.next().map(String::as_str);
+    names.next().is_none() && first.is_some_and(|name| [SECRET, ASSET, MAP].contains(&name))
 }
 
 /// Whose property a walk is at, as a JSON pointer (RFC 6901), which no two places share.
 struct Path<'a> {
     owner: &'a str,
     pointer: String,
+    /// Levels of the file, from the property on.
+    depth: usize,
 }
 
 impl<'a> Path<'a> {
     fn new(owner: &'a str, property: &str) -> Self {
-        Self { owner, pointer: property.to_owned() }
+        Self { owner, pointer: property.to_owned(), depth: 0 }
     }
 
     fn below<T>(&mut self, name: &str, walk: impl FnOnce(&mut Self) -> T) -> T {
@@ -181,7 +203,9 @@ impl<'a> Path<'a> {
                 c => self.pointer.push(c),
             }
         }
+        self.depth += 1;
         let result = walk(self);
+        self.depth -= 1;
         self.pointer.truncate(length);
         result
     }
@@ -198,6 +222,13 @@ impl<'a> Path<'a> {
 
     fn wrong(&self) -> StateError {
         StateError::Sealed { owner: self.owner.to_owned(), path: self.pointer.clone() }
+    }
+
+    fn too_deep(&self) -> StateError {
+        StateError::TooDeep {
+            owner: self.owner.to_owned(),
+            path: self.pointer.split('/').take(4).collect::<Vec<_>>().join("/"),
+        }
     }
 
     fn unknown(&self) -> StateError {
@@ -288,6 +319,22 @@ mod tests {
         let value = map(&[("a", Value::List(vec![Value::Unknown.secret()]))]);
         let error = seal.seal("urn", "inputs", &value).unwrap_err();
         assert_eq!(error.to_string(), "`inputs/a/0` of `urn` is not known yet and cannot be stored");
+    }
+
+    #[test]
+    fn what_is_nested_deeper_than_a_file_can_be_read_is_not_stored() {
+        let ciphers = ciphers();
+        let seal = Seal { ciphers: &ciphers, lineage: "l" };
+        let nested = |levels: usize| (0..levels).fold(Value::Null, |inner, _| map(&[("$map", inner)]));
+        let stored = seal.seal("urn", "inputs", &nested(MAX_DEPTH / 2)).unwrap();
+        let text = json!({ "rows": [{ "inputs": stored }] }).to_string();
+        let read: Json = serde_json::from_str(&text).unwrap();
+        assert_eq!(seal.open("urn", "inputs", read["rows"][0]["inputs"].clone()).unwrap(), nested(MAX_DEPTH / 2));
+        let error = seal.seal("urn", "inputs", &nested(MAX_DEPTH)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "`inputs/$map/$map/$map` of `urn` is nested more than 100 deep and cannot be stored"
+        );
     }
 
     #[test]

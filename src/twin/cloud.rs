@@ -12,6 +12,7 @@ use crate::engine::resource::{FoundBy, IdForm, Seen};
 use crate::engine::schema::{Property, Shape, TypeSchema};
 use crate::engine::urn::{Id, Place};
 use crate::engine::value::{Map, Value};
+use crate::twin::late::Late;
 use crate::twin::outputs::{Newborn, foreseen};
 use crate::twin::persist::is_print_of;
 use crate::twin::quirks::{self, Draft, End, Ending, Step};
@@ -31,11 +32,15 @@ pub(super) struct Cloud {
     pub(super) spoils: Option<String>,
     /// Updates have no effect and ask for another round.
     pub(super) ignores: bool,
+    /// How long reads and searches do not see what was just made.
+    pub(super) lag: Duration,
+    pub(super) late: Late,
 }
 
 impl Cloud {
     pub(super) fn new(catalog: Arc<Catalog>) -> Self {
-        Self { references: References::new(&catalog), catalog, world: World::default(), spoils: None, ignores: false }
+        let (references, world, late) = (References::new(&catalog), World::default(), Late::default());
+        Self { catalog, references, world, spoils: None, ignores: false, lag: Duration::ZERO, late }
     }
 
     /// Lets happen what was to happen until now.
@@ -126,10 +131,15 @@ impl Cloud {
         Made { id: row.map_or_else(|| Id(String::new()), |row| row.id.clone()), seen }
     }
 
-    pub(super) fn read(&self, kind: &KindAt, ids: &[Id]) -> Result<Vec<Seen<Live>>> {
+    pub(super) fn read(&self, kind: &KindAt, ids: &[Id], now: Timestamp) -> Result<Vec<Seen<Live>>> {
         let schema = schema(&self.catalog, kind)?;
-        let one = |id| self.world.find(schema.token, &kind.place, id).map_or(Seen::Gone, |s| self.seen(schema, s));
-        Ok(ids.iter().map(one).collect())
+        let visible = |serial: &Serial| self.world.row(*serial).is_some_and(|row| self.is_visible(row, now));
+        let found = |id| self.world.find(schema.token, &kind.place, id).filter(visible);
+        Ok(ids.iter().map(|id| found(id).map_or(Seen::Gone, |serial| self.seen(schema, serial))).collect())
+    }
+
+    fn is_visible(&self, row: &Row, now: Timestamp) -> bool {
+        later(row.created, self.lag) <= now
     }
 
     fn seen(&self, schema: &TypeSchema, serial: Serial) -> Seen<Live> {
@@ -323,17 +333,18 @@ impl Cloud {
             .any(|text| self.world.named(text).any(|(serial, _)| serial == of))
     }
 
-    pub(super) fn find(&self, at: &At, inputs: &Value) -> Result<Vec<Id>> {
+    pub(super) fn find(&self, at: &At, inputs: &Value, now: Timestamp) -> Result<Vec<Id>> {
         let schema = schema(&self.catalog, &at.kind)?;
         if schema.facts.found_by != FoundBy::Name {
             let found = self.attempted(schema, at).filter_map(|serial| self.world.row(serial));
-            return Ok(found.map(|row| row.id.clone()).collect());
+            return Ok(found.filter(|row| self.is_visible(row, now)).map(|row| row.id.clone()).collect());
         }
         let no = Refusal { schema, operation: Operation::Find };
         let inputs = accept::inputs(no, inputs)?;
         let id = naming::id(schema, self.world.next(), &at.kind.place, &inputs);
-        if self.world.find(schema.token, &at.kind.place, &id).is_some() {
-            return Ok(vec![id]);
+        if let Some(serial) = self.world.find(schema.token, &at.kind.place, &id) {
+            let visible = self.world.row(serial).is_some_and(|row| self.is_visible(row, now));
+            return Ok(if visible { vec![id] } else { Vec::new() });
         }
         let named = schema.inputs.properties.iter().find(|p| p.auto_name.is_some() || p.name == "name");
         let Some((property, name)) = named.and_then(|p| Some((p, inputs.get(&p.name)?))) else {
@@ -344,6 +355,7 @@ impl Cloud {
             row.token == schema.token
                 && row.place == at.kind.place
                 && row.is_there()
+                && self.is_visible(row, now)
                 && row.inputs.get(&property.name) == Some(name)
         };
         Ok(self.world.named(text).filter(|(_, row)| mine(row)).map(|(_, row)| row.id.clone()).collect())

@@ -11,6 +11,7 @@ mod cloud;
 mod faults;
 mod functions;
 mod inspect;
+mod late;
 mod naming;
 mod outputs;
 mod password;
@@ -28,14 +29,15 @@ mod world;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures::future::BoxFuture;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::engine::clock::Clock;
 use crate::engine::error::Result;
 use crate::engine::provider::{At, Catalog, Identity, KindAt, Live, Made, Next, Provider};
-use crate::engine::resource::{Seen, Want};
+use crate::engine::resource::{Await, Seen, Want};
 use crate::engine::state::State;
 use crate::engine::urn::{Id, Place};
 use crate::engine::value::Value;
@@ -103,6 +105,18 @@ impl Twin {
     /// in AWS.
     pub fn keep_young_sources(&self) {
         self.cloud().world.young_sources_stay = true;
+    }
+
+    /// From now on reads and searches see a resource only so long after it was made, as in services that
+    /// are eventually consistent.
+    pub fn lag(&self, long: Duration) {
+        self.cloud().lag = long;
+    }
+
+    /// From now on resources of a type count as done only that long after they are ready, and may take
+    /// up to a limit for it.
+    pub fn keep_late(&self, token: &str, late: SignedDuration, limit: Duration) {
+        self.cloud().late.tell(token, late, limit);
     }
 
     /// Gives the resources of a state their secrets back, of which the file holds no more than hashes.
@@ -224,7 +238,7 @@ impl Provider for Twin {
     fn read<'a>(&'a self, kind: &'a KindAt, ids: &'a [Id], _: &'a Want) -> BoxFuture<'a, Result<Vec<Seen<Live>>>> {
         let subject = ids.iter().map(|id| id.0.as_str()).collect::<Vec<_>>().join(",");
         let call = self.seen_call(Operation::Read, kind, subject);
-        Box::pin(self.call(call, move |cloud, _| cloud.read(kind, ids)))
+        Box::pin(self.call(call, move |cloud, now| cloud.read(kind, ids, now)))
     }
 
     fn update<'a>(&'a self, at: &'a At, id: &'a Id, inputs: &'a Value, _: &'a Live) -> BoxFuture<'a, Result<Next>> {
@@ -245,7 +259,20 @@ impl Provider for Twin {
 
     fn find<'a>(&'a self, at: &'a At, inputs: &'a Value) -> BoxFuture<'a, Result<Vec<Id>>> {
         let call = self.seen_call(Operation::Find, &at.kind, at.urn.to_string());
-        Box::pin(self.call(call, move |cloud, _| cloud.find(at, inputs)))
+        Box::pin(self.call(call, move |cloud, now| cloud.find(at, inputs, now)))
+    }
+
+    fn awaits<'a>(
+        &'a self,
+        at: &'a At,
+        id: &'a Id,
+        _: &'a Value,
+        _: Option<&'a Value>,
+    ) -> BoxFuture<'a, Result<Option<Await>>> {
+        Box::pin(async move {
+            let (mut cloud, now) = self.settled();
+            Ok(cloud.late.awaits(&at.kind.ty, id, now))
+        })
     }
 
     fn invoke<'a>(&'a self, function: &'a str, place: &'a Place, arguments: &'a Value) -> BoxFuture<'a, Result<Value>> {

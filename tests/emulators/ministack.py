@@ -1,4 +1,4 @@
-"""Starts MiniStack on the loopback address, with eight defects corrected.
+"""Starts MiniStack on the loopback address, with twelve defects corrected.
 
 Usage: ministack.py PORT   (or GATEWAY_PORT=PORT ministack.py)
 Prints `ready` when it answers, ends when its standard input closes.
@@ -12,13 +12,22 @@ The corrections are made in memory, never in the installed package:
 - a global cluster had no endpoint of its writer;
 - a secret could be replicated to another region and never be taken away from there;
 - the aliases that AWS predefines, such as `alias/aws/rds`, had no key;
-- the timeout of an integration became a text with its first update.
+- the timeout of an integration became a text with its first update;
+- log destinations had no tags, and lost their policy with every update;
+- the prefix list of a security group's rule was lost, and rules of two lists became one;
+- an alarm looked at a metric of all dimensions, also of those of other alarms;
+- EventBridge learned nothing of the states of alarms.
+
+One thing is switched off: EventBridge calls nothing by a schedule, since what a test meets must not
+depend on whether it takes a minute.
 """
 
 import json
 import os
 import re
 import sys
+from datetime import datetime, timezone
+from types import FunctionType
 from xml.etree.ElementTree import SubElement
 
 import lifetime
@@ -156,6 +165,91 @@ def correct_updated_timeouts(apigateway):
     apigateway._apply_patch = apply_and_keep_numbers
 
 
+def correct_log_destinations(logs):
+    identify = logs._tag_resource_identity
+    put = logs._put_destination
+
+    def identify_destinations_too(arn, account_id, region):
+        kind, _, name = logs.parse_arn(arn).resource.partition(":")
+        if kind == "destination":
+            return logs._destinations, kind, name
+        return identify(arn, account_id, region)
+
+    def put_and_keep(request):
+        before = dict(logs._destinations.get(request.get("destinationName"), {}))
+        answer = put(request)
+        made = logs._destinations.get(request.get("destinationName"), {})
+        made["tags"] = before.get("tags", request.get("tags", {}))
+        made["accessPolicy"] = before.get("accessPolicy", "")
+        return answer
+
+    logs._tag_resource_identity = identify_destinations_too
+    logs._put_destination = put_and_keep
+
+
+def correct_rules_of_prefix_lists(ec2):
+    parse = ec2._parse_ip_permissions
+    build = ec2._sg_rule_xml
+
+    def parse_with_prefix_lists(params, prefix):
+        rules = parse(params, prefix)
+        for number, rule in enumerate(rules, 1):
+            place = f"{prefix}.{number}.PrefixListIds.1"
+            name, description = (ec2._p(params, f"{place}.{word}") for word in ("PrefixListId", "Description"))
+            if name:
+                rule["PrefixListIds"] = [{"PrefixListId": name, "Description": description}]
+        return rules
+
+    def build_with_prefix_list(group_id, rule, is_egress=False):
+        xml = build(group_id, rule, is_egress)
+        for entry in rule.get("PrefixListIds", []):
+            xml = xml.replace("</toPort>", f"</toPort><prefixListId>{entry['PrefixListId']}</prefixListId>")
+        return xml
+
+    ec2._parse_ip_permissions = parse_with_prefix_lists
+    ec2._sg_rule_xml = build_with_prefix_list
+
+
+def correct_alarms_of_dimensions(cloudwatch):
+    code = cloudwatch._evaluate_alarm.__code__
+
+    class Metrics:
+        """The metrics that one alarm is about."""
+
+        def __init__(self, alarm):
+            self.dimensions = cloudwatch._dims_key(cloudwatch._dims_from_list(alarm.get("Dimensions", [])))
+
+        def items(self):
+            return [entry for entry in cloudwatch._metrics.items() if entry[0][2] == self.dimensions]
+
+    def evaluate(alarm):
+        FunctionType(code, {**vars(cloudwatch), "_metrics": Metrics(alarm)})(alarm)
+
+    cloudwatch._evaluate_alarm = evaluate
+
+
+def correct_events_of_alarms(cloudwatch, eventbridge):
+    act = cloudwatch._dispatch_alarm_actions
+
+    def act_and_tell(alarm, old_state, new_state, reason):
+        act(alarm, old_state, new_state, reason)
+        now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "+0000"
+        state = {"value": new_state, "reason": reason, "timestamp": now}
+        if "StateReasonData" in alarm:
+            state["reasonData"] = alarm["StateReasonData"]
+        event = {
+            "Source": "aws.cloudwatch",
+            "DetailType": "CloudWatch Alarm State Change",
+            "Resources": [alarm["AlarmArn"]],
+            "Detail": json.dumps(
+                {"alarmName": alarm["AlarmName"], "state": state, "previousState": {"value": old_state}}
+            ),
+        }
+        eventbridge._put_events({"Entries": [event]}, allow_aws_source=True)
+
+    cloudwatch._dispatch_alarm_actions = act_and_tell
+
+
 def main():
     port = lifetime.port_from(sys.argv, "GATEWAY_PORT")
     lifetime.begin()
@@ -167,7 +261,17 @@ def main():
     sys.modules.pop("ministack", None)
 
     from ministack import app
-    from ministack.services import apigateway_v1, kms, rds, route53, secretsmanager
+    from ministack.services import (
+        apigateway_v1,
+        cloudwatch,
+        cloudwatch_logs,
+        ec2,
+        eventbridge,
+        kms,
+        rds,
+        route53,
+        secretsmanager,
+    )
 
     correct_health_checks(route53)
     correct_lists_of_tags(route53)
@@ -176,6 +280,11 @@ def main():
     correct_secret_replicas(secretsmanager)
     correct_predefined_aliases(kms)
     correct_updated_timeouts(apigateway_v1)
+    correct_log_destinations(cloudwatch_logs)
+    correct_rules_of_prefix_lists(ec2)
+    correct_alarms_of_dimensions(cloudwatch)
+    correct_events_of_alarms(cloudwatch, eventbridge)
+    eventbridge.start_scheduler = lambda: None
     lifetime.live_until_stdin_closes(port, "/_ministack/ready")
     sys.argv = sys.argv[:1]
     app.main()

@@ -60,9 +60,8 @@ impl<'a> Deployed<'a> {
         counts.iter().map(line).collect()
     }
 
-    /// Made, unchanged, changed in one place, and gone. Gives what the server lacks and drops for the
-    /// stack, and the requests of a refresh.
-    fn lives(&self, database: &str) -> (String, String) {
+    /// Made, unchanged, changed in one place, and gone.
+    fn lives(&self, database: &str) -> Lived {
         let said = self.run("drctl up --skip-unsupported --yes");
         assert!(self.leftovers().contains(database));
 
@@ -76,11 +75,30 @@ impl<'a> Deployed<'a> {
         assert!(changed.contains("5 to update"), "{changed}");
         self.run("drctl preview --skip-unsupported --refresh --expect-no-changes");
 
+        // Route 53 has a copy of each alarm that a check follows.
+        self.run("sed -i 's/lagLimit: 5000/lagLimit: 4000/' stacks/components/failover.yaml");
+        self.requests();
+        self.run("drctl up --skip-unsupported --yes");
+        let of_a_changed_alarm = self.requests();
+
         self.run("drctl destroy --skip-unsupported --force-override-protection --yes");
         assert_eq!(self.leftovers(), "");
-        (gaps(&said), refresh)
+        Lived { gaps: gaps(&said), refresh, of_a_changed_alarm }
     }
 }
+
+/// What a life on a server showed.
+struct Lived {
+    /// What the server lacks and drops for the stack.
+    gaps: String,
+    /// The requests of a refresh.
+    refresh: String,
+    /// The requests of an `up` after a change of an alarm that a health check follows.
+    of_a_changed_alarm: String,
+}
+
+/// Sent to Route 53 when a check is made or updated.
+const UPDATE_HEALTH_CHECK: &str = "1  us-east-1 route53:POST healthcheck\n";
 
 /// What a run skipped and what was not kept.
 pub fn gaps(said: &str) -> String {
@@ -92,27 +110,29 @@ pub fn gaps(said: &str) -> String {
 
 #[test]
 fn production_comes_up_changes_in_one_place_and_goes_without_a_trace() {
-    let (gaps, refresh) = Deployed::new(ministack(), "prod", "300000000002").lives("aurora-global-prod");
+    let lived = Deployed::new(ministack(), "prod", "300000000002").lives("aurora-global-prod");
     // The reviewed list of what MiniStack lacks and drops for this stack.
-    insta::assert_snapshot!(gaps);
+    insta::assert_snapshot!(lived.gaps);
     // One call a type and region where AWS lists in bulk; the others have no list that shows their settings.
-    insta::assert_snapshot!("requests_of_a_refresh_of_production", refresh);
+    insta::assert_snapshot!("requests_of_a_refresh_of_production", lived.refresh);
+    assert!(lived.of_a_changed_alarm.contains(UPDATE_HEALTH_CHECK), "{}", lived.of_a_changed_alarm);
 }
 
 #[test]
 fn the_stack_with_keys_of_aws_comes_up_changes_in_one_place_and_goes_without_a_trace() {
     let deployed = Deployed::new(ministack(), "database-dr", "300000000003");
-    let (gaps, refresh) = deployed.lives("trading-aurora-global-prod");
-    insta::assert_snapshot!(gaps);
-    insta::assert_snapshot!("requests_of_a_refresh_of_database_dr", refresh);
+    let lived = deployed.lives("trading-aurora-global-prod");
+    insta::assert_snapshot!(lived.gaps);
+    insta::assert_snapshot!("requests_of_a_refresh_of_database_dr", lived.refresh);
+    assert!(lived.of_a_changed_alarm.contains(UPDATE_HEALTH_CHECK), "{}", lived.of_a_changed_alarm);
 }
 
 /// Moto lacks alarms over the SDK's protocol, and with them the health checks that follow alarms.
 #[test]
 fn on_moto_both_stacks_live_as_far_as_it_implements_their_operations() {
     let server = own_moto();
-    let (gaps, _) = Deployed::new(&server, "prod", "300000000004").lives("aurora-global-prod");
-    insta::assert_snapshot!("what_moto_lacks_for_production", gaps);
-    let (gaps, _) = Deployed::new(&server, "database-dr", "300000000005").lives("trading-aurora-global-prod");
-    insta::assert_snapshot!("what_moto_lacks_for_database_dr", gaps);
+    let lived = Deployed::new(&server, "prod", "300000000004").lives("aurora-global-prod");
+    insta::assert_snapshot!("what_moto_lacks_for_production", lived.gaps);
+    let lived = Deployed::new(&server, "database-dr", "300000000005").lives("trading-aurora-global-prod");
+    insta::assert_snapshot!("what_moto_lacks_for_database_dr", lived.gaps);
 }

@@ -5,7 +5,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::support::ask::Ask;
 use crate::support::emulator::ministack;
-use crate::support::lab::Lab;
+use crate::support::inventory::Inventory;
+use crate::support::lab::{Lab, Said};
+use crate::support::platform::{DESTROY, Platform, UP, Undisturbed, difference};
 use crate::support::proxy::{Fault, Proxy};
 use crate::support::wire::Refusal;
 
@@ -69,6 +71,33 @@ fn everything_at_once_changes_nothing_about_the_end() {
     const ALL: [Fault; 6] =
         [Fault::Throttled, Fault::Slow, Fault::FailsBefore, Fault::FailsAfter, Fault::DropsBefore, Fault::DropsAfter];
     comes_up(seeded(4, &ALL));
+}
+
+/// Of a hundred requests ten are throttled, three fail with 500 before or after the effect, and two lose
+/// their connection after it.
+fn bad_day(seed: u64) -> impl FnMut(&Ask) -> Option<Fault> + Send + 'static {
+    let mut seen: HashMap<Ask, u64> = HashMap::new();
+    move |ask| {
+        let count = *seen.entry(ask.clone()).and_modify(|n| *n += 1).or_default();
+        match draw(&(seed, ask.to_string(), count)) % 100 {
+            0..10 => Some(Fault::Throttled),
+            10..12 => Some(Fault::FailsBefore),
+            12 => Some(Fault::FailsAfter),
+            13..15 => Some(Fault::DropsAfter),
+            _ => None,
+        }
+    }
+}
+
+#[test]
+fn the_trading_platform_comes_up_with_one_command_on_a_bad_day() {
+    let platform = Platform::new(ministack(), "300000000083");
+    let proxy = Proxy::breaking(ministack(), bad_day(5));
+    Said::of(&platform.drctl(&proxy.endpoint, UP).output().unwrap()).ends_with(0);
+    let found = platform.holdings(&mut Inventory::of(ministack()));
+    assert_eq!(difference(&found, &Undisturbed::life().holdings[0]), "");
+    platform.run("state check").ends_with(0);
+    platform.run(DESTROY).ends_with(0);
 }
 
 /// What AWS says of things that were made a moment ago and have not spread yet.

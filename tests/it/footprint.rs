@@ -14,7 +14,7 @@ use drctl::engine::settings::Settings;
 use drctl::engine::state::State;
 use drctl::engine::stop::Stop;
 use drctl::stack;
-use drctl::state::{Keys, Local, Owner, Source};
+use drctl::state::{Keys, Owner, Source, States, silently};
 use drctl::twin::{Twin, testing};
 
 const STEPS: usize = 1_000;
@@ -39,17 +39,25 @@ async fn a_thousand_steps_write_less_than_five_megabytes() {
     let program = Arc::new(stack::load(&request, twin.catalog()).unwrap().program);
 
     let root = folder.path().join(".drctl");
-    let (keys, _) = Keys::open(&root, Source::KeyFile).await.unwrap();
-    let local = Local::at(root.clone(), "twin", "test");
-    let lock = local.lock(Owner::here("run", "up"), Duration::ZERO).await.unwrap();
+    let (keys, _) = Keys::open(&root, Source::key_file()).await.unwrap();
+    let stored = States::local(root.clone(), "twin").of("test");
+    let lock = stored.lock(Owner::here("run", "up"), Duration::ZERO, silently()).await.unwrap();
     let fresh = State::new("01LINEAGE0000000000000TEST", "test", "test", "twin");
     let (state, session) = lock.session(keys, fresh).await.unwrap();
     let session = Arc::new(session);
     let settings = Settings::default();
-    let request =
-        Request { program: Some(&*program), state: &state, cloud: &*twin, mode: Mode::Up, settings: &settings };
-    let planned = plan(request).await.unwrap();
     let (sink, _events) = Sink::new();
+    let (cloud, clock) = (&*twin, twin.clock());
+    let request = Request {
+        program: Some(&*program),
+        state: &state,
+        cloud,
+        mode: Mode::Up,
+        settings: &settings,
+        clock,
+        sink: &sink,
+    };
+    let planned = plan(request).await.unwrap();
     let run = Run {
         program: Some(program),
         cloud: Arc::clone(&twin) as _,

@@ -2,13 +2,16 @@
 //!
 //! Time is virtual: hours pass in milliseconds, in the order in which they would pass on AWS.
 
+mod accounts;
 mod crash;
 mod failures;
 mod options;
+mod outputs;
 mod postponed;
 mod protection;
 mod random;
 mod replacement;
+mod replacement_failures;
 mod roles;
 mod secrets;
 mod selection;

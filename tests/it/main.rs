@@ -3,30 +3,44 @@
 #![allow(unreachable_pub, reason = "nothing outside this binary can reach anything")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+mod canary;
 mod checks;
 mod conformance;
+mod crashes;
+mod databases;
 mod docs;
 mod doctor;
 mod economy;
 mod emulated;
 mod environments;
+mod events;
 mod faults;
 mod footprint;
+mod full_disk;
 mod functions;
+mod fuzz;
+mod keys;
 mod language;
 mod lifecycle;
 mod migration;
+mod outage;
 mod parity;
 mod payments;
 mod processes;
 mod promotion;
+mod questions;
 mod random;
 mod readme;
+mod remote_state;
 mod serverless;
 mod serverless_emulated;
 mod stacks;
+mod states;
+mod supply;
 mod support;
+mod sweep;
 mod terminal;
+mod together;
 mod trading;
 mod verify;
 mod whole_life;

@@ -73,7 +73,7 @@ fn the_guide_leads_from_one_version_to_the_next_on_the_twin() {
 
 #[test]
 fn the_guide_leads_from_one_version_to_the_next_on_an_api_server() {
-    walk(&on_ministack("300000000013"), "--skip-unsupported");
+    walk(&on_ministack("300000000015"), "--skip-unsupported");
 }
 
 #[tokio::test(start_paused = true)]

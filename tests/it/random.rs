@@ -12,16 +12,17 @@ use crate::support::stage::told;
 
 /// One resource of a random program; `refers` counts back from its own position.
 #[derive(Debug, Clone)]
-struct Shape {
-    kind: u8,
-    refers: Option<usize>,
-    size: u8,
-    secondary: bool,
-    replace_on_change: bool,
-    present: bool,
+pub struct Shape {
+    pub kind: u8,
+    pub refers: Option<usize>,
+    pub size: u8,
+    pub secondary: bool,
+    pub replace_on_change: bool,
+    pub delete_before_replace: bool,
+    pub present: bool,
 }
 
-fn shape() -> impl Strategy<Value = Shape> {
+pub fn shape() -> impl Strategy<Value = Shape> {
     (0u8..5, proptest::option::of(1usize..4), 0u8..3, any::<bool>(), any::<bool>(), prop::bool::weighted(0.85))
         .prop_map(|(kind, refers, size, secondary, replace_on_change, present)| Shape {
             kind,
@@ -29,6 +30,7 @@ fn shape() -> impl Strategy<Value = Shape> {
             size,
             secondary,
             replace_on_change,
+            delete_before_replace: false,
             present,
         })
 }
@@ -52,7 +54,7 @@ fn trouble() -> impl Strategy<Value = Trouble> {
 }
 
 /// The text of a program. Things come first, so that users find one to refer to.
-fn text(shapes: &[Shape]) -> String {
+pub fn text(shapes: &[Shape]) -> String {
     let mut lines = String::new();
     let mut things: Vec<(usize, bool)> = Vec::new();
     for (i, s) in shapes.iter().enumerate().filter(|(_, s)| s.present) {
@@ -62,7 +64,11 @@ fn text(shapes: &[Shape]) -> String {
             near.get(near.len().checked_sub(back)?).map(|(i, _)| *i)
         });
         let refer = |name: &str| thing.map(|t| format!("{name}: '${{t{t}.id}}'")).unwrap_or_default();
-        let options = if s.replace_on_change { "options: {replaceOnChanges: ['*']}, " } else { "" };
+        let options = match (s.replace_on_change, s.delete_before_replace) {
+            (false, _) => "",
+            (true, false) => "options: {replaceOnChanges: ['*']}, ",
+            (true, true) => "options: {replaceOnChanges: ['*'], deleteBeforeReplace: true}, ",
+        };
         let line = match (s.kind, thing) {
             (0 | 1, _) => {
                 things.push((i, s.secondary));

@@ -39,7 +39,7 @@ fn every_command_of_the_readme_that_needs_aws_works_on_an_api_server() {
     let server = ministack();
     let environment = [
         ("AWS_ENDPOINT_URL", server.endpoint.as_str()),
-        ("AWS_ACCESS_KEY_ID", "300000000001"),
+        ("AWS_ACCESS_KEY_ID", "300000000006"),
         ("AWS_SECRET_ACCESS_KEY", "secret"),
         ("AWS_REGION", "us-east-1"),
         ("AWS_EC2_METADATA_DISABLED", "true"),

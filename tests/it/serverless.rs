@@ -30,27 +30,27 @@ const CHANGES: [Change; 12] = [
         "components/certificate.yaml",
         "tags: {Name: {fn::trimPrefix: [\"${domainName}\", \"*.\"]}}",
         "tags: {Name: another}",
-        &["update {side}/certificate/certificate"],
+        &["update side[\"{side}\"]/certificate/certificate"],
     ),
     (
         "components/api.yaml",
         "timeoutMilliseconds: 15000",
         "timeoutMilliseconds: 14000",
         &[
-            "create {side}/api/deployment",
-            "delete {side}/api/deployment",
-            "update {side}/api/integration[\"create\"]",
-            "update {side}/api/integration[\"health\"]",
-            "update {side}/api/integration[\"read\"]",
-            "update {side}/api/stage",
+            "create side[\"{side}\"]/api/deployment",
+            "delete side[\"{side}\"]/api/deployment",
+            "update side[\"{side}\"]/api/integration[\"create\"]",
+            "update side[\"{side}\"]/api/integration[\"health\"]",
+            "update side[\"{side}\"]/api/integration[\"read\"]",
+            "update side[\"{side}\"]/api/stage",
         ],
     ),
-    ("payments-serverless.yaml", "days: 35", "days: 30", &["update {side}/backups/plan"]),
+    ("payments-serverless.yaml", "days: 35", "days: 30", &["update side[\"{side}\"]/backups/plan"]),
     (
         "payments-serverless.yaml",
         "maximum: 30000",
         "maximum: 20000",
-        &["update {side}/alarms/alarm[\"dynamodb-replication-latency\"]"],
+        &["update side[\"{side}\"]/alarms/alarm[\"dynamodb-replication-latency\"]"],
     ),
     ("payments-serverless.yaml", "retentionInDays: 90", "retentionInDays: 60", &["update centralLogs"]),
     (
@@ -63,28 +63,33 @@ const CHANGES: [Change; 12] = [
         "components/network.yaml",
         "tags: {Name: \"${prefix}vpc-${place}\"}",
         "tags: {Name: \"${prefix}vpc-${place}\", Note: changed}",
-        &["update {side}/network/vpc"],
+        &["update side[\"{side}\"]/network/vpc"],
     ),
     (
         "components/operations_role.yaml",
         "maxSessionDuration: 3600",
         "maxSessionDuration: 7200",
-        &["update {side}/operations/role"],
+        &["update side[\"{side}\"]/operations/role"],
     ),
     (
         "components/function.yaml",
         "memorySize: 256",
         "memorySize: 512",
-        &["update {side}/centralLogs/forwarder/function", "update {side}/processor/function"],
+        &["update side[\"{side}\"]/centralLogs/forwarder/function", "update side[\"{side}\"]/processor/function"],
     ),
-    ("payments-serverless.yaml", "failureThreshold: 3", "failureThreshold: 2", &["update {side}/health"]),
+    ("payments-serverless.yaml", "failureThreshold: 3", "failureThreshold: 2", &["update side[\"{side}\"]/health"]),
     (
         "components/replicated_bucket.yaml",
         "storageClass: STANDARD",
         "storageClass: STANDARD_IA",
-        &["update {side}/documents/replication"],
+        &["update side[\"{side}\"]/documents/replication"],
     ),
-    ("components/alerts.yaml", "Sid: AlertsOfThisAccount", "Sid: AlertsOfOurAccount", &["update {side}/alerts/policy"]),
+    (
+        "components/alerts.yaml",
+        "Sid: AlertsOfThisAccount",
+        "Sid: AlertsOfOurAccount",
+        &["update side[\"{side}\"]/alerts/policy"],
+    ),
 ];
 
 #[tokio::test(start_paused = true)]
@@ -138,7 +143,7 @@ async fn the_functions_of_the_serverless_payments_are_the_same_in_both_regions()
     shipped.up(&program(&Checkout::new(), STACK)).await;
     let state = &shipped.stage.state;
     for function in ["processor/function", "centralLogs/forwarder/function"] {
-        let [one, other] = ["primary", "secondary"].map(|side| row(state, &format!("{side}/{function}")));
+        let [one, other] = ["primary", "secondary"].map(|side| row(state, &format!("side[\"{side}\"]/{function}")));
         for input in ["code", "runtime", "handler", "memorySize", "timeout", "architectures", "description"] {
             assert!(one.inputs.get(input).is_some(), "{function} has no {input}");
             assert_eq!(one.inputs.get(input), other.inputs.get(input), "{input} of {function}");

@@ -1,4 +1,4 @@
-//! The stacks that are shipped: each loads and plans, and lives a whole life on the twin.
+//! The stacks that are shipped, all of them: each loads and plans, and they live beside each other.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,12 +8,11 @@ use drctl::engine::clock::Clock;
 use drctl::engine::event::Ended;
 use drctl::engine::plan::Plan;
 use drctl::engine::provider::Provider;
-use drctl::engine::state::State;
-use drctl::engine::value::Value;
 use drctl::random::WithRandom;
 use drctl::stack;
 use drctl::twin::Twin;
 
+use crate::support::checkout::Checkout;
 use crate::support::stage::{Report, Stage, steps, told};
 
 /// The twin with AWS's types, as `drctl --local` works on it.
@@ -52,6 +51,9 @@ fn completed(report: Report) -> Report {
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
+
+pub const FIVE: [&str; 5] =
+    ["database-dr", "payments-aurora", "trading-database", "trading-platform", "payments-serverless"];
 
 /// A program that is a shipped stack with something laid over it.
 fn over(stack: &str, change: &str) -> String {
@@ -94,97 +96,8 @@ async fn every_shipped_program_loads_and_plans() {
     }
 }
 
-/// What holds for every resource of the database stacks, whatever its type.
-fn house_rules(state: &State, suffix: &str) {
-    for row in state.rows.values() {
-        let name = row.key.urn.name();
-        let text = |input: &str| row.inputs.get(input).and_then(Value::as_str);
-        if let Some(tags) = row.inputs.get("tags") {
-            let tag = |key: &str| tags.get(key).and_then(Value::as_str);
-            let both = (tag("Environment"), tag("DisasterRecovery"));
-            assert_eq!(both, (Some("production"), Some("enabled")), "tags of {name}");
-        }
-        if !row.ty.starts_with("aws:route53/") {
-            for given in ["name", "bucket", "identifier", "statementId"].into_iter().filter_map(text) {
-                assert!(given.ends_with(&format!("-{suffix}")), "{name} is called `{given}`");
-            }
-        }
-        if row.ty == "aws:iam/rolePolicy:RolePolicy" {
-            let document: serde_json::Value = serde_json::from_str(text("policy").unwrap()).unwrap();
-            for statement in document["Statement"].as_array().unwrap() {
-                let actions = match &statement["Action"] {
-                    serde_json::Value::Array(all) => all.iter().map(|a| a.as_str().unwrap()).collect(),
-                    one => vec![one.as_str().unwrap()],
-                };
-                assert!(actions.iter().all(|action| !action.contains('*')), "{name} allows {actions:?}");
-                let bounded = statement["Resource"] != "*" || statement["Condition"].is_object();
-                assert!(bounded, "{name} allows {actions:?} on everything");
-            }
-        }
-    }
-}
-
-const OUTPUTS: [&str; 13] = [
-    "databaseSecretArn",
-    "globalWriterEndpoint",
-    "hostedZoneId",
-    "primaryBackupBucketName",
-    "primaryDbEndpoint",
-    "primaryDbReaderEndpoint",
-    "primaryHealthCheckId",
-    "secondaryBackupBucketName",
-    "secondaryDbEndpoint",
-    "secondaryDbReaderEndpoint",
-    "secondaryHealthCheckId",
-    "vpcPeeringConnectionId",
-    "writerDnsName",
-];
-
-/// Made, unchanged, changed in one place, and gone.
-async fn lives(stack: &str, suffix: &str, resources: usize) {
-    let mut shipped = Shipped::new();
-    let program = over(stack, "");
-    let made = shipped.up(&program).await;
-    assert_eq!(steps(&made.plan).len(), resources);
-    house_rules(&shipped.stage.state, suffix);
-    let outputs = &shipped.stage.state.outputs;
-    let mut names: Vec<&str> = outputs.keys().map(String::as_str).collect();
-    names.sort_unstable();
-    assert_eq!(names, OUTPUTS);
-    assert!(outputs.values().all(|value| value.as_str().is_some_and(|text| !text.is_empty())), "{outputs:?}");
-    assert_eq!(steps(&shipped.preview(&program).await), [""; 0], "a preview after `up` shows changes");
-    assert_eq!(steps(&shipped.up(&program).await.plan), [""; 0], "a second `up` does something");
-    let refreshed = shipped.stage.refresh().await.unwrap_or_else(|p| panic!("{}", told(&p)));
-    assert_eq!(steps(&refreshed.plan), [""; 0], "a refresh after `up` finds drift");
-
-    let change = over(stack, "resources: {secret: {properties: {description: Another text}}}\n");
-    assert_eq!(steps(&shipped.up(&change).await.plan), ["update secret"]);
-    assert_eq!(steps(&shipped.preview(&change).await), [""; 0]);
-
-    let Err(refused) = shipped.stage.destroy().await else { panic!("`destroy` does not mind the protection") };
-    assert!(told(&refused).contains("globalCluster"), "{}", told(&refused));
-    shipped.stage.settings.override_protection = true;
-    shipped.destroy().await;
-    assert_eq!(shipped.twin.leftovers(), []);
-    let kept = shipped.twin.inspect();
-    assert!(kept.iter().all(|entry| entry.state == "PendingDeletion"), "{kept:#?}");
-    assert_eq!(kept.len(), 2, "one key of each region: {kept:#?}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_database_with_keys_of_its_own_comes_and_goes() {
-    lives("trading-database.yaml", "dev", 173).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_database_with_keys_of_aws_comes_and_goes() {
-    lives("database-dr.yaml", "prod", 185).await;
-}
-
 #[tokio::test(start_paused = true)]
 async fn all_five_live_in_one_account_at_once() {
-    const FIVE: [&str; 5] =
-        ["database-dr", "payments-aurora", "trading-database", "trading-platform", "payments-serverless"];
     let first = Shipped::new();
     let mut stages = Vec::new();
     for (i, stack) in FIVE.iter().enumerate() {
@@ -203,4 +116,20 @@ async fn all_five_live_in_one_account_at_once() {
         completed(stage.destroy().await.unwrap_or_else(|p| panic!("{}", told(&p))));
     }
     assert_eq!(first.twin.leftovers(), []);
+}
+
+/// A managed policy has at most 6,144 characters without white space, and a role at most 10 of them.
+#[test]
+fn a_role_can_take_the_policies_of_each_stack() {
+    let checkout = Checkout::new();
+    for stack in FIVE {
+        checkout.run(&format!("drctl permissions --stack {stack} --files policies/{stack}"), &[]);
+        let files = std::fs::read_dir(checkout.path().join("policies").join(stack)).unwrap();
+        let policies: Vec<String> = files.map(|f| std::fs::read_to_string(f.unwrap().path()).unwrap()).collect();
+        assert!((1..=10).contains(&policies.len()), "{stack}: {}", policies.len());
+        for policy in policies {
+            let length = policy.chars().filter(|c| !c.is_whitespace()).count();
+            assert!(length <= 6_144, "{stack}: {length}");
+        }
+    }
 }

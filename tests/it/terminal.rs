@@ -16,7 +16,7 @@ fn the_screen_shows_each_region_while_it_runs_and_a_summary_in_the_end() {
     let proxy = Proxy::holding(ministack(), 30, Fault::HeldAfter);
     let mut terminal = Terminal::run(&lab.drctl(&proxy.endpoint, "up"));
     terminal.expect("Make these changes to `lab` on `lab`?");
-    terminal.send("y");
+    terminal.send("y\n");
     proxy.wait_for_the_held();
     let during = terminal.expect("creating");
     for region in ["us-east-1 (primary)", "eu-west-1 (secondary)", "global"] {
@@ -41,8 +41,10 @@ fn ctrl_c_at_the_board_stops_the_run_and_ctrl_c_at_the_question_changes_nothing(
     asked.expect("Make these changes");
     asked.send("\u{3}");
     let (code, screen) = asked.end();
-    assert_ne!(code, 0, "{screen}");
+    assert_eq!(code, 8, "{screen}");
+    assert!(screen.ends_with("Nothing was changed."), "{screen}");
     assert_eq!(lab.holdings(), [""; 0]);
+    assert!(lab.run("history").out.contains("stopped, 0 done, 36 left"));
 
     let mut terminal = Terminal::run(&lab.drctl(&proxy.endpoint, "up --yes"));
     proxy.wait_for_the_held();
@@ -61,7 +63,7 @@ fn who_says_no_changes_nothing() {
     let lab = Lab::new(ministack());
     let mut terminal = Terminal::run(&lab.drctl(&ministack().endpoint, "up"));
     terminal.expect("Make these changes");
-    terminal.send("n");
+    terminal.send("n\n");
     let (code, screen) = terminal.end();
     assert_eq!(code, 8, "{screen}");
     assert!(screen.ends_with("Nothing was changed."), "{screen}");
@@ -73,7 +75,7 @@ fn a_rehearsal_at_a_terminal_asks_too_and_says_that_it_is_simulated() {
     let lab = Lab::new(ministack());
     let mut terminal = Terminal::run(&lab.drctl("", "up --local"));
     terminal.expect("Make these changes to `lab` on `twin`?");
-    terminal.send("y");
+    terminal.send("y\n");
     let (code, screen) = terminal.end();
     assert_eq!(code, 0, "{screen}");
     assert!(screen.lines().last().is_some_and(|line| line.starts_with("Done: 36 created (")), "{screen}");

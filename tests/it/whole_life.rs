@@ -40,6 +40,8 @@ impl WholeLife {
         assert!(names.iter().eq(self.outputs), "{names:?}");
         assert_eq!(steps(&shipped.preview(&program).await), [""; 0], "a preview after `up` shows changes");
         assert_eq!(steps(&shipped.up(&program).await.plan), [""; 0], "a second `up` does something");
+        let refreshed = shipped.stage.refresh().await.unwrap_or_else(|p| panic!("{}", told(&p)));
+        assert_eq!(steps(&refreshed.plan), [""; 0], "a refresh after `up` finds drift");
 
         for (file, from, to, expected) in self.changes {
             let file = format!("stacks/{file}");

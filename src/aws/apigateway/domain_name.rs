@@ -195,9 +195,11 @@ impl Resource for DomainName {
         );
         patch.change_if_given("/routingMode", &new.routing_mode, &old.routing_mode);
         patch.change_if_given("/securityPolicy", &new.security_policy, &old.security_policy);
-        let (name, domain_id) = place(id);
-        let update = cx.apigateway().update_domain_name().domain_name(name).set_domain_name_id(domain_id);
-        update.set_patch_operations(patch.operations()).send().await?;
+        if let Some(operations) = patch.operations() {
+            let (name, domain_id) = place(id);
+            let update = cx.apigateway().update_domain_name().domain_name(name).set_domain_name_id(domain_id);
+            update.set_patch_operations(Some(operations)).send().await?;
+        }
         Ok(Next::Started)
     }
 

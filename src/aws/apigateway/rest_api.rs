@@ -6,7 +6,8 @@ use aws_sdk_apigateway::types::{ApiStatus, EndpointConfiguration, PutMode};
 use super::patch::Patch;
 use super::{arn, document, execution_arn, foreseen_arn, given, is_mine, moment, retag, same, sent, tags_from};
 use crate::aws::prelude::*;
-use crate::engine::rules::{auto_name, computed, form, needs, one_of, refers, unordered, write_only};
+use crate::engine::alike::Alike;
+use crate::engine::rules::{alike, auto_name, computed, form, needs, one_of, refers, unordered, write_only};
 
 /// An API of paths and verbs. It is called at `<id>.execute-api.<region>.amazonaws.com`, under the
 /// name of a stage; health checks belong there and not to a name that fails over.
@@ -52,7 +53,7 @@ pub struct RestApi {
     #[schemars(transform = write_only)]
     pub parameters: Option<BTreeMap<String, String>>,
     /// Who may call the API. `execute-api:/stage/verb/path` stands for the API's own ARNs.
-    #[schemars(transform = computed)]
+    #[schemars(transform = computed, transform = alike(Alike::ApiPolicy))]
     pub policy: Option<Document>,
     /// Whether a changed document takes the place of the old one or is laid over it.
     #[schemars(transform = write_only, transform = one_of(&["merge", "overwrite"]))]
@@ -221,10 +222,12 @@ impl RestApi {
             return Ok(());
         }
         let Err(refusal) = self.put(id, cx).await else { return Ok(()) };
-        if !refusal.ambiguous {
-            cx.apigateway().delete_rest_api().rest_api_id(&id.0).send().await.or_none()?;
+        if refusal.ambiguous {
+            return Err(refusal);
         }
-        Err(refusal)
+        // One that could not be deleted is found again by its tag.
+        let stays = cx.apigateway().delete_rest_api().rest_api_id(&id.0).send().await.or_none().is_err();
+        Err(Error { ambiguous: stays, ..refusal })
     }
 
     async fn put(&self, id: &Id, cx: &Cx) -> Result<()> {
@@ -285,8 +288,6 @@ async fn seen(id: Id, cx: &Cx) -> Result<Seen<Live<RestApi>>> {
         })
     });
     let own = execution_arn(cx.partition(), cx.region(), cx.account(), &id.0);
-    // AWS writes the ARNs of the API out.
-    let policy = document(api.policy.map(|policy| policy.replace(&format!("{own}/"), "execute-api:/")));
     let outputs = RestApiOutputs {
         arn: arn(cx.partition(), cx.region(), &format!("/restapis/{id}")),
         created_date: need("createdDate", moment(api.created_date))?,
@@ -305,7 +306,7 @@ async fn seen(id: Id, cx: &Cx) -> Result<Seen<Live<RestApi>>> {
         minimum_compression_size: api.minimum_compression_size.map_or_else(never, |size| size.to_string()),
         name: need("name", api.name)?,
         parameters: None,
-        policy,
+        policy: document(api.policy),
         put_rest_api_mode: overwrite(),
         security_policy: api.security_policy.map(|policy| policy.as_str().to_owned()),
         tags: tags_from(api.tags),
@@ -341,7 +342,7 @@ mod tests {
             "failOnWarnings": false,
             "minimumCompressionSize": "1024",
             "name": "orders",
-            "policy": r#"{"Resource":"execute-api:/*"}"#,
+            "policy": r#"{"Resource":"arn:aws:execute-api:eu-west-1:123456789012:api/*"}"#,
             "putRestApiMode": "overwrite",
             "securityPolicy": "TLS_1_2",
             "tags": { "a": "b" },
@@ -360,6 +361,15 @@ mod tests {
         let error = aws.create(&at(RestApi::TYPE), &inputs).await.unwrap_err();
         assert_eq!(error.message, "no paths");
         assert_eq!(wire.requests("DELETE ").len(), 1);
+    }
+
+    #[tokio::test]
+    async fn an_api_that_can_neither_have_its_document_nor_go_is_in_doubt() {
+        let refused = |code: &str| Reply::Says(400, format!(r#"{{"__type":"{code}","message":"no"}}"#));
+        let replies = [("PUT ", refused("BadRequestException")), ("DELETE ", refused("AccessDeniedException"))];
+        let (aws, _) = aws(&[&replies[..], &[("POST ", ok(API))]].concat());
+        let inputs = json!({ "name": "orders", "body": "{}" }).into();
+        assert!(aws.create(&at(RestApi::TYPE), &inputs).await.unwrap_err().ambiguous);
     }
 
     #[tokio::test]

@@ -218,12 +218,9 @@ async fn described(ids: &[Id], cx: &Cx) -> Result<BTreeMap<String, sdk::Scalable
 
 /// Tags of a target; none if there is no such target.
 async fn tags_of(arn: &str, cx: &Cx) -> Result<Tags> {
-    match cx.appautoscaling().list_tags_for_resource().resource_arn(arn).send().await.or_none() {
-        Ok(reply) => Ok(reply.and_then(|reply| reply.tags).unwrap_or_default().into_iter().collect()),
-        // An endpoint that knows targets and no tags of them.
-        Err(error) if error.kind == Kind::Unsupported => Ok(Tags::new()),
-        Err(error) => Err(error),
-    }
+    let reply = cx.appautoscaling().list_tags_for_resource().resource_arn(arn).send().await.or_none();
+    let tags = reply.map_err(|error| error.about("tags"))?.and_then(|reply| reply.tags);
+    Ok(tags.unwrap_or_default().into_iter().collect())
 }
 
 fn shown(t: sdk::ScalableTarget, tags: Tags) -> Live<Target> {

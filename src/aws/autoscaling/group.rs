@@ -1,6 +1,7 @@
 use aws_sdk_autoscaling::types as sdk;
 
-use super::group_change::{change, drain};
+use super::group_capacity::capacity;
+use super::group_change::{DUE, change, drain};
 use super::group_parts::{
     GroupAvailabilityZoneDistribution, GroupCapacityReservationSpecification, GroupInitialLifecycleHook,
     GroupInstanceLifecyclePolicy, GroupInstanceMaintenancePolicy, GroupInstanceRefresh, GroupLaunchTemplate,
@@ -9,7 +10,7 @@ use super::group_parts::{
 use crate::aws::mirror::{Field, Mirror};
 use crate::aws::prelude::*;
 use crate::engine::rules::{
-    auto_name, computed, exactly_one, exclusive, forced, one_of, refers, replace, unordered, write_only,
+    auto_name, computed, exactly_one, exclusive, forced, form, one_of, refers, replace, unordered, write_only,
 };
 
 /// A number of like instances that grows and shrinks.
@@ -17,7 +18,9 @@ use crate::engine::rules::{
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(transform = exactly_one(&["launchConfiguration", "launchTemplate", "mixedInstancesPolicy"]))]
 #[schemars(transform = exclusive(&["availabilityZones", "vpcZoneIdentifiers"]))]
+#[schemars(transform = exclusive(&["loadBalancers", "minElbCapacity"]))]
 #[schemars(transform = exclusive(&["loadBalancers", "trafficSources"]))]
+#[schemars(transform = exclusive(&["loadBalancers", "waitForElbCapacity"]))]
 #[schemars(transform = exclusive(&["targetGroupArns", "trafficSources"]))]
 pub struct Group {
     /// How instances are spread over zones.
@@ -65,6 +68,10 @@ pub struct Group {
     /// Who says whether instances are healthy: `EC2`, `ELB`, `EBS` or `VPC_LATTICE`.
     #[schemars(transform = computed)]
     pub health_check_type: Option<String>,
+    /// Whether a wait for instances goes on after one of them could not be launched.
+    #[schemars(transform = write_only)]
+    #[serde(default)]
+    pub ignore_failed_scaling_activities: bool,
     /// Pauses in the life of the first instances.
     #[schemars(transform = replace, transform = write_only, transform = unordered)]
     pub initial_lifecycle_hooks: Option<Vec<GroupInitialLifecycleHook>>,
@@ -93,6 +100,10 @@ pub struct Group {
     #[schemars(transform = one_of(&["1Minute"]))]
     #[serde(default = "each_minute")]
     pub metrics_granularity: String,
+    /// Number of instances that must be healthy in all target groups before a new group counts as
+    /// made.
+    #[schemars(transform = write_only, range(min = 0))]
+    pub min_elb_capacity: Option<i32>,
     /// Smallest number of instances.
     #[schemars(range(min = 0))]
     pub min_size: i32,
@@ -128,6 +139,16 @@ pub struct Group {
     /// Subnets of the instances.
     #[schemars(transform = computed, transform = unordered, transform = refers("aws:ec2/subnet:Subnet.id"))]
     pub vpc_zone_identifiers: Option<Vec<String>>,
+    /// How long a new group, or one of another size, may take until its instances are healthy, for
+    /// example `15m`; `0` does not wait for them.
+    #[schemars(transform = write_only)]
+    #[schemars(transform = form(r"^(0|([0-9.]+(h|m|s|ms))+)$", "a duration such as `10m`"))]
+    #[serde(default = "ten_minutes")]
+    pub wait_for_capacity_timeout: String,
+    /// Number of instances that must be healthy in all target groups before a new group, or one of
+    /// another size, counts as done. It goes before `minElbCapacity`.
+    #[schemars(transform = write_only, range(min = 0))]
+    pub wait_for_elb_capacity: Option<i32>,
     /// Instances that are made ready before they are needed.
     pub warm_pool: Option<GroupWarmPool>,
 }
@@ -138,6 +159,10 @@ fn each_minute() -> String {
 
 fn five_minutes() -> i32 {
     300
+}
+
+fn ten_minutes() -> String {
+    "10m".to_owned()
 }
 
 /// What AWS decides about a group.
@@ -165,7 +190,11 @@ impl Resource for Group {
                 "iam:CreateServiceLinkedRole",
                 "iam:PassRole",
             ],
-            read: &["autoscaling:DescribeAutoScalingGroups"],
+            read: &[
+                "autoscaling:DescribeAutoScalingGroups",
+                "autoscaling:DescribeScalingActivities",
+                "elasticloadbalancing:DescribeTargetHealth",
+            ],
             update: &[
                 "autoscaling:AttachLoadBalancerTargetGroups",
                 "autoscaling:AttachLoadBalancers",
@@ -173,6 +202,8 @@ impl Resource for Group {
                 "autoscaling:CreateOrUpdateTags",
                 "autoscaling:DeleteTags",
                 "autoscaling:DeleteWarmPool",
+                "autoscaling:DescribeAutoScalingGroups",
+                "autoscaling:DescribeInstanceRefreshes",
                 "autoscaling:DetachLoadBalancerTargetGroups",
                 "autoscaling:DetachLoadBalancers",
                 "autoscaling:DetachTrafficSources",
@@ -256,6 +287,10 @@ impl Resource for Group {
         drain(self, id, cx).await
     }
 
+    async fn awaits(&self, id: &Id, before: Option<&Self>, cx: &Cx) -> Result<Option<Await>> {
+        capacity(self, id, before, cx).await
+    }
+
     async fn find(&self, cx: &Cx) -> Result<Vec<Id>> {
         let reply = cx.autoscaling().describe_auto_scaling_groups().auto_scaling_group_names(&self.name).send().await?;
         let mine = reply.auto_scaling_groups.into_iter().flatten().filter(|group| {
@@ -299,6 +334,7 @@ fn seen(g: sdk::AutoScalingGroup) -> Result<(String, Seen<Live<Group>>)> {
     let metrics = g.enabled_metrics.unwrap_or_default();
     let granularity = metrics.first().and_then(|metric| metric.granularity.clone());
     let tags: Vec<GroupTag> = Field::take("Tags", g.tags)?;
+    let is_due = tags.iter().any(|tag| tag.key == DUE);
     let some = |list: Vec<String>| (!list.is_empty()).then_some(list);
     let subnets = g.vpc_zone_identifier.filter(|subnets| !subnets.is_empty());
     let maintenance: Option<GroupInstanceMaintenancePolicy> =
@@ -321,19 +357,21 @@ fn seen(g: sdk::AutoScalingGroup) -> Result<(String, Seen<Live<Group>>)> {
         force_delete_warm_pool: false,
         health_check_grace_period: g.health_check_grace_period.unwrap_or_default(),
         health_check_type: g.health_check_type,
+        ignore_failed_scaling_activities: false,
         initial_lifecycle_hooks: None,
         instance_lifecycle_policy: Field::take("InstanceLifecyclePolicy", g.instance_lifecycle_policy)?,
         // Bounds that were taken away are shown as -1.
         instance_maintenance_policy: maintenance.filter(|policy| policy.min_healthy_percentage >= 0),
         instance_refresh: None,
-        launch_configuration: g.launch_configuration_name,
-        launch_template: Field::take("LaunchTemplate", g.launch_template)?,
+        launch_configuration: g.launch_configuration_name.filter(|_| !is_due),
+        launch_template: Field::take("LaunchTemplate", g.launch_template.filter(|_| !is_due))?,
         load_balancers: Some(g.load_balancer_names.unwrap_or_default()),
         max_instance_lifetime: g.max_instance_lifetime.filter(|seconds| *seconds > 0),
         max_size: need("MaxSize", g.max_size)?,
         metrics_granularity: granularity.unwrap_or_else(each_minute),
+        min_elb_capacity: None,
         min_size: need("MinSize", g.min_size)?,
-        mixed_instances_policy: Field::take("MixedInstancesPolicy", g.mixed_instances_policy)?,
+        mixed_instances_policy: Field::take("MixedInstancesPolicy", g.mixed_instances_policy.filter(|_| !is_due))?,
         name: name.clone(),
         placement_group: g.placement_group.filter(|group| !group.is_empty()),
         protect_from_scale_in: g.new_instances_protected_from_scale_in.unwrap_or_default(),
@@ -346,6 +384,8 @@ fn seen(g: sdk::AutoScalingGroup) -> Result<(String, Seen<Live<Group>>)> {
         termination_policies: g.termination_policies,
         traffic_sources: Some(Field::take("TrafficSources", g.traffic_sources)?),
         vpc_zone_identifiers: subnets.map(|subnets| subnets.split(',').map(|s| s.trim().to_owned()).collect()),
+        wait_for_capacity_timeout: ten_minutes(),
+        wait_for_elb_capacity: None,
         warm_pool: g.warm_pool_configuration.map(warm_pool).transpose()?,
     };
     Ok((name, Seen::Ready(Live { inputs, outputs })))
@@ -365,6 +405,7 @@ mod tests {
 
     use super::*;
     use crate::aws::wire::{Reply, Wire, at, aws, ok, read, reads_back};
+    use crate::engine::error::Kind;
     use crate::engine::provider::{self, Provider};
 
     const LAUNCH: &str = "<LaunchTemplate><LaunchTemplateId>lt-1</LaunchTemplateId>\
@@ -421,6 +462,7 @@ mod tests {
             "forceDeleteWarmPool": false,
             "healthCheckGracePeriod": 60,
             "healthCheckType": "ELB",
+            "ignoreFailedScalingActivities": false,
             "instanceLifecyclePolicy": { "retentionTriggers": { "terminateHookAbandon": "retain" } },
             "instanceMaintenancePolicy": { "maxHealthyPercentage": 120, "minHealthyPercentage": 90 },
             "launchTemplate": { "id": "lt-1", "name": "web", "version": "3" },
@@ -439,6 +481,7 @@ mod tests {
             "terminationPolicies": ["OldestInstance"],
             "trafficSources": [{ "identifier": "arn:tg", "type": "elbv2" }],
             "vpcZoneIdentifiers": ["subnet-1", "subnet-2"],
+            "waitForCapacityTimeout": "10m",
             "warmPool": { "maxGroupPreparedCapacity": -1, "minSize": 1, "poolState": "Stopped" },
         });
         let replies = [("Action=DescribeAutoScalingGroups", group(&format!("{ALL}{LAUNCH}")))];
@@ -451,16 +494,30 @@ mod tests {
             ("Action=DescribeAutoScalingGroups", group(inner)),
             ("Action=UpdateAutoScalingGroup", ok("<UpdateAutoScalingGroupResponse/>")),
             ("Action=DeleteAutoScalingGroup", ok("<DeleteAutoScalingGroupResponse/>")),
+            ("Action=StartInstanceRefresh", started()),
+        ]
+    }
+
+    fn started() -> Reply {
+        ok("<StartInstanceRefreshResponse><StartInstanceRefreshResult/></StartInstanceRefreshResponse>")
+    }
+
+    fn refreshes(newest: &str) -> [(&'static str, Reply); 3] {
+        let refresh = format!("<member><InstanceRefreshId>{newest}</InstanceRefreshId></member>");
+        let listed = format!("<InstanceRefreshes>{refresh}</InstanceRefreshes>");
+        let result = format!("<DescribeInstanceRefreshesResult>{listed}</DescribeInstanceRefreshesResult>");
+        [
             (
-                "Action=StartInstanceRefresh",
-                ok("<StartInstanceRefreshResponse><StartInstanceRefreshResult/>\
-                </StartInstanceRefreshResponse>"),
+                "Action=DescribeInstanceRefreshes",
+                ok(format!("<DescribeInstanceRefreshesResponse>{result}</DescribeInstanceRefreshesResponse>")),
             ),
+            ("Action=CreateOrUpdateTags", ok("<CreateOrUpdateTagsResponse/>")),
+            ("Action=DeleteTags", ok("<DeleteTagsResponse/>")),
         ]
     }
 
     async fn updated(wish: serde_json::Value) -> Wire {
-        let (aws, wire) = aws(&replies(LAUNCH));
+        let (aws, wire) = aws(&[replies(LAUNCH), refreshes("r-1").into()].concat());
         let Seen::Ready(live) = read(&aws, Group::TYPE, "g").await.unwrap() else { panic!("not ready") };
         let mut wanted = live.inputs.to_json().unwrap();
         wanted.as_object_mut().unwrap().extend(wish.as_object().unwrap().clone());
@@ -485,9 +542,55 @@ mod tests {
         let newer = json!({ "id": "lt-1", "version": "4" });
         let wire = updated(json!({ "launchTemplate": newer, "instanceRefresh": refresh })).await;
         assert!(wire.requests("Action=StartInstanceRefresh")[0].contains("MinHealthyPercentage=50"));
+        assert!(wire.requests("Action=CreateOrUpdateTags")[0].contains("Value=r-1"));
         let same = json!({ "id": "lt-1", "version": "3" });
         let wire = updated(json!({ "launchTemplate": same, "instanceRefresh": refresh })).await;
         assert!(wire.requests("Action=StartInstanceRefresh").is_empty());
+    }
+
+    const DUE_TAG: &str = "<Tags><member><Key>drctl:refresh-after</Key><Value>r-1</Value>\
+        <PropagateAtLaunch>false</PropagateAtLaunch></member></Tags>";
+
+    /// Brings a group, whose last update was interrupted, to what it launches already.
+    async fn resumed(newest: &str, started: Reply) -> (Result<provider::Next>, Wire) {
+        let mut replies = replies(&format!("{LAUNCH}{DUE_TAG}"));
+        replies.retain(|(action, _)| *action != "Action=StartInstanceRefresh");
+        replies.extend(refreshes(newest));
+        replies.push(("Action=StartInstanceRefresh", started));
+        let (aws, wire) = aws(&replies);
+        let Seen::Ready(live) = read(&aws, Group::TYPE, "g").await.unwrap() else { panic!("not ready") };
+        assert!(live.inputs.get("launchTemplate").is_none_or(Value::is_null), "it seems to be done");
+        let wanted = json!({
+            "name": "g", "minSize": 1, "maxSize": 9, "healthCheckGracePeriod": 60,
+            "launchTemplate": { "id": "lt-1", "version": "3" }, "instanceRefresh": { "strategy": "Rolling" },
+        });
+        let next = aws.update(&at(Group::TYPE), &Id("g".into()), &Value::from_json(wanted), &live).await;
+        (next, wire)
+    }
+
+    #[tokio::test]
+    async fn a_replacement_of_instances_that_did_not_start_is_started_by_the_next_run() {
+        let (next, wire) = resumed("r-1", started()).await;
+        next.unwrap();
+        assert_eq!(wire.requests("Action=StartInstanceRefresh").len(), 1);
+        // What is due is remembered before anything changes, and forgotten last.
+        assert!(wire.requests("Action=CreateOrUpdateTags").is_empty());
+        assert!(wire.requests("").last().unwrap().contains("Action=DeleteTags"));
+    }
+
+    #[tokio::test]
+    async fn a_replacement_of_instances_that_has_started_is_not_started_again() {
+        let busy = || {
+            let error = "<Error><Code>InstanceRefreshInProgress</Code><Message>one is in progress</Message></Error>";
+            Reply::Says(400, format!("<ErrorResponse>{error}</ErrorResponse>"))
+        };
+        let (next, wire) = resumed("r-2", busy()).await;
+        next.unwrap();
+        assert_eq!(wire.requests("Action=DeleteTags").len(), 1);
+        // An older one, on the contrary, has to end first.
+        let (next, wire) = resumed("r-1", busy()).await;
+        assert_eq!(next.unwrap_err().kind, Kind::Busy);
+        assert!(wire.requests("Action=DeleteTags").is_empty());
     }
 
     async fn deleted(inner: &str, force: bool) -> (provider::Next, Wire) {

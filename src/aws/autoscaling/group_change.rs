@@ -1,6 +1,6 @@
 //! The calls that change and end an Auto Scaling group.
 
-use aws_sdk_autoscaling::types::{AutoScalingGroup, InstanceMaintenancePolicy, RefreshStrategy};
+use aws_sdk_autoscaling::types::{AutoScalingGroup, InstanceMaintenancePolicy, RefreshStrategy, Tag};
 use serde_json::Value as Json;
 
 use super::Group;
@@ -8,18 +8,51 @@ use super::group_parts::GroupInstanceRefresh;
 use crate::aws::mirror::{Field, Mirror};
 use crate::aws::prelude::*;
 
+/// The tag of a group whose instances are about to be replaced; its value is the last replacement before.
+/// It is set before what is launched changes and goes once the replacement has started. A group that has
+/// it shows nothing that it launches, so that a run that ends in between does not seem to be done.
+pub(super) const DUE: &str = "drctl:refresh-after";
+
 /// Turns a group into what is wanted.
 pub(super) async fn change(new: &Group, id: &Id, old: &Group, cx: &Cx) -> Result<()> {
+    let refresh = match &new.instance_refresh {
+        Some(refresh) if starts(refresh, new, old)? => Some(refresh),
+        _ => None,
+    };
+    let is_due = launches_nothing(old);
+    if refresh.is_some() && !is_due {
+        let before = newest_refresh(id, cx).await?;
+        cx.autoscaling().create_or_update_tags().tags(due(id, &before)).send().await?;
+    }
     change_group(new, id, old, cx).await?;
     change_metrics(new, id, old, cx).await?;
     change_processes(new, id, old, cx).await?;
     change_sources(new, id, old, cx).await?;
     change_tags(new, old, cx).await?;
     change_warm_pool(new, id, old, cx).await?;
-    match &new.instance_refresh {
-        Some(refresh) if starts(refresh, new, old)? => start(refresh, id, cx).await,
-        _ => Ok(()),
+    if let Some(refresh) = refresh {
+        start(refresh, id, cx).await?;
     }
+    if refresh.is_some() || is_due {
+        cx.autoscaling().delete_tags().tags(due(id, "")).send().await?;
+    }
+    Ok(())
+}
+
+fn launches_nothing(group: &Group) -> bool {
+    group.launch_configuration.is_none() && group.launch_template.is_none() && group.mixed_instances_policy.is_none()
+}
+
+fn due(id: &Id, before: &str) -> Tag {
+    let tag = Tag::builder().resource_id(&id.0).resource_type("auto-scaling-group").key(DUE);
+    tag.set_value((!before.is_empty()).then(|| before.to_owned())).propagate_at_launch(false).build()
+}
+
+/// The id of the newest replacement of instances, running or not.
+async fn newest_refresh(id: &Id, cx: &Cx) -> Result<String> {
+    let newest = cx.autoscaling().describe_instance_refreshes().auto_scaling_group_name(&id.0).max_records(1);
+    let newest = newest.send().await?.instance_refreshes.into_iter().flatten().next();
+    Ok(newest.and_then(|refresh| refresh.instance_refresh_id).unwrap_or_else(|| "none".to_owned()))
 }
 
 /// One call changes what belongs to the group itself. What is taken back has a value of its own.
@@ -204,8 +237,21 @@ fn holds(live: &Json, wanted: &Json) -> bool {
 async fn start(refresh: &GroupInstanceRefresh, id: &Id, cx: &Cx) -> Result<()> {
     let start = cx.autoscaling().start_instance_refresh().auto_scaling_group_name(&id.0);
     let strategy = RefreshStrategy::from(refresh.strategy.as_str());
-    start.set_preferences(refresh.preferences.put()?).strategy(strategy).send().await?;
-    Ok(())
+    let started = start.set_preferences(refresh.preferences.put()?).strategy(strategy).send().await;
+    match started.map_err(Error::from) {
+        Err(e) if e.code.as_deref() == Some("InstanceRefreshInProgress") && is_ours(id, cx).await? => Ok(()),
+        started => started.map(drop),
+    }
+}
+
+/// Whether the running replacement is the one that is due, started by a call without an answer.
+async fn is_ours(id: &Id, cx: &Cx) -> Result<bool> {
+    let groups = cx.autoscaling().describe_auto_scaling_groups().auto_scaling_group_names(&id.0).send().await?;
+    let tags = groups.auto_scaling_groups.into_iter().flatten().filter_map(|group| group.tags).flatten();
+    match tags.into_iter().find(|tag| tag.key.as_deref() == Some(DUE)).and_then(|tag| tag.value) {
+        Some(before) => Ok(newest_refresh(id, cx).await? != before),
+        None => Ok(false),
+    }
 }
 
 /// Ends the instances, then the group. A forced deletion leaves the instances to AWS.

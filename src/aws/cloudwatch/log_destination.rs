@@ -45,10 +45,13 @@ impl Resource for LogDestination {
     type Outputs = LogDestinationOutputs;
     type Cx = Cx;
 
+    /// The tags go out alone: with them, CloudWatch Logs answers that it cannot deliver to the target.
     async fn create(&self, cx: &Cx) -> Result<Made<Self>> {
         let put = cx.logs().put_destination().destination_name(&self.name).role_arn(&self.role_arn);
+        let made = put.target_arn(&self.target_arn).send().await?.destination;
+        let arn = need("arn", need("destination", made)?.arn)?;
         let tags = cx.tags(&self.tags).into_iter().collect();
-        put.set_tags(Some(tags)).target_arn(&self.target_arn).send().await?;
+        cx.logs().tag_resource().resource_arn(arn).set_tags(Some(tags)).send().await?;
         Ok(Made::id(&self.name))
     }
 
@@ -134,6 +137,16 @@ mod tests {
     async fn a_name_that_only_begins_alike_is_another_one() {
         let (aws, _) = aws(&[("DescribeDestinations", ok(DESTINATIONS))]);
         assert_eq!(read(&aws, TYPE, "cent").await.unwrap(), Seen::Gone);
+    }
+
+    #[tokio::test]
+    async fn tags_go_out_in_a_call_of_their_own() {
+        let made = r#"{"destination":{"destinationName":"central","arn":"arn:d"}}"#;
+        let (aws, wire) = aws(&[("PutDestination", ok(made)), ("TagResource", ok("{}"))]);
+        let inputs = json!({ "name": "central", "roleArn": "arn:r", "targetArn": "arn:t" });
+        aws.create(&at(TYPE), &inputs.into()).await.unwrap();
+        assert!(!wire.requests("PutDestination")[0].contains("drctl:owner"));
+        assert!(wire.requests("TagResource")[0].contains("drctl:owner"));
     }
 
     #[tokio::test(start_paused = true)]

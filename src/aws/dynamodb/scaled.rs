@@ -3,7 +3,7 @@
 use aws_sdk_applicationautoscaling::types::{ScalableDimension, ServiceNamespace};
 
 use crate::aws::Cx;
-use crate::engine::error::{Error, Kind, Result};
+use crate::engine::error::Result;
 
 /// Which of a table's capacities follow its load.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -15,13 +15,8 @@ pub(super) struct Scaled {
 /// Asks Application Auto Scaling about a table.
 pub(super) async fn scaled(table: &str, cx: &Cx) -> Result<Scaled> {
     let describe = cx.appautoscaling().describe_scalable_targets().service_namespace(ServiceNamespace::Dynamodb);
-    let reply = describe.resource_ids(format!("table/{table}")).send().await;
-    let targets = match reply.map_err(Error::from) {
-        Ok(reply) => reply.scalable_targets.unwrap_or_default(),
-        // Where there is no such service, nothing scales.
-        Err(error) if error.kind == Kind::Unsupported => return Ok(Scaled::default()),
-        Err(error) => return Err(error),
-    };
+    let reply = describe.resource_ids(format!("table/{table}")).send().await?;
+    let targets = reply.scalable_targets.unwrap_or_default();
     let has = |dimension| targets.iter().any(|t| t.scalable_dimension == dimension);
     Ok(Scaled {
         read: has(ScalableDimension::DynamoDbTableReadCapacityUnits),

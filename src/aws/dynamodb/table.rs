@@ -141,7 +141,8 @@ pub struct TableOutputs {
     pub stream_label: Option<String>,
 }
 
-/// For that long AWS keeps a table that was the source of a new replica.
+/// For that long at most AWS keeps a table that was the source of a new replica. It can go as soon as
+/// that replica is gone.
 pub(super) const SOURCE_STAYS: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Resource for Table {
@@ -262,7 +263,7 @@ impl Table {
 
 /// Whether AWS refuses a deletion because the table was the source of a replica a while ago.
 pub(super) fn was_a_source(error: &Error) -> bool {
-    error.kind == Kind::Invalid && error.message.contains("source region") && error.message.contains("24 hours")
+    error.kind == Kind::Invalid && error.message.contains("has acted as a source") && error.message.contains("24 hours")
 }
 
 /// The backups of every second of a table in some region.
@@ -320,8 +321,11 @@ async fn seen(id: Id, want: &Want, cx: &Cx) -> Result<Seen<Live<Table>>> {
     };
     let billing = table.billing_mode_summary.as_ref().and_then(|b| b.billing_mode.as_ref());
     let billing_mode = billing.map_or_else(provisioned, |mode| mode.as_str().to_owned());
-    let asks = billing_mode == provisioned() && (want.has("readCapacity") || want.has("writeCapacity"));
-    let owned = if asks { scaled(&id.0, cx).await? } else { Scaled::default() };
+    let asks = ["readCapacity", "writeCapacity"].into_iter().find(|input| want.has(input));
+    let owned = match asks.filter(|_| billing_mode == provisioned()) {
+        Some(input) => scaled(&id.0, cx).await.map_err(|error| error.about(input))?,
+        None => Scaled::default(),
+    };
     let keys = need("KeySchema", table.key_schema)?;
     let units = table.provisioned_throughput;
     let read = units.as_ref().and_then(|u| u.read_capacity_units).filter(|n| *n > 0 && !owned.read);

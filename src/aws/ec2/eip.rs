@@ -1,6 +1,6 @@
 use aws_sdk_ec2::types::{self as sdk, DomainType, ResourceType};
 
-use super::{any_of, arn, mine, retag, tagged, tags_from};
+use super::{any_of, arn, is_mine, mine, retag, tagged, tags_from};
 use crate::aws::prelude::*;
 use crate::engine::rules::{computed, one_of, refers, replace, write_only};
 
@@ -129,7 +129,7 @@ impl Resource for Eip {
 
     async fn find(&self, cx: &Cx) -> Result<Vec<Id>> {
         let reply = cx.ec2().describe_addresses().filters(mine(cx)).send().await?;
-        let found = reply.addresses.into_iter().flatten();
+        let found = reply.addresses.into_iter().flatten().filter(|address| is_mine(address.tags(), cx));
         found.map(|address| Ok(Id(need("AllocationId", address.allocation_id)?))).collect()
     }
 

@@ -3,7 +3,7 @@ use aws_sdk_ec2::types::{
     ResourceType, TagFieldSpecificationRequest, TaggableResourceType, TrafficType,
 };
 
-use super::{any_of, arn, mine, refused, retag, tagged, tags_from};
+use super::{any_of, arn, is_mine, mine, refused, retag, tagged, tags_from};
 use crate::aws::prelude::*;
 use crate::engine::rules::{computed, exactly_one, one_of, refers, replace, unordered};
 
@@ -177,7 +177,8 @@ impl Resource for FlowLog {
     async fn find(&self, cx: &Cx) -> Result<Vec<Id>> {
         let pages = cx.ec2().describe_flow_logs().filter(mine(cx)).into_paginator().items().send();
         let logs = pages.collect::<Result<Vec<_>, _>>().await?;
-        logs.into_iter().map(|log| Ok(Id(need("FlowLogId", log.flow_log_id)?))).collect()
+        let logs = logs.into_iter().filter(|log| is_mine(log.tags(), cx));
+        logs.map(|log| Ok(Id(need("FlowLogId", log.flow_log_id)?))).collect()
     }
 
     async fn retag(id: &Id, _: &Live<Self>, tags: &Retag, cx: &Cx) -> Result<()> {

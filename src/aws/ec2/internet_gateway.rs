@@ -1,6 +1,6 @@
 use aws_sdk_ec2::types::{self as sdk, ResourceType};
 
-use super::{any_of, arn, mine, retag, tagged, tags_from};
+use super::{any_of, arn, is_mine, mine, retag, tagged, tags_from};
 use crate::aws::prelude::*;
 use crate::engine::rules::{computed, refers};
 
@@ -85,7 +85,8 @@ impl Resource for InternetGateway {
     async fn find(&self, cx: &Cx) -> Result<Vec<Id>> {
         let pages = cx.ec2().describe_internet_gateways().filters(mine(cx)).into_paginator().items().send();
         let gateways = pages.collect::<Result<Vec<_>, _>>().await?;
-        gateways.into_iter().map(|g| Ok(Id(need("InternetGatewayId", g.internet_gateway_id)?))).collect()
+        let gateways = gateways.into_iter().filter(|g| is_mine(g.tags(), cx));
+        gateways.map(|g| Ok(Id(need("InternetGatewayId", g.internet_gateway_id)?))).collect()
     }
 
     async fn retag(id: &Id, _: &Live<Self>, tags: &Retag, cx: &Cx) -> Result<()> {

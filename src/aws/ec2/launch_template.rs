@@ -10,7 +10,7 @@ use super::launch_template_data::{
     LaunchTemplateNetworkInterface, LaunchTemplateNetworkPerformanceOptions, LaunchTemplatePlacement,
     LaunchTemplatePrivateDnsNameOptions, LaunchTemplateSecondaryInterface, LaunchTemplateTagSpecification,
 };
-use super::{arn, mine, retag, tagged, tags_from};
+use super::{arn, is_mine, mine, retag, tagged, tags_from};
 use crate::aws::mirror::Field;
 use crate::aws::prelude::*;
 use crate::engine::rules::{auto_name, computed, exclusive, one_of, refers, replace, sometimes_shown, unordered};
@@ -189,7 +189,8 @@ impl Resource for LaunchTemplate {
     async fn find(&self, cx: &Cx) -> Result<Vec<Id>> {
         let pages = cx.ec2().describe_launch_templates().filters(mine(cx)).into_paginator().items().send();
         let templates = pages.collect::<Result<Vec<_>, _>>().await?;
-        templates.into_iter().map(|t| Ok(Id(need("LaunchTemplateId", t.launch_template_id)?))).collect()
+        let templates = templates.into_iter().filter(|t| is_mine(t.tags(), cx));
+        templates.map(|t| Ok(Id(need("LaunchTemplateId", t.launch_template_id)?))).collect()
     }
 
     async fn retag(id: &Id, _: &Live<Self>, tags: &Retag, cx: &Cx) -> Result<()> {

@@ -59,9 +59,14 @@ pub(super) fn filter(name: &str, values: impl IntoIterator<Item = String>) -> Fi
     Filter::builder().name(name).set_values(Some(values.into_iter().collect())).build()
 }
 
-/// A filter for what this attempt has made.
+/// A filter for what this attempt has made. What comes back `is_mine`, too, or the server does not know
+/// the filter.
 fn mine(cx: &Cx) -> Filter {
     filter(&format!("tag:{}", tags::ATTEMPT), [cx.token().to_owned()])
+}
+
+fn is_mine(tags: &[Tag], cx: &Cx) -> bool {
+    tags.iter().any(|tag| tag.key() == Some(tags::ATTEMPT) && tag.value() == Some(cx.token()))
 }
 
 fn flag(value: bool) -> AttributeBooleanValue {

@@ -4,7 +4,7 @@ use aws_sdk_ec2::types::{
     self as sdk, AvailabilityMode, ConnectivityType, NatGatewayAddressStatus, NatGatewayState, ResourceType,
 };
 
-use super::{any_of, filter, mine, retag, tagged, tags_from};
+use super::{any_of, filter, is_mine, mine, retag, tagged, tags_from};
 use crate::aws::prelude::*;
 use crate::engine::rules::{computed, exclusive, one_of, refers, replace, unordered};
 
@@ -219,7 +219,8 @@ impl Resource for NatGateway {
         let there = ["pending", "available", "failed"].map(str::to_owned);
         let describe = cx.ec2().describe_nat_gateways().filter(mine(cx)).filter(filter("state", there));
         let gateways = describe.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await?;
-        gateways.into_iter().map(|g| Ok(Id(need("NatGatewayId", g.nat_gateway_id)?))).collect()
+        let gateways = gateways.into_iter().filter(|g| is_mine(g.tags(), cx));
+        gateways.map(|g| Ok(Id(need("NatGatewayId", g.nat_gateway_id)?))).collect()
     }
 
     async fn retag(id: &Id, _: &Live<Self>, tags: &Retag, cx: &Cx) -> Result<()> {

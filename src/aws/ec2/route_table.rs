@@ -2,7 +2,7 @@ use aws_sdk_ec2::types::{self as sdk, ResourceType, RouteOrigin};
 
 use super::joint::route_tables;
 use super::route_target::Target;
-use super::{arn, mine, retag, tagged, tags_from};
+use super::{arn, is_mine, mine, retag, tagged, tags_from};
 use crate::aws::prelude::*;
 use crate::engine::rules::{computed, exactly_one, refers, replace, unordered};
 
@@ -134,7 +134,8 @@ impl Resource for RouteTable {
     async fn find(&self, cx: &Cx) -> Result<Vec<Id>> {
         let pages = cx.ec2().describe_route_tables().filters(mine(cx)).into_paginator().items().send();
         let tables = pages.collect::<Result<Vec<_>, _>>().await?;
-        tables.into_iter().map(|t| Ok(Id(need("RouteTableId", t.route_table_id)?))).collect()
+        let tables = tables.into_iter().filter(|t| is_mine(t.tags(), cx));
+        tables.map(|t| Ok(Id(need("RouteTableId", t.route_table_id)?))).collect()
     }
 
     async fn retag(id: &Id, _: &Live<Self>, tags: &Retag, cx: &Cx) -> Result<()> {

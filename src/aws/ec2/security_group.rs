@@ -1,7 +1,7 @@
 use aws_sdk_ec2::types::{self as sdk, ResourceType};
 
 use super::grant::{self, Grants};
-use super::{any_of, arn, mine, retag, tagged, tags_from};
+use super::{any_of, arn, is_mine, mine, retag, tagged, tags_from};
 use crate::aws::prelude::*;
 use crate::engine::rules::{auto_name, computed, form, refers, replace, united, unordered, write_only};
 
@@ -187,7 +187,7 @@ impl Resource for SecurityGroup {
     async fn find(&self, cx: &Cx) -> Result<Vec<Id>> {
         let pages = cx.ec2().describe_security_groups().filters(mine(cx)).into_paginator().items().send();
         let groups = pages.collect::<Result<Vec<_>, _>>().await?;
-        groups.into_iter().map(|g| Ok(Id(need("GroupId", g.group_id)?))).collect()
+        groups.into_iter().filter(|g| is_mine(g.tags(), cx)).map(|g| Ok(Id(need("GroupId", g.group_id)?))).collect()
     }
 
     async fn retag(id: &Id, _: &Live<Self>, tags: &Retag, cx: &Cx) -> Result<()> {

@@ -1,6 +1,6 @@
 use aws_sdk_ec2::types::{self as sdk, HostnameType, ResourceType, SubnetState};
 
-use super::{any_of, arn, flag, mine, retag, tagged, tags_from};
+use super::{any_of, arn, flag, is_mine, mine, retag, tagged, tags_from};
 use crate::aws::prelude::*;
 use crate::engine::rules::{computed, exclusive, form, needs, one_of, refers, replace, write_only};
 
@@ -191,7 +191,7 @@ impl Resource for Subnet {
     async fn find(&self, cx: &Cx) -> Result<Vec<Id>> {
         let pages = cx.ec2().describe_subnets().filters(mine(cx)).into_paginator().items().send();
         let subnets = pages.collect::<Result<Vec<_>, _>>().await?;
-        subnets.into_iter().map(|s| Ok(Id(need("SubnetId", s.subnet_id)?))).collect()
+        subnets.into_iter().filter(|s| is_mine(s.tags(), cx)).map(|s| Ok(Id(need("SubnetId", s.subnet_id)?))).collect()
     }
 
     async fn retag(id: &Id, _: &Live<Self>, tags: &Retag, cx: &Cx) -> Result<()> {

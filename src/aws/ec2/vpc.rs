@@ -4,7 +4,7 @@ use aws_sdk_ec2::types::{self as sdk, AttributeBooleanValue, ResourceType, Tenan
 use futures::try_join;
 
 use super::joint::route_tables;
-use super::{any_of, arn, filter, flag, mine, retag, tagged, tags_from};
+use super::{any_of, arn, filter, flag, is_mine, mine, retag, tagged, tags_from};
 use crate::aws::prelude::*;
 use crate::engine::rules::{computed, exclusive, form, needs, one_of, replace, write_only};
 
@@ -199,7 +199,7 @@ impl Resource for Vpc {
     async fn find(&self, cx: &Cx) -> Result<Vec<Id>> {
         let pages = cx.ec2().describe_vpcs().filters(mine(cx)).into_paginator().items().send();
         let vpcs = pages.collect::<Result<Vec<_>, _>>().await?;
-        vpcs.into_iter().map(|v| Ok(Id(need("VpcId", v.vpc_id)?))).collect()
+        vpcs.into_iter().filter(|v| is_mine(v.tags(), cx)).map(|v| Ok(Id(need("VpcId", v.vpc_id)?))).collect()
     }
 
     async fn retag(id: &Id, _: &Live<Self>, tags: &Retag, cx: &Cx) -> Result<()> {
@@ -373,7 +373,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::aws::wire::{ok, reads_back};
+    use crate::aws::wire::{self, at, aws, ok, reads_back};
+    use crate::engine::provider::Provider;
 
     const VPCS: &str = "<DescribeVpcsResponse><vpcSet><item><vpcId>vpc-1</vpcId><ownerId>123456789012</ownerId>\
         <state>available</state><cidrBlock>10.0.0.0/16</cidrBlock><dhcpOptionsId>dopt-1</dhcpOptionsId>\
@@ -417,5 +418,15 @@ mod tests {
         let live = reads_back(Vpc::TYPE, "vpc-1", &replies, &[], inputs).await;
         let arn = live.outputs.get("arn").and_then(Value::as_str);
         assert_eq!(arn, Some("arn:aws:ec2:eu-west-1:123456789012:vpc/vpc-1"));
+    }
+
+    #[tokio::test]
+    async fn a_lost_create_is_found_by_its_tag_even_on_a_server_that_does_not_filter() {
+        let (aws, _) = aws(&[("Action=DescribeVpcs", ok(VPCS))]);
+        assert_eq!(aws.find(&at(Vpc::TYPE), &json!({ "cidrBlock": "10.0.0.0/16" }).into()).await.unwrap(), []);
+        let tag = format!("<tagSet><item><key>drctl:attempt</key><value>{}</value></item>", at(Vpc::TYPE).attempt);
+        let (aws, _) = wire::aws(&[("Action=DescribeVpcs", ok(VPCS.replace("<tagSet>", &tag)))]);
+        let found = aws.find(&at(Vpc::TYPE), &json!({ "cidrBlock": "10.0.0.0/16" }).into()).await.unwrap();
+        assert_eq!(found, [Id("vpc-1".into())]);
     }
 }

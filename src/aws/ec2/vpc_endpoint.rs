@@ -2,7 +2,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use aws_sdk_ec2::types::{self as sdk, DnsRecordIpType, IpAddressType, ResourceType, VpcEndpointType};
 
-use super::{acceptance, any_of, arn, filter, mine, refused, retag, tagged, tags_from};
+use super::{acceptance, any_of, arn, filter, is_mine, mine, refused, retag, tagged, tags_from};
 use crate::aws::prelude::*;
 use crate::engine::rules::{computed, exactly_one, one_of, refers, replace, unordered, write_only};
 
@@ -224,7 +224,8 @@ impl Resource for VpcEndpoint {
     async fn find(&self, cx: &Cx) -> Result<Vec<Id>> {
         let pages = cx.ec2().describe_vpc_endpoints().filters(mine(cx)).into_paginator().items().send();
         let endpoints = pages.collect::<Result<Vec<_>, _>>().await?;
-        let there = endpoints.into_iter().filter(|e| !e.state.as_ref().is_some_and(|s| is(s.as_str(), "deleted")));
+        let there = endpoints.into_iter().filter(|e| is_mine(e.tags(), cx));
+        let there = there.filter(|e| !e.state.as_ref().is_some_and(|s| is(s.as_str(), "deleted")));
         there.map(|e| Ok(Id(need("VpcEndpointId", e.vpc_endpoint_id)?))).collect()
     }
 

@@ -1,7 +1,7 @@
 use aws_sdk_ec2::types::{self as sdk, ResourceType};
 
 use super::peering::{ACTIVE, PeeringOptions, Sides, UNACCEPTED, describe, status};
-use super::{acceptance, mine, retag, tagged, tags_from};
+use super::{acceptance, is_mine, mine, retag, tagged, tags_from};
 use crate::aws::prelude::*;
 use crate::engine::rules::{computed, refers, replace};
 
@@ -126,7 +126,8 @@ impl Resource for VpcPeeringConnection {
     async fn find(&self, cx: &Cx) -> Result<Vec<Id>> {
         let pages = cx.ec2().describe_vpc_peering_connections().filters(mine(cx)).into_paginator().items().send();
         let connections = pages.collect::<Result<Vec<_>, _>>().await?;
-        let ids = connections.into_iter().map(|c| Ok((need("Id", c.vpc_peering_connection_id.clone())?, status(&c)?)));
+        let connections = connections.into_iter().filter(|c| is_mine(c.tags(), cx));
+        let ids = connections.map(|c| Ok((need("Id", c.vpc_peering_connection_id.clone())?, status(&c)?)));
         let ids = ids.collect::<Result<Vec<_>>>()?;
         Ok(ids.into_iter().filter(|(_, status)| *status != Seen::Gone).map(|(id, _)| Id(id)).collect())
     }

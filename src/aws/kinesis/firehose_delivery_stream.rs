@@ -2,23 +2,25 @@ use aws_sdk_firehose::types::{
     self as sdk, DeliveryStreamEncryptionStatus as Encryption, DeliveryStreamStatus, DeliveryStreamType, KeyType,
 };
 
+use super::http_destination::HttpEndpointConfiguration;
 use super::s3_destination::ExtendedS3Configuration;
 use super::{tagged, tags_of};
 use crate::aws::prelude::*;
 use crate::engine::alike::Alike;
 use crate::engine::rules::{alike, auto_name, exclusive, one_of, refers, replace};
 
-/// A stream that delivers records to a bucket, which may be in another region. The bucket is the only
-/// destination that drctl knows.
+/// A stream that delivers records to a bucket, which may be in another region, or to an HTTP endpoint.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(transform = exclusive(&["kinesisSourceConfiguration", "serverSideEncryption"]))]
 pub struct FirehoseDeliveryStream {
-    /// Kind of destination: `extended_s3`.
-    #[schemars(transform = replace, transform = one_of(&[S3]))]
+    /// Kind of destination: `extended_s3` or `http_endpoint`.
+    #[schemars(transform = replace, transform = one_of(&[S3, HTTP]))]
     pub destination: String,
     /// The bucket, and what happens to records on the way there.
     pub extended_s3_configuration: Option<ExtendedS3Configuration>,
+    /// The HTTP endpoint, and the bucket for what it does not take.
+    pub http_endpoint_configuration: Option<HttpEndpointConfiguration>,
     /// Stream of Kinesis that records come from. Without it they are put in by calls.
     #[schemars(transform = replace)]
     pub kinesis_source_configuration: Option<KinesisSource>,
@@ -26,13 +28,15 @@ pub struct FirehoseDeliveryStream {
     #[schemars(transform = replace, transform = auto_name(64), length(min = 1, max = 64))]
     pub name: String,
     /// Encryption of records that wait for their delivery.
-    pub server_side_encryption: Option<ServerSideEncryption>,
+    #[serde(default)]
+    pub server_side_encryption: ServerSideEncryption,
     /// Tags of the stream.
     #[serde(default)]
     pub tags: Tags,
 }
 
 const S3: &str = "extended_s3";
+const HTTP: &str = "http_endpoint";
 
 /// A stream of Kinesis that records come from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -60,6 +64,12 @@ pub struct ServerSideEncryption {
     #[schemars(transform = one_of(&["AWS_OWNED_CMK", "CUSTOMER_MANAGED_CMK"]))]
     #[serde(default = "aws_owned")]
     pub key_type: String,
+}
+
+impl Default for ServerSideEncryption {
+    fn default() -> Self {
+        Self { enabled: false, key_arn: None, key_type: aws_owned() }
+    }
 }
 
 fn aws_owned() -> String {
@@ -104,19 +114,20 @@ impl Resource for FirehoseDeliveryStream {
     type Cx = Cx;
 
     async fn create(&self, cx: &Cx) -> Result<Made<Self>> {
-        if self.destination != S3 {
-            return Err(Error::invalid(format!("drctl delivers to no `{}`", self.destination))
-                .hint(format!("set `destination: {S3}`, which it knows completely")));
-        }
+        let (bucket, endpoint) = match self.destination()? {
+            Destination::Bucket(bucket) => (Some(bucket.declared()?), None),
+            Destination::Endpoint(endpoint) => (None, Some(endpoint.declared()?)),
+        };
         let source = self.kinesis_source_configuration.as_ref();
         let kind = source.map_or(DeliveryStreamType::DirectPut, |_| DeliveryStreamType::KinesisStreamAsSource);
-        let encryption = self.server_side_encryption.as_ref().filter(|sse| sse.enabled);
+        let encryption = Some(&self.server_side_encryption).filter(|sse| sse.enabled);
         cx.firehose()
             .create_delivery_stream()
             .delivery_stream_name(&self.name)
             .delivery_stream_type(kind)
             .set_delivery_stream_encryption_configuration_input(encryption.map(|e| e.as_asked()).transpose()?)
-            .extended_s3_destination_configuration(self.bucket()?.declared()?)
+            .set_extended_s3_destination_configuration(bucket)
+            .set_http_endpoint_destination_configuration(endpoint)
             .set_kinesis_stream_source_configuration(source.map(KinesisSource::as_asked).transpose()?)
             .set_tags(tagged(&cx.tags(&self.tags))?)
             .send()
@@ -129,30 +140,32 @@ impl Resource for FirehoseDeliveryStream {
     }
 
     async fn update(&self, id: &Id, live: &Live<Self>, cx: &Cx) -> Result<Next<Self>> {
-        if self.extended_s3_configuration != live.inputs.extended_s3_configuration {
-            cx.firehose()
+        if self.extended_s3_configuration != live.inputs.extended_s3_configuration
+            || self.http_endpoint_configuration != live.inputs.http_endpoint_configuration
+        {
+            let update = cx
+                .firehose()
                 .update_destination()
                 .current_delivery_stream_version_id(&live.outputs.version_id)
                 .delivery_stream_name(&id.0)
-                .destination_id(&live.outputs.destination_id)
-                .extended_s3_destination_update(self.bucket()?.changed()?)
-                .send()
-                .await?;
+                .destination_id(&live.outputs.destination_id);
+            match self.destination()? {
+                Destination::Bucket(bucket) => update.extended_s3_destination_update(bucket.changed()?),
+                Destination::Endpoint(endpoint) => update.http_endpoint_destination_update(endpoint.changed()?),
+            }
+            .send()
+            .await?;
             if self.server_side_encryption != live.inputs.server_side_encryption {
                 return Ok(Next::More("changing the destination"));
             }
             return Ok(Next::Started);
         }
-        let is_on = |sse: &Option<ServerSideEncryption>| sse.as_ref().is_some_and(|sse| sse.enabled);
-        match &self.server_side_encryption {
-            Some(sse) if sse.enabled => {
-                let start = cx.firehose().start_delivery_stream_encryption().delivery_stream_name(&id.0);
-                start.delivery_stream_encryption_configuration_input(sse.as_asked()?).send().await?;
-            }
-            _ if is_on(&live.inputs.server_side_encryption) => {
-                cx.firehose().stop_delivery_stream_encryption().delivery_stream_name(&id.0).send().await?;
-            }
-            _ => {}
+        let (new, old) = (&self.server_side_encryption, &live.inputs.server_side_encryption);
+        if new.enabled && new != old {
+            let start = cx.firehose().start_delivery_stream_encryption().delivery_stream_name(&id.0);
+            start.delivery_stream_encryption_configuration_input(new.as_asked()?).send().await?;
+        } else if old.enabled && !new.enabled {
+            cx.firehose().stop_delivery_stream_encryption().delivery_stream_name(&id.0).send().await?;
         }
         Ok(Next::Started)
     }
@@ -185,10 +198,30 @@ impl Resource for FirehoseDeliveryStream {
     }
 }
 
+/// Where records go.
+enum Destination<'a> {
+    Bucket(&'a ExtendedS3Configuration),
+    Endpoint(&'a HttpEndpointConfiguration),
+}
+
 impl FirehoseDeliveryStream {
-    fn bucket(&self) -> Result<&ExtendedS3Configuration> {
-        let without = || Error::invalid(format!("a stream to `{S3}` needs a bucket"));
-        self.extended_s3_configuration.as_ref().ok_or_else(|| without().hint("give `extendedS3Configuration`"))
+    fn destination(&self) -> Result<Destination<'_>> {
+        let without = |input: &str| {
+            Error::invalid(format!("a stream to `{}` must say more about it", self.destination))
+                .hint(format!("give `{input}`"))
+        };
+        match self.destination.as_str() {
+            S3 => {
+                let bucket = self.extended_s3_configuration.as_ref();
+                bucket.map(Destination::Bucket).ok_or_else(|| without("extendedS3Configuration"))
+            }
+            HTTP => {
+                let endpoint = self.http_endpoint_configuration.as_ref();
+                endpoint.map(Destination::Endpoint).ok_or_else(|| without("httpEndpointConfiguration"))
+            }
+            other => Err(Error::invalid(format!("drctl delivers to no `{other}`"))
+                .hint(format!("set `destination` to `{S3}` or `{HTTP}`"))),
+        }
     }
 }
 
@@ -225,15 +258,23 @@ async fn seen(id: Id, want: &Want, cx: &Cx) -> Result<Seen<Live<FirehoseDelivery
     let tags = if want.has("tags") { tags_of(&id.0, cx).await? } else { Tags::new() };
     let destination = need("Destinations", stream.destinations.into_iter().next())?;
     let source = stream.source.and_then(|s| s.kinesis_stream_source_description);
-    let bucket = destination.extended_s3_destination_description.map(ExtendedS3Configuration::shown);
+    let endpoint = destination.http_endpoint_destination_description.map(HttpEndpointConfiguration::shown);
+    // Firehose shows the bucket beside an endpoint as a destination too.
+    let bucket = destination.extended_s3_destination_description.filter(|_| endpoint.is_none());
+    let kind = match (&bucket, &endpoint) {
+        (_, Some(_)) => HTTP,
+        (Some(_), None) => S3,
+        (None, None) => "other",
+    };
     let encrypted = encryption.filter(|e| e.status == Some(Encryption::Enabled));
     let inputs = FirehoseDeliveryStream {
-        destination: if bucket.is_some() { S3.to_owned() } else { "other".to_owned() },
-        extended_s3_configuration: bucket,
+        destination: kind.to_owned(),
+        extended_s3_configuration: bucket.map(ExtendedS3Configuration::shown),
+        http_endpoint_configuration: endpoint.transpose()?,
         kinesis_source_configuration: source
             .and_then(|s| Some(KinesisSource { kinesis_stream_arn: s.kinesis_stream_arn?, role_arn: s.role_arn? })),
         name: stream.delivery_stream_name,
-        server_side_encryption: encrypted.map(|e| ServerSideEncryption {
+        server_side_encryption: encrypted.map_or_else(ServerSideEncryption::default, |e| ServerSideEncryption {
             enabled: true,
             key_arn: e.key_arn.filter(|key| !key.is_empty()),
             key_type: e.key_type.map_or_else(aws_owned, |kind| kind.as_str().to_owned()),
@@ -253,7 +294,7 @@ mod tests {
     use serde_json::{Value as Json, json};
 
     use super::*;
-    use crate::aws::wire::{at, aws, ok, reads_back};
+    use crate::aws::wire::{at, aws, ok, read, reads_back};
     use crate::engine::provider::{self, Provider};
 
     const ARN: &str = "arn:aws:firehose:eu-west-1:123456789012:deliverystream/metrics";
@@ -336,8 +377,44 @@ mod tests {
             ("DescribeDeliveryStream", ok(description().to_string())),
             ("ListTagsForDeliveryStream", ok(tags.to_string())),
         ];
-        let live = reads_back(FirehoseDeliveryStream::TYPE, "metrics", &replies, &[], everything()).await;
+        let live =
+            reads_back(FirehoseDeliveryStream::TYPE, "metrics", &replies, &["httpEndpointConfiguration"], everything())
+                .await;
         assert_eq!(live.outputs.get("destinationId").unwrap().as_str(), Some("d-1"));
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_is_read_with_its_bucket_and_without_its_key() {
+        let mut stream = description();
+        let s3 = json!({ "RoleARN": "arn:r", "BucketARN": "arn:aws:s3:::b", "CompressionFormat": "UNCOMPRESSED",
+            "BufferingHints": { "SizeInMBs": 5, "IntervalInSeconds": 300 },
+            "EncryptionConfiguration": { "NoEncryptionConfig": "NoEncryption" } });
+        stream["DeliveryStreamDescription"]["Destinations"] = json!([{ "DestinationId": "d-1",
+            "ExtendedS3DestinationDescription": s3,
+            "HttpEndpointDestinationDescription": {
+                "EndpointConfiguration": { "Url": "https://example.com/", "Name": "example" },
+                "BufferingHints": { "SizeInMBs": 2, "IntervalInSeconds": 60 },
+                "RequestConfiguration": { "ContentEncoding": "GZIP",
+                    "CommonAttributes": [{ "AttributeName": "a", "AttributeValue": "b" }] },
+                "RetryOptions": { "DurationInSeconds": 10 }, "RoleARN": "arn:r", "S3BackupMode": "AllData",
+                "S3DestinationDescription": s3,
+                "SecretsManagerConfiguration": { "Enabled": true, "SecretARN": "arn:s", "RoleARN": "arn:r" },
+            } }]);
+        let (aws, _) = aws(&[("DescribeDeliveryStream", ok(stream.to_string())), ("ListTags", ok("{}"))]);
+        let Seen::Ready(live) = read(&aws, FirehoseDeliveryStream::TYPE, "metrics").await.unwrap() else { panic!() };
+        assert_eq!(live.inputs.get("destination").and_then(Value::as_str), Some("http_endpoint"));
+        assert_eq!(live.inputs.get("extendedS3Configuration"), None);
+        let endpoint = live.inputs.get("httpEndpointConfiguration").unwrap().to_json().unwrap();
+        let expected = json!({
+            "bufferingInterval": 60, "bufferingSize": 2, "name": "example",
+            "requestConfiguration": { "commonAttributes": [{ "name": "a", "value": "b" }], "contentEncoding": "GZIP" },
+            "retryDuration": 10, "roleArn": "arn:r", "s3BackupMode": "AllData",
+            "s3Configuration": { "bucketArn": "arn:aws:s3:::b", "bufferingInterval": 300, "bufferingSize": 5,
+                "compressionFormat": "UNCOMPRESSED", "roleArn": "arn:r" },
+            "secretsManagerConfiguration": { "enabled": true, "roleArn": "arn:r", "secretArn": "arn:s" },
+            "url": "https://example.com/",
+        });
+        assert_eq!(endpoint, expected);
     }
 
     #[tokio::test]

@@ -2,6 +2,7 @@
 
 mod firehose_delivery_stream;
 mod format_conversion;
+mod http_destination;
 mod s3_destination;
 mod stream;
 

@@ -165,11 +165,11 @@ pub struct Parameter {
     pub parameter_value: String,
 }
 
-fn interval() -> i32 {
+pub(super) fn interval() -> i32 {
     300
 }
 
-fn size() -> i32 {
+pub(super) fn size() -> i32 {
     5
 }
 
@@ -273,7 +273,7 @@ impl ExtendedS3Configuration {
 }
 
 impl S3Configuration {
-    fn declared(&self) -> Result<sdk::S3DestinationConfiguration> {
+    pub(super) fn declared(&self) -> Result<sdk::S3DestinationConfiguration> {
         Ok(sdk::S3DestinationConfiguration::builder()
             .bucket_arn(&self.bucket_arn)
             .buffering_hints(hints(self.buffering_interval, self.buffering_size))
@@ -286,7 +286,7 @@ impl S3Configuration {
             .build()?)
     }
 
-    fn changed(&self) -> Result<sdk::S3DestinationUpdate> {
+    pub(super) fn changed(&self) -> Result<sdk::S3DestinationUpdate> {
         Ok(sdk::S3DestinationUpdate::builder()
             .bucket_arn(&self.bucket_arn)
             .buffering_hints(hints(self.buffering_interval, self.buffering_size))
@@ -299,7 +299,7 @@ impl S3Configuration {
             .build())
     }
 
-    fn shown(s: sdk::S3DestinationDescription) -> Self {
+    pub(super) fn shown(s: sdk::S3DestinationDescription) -> Self {
         let (buffering_interval, buffering_size) = hinted(s.buffering_hints.as_ref());
         Self {
             bucket_arn: s.bucket_arn,
@@ -316,7 +316,7 @@ impl S3Configuration {
 }
 
 impl CloudwatchLoggingOptions {
-    fn as_asked(&self) -> sdk::CloudWatchLoggingOptions {
+    pub(super) fn as_asked(&self) -> sdk::CloudWatchLoggingOptions {
         sdk::CloudWatchLoggingOptions::builder()
             .enabled(self.enabled)
             .set_log_group_name(self.log_group_name.clone())
@@ -324,7 +324,7 @@ impl CloudwatchLoggingOptions {
             .build()
     }
 
-    fn shown(o: sdk::CloudWatchLoggingOptions) -> Self {
+    pub(super) fn shown(o: sdk::CloudWatchLoggingOptions) -> Self {
         Self {
             enabled: o.enabled.unwrap_or_default(),
             log_group_name: given(o.log_group_name),
@@ -342,7 +342,7 @@ impl DynamicPartitioning {
 }
 
 impl Processing {
-    fn as_asked(&self) -> Result<sdk::ProcessingConfiguration> {
+    pub(super) fn as_asked(&self) -> Result<sdk::ProcessingConfiguration> {
         let parameter = |p: &Parameter| -> Result<_> {
             let name = ProcessorParameterName::from(p.parameter_name.as_str());
             Ok(sdk::ProcessorParameter::builder().parameter_name(name).parameter_value(&p.parameter_value).build()?)
@@ -357,7 +357,7 @@ impl Processing {
     }
 
     /// No processors that are off are none.
-    fn shown(c: sdk::ProcessingConfiguration) -> Option<Self> {
+    pub(super) fn shown(c: sdk::ProcessingConfiguration) -> Option<Self> {
         let parameter = |p: sdk::ProcessorParameter| Parameter {
             parameter_name: p.parameter_name.as_str().to_owned(),
             parameter_value: p.parameter_value,
@@ -372,7 +372,7 @@ impl Processing {
     }
 }
 
-fn given(text: Option<String>) -> Option<String> {
+pub(super) fn given(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty())
 }
 

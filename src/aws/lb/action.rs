@@ -6,7 +6,7 @@ use aws_sdk_elasticloadbalancingv2::types as sdk;
 
 use crate::aws::mirror::{Field, Mirror, mirror, words};
 use crate::aws::prelude::*;
-use crate::engine::rules::{computed, initial, one_of, refers, unordered};
+use crate::engine::rules::{computed, one_of, refers, unordered, write_only};
 use crate::engine::secret::Secret;
 
 words!(
@@ -103,9 +103,8 @@ mirror! {
         pub authorization_endpoint: String,
         /// Client.
         pub client_id: String,
-        /// Secret of the client. AWS never shows it, so another one alone is not noticed; it goes out
-        /// with any other change of the actions.
-        #[schemars(transform = initial)]
+        /// Secret of the client.
+        #[schemars(transform = write_only)]
         pub client_secret: Secret<String>,
         /// Issuer of the logins.
         pub issuer: String,

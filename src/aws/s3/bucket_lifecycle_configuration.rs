@@ -4,7 +4,8 @@ use aws_sdk_s3::types::{
     TransitionDefaultMinimumObjectSize, TransitionStorageClass,
 };
 
-use super::{NoOutputs, bucket_and_owner, setting, tagged};
+use super::setting::{self, Setting};
+use super::tagged;
 use crate::aws::prelude::*;
 use crate::engine::rules::{computed, form, one_of, refers, replace, unordered};
 
@@ -176,9 +177,9 @@ pub struct Transition {
 
 const CLASSES: &[&str] = &["DEEP_ARCHIVE", "GLACIER", "GLACIER_IR", "INTELLIGENT_TIERING", "ONEZONE_IA", "STANDARD_IA"];
 
-impl Resource for BucketLifecycleConfiguration {
-    const TYPE: &'static str = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration";
-    const FACTS: Facts = Facts {
+impl Setting for BucketLifecycleConfiguration {
+    const TOKEN: &'static str = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration";
+    const ABOUT: Facts = Facts {
         limits: Limits::minutes(3, 3, 20),
         takes: Takes::seconds(2, 2, 1),
         aliases: &["aws:s3/bucketLifecycleConfigurationV2:BucketLifecycleConfigurationV2"],
@@ -189,40 +190,14 @@ impl Resource for BucketLifecycleConfiguration {
             update: &["s3:PutLifecycleConfiguration"],
             delete: &["s3:PutLifecycleConfiguration"],
         },
-        import: "name of the bucket, or `bucket,expectedBucketOwner`",
-        ..Facts::new(IdForm::Input("bucket"), FoundBy::Name)
+        import: setting::IMPORT,
+        ..Facts::new(setting::ID, FoundBy::Name)
     };
-    type Outputs = NoOutputs;
-    type Cx = Cx;
 
-    async fn create(&self, cx: &Cx) -> Result<Made<Self>> {
-        self.put(cx).await?;
-        Ok(Made::id(setting(&self.bucket, self.expected_bucket_owner.as_deref())))
+    fn place(&self) -> (&str, Option<&str>) {
+        (&self.bucket, self.expected_bucket_owner.as_deref())
     }
 
-    async fn read(ids: &[Id], _: &Want, cx: &Cx) -> Result<Vec<Seen<Live<Self>>>> {
-        each(ids, |id| seen(id, cx)).await
-    }
-
-    async fn update(&self, _: &Id, _: &Live<Self>, cx: &Cx) -> Result<Next<Self>> {
-        self.put(cx).await?;
-        Ok(Next::Started)
-    }
-
-    async fn delete(&self, _: &Id, _: Option<&Live<Self>>, cx: &Cx) -> Result<Next<Self>> {
-        let delete = cx.s3().delete_bucket_lifecycle().bucket(&self.bucket);
-        delete.set_expected_bucket_owner(self.expected_bucket_owner.clone()).send().await.or_none()?;
-        Ok(Next::Gone)
-    }
-
-    async fn find(&self, cx: &Cx) -> Result<Vec<Id>> {
-        let id = Id(setting(&self.bucket, self.expected_bucket_owner.as_deref()));
-        let found = matches!(seen(id.clone(), cx).await?, Seen::Ready(_));
-        Ok(found.then_some(id).into_iter().collect())
-    }
-}
-
-impl BucketLifecycleConfiguration {
     async fn put(&self, cx: &Cx) -> Result<()> {
         let rules = self.rules.iter().map(Rule::sent).collect::<Result<_>>()?;
         let configuration = sdk::BucketLifecycleConfiguration::builder().set_rules(Some(rules)).build()?;
@@ -235,6 +210,25 @@ impl BucketLifecycleConfiguration {
             .set_transition_default_minimum_object_size(smallest.map(TransitionDefaultMinimumObjectSize::from))
             .send()
             .await?;
+        Ok(())
+    }
+
+    async fn get(bucket: String, owner: Option<String>, cx: &Cx) -> Result<Option<Self>> {
+        let get = cx.s3().get_bucket_lifecycle_configuration().bucket(&bucket);
+        let Some(reply) = get.set_expected_bucket_owner(owner.clone()).send().await.or_none()? else { return Ok(None) };
+        Ok(Some(Self {
+            bucket,
+            expected_bucket_owner: owner,
+            rules: reply.rules.into_iter().flatten().map(Rule::shown).collect::<Result<_>>()?,
+            transition_default_minimum_object_size: reply
+                .transition_default_minimum_object_size
+                .map(|smallest| smallest.as_str().to_owned()),
+        }))
+    }
+
+    async fn remove(&self, cx: &Cx) -> Result<()> {
+        let delete = cx.s3().delete_bucket_lifecycle().bucket(&self.bucket);
+        delete.set_expected_bucket_owner(self.expected_bucket_owner.clone()).send().await.or_none()?;
         Ok(())
     }
 }
@@ -427,23 +421,6 @@ fn moment(text: &str) -> Result<DateTime> {
 
 fn text(moment: &DateTime) -> Result<String> {
     moment.fmt(DateTimeFormat::DateTime).map_err(|e| Error::bug(e.to_string()))
-}
-
-async fn seen(id: Id, cx: &Cx) -> Result<Seen<Live<BucketLifecycleConfiguration>>> {
-    let (bucket, expected_bucket_owner) = bucket_and_owner(&id);
-    let call = cx.s3().get_bucket_lifecycle_configuration().bucket(&bucket);
-    let Some(reply) = call.set_expected_bucket_owner(expected_bucket_owner.clone()).send().await.or_none()? else {
-        return Ok(Seen::Gone);
-    };
-    let inputs = BucketLifecycleConfiguration {
-        bucket,
-        expected_bucket_owner,
-        rules: reply.rules.into_iter().flatten().map(Rule::shown).collect::<Result<_>>()?,
-        transition_default_minimum_object_size: reply
-            .transition_default_minimum_object_size
-            .map(|smallest| smallest.as_str().to_owned()),
-    };
-    Ok(Seen::Ready(Live { inputs, outputs: NoOutputs {} }))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-use super::NoOutputs;
+use super::setting::Setting;
 use crate::aws::prelude::*;
 use crate::engine::rules::{refers, replace};
 
@@ -13,9 +13,9 @@ pub struct BucketPolicy {
     pub policy: Document,
 }
 
-impl Resource for BucketPolicy {
-    const TYPE: &'static str = "aws:s3/bucketPolicy:BucketPolicy";
-    const FACTS: Facts = Facts {
+impl Setting for BucketPolicy {
+    const TOKEN: &'static str = "aws:s3/bucketPolicy:BucketPolicy";
+    const ABOUT: Facts = Facts {
         takes: Takes::seconds(1, 1, 1),
         delete_first: true,
         permissions: Permissions {
@@ -27,47 +27,25 @@ impl Resource for BucketPolicy {
         import: "name of the bucket",
         ..Facts::new(IdForm::Input("bucket"), FoundBy::Name)
     };
-    type Outputs = NoOutputs;
-    type Cx = Cx;
 
-    async fn create(&self, cx: &Cx) -> Result<Made<Self>> {
-        self.put(cx).await?;
-        Ok(Made::id(&self.bucket))
+    fn place(&self) -> (&str, Option<&str>) {
+        (&self.bucket, None)
     }
 
-    async fn read(ids: &[Id], _: &Want, cx: &Cx) -> Result<Vec<Seen<Live<Self>>>> {
-        each(ids, |id| seen(id, cx)).await
-    }
-
-    async fn update(&self, _: &Id, _: &Live<Self>, cx: &Cx) -> Result<Next<Self>> {
-        self.put(cx).await?;
-        Ok(Next::Started)
-    }
-
-    async fn delete(&self, _: &Id, _: Option<&Live<Self>>, cx: &Cx) -> Result<Next<Self>> {
-        cx.s3().delete_bucket_policy().bucket(&self.bucket).send().await.or_none()?;
-        Ok(Next::Gone)
-    }
-
-    async fn find(&self, cx: &Cx) -> Result<Vec<Id>> {
-        let found = seen(Id(self.bucket.clone()), cx).await?;
-        Ok(if let Seen::Ready(live) = found { vec![Id(live.inputs.bucket)] } else { Vec::new() })
-    }
-}
-
-impl BucketPolicy {
     async fn put(&self, cx: &Cx) -> Result<()> {
         cx.s3().put_bucket_policy().bucket(&self.bucket).policy(self.policy.as_str()).send().await?;
         Ok(())
     }
-}
 
-async fn seen(id: Id, cx: &Cx) -> Result<Seen<Live<BucketPolicy>>> {
-    let Some(reply) = cx.s3().get_bucket_policy().bucket(&id.0).send().await.or_none()? else {
-        return Ok(Seen::Gone);
-    };
-    let inputs = BucketPolicy { bucket: id.0, policy: Document::new(need("Policy", reply.policy)?) };
-    Ok(Seen::Ready(Live { inputs, outputs: NoOutputs {} }))
+    async fn get(bucket: String, _: Option<String>, cx: &Cx) -> Result<Option<Self>> {
+        let Some(reply) = cx.s3().get_bucket_policy().bucket(&bucket).send().await.or_none()? else { return Ok(None) };
+        Ok(Some(Self { bucket, policy: Document::new(need("Policy", reply.policy)?) }))
+    }
+
+    async fn remove(&self, cx: &Cx) -> Result<()> {
+        cx.s3().delete_bucket_policy().bucket(&self.bucket).send().await.or_none()?;
+        Ok(())
+    }
 }
 
 #[cfg(test)]

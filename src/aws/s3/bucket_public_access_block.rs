@@ -1,6 +1,6 @@
 use aws_sdk_s3::types::PublicAccessBlockConfiguration;
 
-use super::NoOutputs;
+use super::setting::Setting;
 use crate::aws::prelude::*;
 use crate::engine::rules::{refers, replace, write_only};
 
@@ -29,9 +29,9 @@ pub struct BucketPublicAccessBlock {
     pub skip_destroy: bool,
 }
 
-impl Resource for BucketPublicAccessBlock {
-    const TYPE: &'static str = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock";
-    const FACTS: Facts = Facts {
+impl Setting for BucketPublicAccessBlock {
+    const TOKEN: &'static str = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock";
+    const ABOUT: Facts = Facts {
         takes: Takes::seconds(1, 1, 1),
         delete_first: true,
         permissions: Permissions {
@@ -43,37 +43,11 @@ impl Resource for BucketPublicAccessBlock {
         import: "name of the bucket",
         ..Facts::new(IdForm::Input("bucket"), FoundBy::Name)
     };
-    type Outputs = NoOutputs;
-    type Cx = Cx;
 
-    async fn create(&self, cx: &Cx) -> Result<Made<Self>> {
-        self.put(cx).await?;
-        Ok(Made::id(&self.bucket))
+    fn place(&self) -> (&str, Option<&str>) {
+        (&self.bucket, None)
     }
 
-    async fn read(ids: &[Id], _: &Want, cx: &Cx) -> Result<Vec<Seen<Live<Self>>>> {
-        each(ids, |id| seen(id, cx)).await
-    }
-
-    async fn update(&self, _: &Id, _: &Live<Self>, cx: &Cx) -> Result<Next<Self>> {
-        self.put(cx).await?;
-        Ok(Next::Started)
-    }
-
-    async fn delete(&self, _: &Id, _: Option<&Live<Self>>, cx: &Cx) -> Result<Next<Self>> {
-        if !self.skip_destroy {
-            cx.s3().delete_public_access_block().bucket(&self.bucket).send().await.or_none()?;
-        }
-        Ok(Next::Gone)
-    }
-
-    async fn find(&self, cx: &Cx) -> Result<Vec<Id>> {
-        let found = seen(Id(self.bucket.clone()), cx).await?;
-        Ok(if let Seen::Ready(live) = found { vec![Id(live.inputs.bucket)] } else { Vec::new() })
-    }
-}
-
-impl BucketPublicAccessBlock {
     async fn put(&self, cx: &Cx) -> Result<()> {
         let configuration = PublicAccessBlockConfiguration::builder()
             .block_public_acls(self.block_public_acls)
@@ -85,22 +59,27 @@ impl BucketPublicAccessBlock {
         put.public_access_block_configuration(configuration).send().await?;
         Ok(())
     }
-}
 
-async fn seen(id: Id, cx: &Cx) -> Result<Seen<Live<BucketPublicAccessBlock>>> {
-    let Some(reply) = cx.s3().get_public_access_block().bucket(&id.0).send().await.or_none()? else {
-        return Ok(Seen::Gone);
-    };
-    let block = need("PublicAccessBlockConfiguration", reply.public_access_block_configuration)?;
-    let inputs = BucketPublicAccessBlock {
-        block_public_acls: block.block_public_acls.unwrap_or_default(),
-        block_public_policy: block.block_public_policy.unwrap_or_default(),
-        bucket: id.0,
-        ignore_public_acls: block.ignore_public_acls.unwrap_or_default(),
-        restrict_public_buckets: block.restrict_public_buckets.unwrap_or_default(),
-        skip_destroy: false,
-    };
-    Ok(Seen::Ready(Live { inputs, outputs: NoOutputs {} }))
+    async fn get(bucket: String, _: Option<String>, cx: &Cx) -> Result<Option<Self>> {
+        let get = cx.s3().get_public_access_block().bucket(&bucket);
+        let Some(reply) = get.send().await.or_none()? else { return Ok(None) };
+        let block = need("PublicAccessBlockConfiguration", reply.public_access_block_configuration)?;
+        Ok(Some(Self {
+            block_public_acls: block.block_public_acls.unwrap_or_default(),
+            block_public_policy: block.block_public_policy.unwrap_or_default(),
+            bucket,
+            ignore_public_acls: block.ignore_public_acls.unwrap_or_default(),
+            restrict_public_buckets: block.restrict_public_buckets.unwrap_or_default(),
+            skip_destroy: false,
+        }))
+    }
+
+    async fn remove(&self, cx: &Cx) -> Result<()> {
+        if !self.skip_destroy {
+            cx.s3().delete_public_access_block().bucket(&self.bucket).send().await.or_none()?;
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@ use aws_sdk_s3::types::{
     SseKmsEncryptedObjectsStatus, StorageClass,
 };
 
-use super::{NoOutputs, tagged};
+use super::setting::Setting;
+use super::tagged;
 use crate::aws::prelude::*;
 use crate::engine::alike::Alike;
 use crate::engine::rules::{alike, computed, one_of, refers, replace, unordered, write_only};
@@ -197,9 +198,9 @@ pub struct SourceSelectionCriteria {
     pub sse_kms_encrypted_objects: Option<Switch>,
 }
 
-impl Resource for BucketReplicationConfig {
-    const TYPE: &'static str = "aws:s3/bucketReplicationConfig:BucketReplicationConfig";
-    const FACTS: Facts = Facts {
+impl Setting for BucketReplicationConfig {
+    const TOKEN: &'static str = "aws:s3/bucketReplicationConfig:BucketReplicationConfig";
+    const ABOUT: Facts = Facts {
         takes: Takes::seconds(2, 2, 1),
         delete_first: true,
         permissions: Permissions {
@@ -211,35 +212,11 @@ impl Resource for BucketReplicationConfig {
         import: "name of the bucket",
         ..Facts::new(IdForm::Input("bucket"), FoundBy::Name)
     };
-    type Outputs = NoOutputs;
-    type Cx = Cx;
 
-    async fn create(&self, cx: &Cx) -> Result<Made<Self>> {
-        self.put(cx).await?;
-        Ok(Made::id(&self.bucket))
+    fn place(&self) -> (&str, Option<&str>) {
+        (&self.bucket, None)
     }
 
-    async fn read(ids: &[Id], _: &Want, cx: &Cx) -> Result<Vec<Seen<Live<Self>>>> {
-        each(ids, |id| seen(id, cx)).await
-    }
-
-    async fn update(&self, _: &Id, _: &Live<Self>, cx: &Cx) -> Result<Next<Self>> {
-        self.put(cx).await?;
-        Ok(Next::Started)
-    }
-
-    async fn delete(&self, _: &Id, _: Option<&Live<Self>>, cx: &Cx) -> Result<Next<Self>> {
-        cx.s3().delete_bucket_replication().bucket(&self.bucket).send().await.or_none()?;
-        Ok(Next::Gone)
-    }
-
-    async fn find(&self, cx: &Cx) -> Result<Vec<Id>> {
-        let found = seen(Id(self.bucket.clone()), cx).await?;
-        Ok(if let Seen::Ready(live) = found { vec![Id(live.inputs.bucket)] } else { Vec::new() })
-    }
-}
-
-impl BucketReplicationConfig {
     async fn put(&self, cx: &Cx) -> Result<()> {
         let rules = self.rules.iter().map(Rule::sent).collect::<Result<_>>()?;
         let configuration = ReplicationConfiguration::builder().role(&self.role).set_rules(Some(rules)).build()?;
@@ -250,6 +227,23 @@ impl BucketReplicationConfig {
             .set_token(self.token.as_ref().map(|token| token.reveal().clone()))
             .send()
             .await?;
+        Ok(())
+    }
+
+    async fn get(bucket: String, _: Option<String>, cx: &Cx) -> Result<Option<Self>> {
+        let get = cx.s3().get_bucket_replication().bucket(&bucket);
+        let Some(reply) = get.send().await.or_none()? else { return Ok(None) };
+        let configuration = need("ReplicationConfiguration", reply.replication_configuration)?;
+        Ok(Some(Self {
+            bucket,
+            role: configuration.role,
+            rules: configuration.rules.into_iter().map(Rule::shown).collect::<Result<_>>()?,
+            token: None,
+        }))
+    }
+
+    async fn remove(&self, cx: &Cx) -> Result<()> {
+        cx.s3().delete_bucket_replication().bucket(&self.bucket).send().await.or_none()?;
         Ok(())
     }
 }
@@ -431,20 +425,6 @@ impl SourceSelectionCriteria {
             .set_sse_kms_encrypted_objects(encrypted.transpose()?)
             .build())
     }
-}
-
-async fn seen(id: Id, cx: &Cx) -> Result<Seen<Live<BucketReplicationConfig>>> {
-    let Some(reply) = cx.s3().get_bucket_replication().bucket(&id.0).send().await.or_none()? else {
-        return Ok(Seen::Gone);
-    };
-    let configuration = need("ReplicationConfiguration", reply.replication_configuration)?;
-    let inputs = BucketReplicationConfig {
-        bucket: id.0,
-        role: configuration.role,
-        rules: configuration.rules.into_iter().map(Rule::shown).collect::<Result<_>>()?,
-        token: None,
-    };
-    Ok(Seen::Ready(Live { inputs, outputs: NoOutputs {} }))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@ use aws_sdk_s3::types::{
     ServerSideEncryptionConfiguration, ServerSideEncryptionRule,
 };
 
-use super::{NoOutputs, bucket_and_owner, setting};
+use super::setting::{self, Setting};
 use crate::aws::prelude::*;
 use crate::engine::alike::Alike;
 use crate::engine::rules::{alike, computed, one_of, refers, replace, unordered};
@@ -51,9 +51,10 @@ pub struct EncryptionByDefault {
     pub sse_algorithm: String,
 }
 
-impl Resource for BucketServerSideEncryptionConfiguration {
-    const TYPE: &'static str = "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration";
-    const FACTS: Facts = Facts {
+impl Setting for BucketServerSideEncryptionConfiguration {
+    const TOKEN: &'static str =
+        "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration";
+    const ABOUT: Facts = Facts {
         takes: Takes::seconds(1, 1, 1),
         aliases: &["aws:s3/bucketServerSideEncryptionConfigurationV2:BucketServerSideEncryptionConfigurationV2"],
         delete_first: true,
@@ -63,40 +64,14 @@ impl Resource for BucketServerSideEncryptionConfiguration {
             update: &["s3:PutEncryptionConfiguration"],
             delete: &["s3:PutEncryptionConfiguration"],
         },
-        import: "name of the bucket, or `bucket,expectedBucketOwner`",
-        ..Facts::new(IdForm::Input("bucket"), FoundBy::Name)
+        import: setting::IMPORT,
+        ..Facts::new(setting::ID, FoundBy::Name)
     };
-    type Outputs = NoOutputs;
-    type Cx = Cx;
 
-    async fn create(&self, cx: &Cx) -> Result<Made<Self>> {
-        self.put(cx).await?;
-        Ok(Made::id(setting(&self.bucket, self.expected_bucket_owner.as_deref())))
+    fn place(&self) -> (&str, Option<&str>) {
+        (&self.bucket, self.expected_bucket_owner.as_deref())
     }
 
-    async fn read(ids: &[Id], _: &Want, cx: &Cx) -> Result<Vec<Seen<Live<Self>>>> {
-        each(ids, |id| seen(id, cx)).await
-    }
-
-    async fn update(&self, _: &Id, _: &Live<Self>, cx: &Cx) -> Result<Next<Self>> {
-        self.put(cx).await?;
-        Ok(Next::Started)
-    }
-
-    async fn delete(&self, _: &Id, _: Option<&Live<Self>>, cx: &Cx) -> Result<Next<Self>> {
-        let delete = cx.s3().delete_bucket_encryption().bucket(&self.bucket);
-        delete.set_expected_bucket_owner(self.expected_bucket_owner.clone()).send().await.or_none()?;
-        Ok(Next::Gone)
-    }
-
-    async fn find(&self, cx: &Cx) -> Result<Vec<Id>> {
-        let id = Id(setting(&self.bucket, self.expected_bucket_owner.as_deref()));
-        let found = matches!(seen(id.clone(), cx).await?, Seen::Ready(_));
-        Ok(found.then_some(id).into_iter().collect())
-    }
-}
-
-impl BucketServerSideEncryptionConfiguration {
     async fn put(&self, cx: &Cx) -> Result<()> {
         let rules = self.rules.iter().map(EncryptionRule::sent).collect::<Result<_>>()?;
         let configuration = ServerSideEncryptionConfiguration::builder().set_rules(Some(rules)).build()?;
@@ -107,6 +82,23 @@ impl BucketServerSideEncryptionConfiguration {
             .server_side_encryption_configuration(configuration)
             .send()
             .await?;
+        Ok(())
+    }
+
+    async fn get(bucket: String, owner: Option<String>, cx: &Cx) -> Result<Option<Self>> {
+        let get = cx.s3().get_bucket_encryption().bucket(&bucket);
+        let Some(reply) = get.set_expected_bucket_owner(owner.clone()).send().await.or_none()? else { return Ok(None) };
+        let configuration = need("ServerSideEncryptionConfiguration", reply.server_side_encryption_configuration)?;
+        Ok(Some(Self {
+            bucket,
+            expected_bucket_owner: owner,
+            rules: configuration.rules.into_iter().map(EncryptionRule::shown).collect(),
+        }))
+    }
+
+    async fn remove(&self, cx: &Cx) -> Result<()> {
+        let delete = cx.s3().delete_bucket_encryption().bucket(&self.bucket);
+        delete.set_expected_bucket_owner(self.expected_bucket_owner.clone()).send().await.or_none()?;
         Ok(())
     }
 }
@@ -142,21 +134,6 @@ impl EncryptionRule {
             bucket_key_enabled: rule.bucket_key_enabled.unwrap_or_default(),
         }
     }
-}
-
-async fn seen(id: Id, cx: &Cx) -> Result<Seen<Live<BucketServerSideEncryptionConfiguration>>> {
-    let (bucket, expected_bucket_owner) = bucket_and_owner(&id);
-    let call = cx.s3().get_bucket_encryption().bucket(&bucket);
-    let Some(reply) = call.set_expected_bucket_owner(expected_bucket_owner.clone()).send().await.or_none()? else {
-        return Ok(Seen::Gone);
-    };
-    let configuration = need("ServerSideEncryptionConfiguration", reply.server_side_encryption_configuration)?;
-    let inputs = BucketServerSideEncryptionConfiguration {
-        bucket,
-        expected_bucket_owner,
-        rules: configuration.rules.into_iter().map(EncryptionRule::shown).collect(),
-    };
-    Ok(Seen::Ready(Live { inputs, outputs: NoOutputs {} }))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 use aws_sdk_s3::types::{BucketVersioningStatus, MfaDelete, VersioningConfiguration as Setting};
 
-use super::{NoOutputs, bucket_and_owner, setting};
+use super::{NoOutputs, setting};
 use crate::aws::prelude::*;
 use crate::engine::rules::{computed, one_of, refers, replace, write_only};
 use crate::engine::secret::Secret;
@@ -52,8 +52,8 @@ impl Resource for BucketVersioning {
             update: &["s3:PutBucketVersioning"],
             delete: &["s3:PutBucketVersioning"],
         },
-        import: "name of the bucket, or `bucket,expectedBucketOwner`",
-        ..Facts::new(IdForm::Input("bucket"), FoundBy::Name)
+        import: setting::IMPORT,
+        ..Facts::new(setting::ID, FoundBy::Name)
     };
     type Outputs = NoOutputs;
     type Cx = Cx;
@@ -62,7 +62,7 @@ impl Resource for BucketVersioning {
         if self.versioning_configuration.status != DISABLED {
             self.put(&self.versioning_configuration.status, cx).await?;
         }
-        Ok(Made::id(setting(&self.bucket, self.expected_bucket_owner.as_deref())))
+        Ok(Made { id: self.id(), seen: None })
     }
 
     async fn read(ids: &[Id], _: &Want, cx: &Cx) -> Result<Vec<Seen<Live<Self>>>> {
@@ -99,7 +99,7 @@ impl Resource for BucketVersioning {
     }
 
     async fn find(&self, cx: &Cx) -> Result<Vec<Id>> {
-        let id = Id(setting(&self.bucket, self.expected_bucket_owner.as_deref()));
+        let id = self.id();
         let status = match seen(id.clone(), cx).await? {
             Seen::Ready(live) => live.inputs.versioning_configuration.status,
             _ => return Ok(Vec::new()),
@@ -110,6 +110,10 @@ impl Resource for BucketVersioning {
 }
 
 impl BucketVersioning {
+    fn id(&self) -> Id {
+        setting::id((&self.bucket, self.expected_bucket_owner.as_deref()))
+    }
+
     async fn put(&self, status: &str, cx: &Cx) -> Result<()> {
         let mfa_delete = self.versioning_configuration.mfa_delete.as_deref();
         let configuration = Setting::builder()
@@ -129,7 +133,7 @@ impl BucketVersioning {
 }
 
 async fn seen(id: Id, cx: &Cx) -> Result<Seen<Live<BucketVersioning>>> {
-    let (bucket, expected_bucket_owner) = bucket_and_owner(&id);
+    let (bucket, expected_bucket_owner) = setting::parts(&id);
     let call = cx.s3().get_bucket_versioning().bucket(&bucket);
     let Some(reply) = call.set_expected_bucket_owner(expected_bucket_owner.clone()).send().await.or_none()? else {
         return Ok(Seen::Gone);

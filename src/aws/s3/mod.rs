@@ -8,6 +8,7 @@ mod bucket_replication_config;
 mod bucket_server_side_encryption_configuration;
 mod bucket_versioning;
 mod order;
+mod setting;
 
 pub use bucket::Bucket;
 pub use bucket_lifecycle_configuration::BucketLifecycleConfiguration;
@@ -31,22 +32,6 @@ use crate::engine::urn::Id;
 /// A setting of a bucket decides nothing but what the program says.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct NoOutputs {}
-
-/// The id of a setting: the bucket, and after a comma the account that must own it, if one is given.
-fn setting(bucket: &str, owner: Option<&str>) -> String {
-    match owner {
-        Some(owner) => format!("{bucket},{owner}"),
-        None => bucket.to_owned(),
-    }
-}
-
-/// Bucket and expected owner of a setting's id.
-fn bucket_and_owner(id: &Id) -> (String, Option<String>) {
-    match id.0.split_once(',') {
-        Some((bucket, owner)) => (bucket.to_owned(), Some(owner.to_owned())),
-        None => (id.0.clone(), None),
-    }
-}
 
 fn tagged(tags: &Tags) -> Result<Vec<Tag>> {
     tags.iter().map(|(k, v)| Ok(Tag::builder().key(k).value(v).build()?)).collect()

@@ -1,9 +1,10 @@
 use std::collections::HashMap;
+use std::time::Duration;
 
 use crate::aws::prelude::*;
 use crate::engine::alike::Alike;
 use crate::engine::error::Kind;
-use crate::engine::rules::{alike, computed, one_of, refers, replace};
+use crate::engine::rules::{alike, computed, one_of, refers, replace, write_only};
 
 /// A receiver of the messages of a topic.
 ///
@@ -12,11 +13,19 @@ use crate::engine::rules::{alike, computed, one_of, refers, replace};
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TopicSubscription {
+    /// Minutes that a receiver which agrees by itself may take.
+    #[schemars(transform = write_only, range(min = 0))]
+    #[serde(default = "a_minute")]
+    pub confirmation_timeout_in_minutes: i32,
     /// How deliveries over HTTP are repeated.
     pub delivery_policy: Option<Document>,
     /// Where messages go: an ARN, an address of mail, a telephone number or a URL, as the protocol says.
     #[schemars(transform = replace, transform = alike(Alike::Masked))]
     pub endpoint: String,
+    /// Whether the receiver agrees by itself, so that the subscription is done when it has.
+    #[schemars(transform = write_only)]
+    #[serde(default)]
+    pub endpoint_auto_confirms: bool,
     /// Which messages the receiver gets.
     pub filter_policy: Option<Document>,
     /// What the filter looks at.
@@ -40,6 +49,10 @@ pub struct TopicSubscription {
     /// ARN of the topic.
     #[schemars(transform = replace, transform = refers("aws:sns/topic:Topic.arn"))]
     pub topic: String,
+}
+
+fn a_minute() -> i32 {
+    1
 }
 
 /// What AWS decides about a subscription.
@@ -121,6 +134,22 @@ impl Resource for TopicSubscription {
             Err(error) => Err(error),
             Ok(_) => Ok(Next::Gone),
         }
+    }
+
+    async fn awaits(&self, id: &Id, before: Option<&Self>, cx: &Cx) -> Result<Option<Await>> {
+        let minutes = u64::try_from(self.confirmation_timeout_in_minutes).unwrap_or_default();
+        if before.is_some() || !self.endpoint_auto_confirms || minutes == 0 {
+            return Ok(None);
+        }
+        let pending = match seen(id.clone(), cx).await? {
+            Seen::Ready(live) => live.outputs.pending_confirmation,
+            _ => false,
+        };
+        Ok(pending.then(|| Await {
+            word: "the receiver has not agreed".to_owned(),
+            limit: Duration::from_secs(60 * minutes),
+            limited_by: "confirmationTimeoutInMinutes",
+        }))
     }
 
     async fn find(&self, cx: &Cx) -> Result<Vec<Id>> {
@@ -206,8 +235,10 @@ async fn seen(id: Id, cx: &Cx) -> Result<Seen<Live<TopicSubscription>>> {
         pending_confirmation: is_true(text("PendingConfirmation")),
     };
     let inputs = TopicSubscription {
+        confirmation_timeout_in_minutes: a_minute(),
         delivery_policy: text("DeliveryPolicy").map(Document::new),
         endpoint: need("Endpoint", text("Endpoint"))?,
+        endpoint_auto_confirms: false,
         filter_policy: text("FilterPolicy").filter(|policy| policy != NO_POLICY).map(Document::new),
         filter_policy_scope: text("FilterPolicyScope"),
         protocol: need("Protocol", text("Protocol"))?,
@@ -233,7 +264,8 @@ mod tests {
 
     fn everything() -> Json {
         json!({
-            "deliveryPolicy": r#"{"healthyRetryPolicy":{}}"#, "endpoint": "https://u:p@example.com/",
+            "confirmationTimeoutInMinutes": 1, "deliveryPolicy": r#"{"healthyRetryPolicy":{}}"#,
+            "endpoint": "https://u:p@example.com/", "endpointAutoConfirms": false,
             "filterPolicy": r#"{"a":{"b":["c"]}}"#, "filterPolicyScope": "MessageBody", "protocol": "https",
             "rawMessageDelivery": true, "redrivePolicy": r#"{"deadLetterTargetArn":"arn:q"}"#,
             "replayPolicy": r#"{"PointType":"Timestamp"}"#, "subscriptionRoleArn": "arn:r", "topic": TOPIC,
@@ -300,6 +332,17 @@ mod tests {
         let made = aws.create(&at(TopicSubscription::TYPE), &everything().into()).await.unwrap();
         assert_eq!(made.id, Id(ARN.into()));
         assert!(wire.requests("Action=Subscribe")[0].contains("ReturnSubscriptionArn=true"));
+    }
+
+    #[tokio::test]
+    async fn a_receiver_that_agrees_by_itself_is_waited_for() {
+        let (aws, _) = aws(&[("Action=GetSubscriptionAttributes", ok(attributes()))]);
+        let (at, id) = (at(TopicSubscription::TYPE), Id(ARN.into()));
+        assert_eq!(aws.awaits(&at, &id, &everything().into(), None).await.unwrap(), None);
+        let mut by_itself = everything();
+        by_itself["endpointAutoConfirms"] = json!(true);
+        let left = aws.awaits(&at, &id, &by_itself.into(), None).await.unwrap();
+        assert_eq!(left.map(|left| left.limit), Some(Duration::from_secs(60)));
     }
 
     #[tokio::test]

@@ -30,42 +30,47 @@ impl Planner<'_> {
             .collect();
         self.check_surviving_dependents(&state, &doomed);
         let deletes: Vec<&Row> = doomed.iter().copied().filter(|row| !row.external && !row.retain_on_delete).collect();
-        if !self.request.settings.override_protection {
+        let unprotected_by_program: HashSet<&Urn> =
+            self.declarations().iter().filter(|d| !d.options.protect).map(|d| &d.urn).collect();
+        let is_protected =
+            |row: &Row| row.protected_by_hand || row.protect && !unprotected_by_program.contains(&row.key.urn);
+        let overridden = self.request.settings.override_protection;
+        if !overridden {
             let guarded = deletes.iter().copied().filter(|row| !row.old);
-            let unprotected_by_program: HashSet<&Urn> =
-                self.declarations().iter().filter(|d| !d.options.protect).map(|d| &d.urn).collect();
-            let guarded: Vec<Row> = guarded
-                .map(|row| Row {
-                    protect: row.protect && !unprotected_by_program.contains(&row.key.urn),
-                    ..row.clone()
-                })
-                .collect();
+            let guarded: Vec<Row> = guarded.map(|row| Row { protect: is_protected(row), ..row.clone() }).collect();
             self.problems.extend(removal::blockers(self.catalog, &guarded));
         }
         let mut deletions = Vec::new();
-        let (mut acts, mut own_acts) = (Vec::new(), Vec::new());
+        let mut acts = Vec::new();
+        let mut holds = Vec::new();
         let doomed_urns: HashSet<&Urn> = deletes.iter().map(|row| &row.key.urn).collect();
         for row in &doomed {
             let why = self.why_deleted(row, &retired);
             let makes_room = retired.get(&row.key).copied().unwrap_or(false);
-            let partner = self.current.get(&row.key.urn).copied().filter(|_| retired.contains_key(&row.key));
+            let current = self.current.get(&row.key.urn).copied();
+            let is_retired = retired.contains_key(&row.key);
+            let partner = current.filter(|step| is_retired || row.old && self.steps[*step].op == Op::Create);
             let with = row.deleted_with.as_ref().filter(|urn| doomed_urns.contains(urn));
             let schema = self.catalog.find(&row.ty);
             let forget = row.external || row.retain_on_delete;
+            let first_act = self.steps.len();
+            if overridden && !forget && !row.old && is_protected(row) {
+                let (step, task) = removal::unprotect(row, why.clone());
+                self.add(step, task);
+            }
             if let (Some(schema), false, None) = (schema, forget, with) {
                 for precaution in removal::precautions(schema, row) {
                     let (step, task) = removal::act(row, schema, &precaution, why.clone());
-                    let index = self.add(step, task);
-                    acts.push(index);
-                    own_acts.push((index, row.key.clone()));
+                    self.add(step, task);
                 }
             }
+            let own_acts = first_act..self.steps.len();
             let (op, task) = match (forget, with, schema) {
                 (false, ..) if row.is_skipped() => (Op::Forget, Task::Drop { key: row.key.clone() }),
                 (true, ..) => (Op::Forget, Task::Drop { key: row.key.clone() }),
                 (false, Some(_), _) => (Op::Delete, Task::Drop { key: row.key.clone() }),
                 (false, None, Some(schema)) => {
-                    let applied = removal::applied(schema, row, self.request.settings.override_protection);
+                    let applied = removal::applied(schema, row, overridden);
                     (Op::Delete, Task::Remove { key: row.key.clone(), applied })
                 }
                 (false, None, None) => {
@@ -87,23 +92,52 @@ impl Planner<'_> {
                 at: row.at.clone(),
             };
             let index = self.add(step, task);
+            self.edges.extend(own_acts.clone().map(|act| (act, index)));
             if let Some(partner) = partner {
                 self.steps[partner].replacement = Some(index);
-                self.edges.push(if makes_room { (index, partner) } else { (partner, index) });
             }
+            match current {
+                Some(current) if is_retired => {
+                    self.edges.push(if makes_room { (index, current) } else { (current, index) });
+                    if !makes_room {
+                        self.edges.extend(own_acts.clone().map(|act| (current, act)));
+                    }
+                }
+                Some(current) if row.old => holds.push((current, index)),
+                _ => {}
+            }
+            acts.extend(own_acts);
             deletions.push(Deletion { step: index, row, with, makes_room });
         }
         let live: Vec<&Row> = state.rows.values().map(Arc::as_ref).filter(|row| !row.old).collect();
         let order = removal::edges(&deletions, &live, &self.current);
-        let step_of: HashMap<&Key, usize> = deletions.iter().map(|d| (&d.row.key, d.step)).collect();
         if self.request.mode == Mode::Destroy {
             let later: HashSet<usize> = order.iter().map(|(_, b)| *b).collect();
             let first: Vec<usize> = deletions.iter().map(|d| d.step).filter(|s| !later.contains(s)).collect();
             self.edges.extend(acts.iter().flat_map(|a| first.iter().map(|d| (*a, *d))));
         }
-        self.edges.extend(own_acts.iter().filter_map(|(act, key)| Some((*act, *step_of.get(key)?))));
         self.edges.extend(order);
+        self.hold_back(holds);
         Ok(())
+    }
+
+    /// Orders what an earlier run left to be deleted after the step that brings the resource up to
+    /// date, so that a failure of that one keeps it. Where the step itself waits for the deletion, as
+    /// with something below that is deleted first, the deletion goes first.
+    fn hold_back(&mut self, holds: Vec<(usize, usize)>) {
+        if holds.is_empty() {
+            return;
+        }
+        let mut after: HashMap<usize, Vec<usize>> = HashMap::new();
+        for (a, b) in &self.edges {
+            after.entry(*a).or_default().push(*b);
+        }
+        for (current, deletion) in holds {
+            if !leads_to(&after, deletion, current) {
+                self.edges.push((current, deletion));
+                after.entry(current).or_default().push(deletion);
+            }
+        }
     }
 
     pub(super) fn why_deleted(&self, row: &Row, retired: &HashMap<Key, bool>) -> Vec<Reason> {
@@ -123,7 +157,8 @@ impl Planner<'_> {
         }
         let gone: HashSet<&Urn> =
             doomed.iter().filter(|r| !self.current.contains_key(&r.key.urn)).map(|r| &r.key.urn).collect();
-        for row in state.rows.values().filter(|r| !r.old && !gone.contains(&r.key.urn)) {
+        let stays = |row: &&Arc<Row>| !row.old && !self.selection.has(&row.key.urn) && !gone.contains(&row.key.urn);
+        for row in state.rows.values().filter(stays) {
             for need in row.needs.iter().filter(|n| gone.contains(n)) {
                 self.problems.push(
                     Diagnostic::error(
@@ -131,9 +166,21 @@ impl Planner<'_> {
                         format!("`{}` depends on `{}`, which would be deleted", row.key.urn.name(), need.name()),
                     )
                     .of(&row.key.urn)
-                    .help("add --target-dependents to delete it too"),
+                    .help(self.selection.to_agree(&row.key.urn, need)),
                 );
             }
         }
     }
+}
+
+/// Whether the edges lead from one step to another.
+fn leads_to(after: &HashMap<usize, Vec<usize>>, from: usize, to: usize) -> bool {
+    let (mut seen, mut open) = (HashSet::from([from]), vec![from]);
+    while let Some(step) = open.pop() {
+        if step == to {
+            return true;
+        }
+        open.extend(after.get(&step).into_iter().flatten().copied().filter(|next| seen.insert(*next)));
+    }
+    false
 }

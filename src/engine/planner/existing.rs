@@ -8,6 +8,7 @@ use crate::engine::diff::diff;
 use crate::engine::foresight;
 use crate::engine::handle::Handle;
 use crate::engine::names;
+use crate::engine::observe;
 use crate::engine::plan::{Change, Op, Reason, SetBy};
 use crate::engine::planner::Planner;
 use crate::engine::program::Declaration;
@@ -119,7 +120,8 @@ impl Planner<'_> {
         id: &Id,
     ) -> Result<Option<Live>, Vec<Diagnostic>> {
         let kind = KindAt { ty: declaration.ty.clone(), place: declaration.place.clone() };
-        let seen = self.request.cloud.read(&kind, std::slice::from_ref(id), &Want::All).await;
+        let (cloud, skip) = (self.request.cloud, self.request.settings.skip_unsupported);
+        let seen = observe::read_some(cloud, &kind, std::slice::from_ref(id), Want::All, skip).await;
         let problem = match seen.map(|mut seen| seen.pop()) {
             Ok(Some(Seen::Ready(live))) => return Ok(Some(live)),
             Ok(Some(Seen::Pending(word) | Seen::Failed(word))) => format!("it is not ready: {word}"),

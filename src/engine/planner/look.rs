@@ -24,11 +24,25 @@ impl Planner<'_> {
                     || doubtful(row)
                     || schema.is_some_and(|s| s.facts.always_read || destroying && guarded(s)))
         };
-        let rows = self.state.rows.values().filter(wanted).map(Arc::as_ref);
-        self.sights = observe::read(self.request.cloud, rows).await?;
+        let rows: Vec<Arc<Row>> = self.state.rows.values().filter(wanted).cloned().collect();
+        let lenient = self.request.settings.skip_unsupported;
+        self.sights = observe::read(self.request.cloud, rows.iter().map(Arc::as_ref), lenient).await?;
+        self.wait_for_the_invisible(rows).await?;
         let seen: Vec<(Key, Seen<Live>)> = self.sights.iter().map(|(k, s)| (k.clone(), s.clone())).collect();
         for (key, seen) in seen {
             self.believe(key, seen)?;
+        }
+        Ok(())
+    }
+
+    /// What was made a moment ago may not be visible yet: taken for gone, it would be made twice.
+    async fn wait_for_the_invisible(&mut self, mut rows: Vec<Arc<Row>>) -> Result<(), Vec<Diagnostic>> {
+        let (watch, lenient) = (self.request.watch(), self.request.settings.skip_unsupported);
+        loop {
+            rows.retain(|row| matches!(self.sights.get(&row.key), Some(Seen::Gone)) && watch.may_not_see(row));
+            let Some((first, begun)) = rows.first().and_then(|row| Some((&row.key, row.created?))) else { break };
+            watch.again(first, "not visible yet", begun).await;
+            self.sights.extend(observe::read(self.request.cloud, rows.iter().map(Arc::as_ref), lenient).await?);
         }
         Ok(())
     }

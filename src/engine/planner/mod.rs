@@ -20,15 +20,19 @@ mod walk;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use crate::engine::clock::Clock;
 use crate::engine::diagnostic::Diagnostic;
+use crate::engine::discreet::Discreet;
 use crate::engine::error::Kind;
+use crate::engine::event::Sink;
 use crate::engine::journal::{Entry, apply};
-use crate::engine::observe::Sights;
+use crate::engine::observe::{Sights, Watch};
 use crate::engine::plan::{Change, Op, Plan, Reason, Step};
 use crate::engine::program::{Declaration, Known, Program};
 use crate::engine::provider::{Catalog, Identity, Provider};
+use crate::engine::redact::Redactor;
 use crate::engine::resource::Where;
-use crate::engine::selection::{Candidate, Selection, matches, select};
+use crate::engine::selection::{Candidate, Selection, select};
 use crate::engine::settings::Settings;
 use crate::engine::state::{Key, Row, State};
 use crate::engine::task::Task;
@@ -55,6 +59,15 @@ pub struct Request<'a> {
     pub cloud: &'a dyn Provider,
     pub mode: Mode,
     pub settings: &'a Settings,
+    pub clock: Clock,
+    /// Where planning says what it waits for.
+    pub sink: &'a Sink,
+}
+
+impl<'a> Request<'a> {
+    fn watch(&self) -> Watch<'a> {
+        Watch { clock: self.clock, sink: self.sink, skip_unsupported: self.settings.skip_unsupported }
+    }
 }
 
 /// A plan and what is needed to carry it out.
@@ -69,6 +82,8 @@ pub struct Planned {
     /// The entries that lead from the old state to that one, to be written before anything else.
     pub prelude: Vec<Entry>,
     pub identity: Identity,
+    /// What no word of the run may hold.
+    pub redactor: Arc<Redactor>,
 }
 
 /// Plans a run.
@@ -77,12 +92,22 @@ pub struct Planned {
 /// Everything that forbids the run, at once: wrong inputs, protected resources, unknown targets,
 /// what cannot be read.
 pub async fn plan(request: Request<'_>) -> Result<Planned, Vec<Diagnostic>> {
-    let identity = identify(&request).await?;
+    let redactor = request.program.map(Program::secrets).unwrap_or_default();
+    redactor.learn_state(request.state);
+    let cloud = Discreet::new(request.cloud, Arc::clone(&redactor));
+    let planned = planned(Request { cloud: &cloud, ..request }, Arc::clone(&redactor)).await;
+    planned.map_err(|problems| problems.into_iter().map(|problem| redactor.diagnostic(problem)).collect())
+}
+
+async fn planned(request: Request<'_>, redactor: Arc<Redactor>) -> Result<Planned, Vec<Diagnostic>> {
+    let identity = identify(request.cloud, request.state).await?;
     let mut planner = Planner::new(request, identity);
     planner.settle_lost_creates().await?;
+    planner.take_back_old_halves()?;
     planner.adopt_aliases()?;
     planner.selection = planner.select()?;
     planner.look().await?;
+    planner.take_back_old_halves()?;
     planner.index_rows();
     planner.observe_roles()?;
     match request.mode {
@@ -93,27 +118,27 @@ pub async fn plan(request: Request<'_>) -> Result<Planned, Vec<Diagnostic>> {
         Mode::Refresh => planner.note_drift()?,
         Mode::Up | Mode::Destroy => planner.plan_deletions()?,
     }
-    planner.finish().await
+    planner.finish(redactor).await
 }
 
-async fn identify(request: &Request<'_>) -> Result<Identity, Vec<Diagnostic>> {
-    let identity = request.cloud.identity().await.map_err(|e| {
-        let code = if e.kind == Kind::Denied { "credentials" } else { "identity" };
+/// Who we are in the cloud.
+///
+/// # Errors
+/// If that cannot be told, or the state belongs to another account.
+pub async fn identify(cloud: &dyn Provider, state: &State) -> Result<Identity, Vec<Diagnostic>> {
+    let identity = cloud.identity().await.map_err(|e| {
+        let code = match e.kind {
+            Kind::Denied => "credentials",
+            Kind::Outage | Kind::Timeout => "unreachable",
+            _ => "identity",
+        };
         vec![Diagnostic {
             help: e.hint.clone(),
             ..Diagnostic::error(code, format!("cannot tell which account this is: {e}"))
         }]
     })?;
-    match &request.state.account {
-        Some(account) if *account != identity.account => Err(vec![
-            Diagnostic::error(
-                "wrong-account",
-                format!("this state belongs to account {account}, the credentials to {}", identity.account),
-            )
-            .help("use the credentials of that account, or another instance of the stack: `--stack NAME@INSTANCE`"),
-        ]),
-        _ => Ok(identity),
-    }
+    identity.check(state).map_err(|problem| vec![problem])?;
+    Ok(identity)
 }
 
 struct Planner<'a> {
@@ -183,7 +208,6 @@ impl<'a> Planner<'a> {
     }
 
     fn select(&self) -> Result<Selection, Vec<Diagnostic>> {
-        let settings = self.request.settings;
         let declared = self.declarations().iter().map(|d| Candidate {
             urn: d.urn.clone(),
             place: d.place.clone(),
@@ -196,24 +220,23 @@ impl<'a> Planner<'a> {
             needs: r.needs.clone(),
         });
         let candidates: Vec<Candidate> = declared.chain(remembered).collect();
-        for pattern in &settings.replaces {
-            if !candidates.iter().any(|c| matches(pattern, &c.urn)) {
-                let asked = Settings { targets: vec![pattern.clone()], ..Settings::default() };
-                return select(&asked, &candidates);
-            }
-        }
-        select(settings, &candidates)
+        select(self.request.settings, &candidates)
     }
 
-    async fn finish(mut self) -> Result<Planned, Vec<Diagnostic>> {
+    async fn finish(mut self, redactor: Arc<Redactor>) -> Result<Planned, Vec<Diagnostic>> {
         if let (Mode::Up, Some(program), true) = (self.request.mode, self.request.program, self.problems.is_empty()) {
             match program.outputs(&self.known, self.request.cloud).await {
                 Ok(outputs) => {
                     let old = &self.state.outputs;
                     let names = outputs.keys().chain(old.keys().filter(|k| !outputs.contains_key(*k)));
                     let shown = |v: Option<&Value>| Shown::of(v.unwrap_or(&Value::Null));
+                    // What no step of this run makes known stays as it is.
+                    let quiet = self.steps.iter().all(|step| step.op == Op::Same);
+                    let stays_unknown = |name: &str| quiet && outputs.get(name).is_some_and(Value::has_unknown);
+                    let measured_again = |name: &String| old.contains_key(name) && program.measured().contains(name);
                     self.outputs = names
                         .filter(|name| old.get(*name) != outputs.get(*name))
+                        .filter(|name| !stays_unknown(name) && !measured_again(name))
                         .map(|name| (name.clone(), shown(old.get(name)), shown(outputs.get(name))))
                         .collect();
                 }
@@ -226,12 +249,19 @@ impl<'a> Planner<'a> {
         self.edges.sort_unstable();
         self.edges.dedup();
         Ok(Planned {
-            plan: Plan { steps: self.steps, edges: self.edges, notes: self.notes, outputs: self.outputs },
+            plan: Plan {
+                selection: self.selection.extent(),
+                steps: self.steps,
+                edges: self.edges,
+                notes: self.notes,
+                outputs: self.outputs,
+            },
             mode: self.request.mode,
             tasks: self.tasks,
             state: self.state,
             prelude: self.prelude,
             identity: self.identity,
+            redactor,
         })
     }
 

@@ -1,13 +1,15 @@
 //! What earlier runs left open, and resources that were renamed in the program.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+
+use indexmap::IndexMap;
 
 use crate::engine::diagnostic::Diagnostic;
 use crate::engine::journal::Entry;
 use crate::engine::names;
 use crate::engine::observe;
-use crate::engine::planner::Planner;
+use crate::engine::planner::{Mode, Planner};
 use crate::engine::program::Declaration;
 use crate::engine::state::{Key, Row};
 use crate::engine::urn::Urn;
@@ -15,7 +17,8 @@ use crate::engine::urn::Urn;
 impl Planner<'_> {
     pub(super) async fn settle_lost_creates(&mut self) -> Result<(), Vec<Diagnostic>> {
         let lineage = self.state.lineage.clone();
-        let found = observe::find(self.request.cloud, &self.state, |key| names::owner(&lineage, key)).await?;
+        let watch = self.request.watch();
+        let found = observe::find(self.request.cloud, &self.state, watch, |key| names::owner(&lineage, key)).await?;
         for (key, id) in found.made {
             self.notes.push(format!("an interrupted create of `{}` had made `{id}`: it is adopted", key.urn.name()));
             self.record(Entry::Made { key, id })?;
@@ -24,8 +27,32 @@ impl Planner<'_> {
             if let Some(pending) = self.state.rows.get(&key).and_then(|row| row.pending.as_ref()) {
                 self.retries.insert(key.urn.clone(), pending.attempt.clone());
             }
+            self.notes.push(format!("an interrupted create of `{}` had made nothing", key.urn.name()));
             let error = "it was interrupted before it had an effect".to_owned();
             self.record(Entry::Failed { key, error, settled: true })?;
+        }
+        Ok(())
+    }
+
+    /// Where a replacement came to nothing, because the new half was never made or is gone, the old
+    /// half is in use as before, unless its deletion was begun.
+    pub(super) fn take_back_old_halves(&mut self) -> Result<(), Vec<Diagnostic>> {
+        let live: HashSet<&Urn> = self.state.rows.values().filter(|row| !row.old).map(|row| &row.key.urn).collect();
+        let mut newest: IndexMap<&Urn, &Arc<Row>> = IndexMap::new();
+        let usable = |row: &Row| row.old && row.id.is_some() && !row.is_leaving();
+        for row in self.state.rows.values().filter(|row| usable(row) && !live.contains(&row.key.urn)) {
+            let known = newest.entry(&row.key.urn).or_insert(row);
+            if known.key.generation < row.key.generation {
+                *known = row;
+            }
+        }
+        let taken: Vec<Arc<Row>> = newest.into_values().cloned().collect();
+        for row in taken {
+            if let (Mode::Up | Mode::Refresh, Some(id)) = (self.request.mode, &row.id) {
+                let name = row.key.urn.name();
+                self.notes.push(format!("the replacement of `{name}` came to nothing: `{id}` stays in use"));
+            }
+            self.record(Entry::Put { row: Arc::new(Row { old: false, ..Arc::unwrap_or_clone(row) }) })?;
         }
         Ok(())
     }

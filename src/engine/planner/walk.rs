@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::engine::decide::{Case, Decision, Order, decide, ignore_changes};
+use crate::engine::decide::{Case, Decision, Move, Order, decide, ignore_changes};
 use crate::engine::diagnostic::Diagnostic;
 use crate::engine::handle::Handle;
+use crate::engine::journal::Entry;
 use crate::engine::names;
 use crate::engine::plan::{Change, Op, Reason, SetBy};
 use crate::engine::planner::Planner;
@@ -94,6 +95,10 @@ impl Planner<'_> {
                 }
             },
             Some(row) => {
+                let row = match self.half_that_fits_again(declaration, schema, &row, &given) {
+                    Some(old) => self.return_to(&old, &row)?,
+                    None => row,
+                };
                 let kept = template(row.key.clone(), Some(&row));
                 self.keep_change_or_replace(declaration, schema, &row, kept, given);
                 Ok(())
@@ -109,7 +114,7 @@ impl Planner<'_> {
             declaration,
             &row,
             Op::Same,
-            Vec::new(),
+            vec![Reason::NotSelected],
             Vec::new(),
             0,
             Task::Keep { row: Arc::clone(&row), options },
@@ -133,7 +138,7 @@ impl Planner<'_> {
                 )
                 .at(declaration.at.clone())
                 .of(&declaration.urn)
-                .help(format!("add `--target '{}'`", need.name())),
+                .help(self.selection.to_have(need)),
             );
         }
     }
@@ -146,40 +151,43 @@ impl Planner<'_> {
         kept: Row,
         given: Value,
     ) {
-        let wanted = names::fill(schema, given.clone(), &self.state.lineage, &row.key, Some(row));
+        let (decision, wanted) = self.judge(declaration, schema, row, &given);
+        let decision = if row.is_skipped() { Decision::Same } else { decision };
         let live = match self.sights.get(&row.key) {
             Some(Seen::Ready(live)) => Some(live.clone()),
             _ => None,
         };
-        let wanted = ignore_changes(schema, &declaration.options, row, live.as_ref(), wanted);
-        let decision = decide(&Case {
-            schema,
-            row,
-            live: live.as_ref(),
-            given: &given,
-            wanted: &wanted,
-            options: &declaration.options,
-            moved: row.place != declaration.place || row.ty != declaration.ty,
-            asked: self.reasons_to_replace(declaration, row),
-        });
-        let decision = if row.is_skipped() { Decision::Same } else { decision };
+        let options_change = changes_of_options(row, &kept);
         match decision {
             Decision::Same => {
-                let kept = Row { inputs: wanted, ..kept };
+                // A deletion that never arrived, of what is wanted after all, is over.
+                let pending = kept.pending.filter(|pending| pending.op != Begun::Delete);
+                // Of what was skipped nothing is known, as in the run that skipped it.
+                let inputs = if row.is_skipped() { row.inputs.clone() } else { wanted };
+                let kept = Row { inputs, pending, ..kept };
                 let kept = if kept == **row { Arc::clone(row) } else { Arc::new(kept) };
-                self.known.insert(declaration.urn.clone(), Handle::of(&kept));
+                if !row.is_skipped() {
+                    self.known.insert(declaration.urn.clone(), Handle::of(&kept));
+                }
                 let options = Box::new(declaration.options.clone());
                 let task = Task::Keep { row: kept, options };
-                self.push(declaration, row, Op::Same, Vec::new(), Vec::new(), 0, task);
+                let (op, why) = match options_change.is_empty() {
+                    true => (Op::Same, Vec::new()),
+                    false => (Op::Update, vec![Reason::Changed]),
+                };
+                self.push(declaration, row, op, why, options_change, 0, task);
             }
-            Decision::Update { why, changes } => {
+            Decision::Update { why, mut changes } => {
+                changes.extend(options_change);
                 let handle = foresight::of_changed(schema, row, &wanted, &self.place(&row.place, row.id.clone()));
                 self.known.insert(declaration.urn.clone(), handle);
                 let options = Box::new(declaration.options.clone());
                 let task = Task::Change { row: Arc::new(kept), options, live: live.map(Box::new) };
-                self.push(declaration, row, Op::Update, why, changes, schema.facts.takes.update, task);
+                let op = if row.is_begun() { Op::Create } else { Op::Update };
+                self.push(declaration, row, op, why, changes, schema.facts.takes.update, task);
             }
-            Decision::Replace { why, changes, order } => {
+            Decision::Replace { why, mut changes, order } => {
+                changes.extend(options_change);
                 let makes_room = order == Order::DeleteFirst
                     || declaration.needs.iter().any(|need| self.deleted_first.contains(need));
                 self.replaced.insert(declaration.urn.clone());
@@ -194,6 +202,58 @@ impl Planner<'_> {
                 }
             }
         }
+    }
+
+    /// What the program wants of a resource, and the inputs in full.
+    fn judge(&self, declaration: &Declaration, schema: &TypeSchema, row: &Row, given: &Value) -> (Decision, Value) {
+        let live = match self.sights.get(&row.key) {
+            Some(Seen::Ready(live)) => Some(live),
+            _ => None,
+        };
+        let wanted = names::fill(schema, given.clone(), &self.state.lineage, &row.key, Some(row));
+        let wanted = ignore_changes(schema, &declaration.options, row, live, wanted);
+        let decision = decide(&Case {
+            schema,
+            row,
+            live,
+            given,
+            wanted: &wanted,
+            options: &declaration.options,
+            moved: moved(row, declaration),
+            asked: self.reasons_to_replace(declaration, row),
+        });
+        (decision, wanted)
+    }
+
+    /// The old half of a replacement that was never complete, if the program asks for what it is.
+    fn half_that_fits_again(
+        &self,
+        declaration: &Declaration,
+        schema: &TypeSchema,
+        row: &Row,
+        given: &Value,
+    ) -> Option<Arc<Row>> {
+        let replaces = |row: &Row| matches!(self.judge(declaration, schema, row, given).0, Decision::Replace { .. });
+        if !row.is_begun() || !replaces(row) {
+            return None;
+        }
+        let whole = |old: &&Arc<Row>| {
+            old.old && old.id.is_some() && old.pending.is_none() && old.failure.is_none() && !old.is_leaving()
+        };
+        let mut halves = self.state.rows.values().rev().filter(|old| old.key.urn == row.key.urn).filter(whole);
+        halves.find(|old| !replaces(old)).cloned()
+    }
+
+    /// Lets the old half stand for the resource again, and the new one be deleted.
+    fn return_to(&mut self, old: &Row, new: &Row) -> Result<Arc<Row>, Vec<Diagnostic>> {
+        let urn = &old.key.urn;
+        let key = self.next_key(urn);
+        let back = Arc::new(Row { key: key.clone(), old: false, ..old.clone() });
+        self.record(Entry::Put { row: Arc::clone(&back) })?;
+        self.record(Entry::Gone { key: old.key.clone() })?;
+        self.record(Entry::Put { row: Arc::new(Row { old: true, ..new.clone() }) })?;
+        self.rows.insert(urn.clone(), (Some(key.clone()), key.generation));
+        Ok(back)
     }
 
     pub(super) fn reasons_to_replace(&self, declaration: &Declaration, row: &Row) -> Vec<Reason> {
@@ -244,6 +304,12 @@ impl Planner<'_> {
     }
 }
 
+/// What of a resource can only be had by a new one.
+fn moved<'a>(row: &'a Row, declaration: &'a Declaration) -> Option<Move<'a>> {
+    let differs = |what, from: &'a str, to: &'a str| (from != to).then_some(Move { what, from, to });
+    differs("region", &row.place.0, &declaration.place.0).or_else(|| differs("type", &row.ty, &declaration.ty))
+}
+
 /// The row that a declaration asks for, keeping what an existing row knows.
 fn template(declaration: &Declaration, needs: Vec<Urn>, key: Key, row: Option<&Row>) -> Row {
     let fresh = || Row::new(key.clone(), &declaration.ty, declaration.place.clone());
@@ -266,6 +332,15 @@ fn template(declaration: &Declaration, needs: Vec<Urn>, key: Key, row: Option<&R
         delete_after: None,
         ..row.cloned().unwrap_or_else(fresh)
     }
+}
+
+/// Options that decide about the end of a resource, where they change. They are applied without a
+/// call.
+fn changes_of_options(row: &Row, wanted: &Row) -> Vec<Change> {
+    let switches =
+        [("protect", row.protect, wanted.protect), ("retainOnDelete", row.retain_on_delete, wanted.retain_on_delete)];
+    let changed = switches.into_iter().filter(|(_, before, after)| before != after);
+    changed.map(|(name, before, after)| Change::of_option(name, before, after)).collect()
 }
 
 /// For a create, every input that is set.

@@ -9,6 +9,8 @@ pub(crate) enum Fault {
     Wrong(String, Option<usize>),
     /// An operand is not known yet.
     Unknown,
+    /// The bytes behind that URL must be fetched first.
+    Remote(String),
 }
 
 pub(crate) type Outcome<T = Value> = Result<T, Fault>;

@@ -7,6 +7,8 @@ use super::arguments::{map, noun, text};
 use super::{Fault, Outcome, Site};
 use crate::engine::asset::{Asset, Source};
 use crate::engine::value::Value;
+use crate::stack::assets::{self, Unhashed};
+use crate::stack::remote;
 
 /// Why a path cannot be read, and where it was looked for.
 pub(super) fn unreadable(name: &str, site: &Site, error: &std::io::Error) -> String {
@@ -47,9 +49,15 @@ fn clean(path: &Path) -> PathBuf {
 }
 
 fn hashed(source: Source, name: &str, site: &Site) -> Outcome {
-    match site.hashes.of(site.program, &source) {
+    if let Source::Remote(url) | Source::RemoteArchive(url) = &source
+        && !url.starts_with(assets::LOCAL)
+    {
+        remote::check(url).map_err(|why| Fault::new(format!("`{url}` cannot be fetched: {why}")))?;
+    }
+    match site.assets.hash(&source) {
         Ok(sha256) => Ok(Value::Asset(Asset { source, sha256 })),
-        Err(error) => Err(Fault::new(unreadable(name, site, &error))),
+        Err(Unhashed::Remote(url)) => Err(Fault::Remote(url)),
+        Err(Unhashed::Io(error)) => Err(Fault::new(unreadable(name, site, &error))),
     }
 }
 
@@ -62,7 +70,7 @@ pub(super) fn file(value: &Value, site: &Site) -> Outcome {
     hashed(Source::File(from_program(&name, site)), &name, site)
 }
 
-pub(super) fn remote(value: &Value, site: &Site) -> Outcome {
+pub(super) fn behind(value: &Value, site: &Site) -> Outcome {
     let url = text(value)?;
     hashed(Source::Remote(url.clone()), &url, site)
 }

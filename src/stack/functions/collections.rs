@@ -38,24 +38,25 @@ pub(super) fn concat(value: &Value, _: &Site) -> Outcome {
 }
 
 pub(super) fn flatten(value: &Value, _: &Site) -> Outcome {
-    fn into(items: &[Value], out: &mut Vec<Value>) -> Outcome<()> {
+    /// Tells whether a list in there was secret: then the number of its items is, too.
+    fn into(items: &[Value], out: &mut Vec<Value>) -> Outcome<bool> {
+        let mut secret = false;
         for item in items {
             match item {
-                Value::List(inner) => into(inner, out)?,
+                Value::List(inner) => secret |= into(inner, out)?,
                 Value::Secret(inner) if inner.as_list().is_some() => {
-                    let mut hidden = Vec::new();
-                    into(inner.as_list().unwrap_or_default(), &mut hidden)?;
-                    out.extend(hidden.into_iter().map(Value::secret));
+                    into(inner.as_list().unwrap_or_default(), out)?;
+                    secret = true;
                 }
                 Value::Unknown => return Err(Fault::Unknown),
                 other => out.push(other.clone()),
             }
         }
-        Ok(())
+        Ok(secret)
     }
     let mut out = Vec::new();
-    into(list(value)?, &mut out)?;
-    Ok(Value::List(out))
+    let secret = into(list(value)?, &mut out)?;
+    Ok(if secret { Value::List(out).secret() } else { Value::List(out) })
 }
 
 /// Later maps win.
@@ -98,8 +99,11 @@ pub(super) fn zip(value: &Value, _: &Site) -> Outcome {
     if keys.len() != values.len() {
         return Err(Fault::new(format!("{} keys for {} values", keys.len(), values.len())));
     }
+    // A key cannot hide by itself.
+    let secret = keys.iter().any(Value::has_secret);
     let keys = super::arguments::each(keys, text)?;
-    Ok(Value::Map(keys.into_iter().zip(values.iter().cloned()).collect()))
+    let zipped = Value::Map(keys.into_iter().zip(values.iter().cloned()).collect());
+    Ok(if secret { zipped.secret() } else { zipped })
 }
 
 pub(super) fn reverse(value: &Value, _: &Site) -> Outcome {

@@ -10,8 +10,8 @@ use crate::engine::value::Value;
 
 fn bytes(value: &Value, site: &Site) -> Outcome<Vec<u8>> {
     let name = text(value)?;
-    let path = site.here.join(&name);
-    std::fs::read(&path).map_err(|error| Fault::new(super::assets::unreadable(&name, site, &error)))
+    let path = site.assets.fence().enter(&site.here.join(&name));
+    path.and_then(std::fs::read).map_err(|error| Fault::new(super::assets::unreadable(&name, site, &error)))
 }
 
 pub(super) fn read_file(value: &Value, site: &Site) -> Outcome {

@@ -214,3 +214,130 @@ outputs: {id: "${vpc.id}"}
         loaded.program.declarations()[0].urn
     );
 }
+
+/// Each side needs a part of the other one, and the whole of neither.
+const SIDES: &str = r#"
+components:
+  pair:
+    inputs: {sides: {type: object}}
+    resources:
+      group:
+        type: aws:ec2:SecurityGroup
+        each: ${sides}
+        properties: {name: "g-${each.key}", vpcId: "${each.value.vpc.id}"}
+      first: {type: aws:ec2:SecurityGroup, properties: {vpcId: "${sides.one.vpc.id}"}}
+    outputs:
+      first: ${first.id}
+      all: {one: '${group["one"].id}', two: '${group["two"].id}'}
+  side:
+    inputs: {cidr: {type: string}, peer: {type: string, default: ""}}
+    resources:
+      vpc: {type: aws:ec2:Vpc, properties: {cidrBlock: "${cidr}"}}
+      subnet: {type: aws:ec2:Subnet, properties: {vpcId: "${vpc.id}", cidrBlock: "${cidr}", availabilityZone: "${peer}"}}
+    outputs: {vpc: "${vpc}", subnet: "${subnet.id}"}
+resources:
+  side:
+    type: side
+    each: {one: 10.0.0.0/16, two: 10.1.0.0/16}
+    properties: {cidr: "${each.value}", peer: "${pair.first}"}
+  pair: {type: pair, properties: {sides: "${side}"}}
+  written:
+    type: pair
+    properties:
+      sides:
+        one: {vpc: '${side["one"].vpc}'}
+        two: {vpc: '${side["two"].vpc}'}
+  last: {type: aws:ec2:SecurityGroup, properties: {vpcId: "${written.all.two}"}}
+"#;
+
+#[test]
+fn a_part_of_a_map_needs_what_is_written_there_and_not_the_rest() {
+    let loaded = Desk::of(SIDES).good();
+    for pair in ["pair", "written"] {
+        assert_eq!(needs(&loaded, &format!("{pair}/group[\"two\"]")), ["side[\"two\"]/vpc"]);
+        assert_eq!(needs(&loaded, &format!("{pair}/first")), ["side[\"one\"]/vpc"]);
+    }
+    assert_eq!(needs(&loaded, "side[\"one\"]/subnet"), ["side[\"one\"]/vpc", "pair/first"]);
+    assert_eq!(needs(&loaded, "last"), ["written/group[\"two\"]"]);
+    let known =
+        known(&loaded, &[("side[\"two\"]/vpc", "vpc-2", json!({})), ("written/group[\"two\"]", "g-2", json!({}))]);
+    assert_eq!(inputs_with(&loaded, "pair/group[\"two\"]", &known)["vpcId"], "vpc-2");
+    assert_eq!(inputs_with(&loaded, "pair/group[\"one\"]", &known)["vpcId"], "?");
+    assert_eq!(inputs_with(&loaded, "last", &known)["vpcId"], "g-2");
+}
+
+#[test]
+fn an_index_after_all_items_is_one_of_the_list_and_not_of_each_item() {
+    let loaded = Desk::of(
+        r#"
+components:
+  c:
+    resources: {vpc: {type: aws:ec2:Vpc, each: [a, b]}}
+    outputs: {ids: "${vpc[*].id}", arns: {all: "${vpc[*].arn}"}}
+resources:
+  c: {type: c}
+outputs: {id: "${c.ids[1]}", arn: "${c.arns.all[0]}"}
+"#,
+    )
+    .good();
+    let known = known(
+        &loaded,
+        &[("c/vpc[\"a\"]", "vpc-a", json!({"arn": "arn-a"})), ("c/vpc[\"b\"]", "vpc-b", json!({"arn": "arn-b"}))],
+    );
+    assert_eq!(outputs_with(&loaded, &known), json!({"id": "vpc-b", "arn": "arn-a"}));
+}
+
+#[test]
+fn a_part_of_a_map_may_name_another_part_of_it() {
+    let loaded = Desk::of("variables: {m: {a: \"${m.b}!\", b: 1}}\noutputs: {a: \"${m.a}\"}\n").good();
+    assert_eq!(outputs(&loaded), json!({"a": "1!"}));
+}
+
+#[test]
+fn parts_of_maps_in_a_circle_are_told_by_their_names() {
+    let wrong = Desk::of("variables: {m: {a: \"${m.b}!\", b: \"${m.a}?\"}}\noutputs: {a: \"${m.a}\"}\n").wrong();
+    assert!(
+        wrong.contains("circular dependency: `m.b` → `m.a` → `m.b`")
+            || wrong.contains("circular dependency: `m.a` → `m.b` → `m.a`"),
+        "{wrong}"
+    );
+    let wrong = Desk::of("variables: {a: {k: 1}, b: \"${a[b].z}\"}\noutputs: {b: \"${b}\"}\n").wrong();
+    assert!(wrong.contains("circular dependency: `b` → `b`"), "{wrong}");
+    let wrong = Desk::of("variables: {v: \"${w.x}\", w: \"${v.x}\"}\noutputs: {a: \"${v.x}\"}\n").wrong();
+    assert!(wrong.contains("circular dependency: `v` → `w` → `v`"), "{wrong}");
+}
+
+#[test]
+fn what_is_decided_before_anything_exists_needs_only_what_is_chosen() {
+    let loaded = Desk::of(
+        r#"
+config: {big: false}
+resources:
+  one: {type: aws:ec2:Vpc}
+  two: {type: aws:ec2:Vpc}
+  group: {type: aws:ec2:SecurityGroup, properties: {vpcId: {fn::if: ["${big}", "${one.id}", "${two.id}"]}}}
+  open: {type: aws:ec2:SecurityGroup, properties: {vpcId: {fn::if: [{fn::equals: ["${one.arn}", x]}, "${one.id}", "${two.id}"]}}}
+"#,
+    )
+    .good();
+    assert_eq!(needs(&loaded, "group"), ["two"]);
+    assert_eq!(needs(&loaded, "open"), ["one", "two"]);
+}
+
+#[test]
+fn an_output_that_a_given_component_lacks_is_told() {
+    let wrong = Desk::of(&SIDES.replace("${sides.one.vpc.id}", "${sides.one.network.id}")).wrong();
+    assert!(wrong.contains("error[unknown-property]: component `side` has no output `network`"), "{wrong}");
+}
+
+#[test]
+fn a_name_of_the_program_is_not_seen_inside_a_component() {
+    let text = "config: {suffix: dev}\ncomponents:\n  c:\n    resources:\n      v: {type: aws:ec2:Vpc, properties: {tags: {Name: \"${suffix}\"}}}\nresources:\n  c: {type: c}\n";
+    let wrong = Desk::of(text).wrong();
+    assert!(wrong.starts_with("stacks/test.yaml:5:"), "{wrong}");
+    assert!(wrong.contains("`suffix` is a name of the program, and a component sees only what it is given"), "{wrong}");
+    assert!(
+        wrong.contains("help: declare `suffix` under the component's `inputs`, and give it `suffix: ${suffix}`"),
+        "{wrong}"
+    );
+}

@@ -198,7 +198,7 @@ resources:
         crate::engine::value::Value::Asset(asset) => asset,
         other => panic!("{other:?}"),
     };
-    let bytes = crate::stack::bytes(&loaded.program_directory, &asset("g")).unwrap();
+    let bytes = loaded.assets.bytes(&asset("g")).unwrap();
     let archive = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
     assert_eq!(archive.len(), 2);
 }
@@ -252,7 +252,44 @@ outputs:
   c: {fn::stackReference: [org/net/prod, vpcId]}
 "#,
     );
-    let loaded = load_beside(&desk.request, &crate::stack::testing::catalog(), Arc::new(One)).ok().unwrap();
+    let loaded =
+        load_beside(&desk.request, &crate::stack::testing::catalog(), Arc::new(One), &crate::stack::NoDataKeys)
+            .ok()
+            .unwrap();
     assert_eq!(outputs(&loaded), json!({"a": "vpc-7", "b": "vpc-7", "c": "vpc-7"}));
     assert!(desk.wrong().contains("no state of a stack `org/net/prod`"));
+}
+
+#[tokio::test]
+async fn what_lies_behind_a_url_is_fetched_for_a_plan_and_other_content_is_refused() {
+    use crate::engine::program::Known;
+    use crate::engine::value::Value;
+    use crate::stack::remote::testing::{answer, serving};
+    use crate::stack::{Assets, testing};
+    let url = serving(vec![answer("200 OK", "", "one"), answer("200 OK", "", "two")]);
+    let text = format!(
+        "resources:\n  f:\n    type: aws:lambda:Function\n    properties: {{role: r, code: {{fn::remoteArchive: \"{url}/a.zip\"}}}}\n"
+    );
+    let desk = Desk::of(&text);
+    // Loading asks nobody; the plan does.
+    let loaded = desk.good();
+    let urn = testing::urn(&loaded, "f");
+    let inputs = loaded.program.inputs(&urn, &Known::new(), &testing::Cloud::new()).await.unwrap();
+    let Some(Value::Asset(asset)) = inputs.get("code") else { panic!("{inputs:?}") };
+    assert_eq!(loaded.assets.bytes(asset).unwrap(), b"one");
+    let (later, asset) = (Assets::below(desk.dir.path()), asset.clone());
+    let told = tokio::task::spawn_blocking(move || later.bytes(&asset).unwrap_err().to_string()).await.unwrap();
+    assert_eq!(told, "it has changed since the plan was made; run the command again");
+}
+
+#[test]
+fn outputs_behind_a_measurement_are_known_as_such() {
+    let password = "{fn::invoke: {function: aws:secretsmanager:getRandomPassword, return: randomPassword}}";
+    let text = format!(
+        "variables:\n  p: {password}\n  q: one\noutputs:\n  direct: {password}\n  behind: a ${{p}}\n  other: ${{q}}\n"
+    );
+    let loaded = Desk::of(&text).good();
+    let mut measured: Vec<&String> = loaded.program.measured().iter().collect();
+    measured.sort();
+    assert_eq!(measured, ["behind", "direct"]);
 }

@@ -36,19 +36,20 @@ pub struct Case {
     /// Changes that must replace the resource.
     #[serde(default)]
     pub replaces: Vec<Map<String, Json>>,
-    /// Inputs that the server accepts and does not show: input → reason.
+    /// Inputs that the server accepts and then shows otherwise: path → reason.
     #[serde(default)]
     pub drops: BTreeMap<String, String>,
     /// Operations that the server lacks: operation → reason.
     #[serde(default)]
     pub lacks: BTreeMap<String, String>,
-    /// Inputs that are not tried, or not changed: input → reason.
+    /// Inputs that no case of the type sets: path → reason. A reason holds for the parts too.
     #[serde(default)]
-    pub untried: BTreeMap<String, String>,
+    pub unset: BTreeMap<String, String>,
+    /// Inputs that are set and that no case of the type changes: input → reason.
+    #[serde(default)]
+    pub unchanged: BTreeMap<String, String>,
     /// Why the id cannot be imported on the server.
     pub no_import: Option<String>,
-    /// Why the tags cannot be changed on the server.
-    pub no_tags: Option<String>,
     /// Why the resource stays visible after its deletion.
     pub stays: Option<String>,
 }
@@ -91,12 +92,9 @@ pub fn read(service: &str) -> Vec<Case> {
 }
 
 impl Case {
-    pub fn excuses(&self, input: &str) -> bool {
-        self.untried.contains_key(input) || self.drops.contains_key(input)
-    }
-
-    pub fn sets(&self, input: &str) -> bool {
-        self.inputs.contains_key(input) || self.updates(input) || self.replaces(input)
+    /// The inputs at the beginning and after each change.
+    pub fn sets(&self) -> impl Iterator<Item = &Map<String, Json>> {
+        std::iter::once(&self.inputs).chain(&self.updates).chain(&self.replaces)
     }
 
     pub fn updates(&self, input: &str) -> bool {

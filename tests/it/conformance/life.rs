@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use drctl::aws;
 use drctl::engine::clock::Clock;
+use drctl::engine::diff::{baseline, diff};
 use drctl::engine::event::Ended;
 use drctl::engine::provider::KindAt;
 use drctl::engine::resource::{Seen, Want};
-use drctl::engine::schema::Shape;
+use drctl::engine::schema::{Shape, TypeSchema};
 use drctl::engine::settings::Settings;
 use drctl::engine::state::Row;
 use futures::StreamExt;
@@ -42,6 +43,8 @@ struct Life<'a> {
     stage: Stage,
     /// What goes on, for when it does not end.
     doing: String,
+    /// Reasons of the case that were needed: paths that were dropped, operations that were lacking.
+    needed: BTreeSet<String>,
 }
 
 type Result<T = ()> = std::result::Result<T, String>;
@@ -57,7 +60,7 @@ impl<'a> Life<'a> {
         // Moto has one account for all: names must differ from case to case.
         stage.state.lineage = format!("01LINEAGE00000{account}");
         stage.settings = Settings { skip_unsupported: true, override_protection: true, ..Settings::default() };
-        let mut life = Self { case, stage, doing: String::new() };
+        let mut life = Self { case, stage, doing: String::new(), needed: BTreeSet::new() };
         match tokio::time::timeout(CASE_LIMIT, life.live()).await {
             Ok(result) => result,
             Err(_) => Err(format!("still at `{}` after {} s", life.doing, CASE_LIMIT.as_secs())),
@@ -67,7 +70,6 @@ impl<'a> Life<'a> {
     async fn live(&mut self) -> Result {
         let mut inputs = self.case.inputs.clone();
         self.reach("create", &inputs, None).await?;
-        self.check_exceptions()?;
         for change in &self.case.updates {
             inputs = changed(&inputs, change);
             self.expect_steps(&inputs, &["update subject"], change).await?;
@@ -80,9 +82,7 @@ impl<'a> Life<'a> {
                 self.reach(&format!("retag {}", json!(change)), &inputs, None).await?;
             }
         }
-        if self.case.no_import.is_none() {
-            self.import(&inputs).await?;
-        }
+        self.import(&inputs).await?;
         for change in &self.case.replaces {
             inputs = changed(&inputs, change);
             let plan = self.stage.preview(&self.case.program(&inputs, None)).await.map_err(|p| told(&p))?;
@@ -92,13 +92,21 @@ impl<'a> Life<'a> {
             }
             self.reach(&format!("replace {}", json!(change)), &inputs, None).await?;
         }
-        self.destroy().await
+        self.destroy().await?;
+        let reasons = self.case.drops.keys().chain(self.case.lacks.keys());
+        match reasons.into_iter().find(|reason| !self.needed.contains(*reason)) {
+            Some(over) => Err(format!("`{over}` needs no reason: the server keeps or knows it")),
+            None => Ok(()),
+        }
+    }
+
+    fn schema(&self) -> Result<&'static TypeSchema> {
+        aws::catalog().find(&self.case.token).ok_or_else(|| "there is no such type".into())
     }
 
     fn has_tags(&self) -> bool {
-        let schema = aws::catalog().find(&self.case.token);
-        schema.is_some_and(|s| s.inputs.get("tags").is_some_and(|p| matches!(p.shape, Shape::Map(_))))
-            && self.case.no_tags.is_none()
+        let tags = self.schema().ok().and_then(|schema| schema.inputs.get("tags"));
+        tags.is_some_and(|property| matches!(property.shape, Shape::Map(_)))
     }
 
     fn subject(&self) -> Result<&Row> {
@@ -119,7 +127,7 @@ impl<'a> Life<'a> {
         self.stage.settings.refresh = false;
         let plan = plan?;
         if plan.is_empty() {
-            return Ok(());
+            return self.check_exceptions().await.map_err(|why| format!("{what}: {why}"));
         }
         let changes: Vec<String> = plan
             .steps
@@ -142,34 +150,63 @@ impl<'a> Life<'a> {
         if found == expected { Ok(()) } else { Err(format!("{} plans {found:?}", json!(change))) }
     }
 
-    /// What the server lacks and drops is exactly what the case says.
-    fn check_exceptions(&self) -> Result {
-        let row = self.subject()?;
-        let allowed: BTreeSet<&str> = self.case.drops.keys().map(String::as_str).collect();
-        let dropped: BTreeSet<&str> = row.not_kept.iter().map(String::as_str).collect();
-        if let Some(input) = dropped.difference(&allowed).next() {
-            return Err(format!("`{input}` is not kept, and no reason is given"));
+    /// What the server lacks and drops has a reason in the case.
+    async fn check_exceptions(&mut self) -> Result {
+        let row = self.subject()?.clone();
+        if let Some(operation) = row.skipped.iter().find(|op| !self.case.lacks.contains_key(*op)) {
+            return Err(format!("{operation} is lacking, and no reason is given"));
         }
-        match row.skipped.iter().find(|op| !self.case.lacks.contains_key(*op)) {
-            Some(operation) => Err(format!("{operation} is lacking, and no reason is given")),
-            None => Ok(()),
+        self.needed.extend(row.skipped.iter().cloned());
+        let Some(id) = row.id.clone() else { return Ok(()) };
+        let schema = self.schema()?;
+        let kind = KindAt { ty: row.ty.clone(), place: row.place.clone() };
+        let given = row.inputs.as_map().into_iter().flatten().filter(|(_, value)| !value.is_null());
+        let mut want = Want::Only(given.map(|(name, _)| name.clone()).collect());
+        let mut untold = Vec::new();
+        let seen = loop {
+            match self.stage.cloud.read(&kind, std::slice::from_ref(&id), &want).await {
+                Ok(seen) => break seen,
+                Err(error) if want.goes_without(&error, &schema.inputs) => untold.extend(error.input),
+                Err(error) => return Err(error.to_string()),
+            }
+        };
+        let [Seen::Ready(live)] = seen.as_slice() else { return Err(format!("read as {seen:?}")) };
+        let base = baseline(&schema.inputs, &live.inputs, &row.inputs, &untold);
+        let differences = diff(&schema.inputs, &base, &row.inputs);
+        let dropped = differences.iter().map(|d| schema.inputs.pattern_of(&d.path).to_string());
+        for place in dropped.chain(untold) {
+            if !self.case.drops.contains_key(&place) {
+                return Err(format!("`{place}` is not kept, and no reason is given"));
+            }
+            self.needed.insert(place);
         }
+        Ok(())
     }
 
     /// A row that is forgotten is the same after its id was imported.
     async fn import(&mut self, inputs: &Map<String, Json>) -> Result {
         let row = self.subject()?.clone();
         let Some(id) = row.id.clone() else { return Ok(()) };
-        let mut forgotten = self.stage.state.clone();
+        let before = self.stage.state.clone();
+        let mut forgotten = before.clone();
         forgotten.rows.shift_remove(&row.key);
-        let users: Vec<_> = forgotten.rows.keys().cloned().collect();
-        if users.is_empty() && !self.case.given.is_empty() {
+        if forgotten.rows.is_empty() && !self.case.given.is_empty() {
             return Err("the given resources have no rows".into());
         }
         self.stage.state = forgotten;
         // An automatic name is not in the program, and an import does not make one up.
-        self.reach("import", inputs, Some(&id.0)).await?;
-        if self.subject()?.id.as_ref() == Some(&id) { Ok(()) } else { Err("the import made another resource".into()) }
+        let imported = self.reach("import", inputs, Some(&id.0)).await;
+        let same = self.subject().is_ok_and(|row| row.id.as_ref() == Some(&id));
+        match (imported, &self.case.no_import) {
+            (Ok(()), None) if same => Ok(()),
+            (Ok(()), None) => Err("the import made another resource".into()),
+            (Ok(()), Some(_)) => Err("it can be imported after all".into()),
+            (Err(_), Some(_)) => {
+                self.stage.state = before;
+                Ok(())
+            }
+            (Err(why), None) => Err(why),
+        }
     }
 
     async fn destroy(&mut self) -> Result {
@@ -179,19 +216,20 @@ impl<'a> Life<'a> {
         if report.outcome.ended != Ended::Completed {
             return Err(format!("destroy: {}", report.failures().join("; ")));
         }
-        if self.case.stays.is_some() {
-            return Ok(());
-        }
+        let mut left = Vec::new();
         for row in rows {
             let Some(id) = row.id.clone() else { continue };
             let kind = KindAt { ty: row.ty.clone(), place: row.place.clone() };
             let seen = self.stage.cloud.read(&kind, &[id], &Want::Only(BTreeSet::new())).await;
-            match seen {
-                Ok(seen) if seen == [Seen::Gone] => {}
-                Ok(seen) => return Err(format!("destroy left {}: {seen:?}", row.key.urn.name())),
-                Err(e) => return Err(format!("destroy, then read {}: {e}", row.key.urn.name())),
+            let seen = seen.map_err(|e| format!("destroy, then read {}: {e}", row.key.urn.name()))?;
+            if seen != [Seen::Gone] {
+                left.push(format!("{}: {seen:?}", row.key.urn.name()));
             }
         }
-        Ok(())
+        match (left.is_empty(), &self.case.stays) {
+            (true, None) | (false, Some(_)) => Ok(()),
+            (false, None) => Err(format!("destroy left {}", left.join(", "))),
+            (true, Some(_)) => Err("nothing stays after all".into()),
+        }
     }
 }

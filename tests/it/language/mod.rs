@@ -172,7 +172,7 @@ impl Trial {
             environment,
         };
         let others = Arc::new(Others(case.stacks.clone()));
-        let loaded = stack::load_beside(&request, self.questions.catalog(), others)?;
+        let loaded = stack::load_beside(&request, self.questions.catalog(), others, &stack::NoDataKeys)?;
         if !loaded.warnings.is_empty() {
             let told = self.told(&loaded.warnings);
             self.said.push(told);

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use drctl::engine::error::{Error, Result};
 use drctl::engine::provider::{At, Catalog, Identity, KindAt, Live, Made, Next, Provider};
-use drctl::engine::resource::{Seen, Want};
+use drctl::engine::resource::{Await, Seen, Want};
 use drctl::engine::schema::{FunctionSchema, object};
 use drctl::engine::urn::{Id, Place};
 use drctl::engine::value::Value;
@@ -111,6 +111,16 @@ impl Provider for WithQuestions {
 
     fn find<'a>(&'a self, at: &'a At, inputs: &'a Value) -> BoxFuture<'a, Result<Vec<Id>>> {
         self.cloud.find(at, inputs)
+    }
+
+    fn awaits<'a>(
+        &'a self,
+        at: &'a At,
+        id: &'a Id,
+        inputs: &'a Value,
+        before: Option<&'a Value>,
+    ) -> BoxFuture<'a, Result<Option<Await>>> {
+        self.cloud.awaits(at, id, inputs, before)
     }
 
     fn invoke<'a>(&'a self, function: &'a str, place: &'a Place, arguments: &'a Value) -> BoxFuture<'a, Result<Value>> {

@@ -1,5 +1,7 @@
 //! Protection: refused before the first call, all of it at once; lifted as steps of their own.
 
+use std::sync::Arc;
+
 use drctl::engine::error::Kind;
 use drctl::twin::{Calls, Fault, Operation};
 
@@ -69,4 +71,62 @@ async fn retained_resources_are_forgotten_and_stay() {
     let report = t.destroy().await;
     assert_eq!(steps(&report.plan), ["forget a"]);
     assert!(t.changes().is_empty() && t.twin.inspect().len() == 1);
+}
+
+/// What `drctl state protect` does.
+fn protect_by_hand(t: &mut Theatre, name: &str) {
+    let row = t.stage.state.rows.values_mut().find(|row| row.key.urn.name() == name).unwrap();
+    Arc::make_mut(row).protected_by_hand = true;
+}
+
+#[tokio::test(start_paused = true)]
+async fn protection_by_hand_stands_whatever_the_program_says() {
+    const PROGRAM: &str = "
+a: {type: test:Thing, options: {replaceOnChanges: [size]}, properties: {size: 1}}
+b: {type: test:Thing, options: {protect: false}}
+";
+    let mut t = Theatre::new();
+    t.up(PROGRAM).await;
+    protect_by_hand(&mut t, "a");
+    protect_by_hand(&mut t, "b");
+    assert!(t.preview(PROGRAM).await.is_empty());
+    t.up(PROGRAM).await;
+    t.up(&PROGRAM.replace("protect: false", "ignoreChanges: [tags]")).await;
+    let text = t.refused(&PROGRAM.replace("size: 1", "size: 2")).await;
+    assert!(text.contains("protected") && text.contains("`a`"), "{text}");
+    let text = t.refused("c: {type: test:Thing}").await;
+    assert!(text.contains("`a`") && text.contains("`b`"), "{text}");
+    // The successor of what is protected is protected.
+    t.stage.settings.override_protection = true;
+    t.up(&PROGRAM.replace("size: 1", "size: 2")).await;
+    t.stage.settings.override_protection = false;
+    assert!(t.refused("c: {type: test:Thing}").await.contains("`a`"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_of_protection_is_a_step_without_a_call() {
+    let program = |options: &str| format!("a: {{type: test:Thing, options: {{{options}}}}}");
+    let mut t = Theatre::new();
+    t.up(&program("protect: true")).await;
+    t.changes();
+    let report = t.up(&program("protect: false, retainOnDelete: true")).await;
+    assert_eq!(steps(&report.plan), ["update a"]);
+    let changes: Vec<&str> = report.plan.steps[0].changes.iter().map(|c| c.path.as_str()).collect();
+    assert_eq!(changes, ["options.protect", "options.retainOnDelete"]);
+    assert_eq!(report.outcome.summary.update, 1);
+    assert!(t.changes().is_empty());
+    assert!(t.preview(&program("protect: false, retainOnDelete: true")).await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_override_lifts_the_states_own_protection_as_a_step() {
+    let mut t = Theatre::new();
+    t.up("a: {type: test:Thing, options: {protect: true}}\nb: {type: test:Thing}\nc: {type: test:Thing}").await;
+    protect_by_hand(&mut t, "b");
+    t.stage.settings.override_protection = true;
+    t.stage.settings.targets = vec!["b".into()];
+    let report = t.destroy().await;
+    assert_eq!(steps(&report.plan), ["lift protect b", "delete b"]);
+    t.stage.settings.targets.clear();
+    assert_eq!(steps(&t.destroy().await.plan), ["lift protect a", "delete a", "delete c"]);
 }

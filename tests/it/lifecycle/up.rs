@@ -1,6 +1,10 @@
 //! Create, keep, update, delete.
 
+use std::time::Duration;
+
+use drctl::engine::event::Event;
 use drctl::engine::plan::Op;
+use jiff::SignedDuration;
 
 use super::theatre::Theatre;
 use crate::support::stage::steps;
@@ -128,4 +132,45 @@ async fn reads_of_one_type_and_region_are_one_call() {
     assert!(t.preview(&many).await.is_empty());
     let reads = t.twin.calls().iter().filter(|c| c.starts_with("read")).count();
     assert_eq!(reads, 1);
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+#[tokio::test(start_paused = true)]
+async fn what_others_need_counts_as_done_only_when_it_has_reached_what_it_is_for() {
+    let mut t = Theatre::new();
+    t.twin.keep_late("test:index:Thing", SignedDuration::from_mins(5), 10 * MINUTE);
+    let begin = t.twin.now();
+    let report = t.up(TWO).await;
+    let waits = |e: &Event| matches!(e, Event::Waiting { word, .. } if word == "0 of 1 instances are healthy");
+    assert!(report.events.iter().any(waits));
+    let child = report.events.iter().position(|e| matches!(e, Event::StepStarted { urn, .. } if urn.name() == "b"));
+    assert!(report.events.iter().rposition(waits) < child, "{:#?}", report.events);
+    assert!(t.twin.now().duration_since(begin) >= SignedDuration::from_mins(5));
+    assert!(t.preview(TWO).await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_reached_in_time_fails_and_is_waited_for_again() {
+    let mut t = Theatre::new();
+    t.twin.keep_late("test:index:Thing", SignedDuration::from_mins(15), 10 * MINUTE);
+    let report = t.try_up(TWO).await;
+    assert!(
+        report.failures()[0].contains("still `0 of 1 instances are healthy` after 600 s"),
+        "{:?}",
+        report.failures()
+    );
+    t.changes();
+    t.up(TWO).await;
+    assert!(t.changes().iter().all(|change| !change.contains("Thing")), "it is not made twice");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_never_shows_it_is_named_and_not_waited_for() {
+    let mut t = Theatre::new();
+    t.twin.keep_late("test:index:Thing", SignedDuration::from_hours(1), 10 * MINUTE);
+    t.stage.settings.skip_unsupported = true;
+    t.up(TWO).await;
+    let row = t.stage.state.rows.values().find(|row| row.key.urn.name() == "a").unwrap();
+    assert_eq!(row.skipped, ["0 of 1 instances are healthy"]);
 }

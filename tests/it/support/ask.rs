@@ -25,6 +25,12 @@ impl Ask {
         Self { region, service, operation }
     }
 
+    /// Whether it changes anything, as far as its name tells.
+    pub fn is_change(&self) -> bool {
+        const READS: [&str; 6] = ["Describe", "Get", "List", "GET", "HEAD", "POST tags"];
+        !READS.iter().any(|read| self.operation.starts_with(read))
+    }
+
     /// `ec2:CreateVpc`.
     pub fn name(&self) -> String {
         format!("{}:{}", self.service, self.operation)

@@ -23,6 +23,11 @@ pub fn ministack() -> &'static Emulator {
     SERVER.get_or_init(|| start("ministack.py"))
 }
 
+/// A MiniStack of one's own, for those who keep one busy.
+pub fn own_ministack() -> Emulator {
+    start("ministack.py")
+}
+
 /// Network, IAM and tags in depth.
 pub fn moto() -> &'static Emulator {
     static SERVER: OnceLock<Emulator> = OnceLock::new();
@@ -93,8 +98,8 @@ impl Emulator {
             endpoint_url: Some(self.endpoint.clone()),
             credentials: Some(aws_credential_types::provider::SharedCredentialsProvider::new(credentials)),
             read_asset: std::sync::Arc::new(|asset| {
-                let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-                drctl::stack::bytes(folder, asset).map_err(|e| drctl::engine::error::Error::invalid(e.to_string()))
+                let assets = drctl::stack::Assets::below(Path::new(env!("CARGO_MANIFEST_DIR")));
+                assets.bytes(asset).map_err(|e| drctl::engine::error::Error::invalid(e.to_string()))
             }),
             ..Settings::default()
         }

@@ -38,11 +38,25 @@ impl Said {
 
 impl Lab {
     pub fn new(server: &'static Emulator) -> Self {
+        Self::with(server, "lab.yaml")
+    }
+
+    /// With another stack of `tests/it/data`.
+    pub fn with(server: &'static Emulator, stack: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("stacks")).unwrap();
-        std::fs::copy(root().join("tests/it/data/lab.yaml"), folder.path().join("stacks/lab.yaml")).unwrap();
+        let (from, to) = (root().join("tests/it/data").join(stack), folder.path().join("stacks").join(stack));
+        std::fs::copy(from, to).unwrap();
         let (account, _) = server.account();
         Self { folder, account, server }
+    }
+
+    /// Another checkout of the same user, on another machine.
+    pub fn elsewhere(&self) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("stacks")).unwrap();
+        std::fs::copy(self.folder.path().join("stacks/lab.yaml"), folder.path().join("stacks/lab.yaml")).unwrap();
+        Self { folder, account: self.account.clone(), server: self.server }
     }
 
     pub fn path(&self) -> PathBuf {

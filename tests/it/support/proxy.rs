@@ -2,12 +2,12 @@
 
 use std::io::{self, BufReader, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
 use super::ask::Ask;
 use super::emulator::Emulator;
-use super::wire::{Refusal, Request, kept_open};
+use super::wire::{Refusal, Request};
 
 /// What happens to one request.
 #[derive(Debug, Clone, Copy)]
@@ -60,8 +60,16 @@ struct Gate {
 
 #[derive(Default)]
 struct Held {
-    arrived: bool,
-    open: bool,
+    arrived: Option<Ask>,
+    then: Option<Then>,
+}
+
+/// What becomes of what was held.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Then {
+    GoesOn,
+    /// Its sender is gone: it has no effect any more.
+    Ends,
 }
 
 impl Proxy {
@@ -114,12 +122,22 @@ impl Proxy {
 
     /// Waits until a request is held.
     pub fn wait_for_the_held(&self) {
-        self.shared.gate.wait(|held| held.arrived);
+        drop(self.shared.gate.wait(|held| held.arrived.is_some()));
+    }
+
+    /// The request that is held.
+    pub fn held(&self) -> Option<Ask> {
+        self.shared.gate.state.lock().unwrap().arrived.clone()
     }
 
     /// Lets what is held go on.
     pub fn open(&self) {
-        self.shared.gate.change(|held| held.open = true);
+        self.shared.gate.change(|held| held.then = Some(Then::GoesOn));
+    }
+
+    /// Ends what is held, as its sender has ended.
+    pub fn end_the_held(&self) {
+        self.shared.gate.change(|held| held.then = Some(Then::Ends));
     }
 }
 
@@ -129,15 +147,17 @@ impl Gate {
         self.changed.notify_all();
     }
 
-    fn wait(&self, until: impl Fn(&Held) -> bool) {
+    fn wait(&self, until: impl Fn(&Held) -> bool) -> MutexGuard<'_, Held> {
         let state = self.state.lock().unwrap();
         let (held, _) = self.changed.wait_timeout_while(state, FOREVER, |held| !until(held)).unwrap();
         assert!(until(&held), "the gate did not move");
+        held
     }
 
-    fn pass(&self) {
-        self.change(|held| held.arrived = true);
-        self.wait(|held| held.open);
+    /// Keeps a request here until the test says what becomes of it.
+    fn keep(&self, ask: Ask) -> Then {
+        self.change(|held| held.arrived = Some(ask));
+        self.wait(|held| held.then.is_some()).then.unwrap()
     }
 }
 
@@ -157,8 +177,8 @@ impl Shared {
     fn answer(&self, request: &Request) -> io::Result<Option<Vec<u8>>> {
         let ask = request.ask();
         let fault = (*self.choose.lock().unwrap())(&ask);
-        self.asked.lock().unwrap().push(ask);
-        let forward = || request.forward(&self.server).map(|answer| kept_open(&answer));
+        self.asked.lock().unwrap().push(ask.clone());
+        let forward = || request.forward(&self.server);
         Ok(match fault {
             None => Some(forward()?),
             Some(Fault::Throttled) => Some(request.throttled()),
@@ -177,14 +197,13 @@ impl Shared {
                 Some(forward()?)
             }
             Some(Fault::Refused(refusal)) => Some(request.refusal(&refusal)),
-            Some(Fault::HeldBefore) => {
-                self.gate.pass();
-                Some(forward()?)
-            }
+            Some(Fault::HeldBefore) => match self.gate.keep(ask) {
+                Then::GoesOn => Some(forward()?),
+                Then::Ends => None,
+            },
             Some(Fault::HeldAfter) => {
                 let answer = forward()?;
-                self.gate.pass();
-                Some(answer)
+                (self.gate.keep(ask) == Then::GoesOn).then_some(answer)
             }
         })
     }

@@ -8,7 +8,7 @@ use drctl::engine::clock::Clock;
 use drctl::engine::diagnostic::Diagnostic;
 use drctl::engine::event::{Event, Sink};
 use drctl::engine::execute::{Outcome, Run, execute};
-use drctl::engine::journal::{Entry, Journal};
+use drctl::engine::journal::{Entry, Journal, apply};
 use drctl::engine::plan::{Op, Plan};
 use drctl::engine::planner::{Mode, Planned, Request, plan};
 use drctl::engine::program::Program;
@@ -19,14 +19,41 @@ use drctl::engine::stop::Stop;
 use drctl::stack;
 use futures::future::BoxFuture;
 
-/// Keeps entries in memory.
+use super::fate::Fate;
+
+/// Keeps entries in memory, as long as its writer lives.
 #[derive(Default)]
-pub struct Memory(pub Mutex<Vec<Entry>>);
+pub struct Memory {
+    pub entries: Mutex<Vec<Entry>>,
+    pub fate: Option<Arc<Fate>>,
+}
 
 impl Journal for Memory {
     fn append(&self, entries: Vec<Entry>) -> BoxFuture<'_, drctl::engine::error::Result<()>> {
-        self.0.lock().unwrap().extend(entries);
-        Box::pin(async { Ok(()) })
+        Box::pin(async move {
+            for entry in entries {
+                self.pass().await;
+                self.entries.lock().unwrap().push(entry);
+            }
+            self.pass().await;
+            Ok(())
+        })
+    }
+}
+
+impl Memory {
+    async fn pass(&self) {
+        if let Some(fate) = &self.fate {
+            fate.pass().await;
+        }
+    }
+
+    /// The state that these entries lead to.
+    pub fn replay(&self, mut state: State) -> State {
+        for entry in self.entries.lock().unwrap().iter() {
+            apply(&mut state, entry.clone()).unwrap();
+        }
+        state
     }
 }
 
@@ -80,7 +107,9 @@ impl Stage {
     }
 
     async fn plan(&self, program: Option<&dyn Program>, mode: Mode) -> Result<Planned, Vec<Diagnostic>> {
-        plan(Request { program, state: &self.state, cloud: &*self.cloud, mode, settings: &self.settings }).await
+        let (sink, _) = Sink::new();
+        let (state, cloud, settings) = (&self.state, &*self.cloud, &self.settings);
+        plan(Request { program, state, cloud, mode, settings, clock: self.clock, sink: &sink }).await
     }
 
     /// What `up` would do with a program that was loaded elsewhere.

@@ -1,6 +1,6 @@
 //! HTTP/1.1 as far as the SDK and the emulators use it, and refusals in the form of each of AWS's protocols.
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::net::TcpStream;
 
 use super::ask::Ask;
@@ -44,7 +44,8 @@ impl Request {
         Ask::of(&self.method, &self.uri, |name| self.header(name), &self.body)
     }
 
-    /// What a server answers to it, until the server closes.
+    /// What a server answers to it, as it may be passed on: that the server closes is none of the client's
+    /// business.
     pub fn forward(&self, server: &str) -> io::Result<Vec<u8>> {
         const OURS: [&str; 4] = ["connection", "content-length", "expect", "transfer-encoding"];
         let mut stream = TcpStream::connect(server)?;
@@ -53,11 +54,33 @@ impl Request {
             head.extend([name.as_str(), ": ", value, "\r\n"]);
         }
         head.extend(["connection: close\r\ncontent-length: ", &self.body.len().to_string(), "\r\n\r\n"]);
-        stream.write_all(head.as_bytes())?;
-        stream.write_all(&self.body)?;
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer)?;
-        Ok(answer)
+        stream.write_all(&[head.as_bytes(), &self.body].concat())?;
+        self.answer(&mut BufReader::new(stream))
+    }
+
+    /// Reads an answer up to the end that it names, not until the server closes: one that has not read
+    /// the whole request waits for the client to close first.
+    fn answer(&self, from: &mut impl Read) -> io::Result<Vec<u8>> {
+        let head = head(from)?.ok_or(io::ErrorKind::UnexpectedEof)?;
+        let (status, fields) = head.split_once("\r\n").unwrap_or((&head, ""));
+        let named = |line: &str, name: &str| line.to_lowercase().starts_with(name);
+        let value = |name: &str| fields.split("\r\n").find(|line| named(line, name))?.split_once(": ").map(|(_, v)| v);
+        let length = value("content-length:").and_then(|n| n.trim().parse::<usize>().ok());
+        let mut body = Vec::new();
+        match (self.method.as_str(), length) {
+            ("HEAD", _) => {}
+            (_, Some(length)) => {
+                body.resize(length, 0);
+                from.read_exact(&mut body)?;
+            }
+            _ if value("transfer-encoding:").is_some() => body = chunked(from)?,
+            _ => drop(from.read_to_end(&mut body)?),
+        }
+        let length = if self.method == "HEAD" { length.unwrap_or(0) } else { body.len() };
+        let ours = ["connection:", "content-length:", "transfer-encoding:"];
+        let kept = fields.split("\r\n").filter(|line| !line.is_empty() && !ours.iter().any(|name| named(line, name)));
+        let head: String = kept.map(|line| format!("{line}\r\n")).collect();
+        Ok([format!("{status}\r\n{head}content-length: {length}\r\n\r\n").as_bytes(), &body].concat())
     }
 
     /// A refusal in the form of the protocol that the request speaks.
@@ -119,7 +142,7 @@ impl Request {
         match service.as_str() {
             "ec2" => Protocol::Ec2,
             "s3" => Protocol::S3,
-            "iam" | "rds" | "sns" | "sts" | "route53" => Protocol::Query,
+            "autoscaling" | "elasticloadbalancing" | "iam" | "rds" | "sns" | "sts" | "route53" => Protocol::Query,
             _ if self.header("smithy-protocol").is_some() => Protocol::Cbor,
             _ if self.header("x-amz-target").is_some() => Protocol::Json,
             _ => Protocol::RestJson,
@@ -142,14 +165,6 @@ pub struct Refusal {
     pub status: u16,
     pub code: &'static str,
     pub message: &'static str,
-}
-
-/// An answer as it may be passed on: the server's wish to close is none of the client's business.
-pub fn kept_open(answer: &[u8]) -> Vec<u8> {
-    let end = answer.windows(4).position(|window| window == b"\r\n\r\n").unwrap_or(answer.len());
-    let head = String::from_utf8_lossy(&answer[..end]);
-    let kept: Vec<&str> = head.split("\r\n").filter(|line| !line.to_lowercase().starts_with("connection:")).collect();
-    [kept.join("\r\n").as_bytes(), &answer[end..]].concat()
 }
 
 fn json(code: &str, message: &str) -> Vec<u8> {

@@ -1,5 +1,7 @@
-//! The first file format: what stands in `state.json`, `journal.jsonl` and exports, field by field,
+//! The file format: what stands in `state.json`, `journal.jsonl` and exports, field by field,
 //! and how it becomes a state. No other module knows these names.
+//!
+//! Format 2 added `protectedByHand` to rows; what format 1 lacks is as in a new row, so it is read as it is.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -19,13 +21,13 @@ use crate::state::error::{Result, StateError};
 use crate::state::order;
 use crate::state::seal::Seal;
 
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 
 /// The owner that values of the stack itself are sealed for.
 const STACK: &str = "stack";
 
 /// `state.json`.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Snapshot {
     pub(super) version: u32,
@@ -46,6 +48,39 @@ pub(super) struct Snapshot {
     #[serde(default, skip_serializing_if = "is_empty_object")]
     pub(super) outputs: Json,
     pub(super) rows: Vec<Row>,
+    /// Where in the journal of a bucket it stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) at: Option<Position>,
+}
+
+/// What must be known of a snapshot to put it away.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Stamp {
+    pub(super) serial: u64,
+    pub(super) through: u64,
+    pub(super) at: Option<Position>,
+}
+
+impl Stamp {
+    /// `None` of a snapshot that is damaged.
+    pub(super) fn of(snapshot: &[u8]) -> Option<Self> {
+        serde_json::from_slice(snapshot).ok()
+    }
+
+    /// Whether no run has ended yet: then the snapshot is not worth keeping.
+    pub(super) fn is_first(self) -> bool {
+        self.serial == 0 && self.through == 0
+    }
+}
+
+/// A place in the journal of a bucket: the lock under which it was written, and how many groups of
+/// entries were written under it. Of two copies of a state the one with the higher position is newer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Position {
+    pub(super) epoch: u64,
+    pub(super) seq: u64,
 }
 
 /// The first line of a journal.
@@ -54,6 +89,9 @@ pub(super) struct Snapshot {
 pub(super) struct Head {
     pub(super) version: u32,
     pub(super) lineage: String,
+    /// In a bucket, the run that wrote the group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) run: Option<String>,
 }
 
 /// Every other line of a journal.
@@ -103,7 +141,7 @@ pub(super) enum Happened {
 }
 
 /// A row; what is absent is as in a new row.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Row {
     pub(super) urn: Urn,
@@ -128,6 +166,8 @@ pub(super) struct Row {
     refers: BTreeMap<String, Vec<Urn>>,
     #[serde(default, skip_serializing_if = "is_false")]
     protect: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    protected_by_hand: bool,
     #[serde(default, skip_serializing_if = "is_false")]
     retain_on_delete: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -165,7 +205,7 @@ pub(super) struct Row {
     modified: Option<Timestamp>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Pending {
     op: Begun,
@@ -175,7 +215,7 @@ pub(super) struct Pending {
 }
 
 /// Timeouts as ISO 8601 durations.
-#[derive(Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Limits {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -207,8 +247,8 @@ pub(super) fn pretty(content: &impl Serialize) -> Vec<u8> {
 }
 
 /// The first line of a journal, with its end.
-pub(super) fn head(lineage: &str) -> Vec<u8> {
-    let head = Head { version: VERSION, lineage: lineage.to_owned() };
+pub(super) fn head(lineage: &str, run: Option<&str>) -> Vec<u8> {
+    let head = Head { version: VERSION, lineage: lineage.to_owned(), run: run.map(str::to_owned) };
     let mut bytes = serde_json::to_vec(&head).expect("a number and a string are valid JSON");
     bytes.push(b'\n');
     bytes
@@ -230,6 +270,7 @@ impl Snapshot {
             dr: state.dr.clone(),
             outputs: sealed_outputs(&state.outputs, seal)?,
             rows: order::by_dependency(&state.rows).into_iter().map(|row| Row::of(row, seal)).collect::<Result<_>>()?,
+            at: None,
         })
     }
 
@@ -279,7 +320,7 @@ impl Happened {
                 op: *op,
                 attempt: attempt.clone(),
                 key: row.key.clone(),
-                inputs: seal.seal(row.key.urn.as_str(), "pending", &row.inputs)?,
+                inputs: seal.seal(&owner(&row.key), "pending", &row.inputs)?,
             },
             Entry::Made { key, id } => Self::Made { key: key.clone(), id: id.clone() },
             Entry::Done { row } => Self::Done(Box::new(Row::of(row, seal)?)),
@@ -301,7 +342,7 @@ impl Happened {
                 Entry::Begin { row: Arc::new(row.open(seal)?), op: Begun::Create, attempt }
             }
             Self::Change { op, attempt, key, inputs } => {
-                let inputs = seal.open(key.urn.as_str(), "pending", inputs)?;
+                let inputs = seal.open(&owner(&key), "pending", inputs)?;
                 let ty = key.urn.ty().to_owned();
                 let row = state::Row { inputs, ..state::Row::new(key, &ty, Place::global()) };
                 Entry::Begin { row: Arc::new(row), op, attempt }
@@ -317,9 +358,17 @@ impl Happened {
     }
 }
 
+/// Whom the values of a row are sealed for: each half of a replacement by itself.
+fn owner(key: &Key) -> String {
+    match key.generation {
+        0 => key.urn.to_string(),
+        generation => format!("{}#{generation}", key.urn),
+    }
+}
+
 impl Row {
     fn of(row: &state::Row, seal: &Seal<'_>) -> Result<Self> {
-        let urn = row.key.urn.as_str();
+        let urn = &owner(&row.key);
         let pending = |p: &state::Pending| -> Result<Pending> {
             Ok(Pending { op: p.op, attempt: p.attempt.clone(), inputs: seal.seal(urn, "pending", &p.inputs)? })
         };
@@ -336,6 +385,7 @@ impl Row {
             needs: row.needs.clone(),
             refers: row.refers.clone(),
             protect: row.protect,
+            protected_by_hand: row.protected_by_hand,
             retain_on_delete: row.retain_on_delete,
             deleted_with: row.deleted_with.clone(),
             replace_with: row.replace_with.clone(),
@@ -361,7 +411,7 @@ impl Row {
     }
 
     fn open(self, seal: &Seal<'_>) -> Result<state::Row> {
-        let urn = self.urn.as_str();
+        let urn = &owner(&Key { urn: self.urn.clone(), generation: self.generation });
         let pending = |p: Pending| -> Result<state::Pending> {
             Ok(state::Pending { op: p.op, attempt: p.attempt, inputs: seal.open(urn, "pending", p.inputs)? })
         };
@@ -377,6 +427,7 @@ impl Row {
             needs: self.needs,
             refers: self.refers,
             protect: self.protect,
+            protected_by_hand: self.protected_by_hand,
             retain_on_delete: self.retain_on_delete,
             deleted_with: self.deleted_with,
             replace_with: self.replace_with,
@@ -490,6 +541,7 @@ mod tests {
             needs: vec![urn("b"), urn("c")],
             refers: [("vpcId".to_owned(), vec![urn("b")])].into(),
             protect: true,
+            protected_by_hand: true,
             retain_on_delete: true,
             deleted_with: Some(urn("b")),
             replace_with: vec![urn("c")],
@@ -602,8 +654,19 @@ mod tests {
         let text = (1..)
             .zip(&lines)
             .map(|(n, entry)| serde_json::to_string(&Line { n, entry: Happened::of(entry, &seal).unwrap() }).unwrap());
-        let head = String::from_utf8(head("01J")).unwrap();
+        let head = String::from_utf8(head("01J", None)).unwrap();
         insta::assert_snapshot!(head + &text.collect::<Vec<_>>().join("\n"));
+    }
+
+    #[test]
+    fn a_state_of_the_first_format_is_read() {
+        let seal = Seal { ciphers: &[], lineage: "01J" };
+        let mut state = full_state(|v| v);
+        let row = Arc::make_mut(&mut state.rows[0]);
+        row.protected_by_hand = false;
+        let snapshot = Snapshot { version: 1, ..Snapshot::of(&state, 9, &seal).unwrap() };
+        let read = Snapshot::parse(&PathBuf::new(), &pretty(&snapshot)).unwrap();
+        assert_eq!(read.into_state(&PathBuf::new(), &seal).unwrap(), state);
     }
 
     #[test]

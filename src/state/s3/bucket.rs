@@ -1,0 +1,167 @@
+//! A bucket of S3.
+
+use std::fmt;
+
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_s3::Client;
+use aws_sdk_s3::primitives::ByteStream;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use tokio::sync::OnceCell;
+
+use super::objects::{Etag, Object, Objects, Refused, When};
+use super::url::Location;
+use crate::aws;
+use crate::engine::error::{Error, Kind, Result, need};
+
+/// What tells the region of a bucket, even to those who may not use it.
+const REGION_HEADER: &str = "x-amz-bucket-region";
+
+/// A bucket, reached when it is first asked for something.
+pub(super) struct Bucket {
+    location: Location,
+    client: OnceCell<Client>,
+}
+
+impl Bucket {
+    pub(super) fn new(location: Location) -> Self {
+        Self { location, client: OnceCell::new() }
+    }
+
+    fn name(&self) -> &str {
+        &self.location.bucket
+    }
+
+    async fn client(&self) -> Result<&Client> {
+        self.client.get_or_try_init(|| self.reach()).await
+    }
+
+    /// A client of the bucket's own region, which S3 tells if nobody else does.
+    async fn reach(&self) -> Result<Client> {
+        let client = async |region: Option<String>| {
+            // A profile that is named counts for more than keys in the environment.
+            let credentials = self.location.profile.as_ref().map(|profile| {
+                SharedCredentialsProvider::new(ProfileFileCredentialsProvider::builder().profile_name(profile).build())
+            });
+            aws::s3_client(&aws::Settings { region, credentials, ..aws::Settings::default() }).await
+        };
+        if let Some(region) = &self.location.region {
+            return Ok(client(Some(region.clone())).await);
+        }
+        let anywhere = client(None).await;
+        let asked = anywhere.head_bucket().bucket(self.name()).send().await;
+        let header = |headers: &aws_smithy_runtime_api::http::Headers| headers.get(REGION_HEADER).map(str::to_owned);
+        let (region, refused) = match asked {
+            Ok(found) => (found.bucket_region().map(str::to_owned), None),
+            Err(failure) => (failure.raw_response().and_then(|reply| header(reply.headers())), Some(failure)),
+        };
+        let own = anywhere.config().region().map(ToString::to_string);
+        match (region, refused) {
+            (Some(region), _) if Some(&region) != own.as_ref() => Ok(client(Some(region)).await),
+            (_, Some(failure)) => Err(self.explained(Error::from(failure))),
+            _ => Ok(anywhere),
+        }
+    }
+
+    /// The failure in terms of a state.
+    fn explained(&self, error: Error) -> Error {
+        let bucket = self.name();
+        match error.kind {
+            Kind::NotFound => {
+                let hint = format!("make the bucket `{bucket}` first, with versioning, or correct the name");
+                Error { message: "there is no such bucket".to_owned(), hint: Some(hint), ..error }
+            }
+            Kind::Denied if error.code.as_deref().is_none_or(|code| code.contains("AccessDenied")) => {
+                let rights = "s3:GetObject, s3:PutObject, s3:DeleteObject and s3:ListBucket";
+                error.hint(format!("the state needs {rights} on `{bucket}` and what is in it"))
+            }
+            _ => error,
+        }
+    }
+
+    async fn is_versioned(&self) -> Result<bool> {
+        let asked = self.client().await?.get_bucket_versioning().bucket(self.name()).send().await;
+        let status = asked.map_err(|e| self.explained(e.into()))?.status;
+        Ok(status == Some(aws_sdk_s3::types::BucketVersioningStatus::Enabled))
+    }
+}
+
+impl fmt::Debug for Bucket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.location)
+    }
+}
+
+impl Objects for Bucket {
+    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Object>>> {
+        async move {
+            let asked = self.client().await?.get_object().bucket(self.name()).key(key).send().await;
+            let found = match asked.map_err(Error::from) {
+                Ok(found) => found,
+                Err(error) if error.kind == Kind::NotFound && error.code.as_deref() != Some("NoSuchBucket") => {
+                    return Ok(None);
+                }
+                Err(error) => return Err(self.explained(error)),
+            };
+            let etag = Etag(need("ETag", found.e_tag)?);
+            let bytes = found.body.collect().await;
+            let bytes =
+                bytes.map_err(|e| Error::new(Kind::Outage, format!("the object `{key}` ends too early: {e}")))?;
+            Ok(Some(Object { bytes: bytes.to_vec(), etag }))
+        }
+        .boxed()
+    }
+
+    fn put<'a>(&'a self, key: &'a str, bytes: Vec<u8>, when: When) -> BoxFuture<'a, Result<Etag, Refused>> {
+        async move {
+            let put = self.client().await.map_err(Refused::Failed)?.put_object().bucket(self.name()).key(key);
+            let put = match when {
+                When::Always => put,
+                When::Absent => put.if_none_match("*"),
+                When::Same(Etag(etag)) => put.if_match(etag),
+            };
+            let sent = put.content_type("application/json").body(ByteStream::from(bytes)).send().await;
+            let error = match sent.map_err(Error::from) {
+                Ok(made) => return need("ETag", made.e_tag).map(Etag).map_err(Refused::Failed),
+                Err(error) => error,
+            };
+            Err(match error.code.as_deref() {
+                Some("PreconditionFailed") => Refused::Condition,
+                // `If-Match` on an object that is not there.
+                Some("NoSuchKey") => Refused::Condition,
+                // Another conditional write of the same object was under way.
+                Some("ConditionalRequestConflict") => Refused::Failed(Error { kind: Kind::Busy, ..error }),
+                _ => Refused::Failed(self.explained(error)),
+            })
+        }
+        .boxed()
+    }
+
+    fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>>> {
+        async move {
+            let mut pages =
+                self.client().await?.list_objects_v2().bucket(self.name()).prefix(prefix).into_paginator().send();
+            let mut keys = Vec::new();
+            while let Some(page) = pages.next().await {
+                let page = page.map_err(|e| self.explained(e.into()))?;
+                keys.extend(page.contents.into_iter().flatten().filter_map(|object| object.key));
+            }
+            keys.sort_unstable();
+            Ok(keys)
+        }
+        .boxed()
+    }
+
+    fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<()>> {
+        async move {
+            let asked = self.client().await?.delete_object().bucket(self.name()).key(key).send().await;
+            asked.map(|_| ()).map_err(|e| self.explained(e.into()))
+        }
+        .boxed()
+    }
+
+    fn keeps_versions(&self) -> BoxFuture<'_, Result<bool>> {
+        self.is_versioned().boxed()
+    }
+}

@@ -1,0 +1,566 @@
+//! States in buckets in memory: what is durable, who may write, and which copy counts.
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::folder::group;
+use super::lease::{EXPIRY, HEARTBEAT};
+use super::memory::{Call, Fault, Memory};
+use super::objects::{Refused, put};
+use super::*;
+use crate::engine::journal::{Entry, Journal};
+use crate::engine::state::{Begun, Key, Row, State};
+use crate::engine::urn::{Id, Place as Region, Urn};
+use crate::engine::value::{Map, Value};
+use crate::state::format::Snapshot;
+use crate::state::store::{Lines, Lock, Session, Stored, replay, silently};
+
+const MARK: &str = "hunter2";
+
+/// A process with its network to one bucket or two, and a project directory of its own.
+struct Machine {
+    dir: tempfile::TempDir,
+    buckets: Vec<Arc<Memory>>,
+    states: States,
+}
+
+impl Machine {
+    fn new(buckets: &[&Arc<Memory>]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let buckets: Vec<Arc<Memory>> = buckets.iter().map(|bucket| Arc::clone(bucket)).collect();
+        let names = ["s3://first/p", "s3://second/p"];
+        let place = |(memory, name): (&Arc<Memory>, &str)| Place {
+            location: Location::parse(name).unwrap(),
+            objects: Arc::clone(memory) as Arc<dyn Objects>,
+        };
+        let remote = Remote {
+            places: buckets.iter().zip(names).map(place).collect(),
+            target: "twin".to_owned(),
+            root: dir.path().to_owned(),
+            notes: Arc::default(),
+        };
+        Self { dir, buckets, states: States::new(Arc::new(remote), "twin") }
+    }
+
+    /// Another machine with the same buckets, through networks of its own, and the same key file.
+    fn another(&self, network: impl Fn(usize, &Arc<Memory>) -> Memory) -> Self {
+        let networks: Vec<Arc<Memory>> =
+            self.buckets.iter().enumerate().map(|(i, bucket)| Arc::new(network(i, bucket))).collect();
+        let other = Self::new(&networks.iter().collect::<Vec<_>>());
+        let key = self.states.keys_root().join(KEY_FILE);
+        if key.exists() {
+            std::fs::copy(key, other.dir.path().join(KEY_FILE)).unwrap();
+        }
+        other
+    }
+
+    fn healthy(&self) -> Self {
+        self.another(|_, bucket| bucket.through(|_| None))
+    }
+
+    fn stored(&self) -> Stored {
+        self.states.of("prod")
+    }
+
+    async fn keys(&self) -> Keys {
+        self.states.open_keys(Source::key_file()).await.unwrap().0
+    }
+
+    async fn lock(&self, run: &str) -> Result<Lock> {
+        self.stored().lock(Owner::here(run, "up"), Duration::ZERO, silently()).await
+    }
+
+    async fn session(&self, run: &str) -> Result<(State, Session)> {
+        let keys = self.keys().await;
+        self.lock(run).await?.session(keys, fresh()).await
+    }
+
+    async fn load(&self) -> Result<Option<State>> {
+        let keys = self.keys().await;
+        self.stored().load(&keys).await
+    }
+
+    fn folder(&self) -> Folder {
+        let remote = Remote {
+            places: vec![Place {
+                location: Location::parse("s3://first/p").unwrap(),
+                objects: Arc::clone(&self.buckets[0]) as Arc<dyn Objects>,
+            }],
+            target: "twin".to_owned(),
+            root: PathBuf::new(),
+            notes: Arc::default(),
+        };
+        remote.folders("prod").remove(0)
+    }
+}
+
+fn bucket() -> Arc<Memory> {
+    Arc::new(Memory::new())
+}
+
+fn fresh() -> State {
+    State::new("lineage", "prod", "dr", "twin")
+}
+
+fn row(name: &str) -> Row {
+    let key = Key { urn: Urn::new("prod", "dr", "t:i:T", name), generation: 0 };
+    let inputs = Map::from_iter([("name".into(), name.into()), ("password".into(), Value::from(MARK).secret())]);
+    Row { inputs: Value::Map(inputs), ..Row::new(key, "t:i:T", Region("eu-west-1".into())) }
+}
+
+fn made(name: &str) -> Row {
+    Row { id: Some(Id(format!("{name}-1"))), ..row(name) }
+}
+
+fn begin(name: &str, op: Begun) -> Entry {
+    Entry::Begin { row: Arc::new(row(name)), op, attempt: "a".into() }
+}
+
+/// The groups of an up that makes, changes and deletes.
+fn an_up() -> Vec<Vec<Entry>> {
+    let run = Entry::Run { account: "1".into(), partition: "aws".into(), environment: [].into() };
+    let id = |name: &str| Entry::Made { key: row(name).key, id: Id(format!("{name}-1")) };
+    let done = |name: &str| Entry::Done { row: Arc::new(made(name)) };
+    vec![
+        vec![run, begin("a", Begun::Create)],
+        vec![id("a")],
+        vec![done("a"), begin("b", Begun::Create)],
+        vec![id("b"), done("b")],
+        vec![begin("a", Begun::Update)],
+        vec![done("a")],
+        vec![begin("b", Begun::Delete)],
+        vec![Entry::Gone { key: row("b").key }],
+        vec![Entry::Outputs { outputs: Map::from_iter([("password".into(), Value::from(MARK).secret())]) }],
+    ]
+}
+
+async fn record(state: &mut State, session: &Session, entries: Vec<Entry>) {
+    session.append(entries.clone()).await.unwrap();
+    *state = replay(state.clone(), entries).unwrap();
+}
+
+/// The state after an undisturbed up.
+fn undisturbed() -> State {
+    replay(fresh(), an_up().into_iter().flatten()).unwrap()
+}
+
+fn lines(n: u64) -> Lines {
+    Lines { bytes: format!("{{\"n\":{n},\"entry\":{{\"outputs\":{{}}}}}}\n").into_bytes(), last: n }
+}
+
+async fn hold(folder: Folder, run: &str, timeout: Duration) -> Result<Holding> {
+    Holding::take(vec![folder], Owner::here(run, "up"), timeout, silently(), Arc::default()).await
+}
+
+#[tokio::test]
+async fn a_run_that_ends_and_one_that_does_not_leave_the_same_state_for_another_machine() {
+    let machine = Machine::new(&[&bucket()]);
+    let (mut state, session) = machine.session("one").await.unwrap();
+    for entries in an_up() {
+        record(&mut state, &session, entries).await;
+    }
+    let other = machine.healthy();
+    assert_eq!(other.load().await.unwrap().unwrap(), undisturbed());
+    session.finish(&state).await.unwrap();
+    drop(session);
+    assert_eq!(other.load().await.unwrap().unwrap(), undisturbed());
+    let (again, _session) = other.session("two").await.unwrap();
+    assert_eq!(again, undisturbed());
+    assert_eq!(machine.states.list().await.unwrap()[0].resources, 1);
+}
+
+#[tokio::test]
+async fn no_object_and_no_file_holds_a_secret_in_plain() {
+    let bucket = bucket();
+    let machine = Machine::new(&[&bucket]);
+    let (mut state, session) = machine.session("one").await.unwrap();
+    for entries in an_up() {
+        record(&mut state, &session, entries).await;
+        session.finish(&state).await.unwrap();
+    }
+    let (mut open, rest) = (state, begin("c", Begun::Create));
+    record(&mut open, &session, vec![rest]).await;
+    for key in bucket.keys() {
+        assert!(!String::from_utf8_lossy(&bucket.bytes(&key).unwrap()).contains(MARK), "{key}");
+    }
+    let kinds = ["p/keys.json", "state.json", "/lock", "/journal/", "/backups/"];
+    assert!(kinds.iter().all(|kind| bucket.keys().iter().any(|key| key.contains(kind))), "{:?}", bucket.keys());
+}
+
+#[tokio::test]
+async fn a_crash_after_any_write_of_an_up_loses_nothing_that_was_acknowledged() {
+    for survives in 0.. {
+        let bucket = bucket();
+        let machine = Machine::new(&[&bucket]);
+        drop(machine.keys().await);
+        let doomed = machine.another(|_, bucket| {
+            bucket.through(move |call: &Call<'_>| (call.writes > survives).then_some(Fault::LostBefore))
+        });
+        let mut acknowledged = 0;
+        let mut finished = false;
+        if let Ok((mut state, session)) = doomed.session("doomed").await {
+            for entries in an_up() {
+                if session.append(entries.clone()).await.is_err() {
+                    break;
+                }
+                state = replay(state, entries).unwrap();
+                acknowledged += 1;
+            }
+            finished = acknowledged == an_up().len() && session.finish(&state).await.is_ok();
+        }
+        let next = machine.healthy();
+        next.stored().break_lock().await.unwrap();
+        let (mut state, session) = next.session("next").await.unwrap();
+        let prefix = |n: usize| replay(fresh(), an_up().into_iter().take(n).flatten()).unwrap();
+        let kept = (acknowledged..=an_up().len()).find(|n| prefix(*n) == state);
+        let kept = kept.unwrap_or_else(|| panic!("{acknowledged} acknowledged, after {survives} writes: {state:#?}"));
+        for entries in an_up().into_iter().skip(kept) {
+            record(&mut state, &session, entries).await;
+        }
+        session.finish(&state).await.unwrap();
+        drop(session);
+        assert_eq!(next.load().await.unwrap().unwrap(), undisturbed(), "after {survives} writes");
+        if finished {
+            assert!(survives > an_up().len(), "{survives} writes");
+            return;
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_lost_is_no_loss_and_no_entry_is_there_twice() {
+    for nth in 1..14 {
+        let bucket = bucket();
+        let machine = Machine::new(&[&bucket]);
+        drop(machine.keys().await);
+        let shaky = machine.another(|_, bucket| {
+            bucket.through(move |call: &Call<'_>| {
+                (call.what == "put" && call.writes.is_multiple_of(nth) && call.writes.is_multiple_of(2))
+                    .then_some(Fault::LostAfter)
+            })
+        });
+        let (mut state, session) = shaky.session("shaky").await.unwrap();
+        for entries in an_up() {
+            record(&mut state, &session, entries).await;
+        }
+        assert_eq!(machine.load().await.unwrap().unwrap(), undisturbed());
+        session.finish(&state).await.unwrap();
+        drop(session);
+        assert_eq!(machine.load().await.unwrap().unwrap(), undisturbed());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_put_that_was_throttled_or_lost_is_tried_until_its_fate_is_known() {
+    for fault in [Fault::Throttled, Fault::LostBefore, Fault::LostAfter] {
+        let bucket = Memory::new();
+        let shaky = bucket.through(move |call| (call.what == "put" && call.writes < 3).then_some(fault));
+        put(&shaky, "k", b"ours", When::Absent).await.unwrap();
+        assert_eq!(bucket.bytes("k").unwrap(), b"ours");
+        assert_eq!(put(&shaky, "k", b"theirs", When::Absent).await, Err(Refused::Condition));
+        let away = bucket.through(|_| Some(Fault::LostBefore));
+        assert!(matches!(put(&away, "k", b"ours", When::Always).await, Err(Refused::Failed(e)) if e.ambiguous));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_run_learns_who_holds_the_stack_and_waits_up_to_its_timeout() {
+    let machine = Machine::new(&[&bucket()]);
+    let first = hold(machine.folder(), "one", Duration::ZERO).await.unwrap();
+    let start = Instant::now();
+    let error = hold(machine.folder(), "two", Duration::ZERO).await.err().unwrap();
+    assert!(matches!(&error, StateError::Locked { owner: Some(owner) } if owner.run == "one"), "{error}");
+    assert!(start.elapsed() <= HEARTBEAT + Duration::from_secs(2), "{:?}", start.elapsed());
+    let start = Instant::now();
+    assert!(hold(machine.folder(), "two", Duration::from_secs(600)).await.is_err());
+    assert!(start.elapsed() >= Duration::from_secs(600));
+    let folder = machine.folder();
+    let waiting = tokio::spawn(async move { hold(folder, "two", Duration::from_secs(60)).await });
+    tokio::time::sleep(HEARTBEAT * 3).await;
+    assert!(!waiting.is_finished());
+    first.leave().await;
+    waiting.await.unwrap().unwrap().leave().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_lock_of_a_process_that_died_expires_by_itself_and_not_before() {
+    let machine = Machine::new(&[&bucket()]);
+    hold(machine.folder(), "one", Duration::ZERO).await.unwrap().die().await;
+    let start = Instant::now();
+    let second = hold(machine.folder(), "two", Duration::ZERO).await.unwrap();
+    assert!(start.elapsed() >= EXPIRY && start.elapsed() < EXPIRY * 2, "{:?}", start.elapsed());
+    second.leave().await;
+    let start = Instant::now();
+    hold(machine.folder(), "three", Duration::ZERO).await.unwrap().leave().await;
+    assert!(start.elapsed() < Duration::from_secs(1), "a lock that was freed is taken at once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_holder_that_lives_keeps_its_lock_however_long_it_works() {
+    let machine = Machine::new(&[&bucket()]);
+    let mut first = hold(machine.folder(), "one", Duration::ZERO).await.unwrap();
+    let second = hold(machine.folder(), "two", EXPIRY * 20).await;
+    assert!(matches!(second.err().unwrap(), StateError::Locked { .. }));
+    first.append_lines("lineage", &lines(1)).await.unwrap();
+    first.leave().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_holder_whose_lock_was_taken_over_can_neither_append_nor_save_and_is_told() {
+    let machine = Machine::new(&[&bucket()]);
+    let mut old = hold(machine.folder(), "old", Duration::ZERO).await.unwrap();
+    old.append_lines("lineage", &lines(1)).await.unwrap();
+    // It neither shows a sign of life nor notices that it does not.
+    old.heart.abort();
+    let mut new = hold(machine.folder(), "new", Duration::ZERO).await.unwrap();
+    let found = machine.folder().look().await.unwrap();
+    assert_eq!(found.groups.len(), 1, "what was durable is seen");
+    let refused = old.append_lines("lineage", &lines(2)).await.unwrap_err();
+    assert!(matches!(&refused, StateError::Lost { to: Some(owner) } if owner.run == "new"), "{refused}");
+    let seal = crate::state::seal::Seal { ciphers: &[], lineage: "lineage" };
+    new.append_lines("lineage", &lines(2)).await.unwrap();
+    new.save_snapshot(Snapshot::of(&fresh(), 2, &seal).unwrap()).await.unwrap();
+    let refused = old.save_snapshot(Snapshot::of(&fresh(), 1, &seal).unwrap()).await.unwrap_err();
+    assert!(matches!(refused, StateError::Lost { .. }), "{refused}");
+    new.forget().await;
+    assert!(old.append_lines("lineage", &lines(3)).await.is_err(), "not even when the journal is empty again");
+    new.leave().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_heart_that_finds_the_lock_taken_tells_the_run() {
+    let machine = Machine::new(&[&bucket()]);
+    let old = hold(machine.folder(), "old", Duration::ZERO).await.unwrap();
+    lease::break_open(&machine.folder()).await.unwrap();
+    let new = hold(machine.folder(), "new", Duration::ZERO).await.unwrap();
+    let mut loss = old.loss();
+    loss.changed().await.unwrap();
+    let lost = loss.borrow().clone().unwrap();
+    assert!(matches!(&*lost, StateError::Lost { to: Some(owner) } if owner.run == "new"), "{lost}");
+    new.leave().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_that_comes_just_before_the_seal_is_read_and_one_just_after_is_refused() {
+    let bucket = bucket();
+    let machine = Machine::new(&[&bucket]);
+    for late in [false, true] {
+        let mut old = hold(machine.folder(), "old", Duration::ZERO).await.unwrap();
+        old.append_lines("lineage", &lines(1)).await.unwrap();
+        old.heart.abort();
+        let folder = machine.folder();
+        let next = group(old.next);
+        if !late {
+            old.append_lines("lineage", &lines(2)).await.unwrap();
+        }
+        let new = hold(folder.clone(), "new", Duration::ZERO).await.unwrap();
+        assert!(old.append_lines("lineage", &lines(3)).await.is_err());
+        let there = bucket.bytes(&folder.key(&next)).unwrap();
+        assert_eq!(String::from_utf8(there).unwrap().contains("closedBy"), late);
+        new.leave().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_wrong_by_minutes_takes_no_lock_away() {
+    let machine = Machine::new(&[&bucket()]);
+    let ahead = Owner { heartbeat: Timestamp::now() - jiff::SignedDuration::from_mins(14), ..Owner::here("one", "up") };
+    let folders = [machine.folder()];
+    let _first = lease::acquire(&folders, &ahead, Duration::ZERO, silently(), &Notes::default()).await.unwrap();
+    let start = Instant::now();
+    hold(machine.folder(), "two", Duration::ZERO).await.unwrap().leave().await;
+    assert!(start.elapsed() >= EXPIRY, "it was watched");
+}
+
+#[tokio::test]
+async fn a_crash_between_the_snapshot_and_the_emptying_of_the_journal_changes_nothing() {
+    let bucket = bucket();
+    let machine = Machine::new(&[&bucket]);
+    let (mut state, session) = machine.session("one").await.unwrap();
+    for entries in an_up() {
+        record(&mut state, &session, entries).await;
+    }
+    let journal: Vec<(String, Vec<u8>)> = bucket
+        .keys()
+        .into_iter()
+        .filter(|key| key.contains("/journal/"))
+        .map(|key| (key.clone(), bucket.bytes(&key).unwrap()))
+        .collect();
+    assert!(!journal.is_empty());
+    session.finish(&state).await.unwrap();
+    for (key, bytes) in &journal {
+        bucket.set(key, Some(bytes));
+    }
+    drop(session);
+    assert_eq!(machine.load().await.unwrap().unwrap(), undisturbed());
+    let (mut state, session) = machine.session("two").await.unwrap();
+    record(&mut state, &session, vec![begin("c", Begun::Create)]).await;
+    assert_eq!(machine.load().await.unwrap().unwrap(), state);
+}
+
+#[tokio::test]
+async fn a_group_that_is_missing_or_garbled_is_an_error_that_names_it() {
+    let bucket = bucket();
+    let machine = Machine::new(&[&bucket]);
+    let (mut state, session) = machine.session("one").await.unwrap();
+    for entries in an_up() {
+        record(&mut state, &session, entries).await;
+    }
+    drop(session);
+    let groups: Vec<String> = bucket.keys().into_iter().filter(|key| key.contains("/journal/")).collect();
+    let second = bucket.bytes(&groups[1]).unwrap();
+    bucket.set(&groups[1], None);
+    let error = machine.load().await.unwrap_err();
+    assert!(error.to_string().contains(&format!("s3://first/{}", groups[2])), "{error}");
+    bucket.set(&groups[1], Some(b"{\"version\":1,\"lineage\":\"lineage\"}\n{\"n\"!}\n"));
+    let error = machine.load().await.unwrap_err();
+    assert!(matches!(&error, StateError::Damaged { line: Some(2), .. }), "{error}");
+    bucket.set(&groups[1], Some(&second));
+    let key = "p/twin/prod/state.json";
+    let snapshot = String::from_utf8(bucket.bytes(key).unwrap()).unwrap();
+    bucket.set(key, Some(snapshot.replace("\"version\": 2", "\"version\": 3").as_bytes()));
+    assert!(matches!(machine.load().await.unwrap_err(), StateError::Newer { found: 3, .. }));
+    bucket.set(key, None);
+    let error = machine.load().await.unwrap_err();
+    assert!(error.to_string().ends_with("there is no `state.json` that it goes on from"), "{error}");
+}
+
+#[tokio::test]
+async fn two_machines_that_begin_at_the_same_time_have_the_same_keys() {
+    let machine = Machine::new(&[&bucket()]);
+    let passphrase = || Source::passphrase("open sesame");
+    let other = machine.healthy();
+    let (one, two) = future::join(machine.states.open_keys(passphrase()), other.states.open_keys(passphrase())).await;
+    let (one, two) = (one.unwrap().0, two.unwrap().0);
+    let sealed = one.seal("l").seal("urn", "inputs", &Value::from(MARK).secret()).unwrap();
+    assert!(two.seal("l").open("urn", "inputs", sealed).is_ok());
+    let third = machine.healthy();
+    let wrong = Source::passphrase("wrong");
+    assert!(matches!(third.states.open_keys(wrong).await.unwrap_err(), StateError::WrongPassphrase));
+}
+
+#[tokio::test]
+async fn a_removed_stack_is_gone_and_its_name_is_free_again() {
+    let machine = Machine::new(&[&bucket()]);
+    let (mut state, session) = machine.session("one").await.unwrap();
+    record(&mut state, &session, an_up().remove(0)).await;
+    drop(session);
+    machine.lock("two").await.unwrap().remove().await.unwrap();
+    assert!(!machine.stored().exists().await.unwrap());
+    assert_eq!(machine.load().await.unwrap(), None);
+    assert_eq!(machine.states.list().await.unwrap(), []);
+    let (mut state, session) = machine.session("three").await.unwrap();
+    assert_eq!(state, fresh());
+    record(&mut state, &session, an_up().remove(0)).await;
+    assert_eq!(machine.load().await.unwrap().unwrap(), state);
+}
+
+#[tokio::test]
+async fn every_end_of_a_run_keeps_the_snapshot_before_it() {
+    let machine = Machine::new(&[&bucket()]);
+    let (mut state, session) = machine.session("one").await.unwrap();
+    for i in 0..crate::state::KEPT + 3 {
+        let run = Entry::Run { account: "1".into(), partition: "aws".into(), environment: [].into() };
+        record(&mut state, &session, vec![run, begin(&i.to_string(), Begun::Create)]).await;
+        session.finish(&state).await.unwrap();
+    }
+    let backups = machine.stored().backups().await.unwrap();
+    assert_eq!(backups.len(), crate::state::KEPT);
+    let (shelf, name) = (machine.stored().shelf, backups[0].clone());
+    let newest = blocking(move || shelf.backup(&name)).await.unwrap();
+    assert_eq!(Snapshot::parse(&backups[0], &newest).unwrap().serial, state.serial - 1);
+}
+
+#[tokio::test]
+async fn the_state_survives_the_loss_of_either_bucket() {
+    let (first, second) = (bucket(), bucket());
+    let machine = Machine::new(&[&first, &second]);
+    let (mut state, session) = machine.session("one").await.unwrap();
+    for entries in an_up() {
+        record(&mut state, &session, entries).await;
+        for lost in [0, 1] {
+            let left = machine.another(|i, bucket| bucket.through(move |_| (i == lost).then_some(Fault::LostBefore)));
+            assert_eq!(left.load().await.unwrap().unwrap(), state, "without bucket {lost}");
+            assert!(left.states.warnings().iter().any(|warning| warning.contains("does not answer")));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_bucket_that_is_away_during_a_run_is_left_behind_and_comes_up_to_date() {
+    let (first, second) = (bucket(), bucket());
+    let machine = Machine::new(&[&first, &second]);
+    drop(machine.keys().await);
+    let half = machine
+        .another(|i, bucket| bucket.through(move |call| (i == 1 && call.writes > 4).then_some(Fault::LostBefore)));
+    let (mut state, session) = half.session("half").await.unwrap();
+    for entries in an_up() {
+        record(&mut state, &session, entries).await;
+    }
+    assert!(half.states.warnings()[0].contains("s3://second"), "it is told");
+    drop(session);
+    let only = |bucket: &Arc<Memory>| {
+        let alone = Machine::new(&[bucket]);
+        std::fs::copy(machine.states.keys_root().join(KEY_FILE), alone.dir.path().join(KEY_FILE)).unwrap();
+        alone
+    };
+    assert_ne!(only(&second).load().await.unwrap(), Some(undisturbed()), "it missed something");
+    let next = machine.healthy();
+    next.stored().break_lock().await.unwrap();
+    assert_eq!(next.load().await.unwrap().unwrap(), undisturbed(), "the copy that reaches further counts");
+    // The first bucket is away for an instant, so that the other one is read until the lock is taken.
+    let shaky = machine.another(|i, bucket| {
+        let mut asked = 0;
+        bucket.through(move |call| {
+            asked += usize::from(call.what == "get");
+            (i == 0 && call.what == "get" && asked == 1).then_some(Fault::LostBefore)
+        })
+    });
+    let (again, session) = shaky.session("shaky").await.unwrap();
+    assert_eq!(again, undisturbed(), "no older copy is written over a newer one");
+    drop(session);
+    for bucket in [&first, &second] {
+        assert_eq!(only(bucket).load().await.unwrap().unwrap(), undisturbed());
+    }
+}
+
+#[tokio::test]
+async fn of_two_copies_the_one_with_the_higher_epoch_counts_and_what_the_other_had_is_kept() {
+    let (first, second) = (bucket(), bucket());
+    let both = Machine::new(&[&first, &second]);
+    let (mut state, session) = both.session("both").await.unwrap();
+    record(&mut state, &session, an_up().remove(0)).await;
+    session.finish(&state).await.unwrap();
+    drop(session);
+    let alone = |bucket: &Arc<Memory>| {
+        let machine = Machine::new(&[bucket]);
+        std::fs::copy(both.states.keys_root().join(KEY_FILE), machine.dir.path().join(KEY_FILE)).unwrap();
+        machine
+    };
+    // The first bucket is thought to be lost, and somebody works on the second one.
+    let on_first = alone(&first);
+    let (mut lost, straggler) = on_first.session("straggler").await.unwrap();
+    record(&mut lost, &straggler, vec![begin("late", Begun::Create)]).await;
+    drop(straggler);
+    let on_second = alone(&second);
+    for run in ["two", "three"] {
+        let (mut state, session) = on_second.session(run).await.unwrap();
+        record(&mut state, &session, vec![begin(run, Begun::Create)]).await;
+    }
+    let winner = on_second.load().await.unwrap().unwrap();
+    assert_eq!(both.load().await.unwrap().unwrap(), winner);
+    let (again, session) = both.session("both").await.unwrap();
+    assert_eq!(again, winner);
+    assert!(both.states.warnings().iter().any(|warning| warning.contains("were set aside in s3://first")));
+    drop(session);
+    assert_eq!(alone(&first).load().await.unwrap().unwrap(), winner);
+    let aside: Vec<String> = first.keys().into_iter().filter(|key| key.ends_with(".jsonl")).collect();
+    assert!(String::from_utf8(first.bytes(&aside[0]).unwrap()).unwrap().contains("late"));
+}
+
+#[test]
+fn positions_are_ordered_by_epoch_and_then_by_group() {
+    let at = |epoch, seq| Position { epoch, seq };
+    assert!(at(2, 0) > at(1, 99) && at(2, 10) > at(2, 9));
+    assert!(group(at(2, 0)) > group(at(1, 99)) && group(at(2, 10)) > group(at(2, 9)));
+}

@@ -1,0 +1,268 @@
+//! The real program with its state in buckets: seen from several machines, killed, stopped, fenced,
+//! moved, and with plans that are carried out later.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::support::emulator::{ministack, python};
+use crate::support::lab::{Lab, Said};
+use crate::support::proxy::{Fault, Proxy};
+use crate::support::running::Running;
+
+/// A lab, and a second account that has buckets for its state.
+struct Office {
+    lab: Lab,
+    account: String,
+}
+
+impl Office {
+    fn new() -> Self {
+        let lab = Lab::new(ministack());
+        let (account, _) = ministack().account();
+        let office = Self { lab, account };
+        office.sign_in(&office.lab);
+        office.make_bucket("first", "us-east-1");
+        office.make_bucket("second", "eu-west-1");
+        office
+    }
+
+    /// The buckets belong to another account than what the stack makes.
+    fn sign_in(&self, lab: &Lab) {
+        let folder = lab.path().join(".aws");
+        fs::create_dir_all(&folder).unwrap();
+        let text = format!("[states]\naws_access_key_id = {}\naws_secret_access_key = secret\n", self.account);
+        fs::write(folder.join("credentials"), text).unwrap();
+    }
+
+    fn make_bucket(&self, name: &str, region: &str) {
+        let script = "import boto3, sys\n\
+            endpoint, key, bucket, region = sys.argv[1:]\n\
+            s3 = boto3.client('s3', endpoint_url=endpoint, aws_access_key_id=key, aws_secret_access_key='x', region_name=region)\n\
+            where = {} if region == 'us-east-1' else {'CreateBucketConfiguration': {'LocationConstraint': region}}\n\
+            s3.create_bucket(Bucket=bucket, **where)\n";
+        let arguments = [ministack().endpoint.as_str(), &self.account, &self.bucket(name), region];
+        let made = Command::new(python()).args(["-c", script]).args(arguments).output().unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    }
+
+    fn bucket(&self, name: &str) -> String {
+        format!("{name}-{}", self.account)
+    }
+
+    fn url(&self, name: &str) -> String {
+        format!("s3://{}/team?profile=states", self.bucket(name))
+    }
+
+    /// Writes where the state is into the file of the stack.
+    fn with_state_in_a_bucket(self) -> Self {
+        self.write_backend(&format!("backend: \"{}\"\n", self.url("first")));
+        self
+    }
+
+    fn write_backend(&self, line: &str) {
+        let mut file = OpenOptions::new().append(true).open(self.lab.path().join("stacks/lab.yaml")).unwrap();
+        file.write_all(line.as_bytes()).unwrap();
+    }
+
+    /// Another machine, whose user has a copy of the key.
+    fn another_machine(&self) -> Lab {
+        let other = self.lab.elsewhere();
+        self.sign_in(&other);
+        fs::create_dir(other.path().join(".drctl")).unwrap();
+        fs::copy(self.lab.path().join(".drctl/key"), other.path().join(".drctl/key")).unwrap();
+        other
+    }
+}
+
+/// The objects that a state must not leave anything in the lab's own directory beside.
+fn local_state(lab: &Lab) -> bool {
+    lab.state().join("state.json").exists() || lab.state().join("journal.jsonl").exists()
+}
+
+#[test]
+fn a_stack_lives_in_a_bucket_and_any_machine_with_the_key_works_on_it() {
+    let office = Office::new().with_state_in_a_bucket();
+    office.lab.run("up --yes").ends_with(0);
+    office.lab.is_whole();
+    assert!(!local_state(&office.lab));
+    let other = office.another_machine();
+    let listed = other.run("stack ls").ends_with(0);
+    assert!(listed.out.contains("lab"), "{}", listed.out);
+    other.run("state check").ends_with(0);
+    other.run("outputs").ends_with(0);
+    other.run("preview --expect-no-changes").ends_with(0);
+    other.run("state protect topic --yes").ends_with(2);
+    other.run("stack export --output exported.json").ends_with(0);
+    other.run("stack import exported.json --yes").ends_with(0);
+    other.run("doctor").ends_with(0);
+    let bare = office.lab.elsewhere();
+    office.sign_in(&bare);
+    let refused = bare.run("outputs").ends_with(2);
+    assert!(refused.err.contains("the key file"), "{}", refused.err);
+    other.run("stack rename other --yes").ends_with(0);
+    office.lab.run("stack ls").ends_with(0);
+    office.lab.run("outputs").ends_with(6);
+    let destroy = format!("destroy --stack other --state {} --yes --force-override-protection", office.url("first"));
+    other.run(&destroy).ends_with(0);
+    assert_eq!(office.lab.holdings(), [""; 0]);
+}
+
+#[test]
+fn a_stack_in_files_reads_outputs_of_a_stack_in_a_bucket() {
+    let office = Office::new().with_state_in_a_bucket();
+    let lab = &office.lab;
+    office.write_backend("outputs: {vpc: \"${here.vpcId}\"}\n");
+    lab.run("up --yes").ends_with(0);
+    let reader = "name: reader\nruntime: yaml\nresources:\n  lab: {type: \"pulumi:pulumi:StackReference\"}\n\
+        outputs: {vpc: \"${lab.outputs.vpc}\"}\n";
+    fs::write(lab.path().join("stacks/reader.yaml"), reader).unwrap();
+    lab.run("up --stack reader --yes").ends_with(0);
+    let read = lab.run("outputs vpc --stack reader").ends_with(0);
+    assert_eq!(read.out, lab.run("outputs vpc --stack lab").ends_with(0).out);
+    assert!(read.out.starts_with("vpc-"), "{}", read.out);
+}
+
+#[test]
+fn a_second_run_waits_for_the_first_or_leaves_wherever_the_state_is() {
+    for office in [Office::new(), Office::new().with_state_in_a_bucket()] {
+        let lab = &office.lab;
+        let proxy = Proxy::holding_first(ministack(), "us-east-1 ec2:CreateVpc", Fault::HeldAfter);
+        let first = Running::until_held(lab.drctl(&proxy.endpoint, "up --yes"), &proxy);
+        let holder = format!("process {}", first.id());
+        let refused = lab.run("up --yes").ends_with(1);
+        let text = &refused.err;
+        assert!(text.contains("the stack is locked by `tester`") && text.contains(&holder), "{text}");
+        assert!(text.contains("since 20"), "{text}");
+        let told = lab.run("unlock").ends_with(1);
+        assert!(told.err.contains(&holder), "{}", told.err);
+        let mut waiting = lab.drctl(&ministack().endpoint, "up --yes --lock-timeout 5m");
+        let waiting = waiting.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        std::thread::sleep(Duration::from_secs(2));
+        proxy.open();
+        assert_eq!(first.ends(), Some(0));
+        let second = Said::of(&waiting.wait_with_output().unwrap()).ends_with(0);
+        assert!(second.err.contains("Waiting for `tester`"), "{}", second.err);
+        lab.is_whole();
+    }
+}
+
+#[test]
+fn a_holder_that_was_killed_needs_nobody() {
+    for office in [Office::new(), Office::new().with_state_in_a_bucket()] {
+        let lab = &office.lab;
+        let proxy = Proxy::holding_first(ministack(), "us-east-1 ec2:CreateVpc", Fault::HeldAfter);
+        Running::until_held(lab.drctl(&proxy.endpoint, "up --yes"), &proxy).kill();
+        proxy.open();
+        let start = Instant::now();
+        lab.run("up --yes").ends_with(0);
+        assert!(start.elapsed() < Duration::from_secs(120), "{:?}", start.elapsed());
+        lab.is_whole();
+    }
+}
+
+#[test]
+fn a_holder_that_slept_too_long_writes_nothing_any_more_and_leaves() {
+    let office = Office::new().with_state_in_a_bucket();
+    let lab = &office.lab;
+    let proxy = Proxy::holding_first(ministack(), "us-east-1 ec2:CreateVpc", Fault::HeldAfter);
+    let sleeper = Running::until_held(lab.drctl(&proxy.endpoint, "up --yes"), &proxy);
+    sleeper.signal("-STOP");
+    let other = office.another_machine();
+    let second = other.run("up --yes").ends_with(0);
+    assert!(second.err.contains("took the stack over from `tester`"), "{}", second.err);
+    proxy.open();
+    sleeper.signal("-CONT");
+    sleeper.says("the lock of the stack was lost");
+    assert_eq!(sleeper.ends(), Some(1));
+    lab.is_whole();
+    other.run("destroy --yes --force-override-protection").ends_with(0);
+    assert_eq!(lab.holdings(), [""; 0]);
+}
+
+#[test]
+fn answers_that_get_lost_on_the_way_to_the_bucket_lose_nothing() {
+    let office = Office::new().with_state_in_a_bucket();
+    let mut puts = 0;
+    let proxy = Proxy::breaking(ministack(), move |ask| {
+        let is_put = ask.to_string() == "us-east-1 s3:PUT";
+        puts += usize::from(is_put);
+        (is_put && puts % 4 == 0).then_some(Fault::DropsAfter)
+    });
+    office.lab.run_at(&proxy.endpoint, "up --yes").ends_with(0);
+    office.lab.is_whole();
+    office.lab.run_at(&proxy.endpoint, "destroy --yes --force-override-protection").ends_with(0);
+    assert_eq!(office.lab.holdings(), [""; 0]);
+}
+
+#[test]
+fn a_state_moves_into_a_bucket_and_back_and_no_run_begins_anew_where_it_was() {
+    let office = Office::new();
+    let lab = &office.lab;
+    lab.run("up --yes").ends_with(0);
+    let url = office.url("first");
+    let moved = lab.run(&format!("stack migrate-state --to {url} --yes")).ends_with(0);
+    assert!(moved.err.contains(&format!("Write `backend: {url}`")), "{}", moved.err);
+    let refused = lab.run("up --yes").ends_with(2);
+    assert!(refused.err.contains("the state of this stack was moved to s3://first-"), "{}", refused.err);
+    lab.run(&format!("preview --expect-no-changes --state {url}")).ends_with(0);
+    let held = Proxy::holding_first(ministack(), "us-east-1 sts:GetCallerIdentity", Fault::HeldAfter);
+    let holder = Running::until_held(lab.drctl(&held.endpoint, &format!("up --yes --state {url}")), &held);
+    lab.run(&format!("stack migrate-state --to local --state {url} --yes")).ends_with(1);
+    held.open();
+    assert_eq!(holder.ends(), Some(0));
+    lab.run(&format!("stack migrate-state --to local --state {url} --yes")).ends_with(0);
+    lab.run("preview --expect-no-changes").ends_with(0);
+    lab.is_whole();
+}
+
+#[test]
+fn a_saved_plan_is_carried_out_as_it_is_or_not_at_all() {
+    let office = Office::new().with_state_in_a_bucket();
+    let plan = office.lab.path().join("plan").to_string_lossy().into_owned();
+    office.lab.run(&format!("preview --save-plan {plan}")).ends_with(0);
+    let other = office.another_machine();
+    other.run(&format!("up --plan {plan}")).ends_with(0);
+    office.lab.is_whole();
+    let stale = other.run(&format!("up --plan {plan}")).ends_with(2);
+    assert!(stale.err.contains("does not hold any more: since then the state changed"), "{}", stale.err);
+    let file = other.path().join("stacks/lab.yaml");
+    let text = fs::read_to_string(&file).unwrap();
+    office.lab.run(&format!("preview --save-plan {plan}")).ends_with(0);
+    fs::write(&file, format!("{text}\n# A remark.\n")).unwrap();
+    let stale = other.run(&format!("up --plan {plan}")).ends_with(2);
+    assert!(stale.err.contains("since then the program changed"), "{}", stale.err);
+    fs::write(&file, text).unwrap();
+    let bytes = fs::read_to_string(&plan).unwrap();
+    fs::write(&plan, bytes.replacen("us-east-1", "eu-west-1", 1)).unwrap();
+    let edited = other.run(&format!("up --plan {plan}")).ends_with(2);
+    assert!(edited.err.contains("was changed after it was made"), "{}", edited.err);
+    office.lab.run(&format!("preview --destroy --save-plan {plan}")).ends_with(0);
+    let wrong = other.run(&format!("up --plan {plan}")).ends_with(2);
+    assert!(wrong.err.contains("carry it out with `drctl destroy --plan`"), "{}", wrong.err);
+}
+
+#[test]
+fn the_state_survives_the_loss_of_its_first_bucket() {
+    let office = Office::new();
+    let (first, second) = (office.url("first"), office.url("second"));
+    office
+        .write_backend(&format!("backend: {{url: \"{first}\", replica: {{url: \"{second}\", region: eu-west-1}}}}\n"));
+    let lab = &office.lab;
+    lab.run("up --yes").ends_with(0);
+    let lost = Proxy::breaking(ministack(), |ask| {
+        (ask.service == "s3" && ask.region == "us-east-1").then_some(Fault::DropsBefore)
+    });
+    let shown = lab.run_at(&lost.endpoint, "state ls").ends_with(0);
+    assert!(shown.err.contains("does not answer") && shown.out.contains("eu-west-1"), "{}", shown.err);
+    let refused = lab.run_at(&lost.endpoint, "state taint here/topic").ends_with(1);
+    assert!(refused.err.contains("go on with the copy"), "{}", refused.err);
+    let on_copy = format!("state taint here/topic --state {second}");
+    lab.run_at(&lost.endpoint, &on_copy).ends_with(0);
+    // The first one is back, and learns what happened.
+    let shown = lab.run("state ls").ends_with(0);
+    assert!(shown.out.contains("to be replaced"), "{}", shown.out);
+    lab.run("state untaint here/topic").ends_with(0);
+    lab.is_whole();
+}

@@ -1,0 +1,222 @@
+//! A state belongs to one program, one account and one run at a time, and is never taken for none.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use drctl::state::{FileLock, Owner, States, silently};
+
+use crate::support::lab::Said;
+
+const NET: &str = "
+name: shop
+regions: {primary: us-east-1}
+resources:
+  vpc: {type: aws:ec2:Vpc, properties: {cidrBlock: 10.0.0.0/16}}
+  subnet: {type: aws:ec2:Subnet, properties: {vpcId: '${vpc.id}', cidrBlock: 10.0.1.0/24}}
+";
+
+/// A directory with stacks on its own twin.
+struct Project(tempfile::TempDir);
+
+impl Project {
+    fn with(stacks: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("stacks")).unwrap();
+        for stack in stacks {
+            std::fs::write(folder.path().join(format!("stacks/{stack}.yaml")), NET).unwrap();
+        }
+        Self(folder)
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn dir_of(&self, stack: &str) -> PathBuf {
+        self.path().join(".drctl/twin").join(stack)
+    }
+
+    fn command(&self, line: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_drctl"));
+        command.args(line.split(' ')).args(["--local", "--yes"]).current_dir(self.path()).stdin(Stdio::null());
+        for variable in ["DRCTL_ENV", "DRCTL_STACK", "DRCTL_LOCAL"] {
+            command.env_remove(variable);
+        }
+        command
+    }
+
+    fn run(&self, line: &str) -> Said {
+        Said::of(&self.command(line).output().unwrap())
+    }
+
+    #[track_caller]
+    fn good(&self, line: &str) -> String {
+        let said = self.run(line).ends_with(0);
+        said.out + &said.err
+    }
+
+    /// Runs what must be refused, and gives what it said.
+    #[track_caller]
+    fn refused(&self, line: &str, code: i32) -> String {
+        self.run(line).ends_with(code).err
+    }
+
+    fn vpcs(&self) -> usize {
+        self.good("local inspect").lines().filter(|line| line.contains("ec2:Vpc")).count()
+    }
+}
+
+#[test]
+fn a_state_of_another_project_is_refused_until_it_is_given_to_this_one() {
+    let project = Project::with(&["web"]);
+    project.good("up -s web");
+    std::fs::write(project.path().join("web.yaml"), NET.replace("name: shop", "name: other")).unwrap();
+    for line in ["preview -s ./web.yaml", "up -s ./web.yaml", "destroy -s ./web.yaml", "refresh -s ./web.yaml"] {
+        let text = project.refused(line, 2);
+        for part in ["belongs to project `shop`", "stacks/web.yaml", "`other`", "--rename-project"] {
+            assert!(text.contains(part), "drctl {line}: `{part}` is not in:\n{text}");
+        }
+    }
+    project.good("preview -s web --expect-no-changes");
+    project.good("preview -s ./web.yaml --rename-project --expect-no-changes");
+    project.good("preview -s web --expect-no-changes");
+    project.good("up -s ./web.yaml --rename-project --expect-no-changes");
+    project.good("preview -s ./web.yaml --expect-no-changes");
+    project.good("state check -s web");
+    assert!(project.refused("preview -s web", 2).contains("belongs to project `other`"));
+    project.good("destroy -s ./web.yaml");
+    // What holds nothing belongs to nobody.
+    project.good("up -s web");
+}
+
+#[test]
+fn a_state_that_is_lost_is_never_taken_for_none() {
+    let project = Project::with(&["web"]);
+    project.good("up -s web");
+    let state = project.dir_of("web").join("state.json");
+    std::fs::remove_file(&state).unwrap();
+    for line in ["preview -s web", "up -s web", "destroy -s web", "state ls -s web"] {
+        let text = project.refused(line, 2);
+        for part in ["state.json", "is gone", "drctl stack import", "backups", "stack rm --force"] {
+            assert!(text.contains(part), "drctl {line}: `{part}` is not in:\n{text}");
+        }
+    }
+    assert_eq!(project.vpcs(), 1, "nothing was made a second time");
+    assert!(project.good("stack ls").contains("is gone"));
+    let backups = std::fs::read_dir(project.dir_of("web").join("backups")).unwrap();
+    let newest = backups.map(|entry| entry.unwrap().path()).max().unwrap();
+    project.good(&format!("stack import {} -s web", newest.display()));
+    project.good("preview -s web --expect-no-changes");
+    // The records of runs are enough to tell.
+    std::fs::remove_file(&state).unwrap();
+    std::fs::remove_dir_all(project.dir_of("web").join("backups")).unwrap();
+    assert!(project.refused("up -s web", 2).contains("is gone"));
+    project.refused("stack rm -s web", 2);
+    project.good("stack rm --force -s web");
+    project.good("up -s web");
+    assert_eq!(project.vpcs(), 2);
+}
+
+#[test]
+fn a_preview_alone_leaves_no_state_to_be_lost() {
+    let project = Project::with(&["web"]);
+    project.good("preview -s web");
+    project.good("preview -s web");
+    project.good("up -s web");
+}
+
+#[test]
+fn runs_of_several_stacks_on_the_twin_lose_nothing_of_each_other() {
+    let stacks = ["a", "b", "c", "d", "e"];
+    let project = Project::with(&stacks);
+    let run = |stack: &&str| {
+        let mut command = project.command(&format!("up -s {stack}"));
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let running: Vec<_> = stacks.iter().map(run).collect();
+    for child in running {
+        Said::of(&child.wait_with_output().unwrap()).ends_with(0);
+    }
+    assert_eq!(project.vpcs(), stacks.len());
+    for stack in stacks {
+        project.good(&format!("preview -s {stack} --refresh --expect-no-changes"));
+    }
+}
+
+#[tokio::test]
+async fn a_command_says_whom_it_waits_for_on_the_twin_and_goes_on_when_that_ends() {
+    let project = Project::with(&["web"]);
+    let lock = project.path().join(".drctl/twin/world.lock");
+    let holder = Owner::here("run", "up --stack other");
+    let held = FileLock::take(lock, holder, Duration::ZERO, silently()).await.unwrap();
+    let mut child = project.command("up -s web").stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = std::io::BufReader::new(child.stderr.take().unwrap());
+    let waits = loop {
+        let mut line = String::new();
+        assert_ne!(std::io::BufRead::read_line(&mut said, &mut line).unwrap(), 0, "it does not wait");
+        if line.contains("Waiting for the twin") {
+            break line;
+        }
+    };
+    assert!(waits.contains("`up --stack other`"), "{waits}");
+    drop(held);
+    std::io::copy(&mut said, &mut std::io::sink()).unwrap();
+    assert!(child.wait().unwrap().success());
+}
+
+#[tokio::test]
+async fn a_reset_of_the_twin_removes_nothing_while_a_run_works_on_a_stack() {
+    let project = Project::with(&["web"]);
+    project.good("up -s web");
+    let stored = States::local(project.path().join(".drctl"), "twin").of("web");
+    let lock = stored.lock(Owner::here("run", "up --stack web"), Duration::ZERO, silently()).await.unwrap();
+    assert!(project.refused("local reset", 1).contains("locked by"));
+    drop(lock);
+    project.good("preview -s web --refresh --expect-no-changes");
+    project.good("local reset");
+    assert_eq!(project.vpcs(), 0);
+}
+
+#[test]
+fn an_import_writes_the_account_and_refuses_that_of_another_state() {
+    let project = Project::with(&["web", "net"]);
+    project.good("up -s web");
+    let list = project.good("state ls -s web");
+    let vpc = list.split_whitespace().find(|word| word.starts_with("vpc-")).unwrap().to_owned();
+    project.good(&format!("import aws:ec2:Vpc vpc {vpc} -s net"));
+    let path = project.dir_of("net").join("state.json");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let account = serde_json::from_str::<serde_json::Value>(&text).unwrap()["account"].as_str().unwrap().to_owned();
+    std::fs::write(&path, text.replace(&format!("\"account\": \"{account}\""), "\"account\": \"123456789012\""))
+        .unwrap();
+    let subnet = list.split_whitespace().find(|word| word.starts_with("subnet-")).unwrap();
+    let text = project.refused(&format!("import aws:ec2:Subnet subnet {subnet} -s net"), 3);
+    assert!(text.contains("belongs to account 123456789012"), "{text}");
+    assert!(!project.good("state ls -s net").contains(subnet));
+}
+
+#[test]
+fn protection_by_hand_holds_until_it_is_lifted() {
+    let project = Project::with(&["web"]);
+    project.good("up -s web");
+    project.good("state protect vpc -s web");
+    project.good("up -s web --expect-no-changes");
+    let wider = NET.replace("10.0.0.0/16", "10.0.0.0/20");
+    std::fs::write(project.path().join("stacks/web.yaml"), &wider).unwrap();
+    assert!(project.refused("up -s web", 5).contains("`vpc` (aws:ec2/vpc:Vpc) is protected"));
+    project.good("state unprotect vpc -s web");
+    project.good("up -s web");
+}
+
+#[test]
+fn a_change_of_outputs_alone_is_told_to_scripts() {
+    let project = Project::with(&["web"]);
+    project.good("up -s web");
+    std::fs::write(project.path().join("stacks/web.yaml"), format!("{NET}outputs: {{vpc: '${{vpc.id}}'}}\n")).unwrap();
+    let said = project.run("preview -s web --expect-no-changes").ends_with(7);
+    assert!((said.out + &said.err).contains("1 output to change"));
+    project.run("preview -s web --detailed-exitcode").ends_with(2);
+    assert!(project.good("up -s web").contains("1 output changed"));
+    project.run("preview -s web --detailed-exitcode").ends_with(0);
+}
