@@ -7,6 +7,7 @@ use aws_config::SdkConfig;
 use super::config::has_endpoint;
 use super::ec2::joint::Joints;
 use super::repeat::{Implemented, Unambiguous};
+use super::watch::Watch;
 
 macro_rules! clients {
     ($($name:ident: $sdk:ident $(($endpoint_setting:ident))?),* $(,)?) => {
@@ -17,13 +18,14 @@ macro_rules! clients {
         pub struct Clients {
             config: SdkConfig,
             unambiguous: bool,
+            watch: Watch,
             joints: Joints,
             $($name: OnceLock<$sdk::Client>,)*
         }
 
         impl Clients {
-            fn with(config: SdkConfig, unambiguous: bool) -> Self {
-                Self { config, unambiguous, joints: Joints::default(), $($name: OnceLock::new(),)* }
+            fn with(config: SdkConfig, watch: Watch, unambiguous: bool) -> Self {
+                Self { config, unambiguous, watch, joints: Joints::default(), $($name: OnceLock::new(),)* }
             }
 
             $(
@@ -32,7 +34,7 @@ macro_rules! clients {
                     self.$name.get_or_init(|| {
                         let conf = $sdk::config::Builder::from(&self.config);
                         $(let conf = conf.$endpoint_setting(has_endpoint(&self.config, stringify!($name)));)?
-                        let conf = conf.retry_classifier(Implemented);
+                        let conf = conf.retry_classifier(Implemented).interceptor(self.watch.clone());
                         let conf = if self.unambiguous { conf.retry_classifier(Unambiguous) } else { conf };
                         $sdk::Client::from_conf(conf.build())
                     })
@@ -73,8 +75,8 @@ clients! {
 
 impl Clients {
     /// Clients that repeat whatever failed in a passing way. For calls that may arrive twice.
-    pub fn repeating(config: SdkConfig) -> Self {
-        Self::with(config, false)
+    pub(super) fn repeating(config: SdkConfig, watch: Watch) -> Self {
+        Self::with(config, watch, false)
     }
 
     /// Describes that types of the region share.
@@ -84,7 +86,7 @@ impl Clients {
 
     /// Clients that repeat a call only if it surely had no effect. For creates without a client
     /// token: a repeated one whose first answer was lost would make a second resource.
-    pub fn unambiguous(config: SdkConfig) -> Self {
-        Self::with(config, true)
+    pub(super) fn unambiguous(config: SdkConfig, watch: Watch) -> Self {
+        Self::with(config, watch, true)
     }
 }

@@ -29,6 +29,9 @@ pub struct Settings {
     /// Without it and without a configured one the metadata service of EC2 is asked, which takes a
     /// second anywhere else.
     pub region: Option<String>,
+    /// Regions in which we ask who we are and take on roles, until one answers; the one above if there
+    /// are none.
+    pub sts_regions: Vec<String>,
     /// Endpoint of all services.
     pub endpoint_url: Option<String>,
     /// Attempts at one call, from 1. `AWS_MAX_ATTEMPTS` overrides it.
@@ -61,8 +64,11 @@ pub struct Role {
 
 impl Role {
     /// The same way to AWS as this role.
-    async fn taken(self, config: SdkConfig) -> SdkConfig {
+    async fn taken(self, config: SdkConfig, region: Option<&String>) -> SdkConfig {
         let mut builder = AssumeRoleProvider::builder(self.arn).configure(&config);
+        if let Some(region) = region {
+            builder = builder.region(Region::new(region.clone()));
+        }
         if let Some(name) = self.session_name {
             builder = builder.session_name(name);
         }
@@ -91,6 +97,7 @@ impl Default for Settings {
         Self {
             profile: None,
             region: None,
+            sts_regions: Vec::new(),
             endpoint_url: None,
             attempts: None,
             allowed_account_ids: Vec::new(),
@@ -163,7 +170,7 @@ pub(super) async fn load(settings: &Settings) -> SdkConfig {
     let region = config.region().cloned().unwrap_or_else(|| Region::from_static(FIRST_REGION));
     let mut config = config.into_builder().retry_config(retry).region(region).build();
     for role in &settings.roles {
-        config = role.clone().taken(config).await;
+        config = role.clone().taken(config, settings.sts_regions.first()).await;
     }
     config
 }
@@ -192,6 +199,19 @@ pub(crate) async fn s3_client(settings: &Settings) -> aws_sdk_s3::Client {
     aws_sdk_s3::Client::from_conf(config.build())
 }
 
+/// What the user calls the credentials: `profile `prod``, or the environment variables.
+pub(super) fn credentials_name(settings: &Settings) -> String {
+    let given = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    if settings.credentials.is_some() {
+        return "the settings".into();
+    }
+    if given("AWS_ACCESS_KEY_ID").is_some() {
+        return "the environment (`AWS_ACCESS_KEY_ID`)".into();
+    }
+    let profile = settings.profile.clone().or_else(|| given("AWS_PROFILE")).unwrap_or_else(|| "default".into());
+    format!("profile `{profile}`")
+}
+
 /// Whether a service is reached at an endpoint other than AWS's own.
 pub(super) fn has_endpoint(config: &SdkConfig, service: &str) -> bool {
     endpoint(config, service).is_some()
@@ -206,7 +226,7 @@ fn endpoint(config: &SdkConfig, service: &str) -> Option<String> {
 
 /// Says whom nobody could reach. Other errors stay as they are.
 pub(super) fn located(error: Error, service: &str, region: &str, config: &SdkConfig) -> Error {
-    if error.kind != Kind::Outage || error.code.is_some() || error.request_id.is_some() || error.hint.is_some() {
+    if error.kind != Kind::Unreachable || error.hint.is_some() {
         return error;
     }
     let (at, hint) = match endpoint(config, service).as_deref().map(without_password) {
@@ -236,7 +256,7 @@ mod tests {
 
     #[test]
     fn who_does_not_answer_is_told_with_its_address_and_never_with_a_password() {
-        let silence = || Error::new(Kind::Outage, "connection refused");
+        let silence = || Error::new(Kind::Unreachable, "connection refused");
         let said = located(silence(), "ec2", "us-east-1", &config(Some("http://user:secret@localhost:1")));
         assert_eq!(said.message, "ec2 in us-east-1 at http://localhost:1 does not answer: connection refused");
         assert!(said.hint.unwrap().contains("AWS_ENDPOINT_URL"));

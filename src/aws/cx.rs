@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use super::clients::Clients;
 use super::config::ReadAsset;
+use super::route53::Dns;
 use super::tags::{self, Tags};
+use super::traffic::Traffic;
 use crate::engine::asset::Asset;
 use crate::engine::error::{Error, Result};
-use crate::engine::provider::{At, Identity};
+use crate::engine::provider::{At, Company, Identity};
+use crate::engine::urn::Place;
 
 /// The surroundings of a call. Its clients are methods: `cx.ec2()`.
 pub struct Cx {
@@ -18,6 +21,10 @@ pub struct Cx {
     pub(super) default_region: String,
     pub(super) at: Option<At>,
     pub(super) read_asset: ReadAsset,
+    pub(super) traffic: Arc<Traffic>,
+    pub(super) dns: Arc<Dns>,
+    /// Whether the quotas of AWS hold.
+    pub(super) is_aws: bool,
 }
 
 impl Deref for Cx {
@@ -68,6 +75,16 @@ impl Cx {
     /// The value of the ownership tag. Empty in reads.
     pub fn owner(&self) -> &str {
         self.at.as_ref().map_or("", |at| &at.owner)
+    }
+
+    /// The changes that go out in one call with this one.
+    pub(super) fn company(&self) -> Option<Company> {
+        self.at.as_ref().and_then(|at| at.company.clone())
+    }
+
+    /// Makes a call of a global service that others share, within its quota; see `Facts::joined`.
+    pub(super) async fn joined<T>(&self, service: &str, call: impl Future<Output = Result<T>>) -> Result<T> {
+        self.traffic.through(service, &Place::global(), self.is_aws, call).await
     }
 
     /// The tags that a create sends: those of the program, and those by which it is found again.

@@ -1,4 +1,4 @@
-//! The one table that turns what AWS and the network say into the engine's terms.
+//! What AWS and the network say, in the engine's terms. What codes and words mean stands in `verdict`.
 
 use std::error::Error as StdError;
 
@@ -8,6 +8,8 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_smithy_types::error::operation::BuildError;
 
+use super::verdict;
+use super::watch::CalledOff;
 use crate::engine::error::{Error, Kind, Result};
 
 impl<E> From<SdkError<E, HttpResponse>> for Error
@@ -16,8 +18,11 @@ where
 {
     fn from(failure: SdkError<E, HttpResponse>) -> Self {
         let operation = operation::<E>();
+        if let Some(CalledOff(why)) = find::<CalledOff>(&failure) {
+            return Self { operation: Some(operation), ..why.clone() };
+        }
         let error = match &failure {
-            SdkError::ServiceError(said) => answered(said.err(), said.raw()),
+            SdkError::ServiceError(said) => answered(&operation, said.err(), said.raw()),
             SdkError::ConstructionFailure(_) => Self::new(Kind::Invalid, chain(&failure)),
             SdkError::ResponseError(e) => unreadable(e.raw(), &failure),
             _ => unanswered(&failure),
@@ -28,7 +33,7 @@ where
 }
 
 /// AWS answered with an error of its own.
-fn answered<E>(said: &E, reply: &HttpResponse) -> Error
+fn answered<E>(operation: &str, said: &E, reply: &HttpResponse) -> Error
 where
     E: ProvideErrorMetadata + StdError + 'static,
 {
@@ -36,7 +41,10 @@ where
     let status = reply.status().as_u16();
     let text = meta.message().unwrap_or_default();
     let code = meta.code().unwrap_or_default();
-    let kind = if not_implemented(reply, code, text) { Kind::Unsupported } else { classify(code, text, status) };
+    let kind = match not_implemented(reply, code, text) {
+        true => Kind::Unsupported,
+        false => verdict::kind(operation, code, text, Some(status)),
+    };
     let message = match (text, code) {
         ("", "") => format!("HTTP status {status}: {}", chain(said)),
         ("", code) => code.to_owned(),
@@ -67,9 +75,9 @@ fn unreadable(reply: &HttpResponse, failure: &(dyn StdError + 'static)) -> Error
 fn unanswered(failure: &(dyn StdError + 'static)) -> Error {
     if find::<CredentialsError>(failure).is_some() {
         let hint = "run `aws sso login` or set `AWS_PROFILE`; `aws sts get-caller-identity` tells whether it helped";
-        return Error::new(Kind::Denied, chain(failure)).hint(hint);
+        return Error::new(Kind::Unauthenticated, chain(failure)).hint(hint);
     }
-    Error { ambiguous: !never_sent(failure), ..Error::new(Kind::Outage, chain(failure)) }
+    Error { ambiguous: !never_sent(failure), ..Error::new(Kind::Unreachable, chain(failure)) }
 }
 
 /// Whether no connection was made, so that the request cannot have had an effect.
@@ -82,115 +90,11 @@ pub(super) fn never_sent(failure: &(dyn StdError + 'static)) -> bool {
     })
 }
 
-fn classify(code: &str, message: &str, status: u16) -> Kind {
-    let starts = |heads: &[&str]| heads.iter().any(|h| code.starts_with(h));
-    let ends = |tails: &[&str]| tails.iter().any(|t| code.ends_with(t));
-    let has = |parts: &[&str]| parts.iter().any(|p| code.contains(p));
-    match code {
-        _ if has(&["Throttl"]) => Kind::Throttled,
-        "RequestLimitExceeded"
-        | "TooManyRequestsException"
-        | "SlowDown"
-        | "PriorRequestNotComplete"
-        | "BandwidthLimitExceeded"
-        | "RequestThrottled" => Kind::Throttled,
-        _ if has(&["AccessDenied", "ExpiredToken", "AuthFailure", "InvalidClientTokenId"]) => Kind::Denied,
-        "UnauthorizedOperation"
-        | "AuthorizationError"
-        | "AuthorizationErrorException"
-        | "NotAuthorized"
-        | "UnrecognizedClientException"
-        | "SignatureDoesNotMatch"
-        | "InvalidAccessKeyId"
-        | "Forbidden"
-        | "OptInRequired"
-        | "InvalidSignatureException" => Kind::Denied,
-        // A reference that does not exist is no answer about the resource itself.
-        "InvalidParameterValue" | "InvalidParameterValueException" | "ValidationError" | "ValidationException"
-            if says_missing(message) =>
-        {
-            Kind::NotFound
-        }
-        // API Gateway has one code for what is there already and for what is busy, and none for what
-        // is still in use.
-        "ConflictException" if says_taken(message) => Kind::Exists,
-        "BadRequestException" if message.starts_with("Active stages pointing") => Kind::Busy,
-        "ResourceInUseException" if message.contains("already exists") => Kind::Exists,
-        // DynamoDB does one thing after another, and changes an expiry once an hour.
-        "ContinuousBackupsUnavailableException" => Kind::Busy,
-        "LimitExceededException" if message.starts_with("Subscriber limit exceeded") => Kind::Busy,
-        "ValidationException" if message.contains("multiple times within a fixed interval") => Kind::Busy,
-        "DependencyViolation"
-        | "DeleteConflict"
-        | "DeleteConflictException"
-        | "OperationAborted"
-        | "ResourceInUse"
-        | "ResourceInUseException"
-        | "ResourceConflictException"
-        | "ConflictException"
-        | "ConcurrentModification"
-        | "ConcurrentModificationException"
-        | "ConcurrentAccess"
-        | "ConcurrentUpdateException"
-        | "IncorrectState"
-        | "IncorrectInstanceState"
-        | "KMSInvalidStateException"
-        | "EntityTemporarilyUnmodifiable"
-        | "StaleTag"
-        | "StaleTagException"
-        | "InstanceRefreshInProgress"
-        | "ResourceContention"
-        | "ScalingActivityInProgress"
-        | "RequestInProgressException"
-        | "StateMachineDeleting"
-        | "UpdateInProgressException" => Kind::Busy,
-        _ if starts(&["InvalidDB", "InvalidGlobal", "InvalidSubnet", "InvalidVPC"])
-            && ends(&["StateFault", "State"]) =>
-        {
-            Kind::Busy
-        }
-        // A queue of that name ended less than a minute ago.
-        _ if ends(&["QueueDeletedRecently"]) => Kind::Busy,
-        _ if ends(&["InUse", "InUseException", ".InUse", "IncorrectState"]) => Kind::Busy,
-        _ if has(&["AlreadyExists", "AlreadyOwned", "AlreadyInUse", "AlreadyAssociated", ".Duplicate"]) => Kind::Exists,
-        _ if starts(&["Duplicate"]) || ends(&["ExistsFault", "ExistsException"]) => Kind::Exists,
-        "ResourceExistsException" | "EntityAlreadyExists" | "RouteAlreadyExists" => Kind::Exists,
-        _ if has(&["NotFound", "NonExistent", "NotExist"]) || starts(&["NoSuch"]) => Kind::NotFound,
-        "NoSuchEntity" | "InvalidResourceId" | "Gateway.NotAttached" => Kind::NotFound,
-        _ => match status {
-            404 => Kind::NotFound,
-            401 | 403 => Kind::Denied,
-            409 => Kind::Busy,
-            429 => Kind::Throttled,
-            500.. => Kind::Outage,
-            // An answer that ends early, or that is none.
-            ..=399 => Kind::Outage,
-            _ => Kind::Invalid,
-        },
-    }
-}
-
-/// Auto Scaling, DynamoDB and a few old APIs know no other way to say that a thing does not exist.
-fn says_missing(message: &str) -> bool {
-    message.contains("not found")
-        && (message.starts_with("AutoScalingGroup name") || message.starts_with("Replica specified"))
-}
-
-fn says_taken(message: &str) -> bool {
-    message.contains("already exists") || message.contains("already has this name")
-}
-
 /// Emulators answer with a web page, or say so.
 fn not_implemented(reply: &HttpResponse, code: &str, message: &str) -> bool {
     let status = reply.status().as_u16();
-    let message = message.to_ascii_lowercase();
-    status == 501
-        || matches!(code, "NotImplemented" | "NotImplementedError" | "UnknownOperationException" | "InvalidAction")
-        || message.contains("not implemented")
-        || message.contains("not been implemented")
-        || message.starts_with("unknown action")
-        || message.starts_with("unknown route53 endpoint")
-        || (matches!(status, 404 | 405 | 500) && is_page(reply))
+    let page = matches!(status, 404 | 405 | 500) && is_page(reply);
+    status == 501 || page || verdict::is_not_implemented(code, message)
 }
 
 /// Whether an answer is a page for people, which AWS never sends.
@@ -208,7 +112,6 @@ fn explain(error: Error, operation: &str) -> Error {
     }
     let code = error.code.as_deref().unwrap_or_default();
     let hint = match code {
-        _ if code.contains("Expired") => "log in again: the credentials have expired".to_owned(),
         "InvalidClientTokenId"
         | "UnrecognizedClientException"
         | "InvalidAccessKeyId"
@@ -261,12 +164,13 @@ fn operation<E>() -> String {
     };
     let operation = path.rsplit("::").next().unwrap_or(path);
     let operation = operation.strip_suffix("Error").unwrap_or(operation);
-    format!("{service}:{}", spelled(operation))
+    format!("{service}:{}", spelled(service, operation))
 }
 
 /// The SDK writes `CreateDbCluster` where AWS writes `CreateDBCluster`.
-fn spelled(operation: &str) -> String {
-    operation.replace("Db", "DB").replace("Mfa", "MFA").replace("Saml", "SAML")
+fn spelled(service: &str, operation: &str) -> String {
+    let operation = operation.replace("Db", "DB").replace("Mfa", "MFA").replace("Saml", "SAML");
+    if service == "route53" { operation.replace("Vpc", "VPC") } else { operation }
 }
 
 fn request_id(reply: &HttpResponse) -> Option<String> {

@@ -1,6 +1,7 @@
 //! AWS KMS as what wraps data keys: those of states, one a region, and those of other tools' files.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use aws_config::Region;
 use aws_smithy_types::Blob;
@@ -10,6 +11,7 @@ use zeroize::Zeroizing;
 
 use super::clients::Clients;
 use super::config::{self, Settings};
+use super::watch::Watch;
 use crate::engine::error::{Error, Result, need};
 use crate::engine::key_provider::{KeyService, KmsKey};
 
@@ -44,11 +46,12 @@ impl Kms {
         let settings = Settings { region: region.clone(), ..self.settings.clone() };
         let config = config::load(&settings).await;
         let config = config.into_builder().retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS));
+        let watch = Watch { reach: Arc::default(), region: region.clone().unwrap_or_default() };
         let config = match region {
             Some(region) => config.region(Region::new(region)),
             None => config,
         };
-        Clients::repeating(config.build())
+        Clients::repeating(config.build(), watch)
     }
 
     /// The ARN of the key that did it, and the ciphertext.

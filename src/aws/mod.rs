@@ -25,8 +25,9 @@
 //!   instances are starting, is told by `awaits`.
 //! - `find` looks by what `FACTS.found_by` says. With anything but `FoundBy::Token` the clients of
 //!   `create` do not repeat a call that may have had an effect.
-//! - Errors need no text: `?` names operation, code and request. A new code goes to `error.rs`, a
-//!   refusal that passes by itself to `settle.rs`.
+//! - Errors need no text: `?` names operation, code and request. What a code means goes to
+//!   `verdict/codes.rs`; what only the words of a refusal tell, to `verdict/words.rs` with the reason.
+//! - Changes that AWS takes many of in one call go through an `outbox`; `route53/dns.rs` is the model.
 
 mod batch;
 mod clients;
@@ -40,11 +41,15 @@ mod key_service;
 mod lane;
 mod left_out;
 mod mirror;
+mod outbox;
 mod prelude;
 mod provider;
 mod repeat;
-mod settle;
+mod session;
 pub mod tags;
+mod traffic;
+mod verdict;
+mod watch;
 
 pub mod acm;
 pub mod apigateway;

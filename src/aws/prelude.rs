@@ -8,6 +8,7 @@ pub(super) use super::cx::Cx;
 pub(super) use super::delta::{changed, only_in};
 pub(super) use super::error::OrNone;
 pub(super) use super::tags::{self, Tags};
+pub(super) use super::verdict::{self, Fact};
 pub(super) use crate::engine::document::Document;
 pub(super) use crate::engine::error::{Error, Result, need};
 pub(super) use crate::engine::resource::{

@@ -5,20 +5,21 @@ use std::future::Future;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use aws_config::{Region, SdkConfig};
 use futures::future::BoxFuture;
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::OnceCell;
 
-use super::clients::Clients;
-use super::config::{self, Settings};
+use super::config::{self, Settings, credentials_name};
 use super::cx::Cx;
 use super::erase::AnyResource;
 use super::invoke::AnyFunction;
 use super::lane::Lane;
-use super::settle::patiently;
+use super::route53::Dns;
+use super::session::Session;
+use super::traffic::Traffic;
 use super::{catalog, function, resource};
 use crate::engine::error::{Error, Kind, Result, need};
 use crate::engine::provider::{At, Catalog, Identity, KindAt, Live, Made, Next, Provider};
+use crate::engine::reach::Reach;
 use crate::engine::resource::{Await, FoundBy, Seen, Want};
 use crate::engine::schema::{Object, Property, Shape, TypeSchema};
 use crate::engine::urn::{Id, Place};
@@ -27,86 +28,143 @@ use crate::engine::value::Value;
 /// AWS, or something that speaks its protocols.
 pub struct Aws {
     settings: Settings,
-    config: OnceCell<SdkConfig>,
+    reach: Arc<Reach>,
+    session: Mutex<Arc<Session>>,
     identity: OnceCell<Identity>,
-    clients: Shared<(String, bool), Clients>,
     lanes: Shared<KindAt, Lane>,
-    doors: Shared<(String, Place), Semaphore>,
+    traffic: Arc<Traffic>,
+    dns: Arc<Dns>,
 }
 
 impl Aws {
     /// Makes no call and reads no file yet.
     pub fn new(settings: Settings) -> Self {
+        let reach = Arc::new(Reach::default());
         Self {
             settings,
-            config: OnceCell::new(),
+            session: Mutex::new(Arc::new(Session::new(Arc::clone(&reach)))),
+            reach,
             identity: OnceCell::new(),
-            clients: Shared::default(),
             lanes: Shared::default(),
-            doors: Shared::default(),
+            traffic: Arc::default(),
+            dns: Arc::default(),
         }
     }
 
-    async fn config(&self) -> &SdkConfig {
-        self.config.get_or_init(|| config::load(&self.settings)).await
+    fn session(&self) -> Arc<Session> {
+        Arc::clone(&self.session.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    async fn who(&self) -> Result<&Identity> {
-        self.identity
-            .get_or_try_init(|| async {
-                let config = self.config().await;
-                let clients = Clients::repeating(config::impatient(config));
-                let asked = clients.sts().get_caller_identity().send().await;
-                let region = config.region().map_or("its region", |region| region.as_ref());
-                let caller = asked.map_err(|error| config::located(error.into(), "sts", region, config))?;
-                let account = need("Account", caller.account)?;
-                let arn = need("Arn", caller.arn)?;
-                let partition = arn.split(':').nth(1).unwrap_or("aws").to_owned();
-                let allowed = &self.settings.allowed_account_ids;
-                if !allowed.is_empty() && !allowed.contains(&account) {
-                    let allowed = allowed.join("`, `");
-                    return Err(Error::new(Kind::Denied, format!("the credentials are for account `{account}`"))
-                        .hint(format!("use credentials of `{allowed}`, or change `allowedAccountIds`")));
-                }
-                Ok(Identity { account, partition })
-            })
-            .await
+    /// Calls with the credentials that there are. Where AWS calls them expired, they are read anew once:
+    /// whoever gives them may have others by now.
+    async fn signed<T, F>(&self, call: impl Fn(Arc<Session>) -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        let session = self.session();
+        let result = match call(Arc::clone(&session)).await {
+            Err(e) if e.kind == Kind::Unauthenticated && e.code.is_some() => {
+                self.renew(&session);
+                call(self.session()).await
+            }
+            other => other,
+        };
+        result.map_err(|e| if e.kind == Kind::Unauthenticated { self.signed_out(e) } else { e })
+    }
+
+    /// Whoever comes first with an old session brings a new one.
+    fn renew(&self, old: &Arc<Session>) {
+        let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        if Arc::ptr_eq(&session, old) {
+            *session = Arc::new(Session::new(Arc::clone(&self.reach)));
+        }
+    }
+
+    /// Says whose credentials have ended.
+    fn signed_out(&self, error: Error) -> Error {
+        let name = credentials_name(&self.settings);
+        let login = match name.split('`').nth(1).filter(|_| name.starts_with("profile")) {
+            Some("default") => "run `aws sso login`, or name a profile with `AWS_PROFILE`".to_owned(),
+            Some(profile) => format!("renew them, with `aws sso login --profile {profile}` for example"),
+            None => "renew them".to_owned(),
+        };
+        let message = match &error.code {
+            Some(_) => format!("AWS takes the credentials of {name} no more: {}", error.message),
+            None => format!("there are no valid credentials of {name}: {}", error.message),
+        };
+        let hint = format!("{login}, then run again; `aws sts get-caller-identity` tells whether it helped");
+        Error { message, ..error }.hint(hint)
+    }
+
+    /// Asks the first region that answers.
+    async fn ask_who(&self, session: &Session) -> Result<Identity> {
+        let config = session.config(&self.settings).await;
+        let mut regions = self.settings.sts_regions.clone();
+        if regions.is_empty() {
+            regions.extend(config.region().map(ToString::to_string));
+        }
+        let mut result = Err(Error::bug("no region to ask"));
+        for region in regions {
+            let clients = session.impatient_clients(&self.settings, &region).await;
+            let asked = clients.sts().get_caller_identity().send().await;
+            result = asked.map_err(|error| config::located(error.into(), "sts", &region, config));
+            if !result.as_ref().is_err_and(|e| e.kind == Kind::Unreachable) {
+                break;
+            }
+        }
+        let caller = result?;
+        let account = need("Account", caller.account)?;
+        let arn = need("Arn", caller.arn)?;
+        let partition = arn.split(':').nth(1).unwrap_or("aws").to_owned();
+        let allowed = &self.settings.allowed_account_ids;
+        if !allowed.is_empty() && !allowed.contains(&account) {
+            let allowed = allowed.join("`, `");
+            return Err(Error::new(Kind::Denied, format!("the credentials are for account `{account}`"))
+                .hint(format!("use credentials of `{allowed}`, or change `allowedAccountIds`")));
+        }
+        let home = home(&partition).to_owned();
+        Ok(Identity { account, partition, home })
+    }
+
+    async fn who(&self, session: &Session) -> Result<&Identity> {
+        self.identity.get_or_try_init(|| self.ask_who(session)).await
     }
 
     /// The surroundings of a call. Only calls that may arrive twice get clients that repeat them.
-    async fn cx(&self, place: &Place, at: Option<&At>, repeatable: bool) -> Result<Cx> {
-        let identity = self.who().await?.clone();
-        let region = if place.is_global() { home(&identity.partition).to_owned() } else { place.0.clone() };
-        let config = self.config().await;
-        let clients = self.clients.get_or_insert((region.clone(), repeatable), || {
-            let config = config.clone().into_builder().region(Region::new(region.clone())).build();
-            if repeatable { Clients::repeating(config) } else { Clients::unambiguous(config) }
-        });
-        let default_region = config.region().map_or_else(|| region.clone(), ToString::to_string);
-        let read_asset = Arc::clone(&self.settings.read_asset);
-        Ok(Cx { clients, identity, region, default_region, at: at.cloned(), read_asset })
+    async fn cx(&self, session: &Session, place: &Place, at: Option<&At>, repeatable: bool) -> Result<Cx> {
+        let identity = self.who(session).await?.clone();
+        let region = identity.seat(place).to_owned();
+        let config = session.config(&self.settings).await;
+        let clients = session.clients(&self.settings, &region, repeatable).await;
+        Ok(Cx {
+            clients,
+            identity,
+            default_region: config.region().map_or_else(|| region.clone(), ToString::to_string),
+            region,
+            at: at.cloned(),
+            read_asset: Arc::clone(&self.settings.read_asset),
+            traffic: Arc::clone(&self.traffic),
+            dns: Arc::clone(&self.dns),
+            is_aws: config.endpoint_url().is_none(),
+        })
     }
 
-    /// Makes a call when few enough others of its service are in flight. Nobody holds a place while
-    /// waiting for an earlier change to spread.
-    async fn through<T>(&self, service: &str, place: &Place, call: impl Future<Output = Result<T>>) -> Result<T> {
-        let key = (service.to_owned(), place.clone());
-        let door = self.doors.get_or_insert(key, || Semaphore::new(at_once(service)));
-        let _inside = door.acquire().await.map_err(|e| Error::bug(e.to_string()))?;
-        let done = call.await;
-        let config = self.config().await;
+    /// Makes a call within the quotas of its service. Those that go out joined pass them together.
+    async fn through<T>(
+        &self,
+        schema: &TypeSchema,
+        place: &Place,
+        cx: &Cx,
+        call: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let service = schema.service();
+        let done = match schema.facts.joined {
+            true => call.await,
+            false => self.traffic.through(service, place, cx.is_aws, call).await,
+        };
+        let session = self.session();
+        let config = session.config(&self.settings).await;
         done.map_err(|error| config::located(error, service, &place.0, config))
-    }
-}
-
-/// Calls of a service and place that may be in flight at once. Account-wide services allow few:
-/// Route 53 takes five requests a second, API Gateway ten, IAM is slow to agree with itself.
-fn at_once(service: &str) -> usize {
-    match service {
-        "apigateway" | "route53" => 2,
-        "iam" => 4,
-        "backup" | "rds" => 8,
-        _ => 16,
     }
 }
 
@@ -137,19 +195,28 @@ impl Provider for Aws {
         catalog()
     }
 
+    fn reach(&self) -> &Reach {
+        &self.reach
+    }
+
+    /// What was told first is kept for the calls; whoever asks again is told anew.
     fn identity(&self) -> BoxFuture<'_, Result<Identity>> {
-        Box::pin(async { self.who().await.cloned() })
+        Box::pin(self.signed(move |session| async move {
+            match self.identity.get() {
+                None => self.who(&session).await.cloned(),
+                Some(_) => self.ask_who(&session).await,
+            }
+        }))
     }
 
     fn create<'a>(&'a self, at: &'a At, inputs: &'a Value) -> BoxFuture<'a, Result<Made>> {
-        Box::pin(async move {
+        Box::pin(self.signed(move |session| async move {
             let (ty, schema) = kind(&at.kind.ty)?;
-            let repeatable = matches!(schema.facts.found_by, FoundBy::Token);
-            let cx = self.cx(&at.kind.place, Some(at), repeatable).await?;
-            let call = || self.through(schema.service(), &at.kind.place, ty.create(inputs, &cx));
-            let made = patiently(call).await?;
+            let repeatable = matches!(schema.facts.found_by, FoundBy::Token) && !schema.facts.joined;
+            let cx = self.cx(&session, &at.kind.place, Some(at), repeatable).await?;
+            let made = self.through(schema, &at.kind.place, &cx, ty.create(inputs, &cx)).await?;
             Ok(Made { id: made.id, seen: made.seen.map(|seen| seen.map(|live| hidden(live, schema))) })
-        })
+        }))
     }
 
     fn read<'a>(
@@ -158,30 +225,30 @@ impl Provider for Aws {
         ids: &'a [Id],
         want: &'a Want,
     ) -> BoxFuture<'a, Result<Vec<Seen<Live>>>> {
-        Box::pin(async move {
+        Box::pin(self.signed(move |session| async move {
             let (ty, schema) = kind(&kind_at.ty)?;
-            let cx = self.cx(&kind_at.place, None, true).await?;
+            let cx = self.cx(&session, &kind_at.place, None, true).await?;
             let cx = &cx;
             let lane = self.lanes.get_or_insert(kind_at.clone(), Lane::default);
             let read = |ids: Vec<Id>, want: Want| async move {
-                self.through(schema.service(), &kind_at.place, ty.read(&ids, &want, cx)).await
+                let call = ty.read(&ids, &want, cx);
+                self.traffic.through(schema.service(), &kind_at.place, cx.is_aws, call).await
             };
             let seen = lane.read(ids, want, read).await?;
             Ok(seen.into_iter().map(|seen| seen.map(|live| hidden(live, schema))).collect())
-        })
+        }))
     }
 
     fn update<'a>(&'a self, at: &'a At, id: &'a Id, inputs: &'a Value, live: &'a Live) -> BoxFuture<'a, Result<Next>> {
-        Box::pin(async move {
+        Box::pin(self.signed(move |session| async move {
             let (ty, schema) = kind(&at.kind.ty)?;
             // Made twice, a change may have another effect: a second version, a refusal of what is there.
-            let cx = self.cx(&at.kind.place, Some(at), false).await?;
-            let call = || self.through(schema.service(), &at.kind.place, ty.update(id, inputs, live, &cx));
-            Ok(match patiently(call).await? {
+            let cx = self.cx(&session, &at.kind.place, Some(at), false).await?;
+            Ok(match self.through(schema, &at.kind.place, &cx, ty.update(id, inputs, live, &cx)).await? {
                 Next::Saw(live) => Next::Saw(Box::new(hidden(*live, schema))),
                 other => other,
             })
-        })
+        }))
     }
 
     fn delete<'a>(
@@ -191,19 +258,19 @@ impl Provider for Aws {
         applied: &'a Value,
         live: Option<&'a Live>,
     ) -> BoxFuture<'a, Result<Next>> {
-        Box::pin(async move {
+        Box::pin(self.signed(move |session| async move {
             let (ty, schema) = kind(&at.kind.ty)?;
-            let cx = self.cx(&at.kind.place, Some(at), true).await?;
-            self.through(schema.service(), &at.kind.place, ty.delete(id, applied, live, &cx)).await
-        })
+            let cx = self.cx(&session, &at.kind.place, Some(at), !schema.facts.joined).await?;
+            self.through(schema, &at.kind.place, &cx, ty.delete(id, applied, live, &cx)).await
+        }))
     }
 
     fn find<'a>(&'a self, at: &'a At, inputs: &'a Value) -> BoxFuture<'a, Result<Vec<Id>>> {
-        Box::pin(async move {
+        Box::pin(self.signed(move |session| async move {
             let (ty, schema) = kind(&at.kind.ty)?;
-            let cx = self.cx(&at.kind.place, Some(at), true).await?;
-            self.through(schema.service(), &at.kind.place, ty.find(inputs, &cx)).await
-        })
+            let cx = self.cx(&session, &at.kind.place, Some(at), true).await?;
+            self.traffic.through(schema.service(), &at.kind.place, cx.is_aws, ty.find(inputs, &cx)).await
+        }))
     }
 
     fn awaits<'a>(
@@ -213,19 +280,22 @@ impl Provider for Aws {
         inputs: &'a Value,
         before: Option<&'a Value>,
     ) -> BoxFuture<'a, Result<Option<Await>>> {
-        Box::pin(async move {
+        Box::pin(self.signed(move |session| async move {
             let (ty, schema) = kind(&at.kind.ty)?;
-            let cx = self.cx(&at.kind.place, Some(at), true).await?;
-            self.through(schema.service(), &at.kind.place, ty.awaits(id, inputs, before, &cx)).await
-        })
+            let cx = self.cx(&session, &at.kind.place, Some(at), true).await?;
+            let call = ty.awaits(id, inputs, before, &cx);
+            self.traffic.through(schema.service(), &at.kind.place, cx.is_aws, call).await
+        }))
     }
 
     fn invoke<'a>(&'a self, function: &'a str, place: &'a Place, arguments: &'a Value) -> BoxFuture<'a, Result<Value>> {
-        Box::pin(async move {
+        Box::pin(self.signed(move |session| async move {
             let (function, result) = known_function(function)?;
-            let cx = self.cx(place, None, true).await?;
+            // What belongs to no region is answered by any of them.
+            let any = self.settings.sts_regions.first().filter(|_| place.is_global()).cloned().map(Place);
+            let cx = self.cx(&session, any.as_ref().unwrap_or(place), None, true).await?;
             let called = function.call(arguments, &cx).await;
-            let config = self.config().await;
+            let config = session.config(&self.settings).await;
             let answer = called.map_err(|error| match error.operation.clone() {
                 Some(operation) => {
                     let service = operation.split(':').next().unwrap_or_default();
@@ -234,7 +304,7 @@ impl Provider for Aws {
                 None => error,
             })?;
             Ok(hide_object(answer, result))
-        })
+        }))
     }
 }
 

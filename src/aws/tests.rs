@@ -3,7 +3,7 @@
 use super::wire::{self, Reply, aws, ok};
 use super::*;
 use crate::engine::error::Kind;
-use crate::engine::provider::{Next, Provider};
+use crate::engine::provider::{KindAt, Next, Provider};
 use crate::engine::resource::{FoundBy, Seen, Want};
 use crate::engine::schema::{Object, Property, Shape};
 use crate::engine::urn::{Id, Place};
@@ -66,7 +66,7 @@ async fn codes_become_kinds() {
         (400, "InvalidSubnet.Conflict", Kind::Invalid),
         (400, "DependencyViolation", Kind::Busy),
         (400, "InvalidParameterValue", Kind::Invalid),
-        (400, "ExpiredToken", Kind::Denied),
+        (400, "ExpiredToken", Kind::Unauthenticated),
         (400, "InvalidKeyPair.Duplicate", Kind::Exists),
         (409, "EntityAlreadyExists", Kind::Exists),
         (409, "ResourceConflictException", Kind::Busy),
@@ -137,8 +137,29 @@ async fn a_create_that_surely_had_no_effect_is_repeated() {
 async fn a_read_is_repeated_whatever_failed() {
     let (aws, wire) = aws(&[("Action=DescribeSubnets", Reply::TimesOut)]);
     let e = wire::read(&aws, SUBNET, "subnet-1").await.unwrap_err();
-    assert_eq!(e.kind, Kind::Outage);
+    assert_eq!(e.kind, Kind::Unreachable);
     assert!(wire.requests("Action=DescribeSubnets").len() > 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_region_that_never_answers_is_not_asked_any_more_and_others_are() {
+    let (aws, wire) =
+        aws(&[("eu-west-1", Reply::TimesOut), ("Action=DescribeSubnets", ok("<DescribeSubnetsResponse/>"))]);
+    aws.identity().await.unwrap();
+    for _ in 0..2 {
+        wire::read(&aws, SUBNET, "subnet-1").await.unwrap_err();
+    }
+    let before = wire.requests("").len();
+    let e = wire::read(&aws, SUBNET, "subnet-1").await.unwrap_err();
+    assert_eq!((e.kind, e.ambiguous), (Kind::Unreachable, false));
+    assert!(e.message.starts_with("eu-west-1 does not answer: ") && e.hint.is_some(), "{e:?}");
+    assert!(!aws.create(&wire::at(SUBNET), &inputs()).await.unwrap_err().ambiguous, "no call was made");
+    assert_eq!(wire.requests("").len(), before);
+    let elsewhere = KindAt { ty: SUBNET.into(), place: Place("eu-central-1".into()) };
+    assert_eq!(aws.read(&elsewhere, &[Id("subnet-1".into())], &Want::All).await.unwrap(), [Seen::Gone]);
+    aws.reach().begin(&["eu-central-1".to_owned()]);
+    let e = aws.read(&elsewhere, &[Id("subnet-1".into())], &Want::All).await.unwrap_err();
+    assert_eq!(e.message, "eu-central-1 is given as unavailable");
 }
 
 #[tokio::test(start_paused = true)]

@@ -115,6 +115,7 @@ pub(super) fn at(ty: &str) -> At {
         kind: KindAt { ty: ty.to_owned(), place: Place("eu-west-1".into()) },
         attempt: "01JD0000000000000000000000".into(),
         owner: "lineage/hash".into(),
+        company: None,
     }
 }
 

@@ -6,12 +6,13 @@ use clap::Args;
 use futures::future::join_all;
 use serde_json::json;
 
+use crate::aws;
 use crate::cli::Global;
 use crate::cli::confirm::declined;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result};
 use crate::cli::interrupt::Interrupts;
-use crate::cli::session::{Cloud, Site, Target, catalog, directory, load, nearest_state_root, runtime};
+use crate::cli::session::{Cloud, Site, Target, aws_settings, catalog, directory, load, nearest_state_root, runtime};
 use crate::engine::error::{Error, Kind};
 use crate::engine::urn::Place;
 use crate::engine::value::{Map, Value};
@@ -64,7 +65,7 @@ impl Report {
     }
 
     fn failed(&mut self, what: &str, error: &Error) {
-        if error.kind == Kind::Outage {
+        if error.kind == Kind::Unreachable {
             self.exit = Exit::Unreachable;
         }
         self.bad(what, &error.message, error.hint.as_deref());
@@ -116,7 +117,7 @@ pub(super) fn run(_: &Arguments, global: &Global) -> Result {
             None => nearest_state_root(&directory(global)?),
         };
         let loaded = site.as_ref().and_then(|site| site.loaded.as_ref());
-        let cloud = Cloud::open(&target, &root, loaded, Some(ATTEMPTS))?;
+        let cloud = Cloud::open(&target, &root, aws::Settings { attempts: Some(ATTEMPTS), ..aws_settings(loaded) })?;
         let checks = async {
             tokio::select! {
                 () = check_cloud(&mut report, site.as_ref(), &target, &cloud) => {}

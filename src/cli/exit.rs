@@ -24,7 +24,8 @@ pub enum Exit {
     UnexpectedChanges = 7,
     Cancelled = 8,
     Timeout = 9,
-    /// All is done but deletions that the cloud allows only later.
+    /// All is done but what has to wait: deletions that the cloud allows only later, changes in a region
+    /// that was given as unavailable.
     Pending = 10,
     /// Nobody answers where the cloud should be.
     Unreachable = 11,
@@ -66,7 +67,7 @@ impl From<&[Diagnostic]> for Exit {
         match error.map(|error| error.code) {
             Some("credentials" | "wrong-account") => Self::Authentication,
             Some("protected") => Self::Policy,
-            Some("unreadable" | "identity") => Self::Resource,
+            Some("unreadable" | "interrupted" | "identity") => Self::Resource,
             Some("unreachable") => Self::Unreachable,
             Some(stack::UNKNOWN) => Self::StackNotFound,
             _ => Self::Configuration,
@@ -78,12 +79,18 @@ impl From<&[Diagnostic]> for Exit {
 impl From<Kind> for Exit {
     fn from(kind: Kind) -> Self {
         match kind {
-            Kind::Denied => Self::Authentication,
+            Kind::Denied | Kind::Unauthenticated => Self::Authentication,
             Kind::Invalid | Kind::Unsupported => Self::Configuration,
             Kind::Timeout => Self::Timeout,
             Kind::Cancelled => Self::Cancelled,
             Kind::Bug => Self::Internal,
-            Kind::NotFound | Kind::Exists | Kind::Busy | Kind::Throttled | Kind::Outage => Self::Error,
+            Kind::NotFound
+            | Kind::Exists
+            | Kind::Busy
+            | Kind::Spreading
+            | Kind::Throttled
+            | Kind::Outage
+            | Kind::Unreachable => Self::Error,
         }
     }
 }
@@ -94,7 +101,8 @@ impl From<&Ended> for Exit {
             Ended::Completed => Self::Ok,
             Ended::Failed { .. } => Self::Resource,
             Ended::Cancelled { .. } => Self::Cancelled,
-            Ended::Pending { .. } => Self::Pending,
+            Ended::Unauthenticated { .. } => Self::Authentication,
+            Ended::Held { .. } | Ended::Pending { .. } => Self::Pending,
             Ended::Refused { .. } => Self::Configuration,
         }
     }

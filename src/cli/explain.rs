@@ -194,10 +194,16 @@ fn of_type(ty: &TypeSchema) -> String {
         std::iter::once(short(ty.token)).chain(ty.facts.aliases.iter().map(|a| (*a).to_owned())).collect();
     fact("Written as:", aliases.join(", "));
     let scope = match ty.facts.scope {
+        _ if ty.facts.local => "in the state and nowhere else",
         Scope::Region => "in a region",
-        Scope::Global => "once for all regions",
+        Scope::Global => {
+            "once for all regions; changed in one of them, us-east-1 on AWS, and not while that one is lost"
+        }
     };
     fact("Lives:", scope.to_owned());
+    if ty.facts.joined {
+        fact("Changes:", "those that are ready at the same time go out as one call".to_owned());
+    }
     if !ty.facts.import.is_empty() {
         fact("Import by:", ty.facts.import.to_owned());
     }
@@ -377,6 +383,19 @@ mod tests {
     #[test]
     fn a_type_is_explained_with_its_inputs_outputs_and_rules() {
         insta::assert_snapshot!(explain(&catalog(), "aws:ec2:Vpc").unwrap());
+    }
+
+    #[test]
+    fn a_global_type_says_which_region_it_needs_and_what_goes_out_together() {
+        let record = explain(crate::aws::catalog(), "aws:route53:Record").unwrap();
+        let head: Vec<&str> = record.lines().filter(|l| l.starts_with("Lives:") || l.starts_with("Changes:")).collect();
+        assert_eq!(
+            head,
+            [
+                "Lives:      once for all regions; changed in one of them, us-east-1 on AWS, and not while that one is lost",
+                "Changes:    those that are ready at the same time go out as one call",
+            ]
+        );
     }
 
     #[test]

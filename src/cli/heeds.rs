@@ -8,8 +8,17 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result};
 
 /// Flags that say what a run touches.
-const SELECTION: [&str; 8] =
-    ["targets", "target_dependents", "excludes", "exclude_dependents", "replaces", "regions", "refresh", "parallel"];
+const SELECTION: [&str; 9] = [
+    "targets",
+    "target_dependents",
+    "excludes",
+    "exclude_dependents",
+    "replaces",
+    "regions",
+    "unavailable",
+    "refresh",
+    "parallel",
+];
 
 /// Flags that mean something only where there is a project.
 const PROJECT: [&str; 7] = ["stack", "config", "cwd", "local", "state", "secrets", "yes"];

@@ -133,6 +133,10 @@ fn told(events: &[Envelope]) -> [String; 4] {
         Some((Ended::Failed { failed, .. }, _)) => format!("{} failed, {done} done", failed.len()),
         Some((Ended::Cancelled { left }, _)) => format!("stopped, {done} done, {} left", left.len()),
         Some((Ended::Refused { code }, _)) => format!("refused: {code}"),
+        Some((Ended::Unauthenticated { left }, _)) => format!("credentials ended, {done} done, {} left", left.len()),
+        Some((Ended::Held { waiting, regions }, _)) => {
+            format!("{done} done, {} waiting for {}", waiting.len(), regions.join(", "))
+        }
         Some((Ended::Pending { until }, _)) => format!("pending until {until}, {done} done"),
     };
     [at, command.unwrap_or_default(), end.map(|(_, took)| duration(took)).unwrap_or_default(), result]

@@ -99,7 +99,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
     let resources = edit(&site, "import", |state| {
         identity.check(state).map_err(|problem| Failure::Program(vec![problem]))?;
         let environment = site.environment(state);
-        let Identity { account, partition } = identity.clone();
+        let Identity { account, partition, .. } = identity.clone();
         apply(state, Entry::Run { account, partition, environment })?;
         let declared = take(state, &wanted, &found, arguments.protect)?;
         let entries = declared.into_iter().zip(&wanted);

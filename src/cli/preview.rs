@@ -56,7 +56,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
         showing: Some(showing),
     };
     let plan = look(&Job { command: "preview", mode, global, manner, plan: save_plan.as_deref() }, form)?;
-    Ok(match plan.is_empty() {
+    Ok(match plan.is_empty() && plan.held.is_empty() {
         true => Exit::Ok,
         false if expecting.expect_no_changes => Exit::UnexpectedChanges,
         false if *detailed_exitcode => Exit::Configuration,

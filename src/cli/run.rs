@@ -255,7 +255,7 @@ impl Job<'_> {
         };
         let Some(twin) = twin else { return Ok(declined()) };
         let _held = twin.transpose()?;
-        let (cloud, environment) = self.open(&site, &state)?;
+        let (cloud, environment) = self.open(&site, &state, &settings)?;
         let program = interrupts.or(self.program(&mut site, &cloud)).await;
         let Some(program) = program.transpose()? else { return Ok(declined()) };
         if promise.is_none() {
@@ -285,7 +285,7 @@ impl Job<'_> {
         }
         stage.show(Event::Planned { plan: planned.plan.clone(), summary: planned.plan.summary() });
         let changes = !planned.plan.is_empty();
-        if changes && self.manner.expecting.expect_no_changes {
+        if (changes || !planned.plan.held.is_empty()) && self.manner.expecting.expect_no_changes {
             stage.end(Ended::Refused { code: Exit::UnexpectedChanges.word().to_owned() }, planned.plan.summary());
             return Ok(Exit::UnexpectedChanges);
         }
@@ -353,7 +353,7 @@ impl Job<'_> {
             true => in_project(state, &site.project).map_err(failed)?,
             false => state,
         };
-        let (cloud, _) = self.open(&site, &state)?;
+        let (cloud, _) = self.open(&site, &state, &settings)?;
         let program = interrupts.or(self.program(&mut site, &cloud)).await.ok_or_else(stopped)??;
         let run = ulid::Ulid::generate().to_string();
         let style = match form {
@@ -494,13 +494,16 @@ impl Job<'_> {
         }
     }
 
-    fn open(&self, site: &Site, state: &State) -> Result<(Cloud, BTreeMap<String, String>)> {
+    fn open(&self, site: &Site, state: &State, settings: &Settings) -> Result<(Cloud, BTreeMap<String, String>)> {
         let environment = site.environment(state);
         site.check_project(state)?;
         if !self.manner.tolerance.rename_environment {
             site.check_environment(state)?;
         }
-        let cloud = site.cloud()?;
+        let there: Vec<&str> = state.rows.values().map(|row| row.place.0.as_str()).collect();
+        let cloud = site.cloud_reached_by(&there, &settings.unavailable)?;
+        // What decides about the program is asked before there is a plan.
+        cloud.provider().reach().begin(&settings.unavailable);
         cloud.remind(state);
         Ok((cloud, environment))
     }

@@ -37,6 +37,11 @@ pub(crate) struct Selection {
     #[arg(long = "region", global = true, value_name = "REGION")]
     pub(crate) regions: Vec<String>,
 
+    /// Leave this region alone because it does not answer, and what needs it: a region or a role of the
+    /// stack; may be given more than once
+    #[arg(long = "region-unavailable", global = true, value_name = "REGION")]
+    pub(crate) unavailable: Vec<String>,
+
     /// Read every resource from the cloud before planning
     #[arg(short, long, global = true)]
     pub(crate) refresh: bool,
@@ -64,7 +69,10 @@ impl Selection {
             excludes: self.excludes.clone(),
             exclude_dependents: self.exclude_dependents,
             replaces: self.replaces.clone(),
-            regions: self.regions.iter().map(|given| region(given, roles)).collect::<Result<_>>()?,
+            regions: self.regions.iter().map(|given| region("--region", given, roles)).collect::<Result<_>>()?,
+            unavailable: (self.unavailable.iter())
+                .map(|given| region("--region-unavailable", given, roles))
+                .collect::<Result<_>>()?,
             parallel: self.parallel.unwrap_or(default.parallel),
             ..default
         })
@@ -72,7 +80,7 @@ impl Selection {
 }
 
 /// The region of a role, or what was given if it can be a region.
-fn region(given: &str, roles: &Regions) -> Result<String> {
+fn region(flag: &str, given: &str, roles: &Regions) -> Result<String> {
     if let Some(region) = roles.of_role(given) {
         return Ok(region.to_owned());
     }
@@ -85,7 +93,7 @@ fn region(given: &str, roles: &Regions) -> Result<String> {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("name a region such as `us-east-1`, or one of `{}`", known.join("`, `")),
     };
-    Err(Failure::new(Exit::Configuration, format!("`--region {given}` is no region and no role of this stack"), help))
+    Err(Failure::new(Exit::Configuration, format!("`{flag} {given}` is no region and no role of this stack"), help))
 }
 
 #[cfg(test)]
@@ -95,7 +103,7 @@ mod tests {
     #[test]
     fn a_region_may_be_named_by_its_role() {
         let roles = Regions::new([("primary".into(), "us-east-1".into()), ("secondary".into(), "eu-west-1".into())]);
-        let named = |given: &str| region(given, &roles);
+        let named = |given: &str| region("--region", given, &roles);
         assert_eq!(named("secondary").unwrap(), "eu-west-1");
         assert_eq!(named("us-east-1").unwrap(), "us-east-1");
         assert_eq!(named("global").unwrap(), "global");

@@ -21,6 +21,7 @@ use crate::engine::key_provider::{KeyProvider, KeyService};
 use crate::engine::program::Program;
 use crate::engine::provider::{Catalog, Provider};
 use crate::engine::state::State;
+use crate::engine::urn::Place;
 use crate::engine::value::Map;
 use crate::random::WithRandom;
 use crate::render;
@@ -525,12 +526,25 @@ impl Site {
 
     /// Opens the cloud of the target. Inside the runtime, because clocks belong to one.
     pub(super) fn cloud(&self) -> Result<Cloud> {
-        Cloud::open(&self.target, &self.root, self.loaded.as_ref(), None)
+        self.cloud_reached_by(&[], &[])
+    }
+
+    /// The same for a run, which must not need a region that does not answer to learn who it is: those of
+    /// the program do, and `others`.
+    pub(super) fn cloud_reached_by(&self, others: &[&str], unavailable: &[String]) -> Result<Cloud> {
+        let mut settings = aws_settings(self.loaded.as_ref());
+        let declared = self.loaded.iter().flat_map(|loaded| loaded.regions.values().map(String::as_str));
+        for region in declared.chain(others.iter().copied()).filter(|region| *region != Place::GLOBAL) {
+            if !unavailable.iter().chain(&settings.sts_regions).any(|known| known == region) {
+                settings.sts_regions.push(region.to_owned());
+            }
+        }
+        Cloud::open(&self.target, &self.root, settings)
     }
 }
 
 /// How AWS is reached by a program, or by no program.
-fn aws_settings(loaded: Option<&Loaded>) -> aws::Settings {
+pub(super) fn aws_settings(loaded: Option<&Loaded>) -> aws::Settings {
     let mut settings = aws::Settings::default();
     if let Some(loaded) = loaded {
         let assets = Arc::clone(&loaded.assets);
@@ -594,7 +608,7 @@ pub(super) struct Cloud {
 
 impl Cloud {
     /// With so many attempts at each call, or as many as usual.
-    pub(super) fn open(target: &Target, root: &Path, loaded: Option<&Loaded>, attempts: Option<u32>) -> Result<Self> {
+    pub(super) fn open(target: &Target, root: &Path, settings: aws::Settings) -> Result<Self> {
         if *target == Target::Twin {
             let twin = Arc::new(open_twin(root)?);
             let provider = Arc::new(WithRandom::new(Arc::clone(&twin) as _));
@@ -605,7 +619,7 @@ impl Cloud {
             Target::Twin | Target::Aws => String::new(),
         };
         let door = format!("STS{at} to tell which account this is");
-        let aws = Aws::new(aws::Settings { attempts, ..aws_settings(loaded) });
+        let aws = Aws::new(settings);
         let (watched, questions) = Watched::new(Arc::new(WithRandom::new(Arc::new(aws))), door);
         Ok(Self { provider: Arc::new(watched), twin: None, questions })
     }

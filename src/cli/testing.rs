@@ -51,6 +51,7 @@ pub(crate) fn catalog() -> Catalog {
             "required": ["arn", "ownerId"],
         })),
         foresee: |_, _| Vec::new(),
+        company: |_, _| None,
         replaces: |_, _| Vec::new(),
         accepts: |_| Ok(()),
     };

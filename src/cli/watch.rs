@@ -8,6 +8,7 @@ use futures::future::BoxFuture;
 
 use crate::engine::error::Result;
 use crate::engine::provider::{At, Catalog, Identity, KindAt, Live, Made, Next, Provider};
+use crate::engine::reach::Reach;
 use crate::engine::resource::{Await, Seen, Want};
 use crate::engine::urn::{Id, Place};
 use crate::engine::value::Value;
@@ -77,6 +78,10 @@ fn of(kind: &KindAt) -> String {
 impl Provider for Watched {
     fn catalog(&self) -> &Arc<Catalog> {
         self.cloud.catalog()
+    }
+
+    fn reach(&self) -> &Reach {
+        self.cloud.reach()
     }
 
     fn identity(&self) -> BoxFuture<'_, Result<Identity>> {

@@ -60,7 +60,7 @@ impl Journey<'_> {
         let mut tries = 0;
         loop {
             let call = self.crew.cloud.create(self.at, self.wanted);
-            let error = match self.crew.call(&self.at.kind.place, call).await {
+            let error = match self.crew.call(&self.at.urn, &self.at.kind, call).await {
                 Ok(made) => return Ok(made),
                 Err(error) if error.kind == Kind::Cancelled => return Err(error),
                 Err(error) => error,
@@ -70,7 +70,7 @@ impl Journey<'_> {
             doubtful |= lost;
             // What is there already may be what an earlier try has made.
             if (lost || doubtful && error.kind == Kind::Exists)
-                && let Some(id) = self.look_for_it(&error).await?
+                && let Some(id) = self.look_for_it(&error, deadline).await?
             {
                 self.tell_adopted(&id);
                 return Ok(Made { id, seen: None });
@@ -82,7 +82,7 @@ impl Journey<'_> {
 
     /// A type that is found by its token needs no look: the next create gives the same resource. One
     /// that is found by its name needs no second: there cannot be two, and the next create is refused.
-    async fn look_for_it(&self, error: &Error) -> Result<Option<Id>> {
+    async fn look_for_it(&self, error: &Error, deadline: Instant) -> Result<Option<Id>> {
         let looks = match (self.schema.facts.found_by, error.kind) {
             (_, Kind::Exists) | (FoundBy::OwnerTag | FoundBy::Marker(_), _) => &LOOKS[..],
             (FoundBy::Name, _) => &LOOKS[..1],
@@ -90,18 +90,29 @@ impl Journey<'_> {
         };
         for pause in looks {
             self.crew.clock.sleep(*pause).await;
-            let look = self.crew.cloud.find(self.at, self.wanted);
-            let ids = match self.crew.call(&self.at.kind.place, look).await {
-                Err(error) if error.kind == Kind::Unsupported && self.crew.skip_unsupported => return Ok(None),
-                ids => ids,
-            };
             // Not knowing whether it is there, another create might make a second one.
-            let ids = ids.map_err(|_| Error { ambiguous: true, ..error.clone() })?;
+            let ids = self.find(deadline).await.map_err(|why| match why.kind {
+                Kind::Unreachable | Kind::Unauthenticated => Error { ambiguous: true, ..why },
+                _ => Error { ambiguous: true, ..error.clone() },
+            })?;
             if let Some(id) = observe::one(self.key, ids)? {
                 return Ok(Some(id));
             }
         }
         Ok(None)
+    }
+
+    /// None if the endpoint cannot look: it has not made it either.
+    async fn find(&self, deadline: Instant) -> Result<Vec<Id>> {
+        let mut tries = 0;
+        loop {
+            let look = self.crew.cloud.find(self.at, self.wanted);
+            match self.crew.call(&self.at.urn, &self.at.kind, look).await {
+                Ok(ids) => return Ok(ids),
+                Err(error) if error.kind == Kind::Unsupported && self.crew.skip_unsupported => return Ok(Vec::new()),
+                Err(error) => self.crew.pause(self.at, error, &mut tries, deadline).await?,
+            }
+        }
     }
 
     fn tell_adopted(&self, id: &Id) {
@@ -238,7 +249,7 @@ impl Journey<'_> {
         let mut tries = 0;
         loop {
             let call = self.crew.cloud.update(self.at, id, aim, live);
-            match self.crew.call(&self.at.kind.place, call).await {
+            match self.crew.call(&self.at.urn, &self.at.kind, call).await {
                 Ok(next) => return Ok(next),
                 Err(error) if error.ambiguous => return Err(error),
                 Err(error) => self.crew.pause(self.at, error, &mut tries, deadline).await?,
@@ -282,7 +293,7 @@ impl Journey<'_> {
         let (mut tries, mut polls) = (0, 0);
         loop {
             let call = crew.cloud.awaits(self.at, id, self.wanted, before);
-            let left = match crew.call(&self.at.kind.place, call).await {
+            let left = match crew.call(&self.at.urn, &self.at.kind, call).await {
                 Ok(None) => return Ok(polls > 0),
                 Ok(Some(left)) => left,
                 Err(error) if error.kind == Kind::Unsupported && crew.skip_unsupported => {
@@ -305,16 +316,19 @@ impl Journey<'_> {
         }
     }
 
+    /// A read may need an operation that the endpoint lacks and that a second one does without, such
+    /// as the look whether a change has spread.
     async fn read(&self, id: &Id, lacks: &mut Lacks, deadline: Instant) -> Result<Seen<Live>> {
         let mut tries = 0;
         loop {
             let call = self.crew.cloud.read(&self.at.kind, std::slice::from_ref(id), &lacks.want);
-            match self.crew.call(&self.at.kind.place, call).await {
+            match self.crew.call(&self.at.urn, &self.at.kind, call).await {
                 Ok(mut seen) => return Ok(seen.pop().unwrap_or(Seen::Gone)),
                 Err(error) if self.crew.skip_unsupported && lacks.want.goes_without(&error, &self.schema.inputs) => {
                     lacks.not_kept.extend(error.input.clone());
                     lacks.skip(error);
                 }
+                Err(error) if self.crew.may_do_without(&error, &mut lacks.skipped) => {}
                 Err(error) => self.crew.pause(self.at, error, &mut tries, deadline).await?,
             }
         }

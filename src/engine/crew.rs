@@ -13,16 +13,27 @@ use crate::engine::clock::Clock;
 use crate::engine::error::{Error, Kind, Result};
 use crate::engine::event::{Event, Sink};
 use crate::engine::ledger::Ledger;
-use crate::engine::provider::{At, Provider};
+use crate::engine::provider::{At, Identity, KindAt, Provider};
 use crate::engine::stop::Stop;
-use crate::engine::urn::Place;
+use crate::engine::urn::{Place, Urn};
 
 /// Longest time that one call may take, with the retries that the provider makes by itself.
 const CALL_LIMIT: Duration = Duration::from_secs(300);
+/// How often a call that has no answer yet, or that the provider repeats by itself, says so.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
 /// First pause after a failure that may pass, doubled with each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
-/// How often an unreachable endpoint is tried.
+/// Pauses while something that was just made becomes known everywhere, together about a minute.
+const SPREADING: [Duration; 6] = [
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+    Duration::from_secs(6),
+    Duration::from_secs(10),
+    Duration::from_secs(15),
+    Duration::from_secs(20),
+];
+/// How often a call is tried that failed without a word of the cloud about why.
 const OUTAGE_TRIES: u32 = 6;
 
 /// Shared by all steps of a run. Cheap to clone.
@@ -34,6 +45,7 @@ pub struct Crew {
     pub clock: Clock,
     pub stop: Stop,
     pub skip_unsupported: bool,
+    identity: Identity,
     parallel: usize,
     gates: Arc<Mutex<HashMap<Place, Arc<Semaphore>>>>,
     /// Steps that run, and those of them that wait for another resource to move.
@@ -48,6 +60,7 @@ impl Crew {
         sink: Sink,
         clock: Clock,
         stop: Stop,
+        identity: Identity,
         settings: &crate::engine::settings::Settings,
     ) -> Self {
         Self {
@@ -57,6 +70,7 @@ impl Crew {
             clock,
             stop,
             skip_unsupported: settings.skip_unsupported,
+            identity,
             parallel: settings.parallel.max(1),
             gates: Arc::default(),
             running: Arc::default(),
@@ -70,17 +84,43 @@ impl Crew {
         Member(Arc::clone(&self.running))
     }
 
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// The region that answers for a type in a place, if nothing is tried there any more, and why. What
+    /// lives in the state needs none.
+    pub fn lost(&self, ty: &str, place: &Place) -> Option<(String, Error)> {
+        let local = self.cloud.catalog().find(ty).is_some_and(|schema| schema.facts.local);
+        let region = Some(self.identity.seat(place)).filter(|_| !local)?;
+        self.cloud.reach().check(region).err().map(|why| (region.to_owned(), why))
+    }
+
     /// Makes one call, within the limit of its place and the longest time for a call. Quotas of a
-    /// single service are the provider's business.
+    /// single service are the provider's business, and so are calls that go out joined.
     ///
     /// # Errors
-    /// Those of the call; a call that does not answer may have had its effect.
-    pub async fn call<T>(&self, place: &Place, call: impl Future<Output = Result<T>>) -> Result<T> {
-        let gate = self.gate(place);
-        let _permit = gate.acquire().await.map_err(|_| Error::bug("the limit of a region was closed"))?;
-        tokio::select! {
-            answer = tokio::time::timeout(CALL_LIMIT, call) => answer.unwrap_or_else(|_| Err(no_answer())),
-            () = self.stop.pressed_twice() => Err(Error { ambiguous: true, ..cancelled() }),
+    /// Those of the call; a call that does not answer may have had its effect. A call to a region
+    /// that is lost is not made.
+    pub async fn call<T>(&self, urn: &Urn, kind: &KindAt, call: impl Future<Output = Result<T>>) -> Result<T> {
+        let joined = self.cloud.catalog().find(&kind.ty).is_some_and(|schema| schema.facts.joined);
+        let gate = (!joined).then(|| self.gate(&kind.place));
+        let _permit = match &gate {
+            Some(gate) => Some(gate.acquire().await.map_err(|_| Error::bug("the limit of a region was closed"))?),
+            None => None,
+        };
+        if let Some((_, why)) = self.lost(&kind.ty, &kind.place) {
+            return Err(why);
+        }
+        let since = Instant::now();
+        let call = tokio::time::timeout(CALL_LIMIT, call);
+        tokio::pin!(call);
+        loop {
+            tokio::select! {
+                answer = &mut call => return answer.unwrap_or_else(|_| Err(no_answer())),
+                () = self.stop.pressed_twice() => return Err(Error { ambiguous: true, ..cancelled() }),
+                () = self.clock.sleep(SIGN_OF_LIFE) => self.say_waiting(urn, "waiting for an answer", since),
+            }
         }
     }
 
@@ -100,12 +140,27 @@ impl Crew {
             return Err(Error::new(Kind::Timeout, format!("still `{word}` after {waited} s"))
                 .hint("run again to go on waiting; `customTimeouts` sets another limit"));
         }
-        let passed = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.sink.send(Event::Waiting { urn: at.urn.clone(), word: word.to_owned(), since: passed });
+        self.say_waiting(&at.urn, word, since);
         tokio::select! {
             () = self.clock.sleep(self.clock.until_next(every)) => Ok(()),
             () = self.stop.pressed() => Err(cancelled()),
         }
+    }
+
+    fn say_waiting(&self, urn: &Urn, word: &str, since: Instant) {
+        let since = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.sink.send(Event::Waiting { urn: urn.clone(), word: word.to_owned(), since });
+    }
+
+    /// Whether a call that failed for what the endpoint lacks is worth one more try without it. It is
+    /// remembered as skipped.
+    pub fn may_do_without(&self, error: &Error, skipped: &mut Vec<String>) -> bool {
+        let what = error.operation.as_ref().unwrap_or(&error.message);
+        let may = error.kind == Kind::Unsupported && self.skip_unsupported && !skipped.contains(what);
+        if may {
+            skipped.push(what.clone());
+        }
+        may
     }
 
     /// Pauses after a failure that may pass.
@@ -114,12 +169,21 @@ impl Crew {
     /// The failure itself if it is not worth another try.
     pub async fn pause(&self, at: &At, error: Error, tries: &mut u32, deadline: Instant) -> Result<()> {
         *tries += 1;
+        if error.kind == Kind::Unreachable
+            && let Some((_, why)) = self.lost(&at.kind.ty, &at.kind.place)
+        {
+            return Err(Error { ambiguous: error.ambiguous, operation: error.operation, ..why });
+        }
         let worth_it = match error.kind {
             Kind::Throttled | Kind::Busy => true,
-            Kind::Outage | Kind::Timeout => *tries < OUTAGE_TRIES,
+            Kind::Spreading => (*tries as usize) <= SPREADING.len(),
+            Kind::Outage | Kind::Unreachable | Kind::Timeout => *tries < OUTAGE_TRIES,
             _ => false,
         };
-        let pause = FIRST_PAUSE.saturating_mul(1 << (*tries).min(10)).min(LONGEST_PAUSE) / 2;
+        let pause = match error.kind {
+            Kind::Spreading => SPREADING[(*tries as usize - 1).min(SPREADING.len() - 1)],
+            _ => FIRST_PAUSE.saturating_mul(1 << (*tries).min(10)).min(LONGEST_PAUSE) / 2,
+        };
         if !worth_it || self.clock.passed(deadline) {
             return Err(error);
         }

@@ -11,6 +11,7 @@ use futures::future::BoxFuture;
 
 use crate::engine::error::Result;
 use crate::engine::provider::{At, Catalog, Identity, KindAt, Live, Made, Next, Provider};
+use crate::engine::reach::Reach;
 use crate::engine::redact::Redactor;
 use crate::engine::resource::{Await, Seen, Want};
 use crate::engine::urn::{Id, Place};
@@ -35,6 +36,10 @@ impl<C> Discreet<C> {
 impl<C: Deref<Target: Provider> + Send + Sync> Provider for Discreet<C> {
     fn catalog(&self) -> &Arc<Catalog> {
         self.cloud.catalog()
+    }
+
+    fn reach(&self) -> &Reach {
+        self.cloud.reach()
     }
 
     fn identity(&self) -> BoxFuture<'_, Result<Identity>> {

@@ -41,14 +41,20 @@ pub enum Kind {
     Exists,
     /// Something else must finish or go first; the same call may succeed later.
     Busy,
+    /// Something made a moment ago is not known everywhere yet; the same call succeeds within a minute.
+    Spreading,
     /// Too many calls.
     Throttled,
-    /// Missing, expired or insufficient credentials.
+    /// The credentials do not allow this call.
     Denied,
+    /// There are no valid credentials: no call can succeed until the user renews them.
+    Unauthenticated,
     /// The cloud will never accept this call.
     Invalid,
-    /// Nobody answered, or with a failure of its own.
+    /// The cloud answered with a failure of its own.
     Outage,
+    /// Nobody answered.
+    Unreachable,
     /// The endpoint does not implement the operation (emulators only).
     Unsupported,
     /// A deadline of ours passed.

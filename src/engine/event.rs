@@ -126,6 +126,12 @@ pub enum Skipped {
     /// That resource failed or was skipped.
     Dependency(Urn),
     Cancelled,
+    /// That resource failed, and `--fail-fast` was given.
+    FailFast(Urn),
+    /// That region does not answer.
+    Unreachable(String),
+    /// There are no valid credentials any more.
+    Unauthenticated,
     /// The cloud allows the deletion only then.
     Later(Timestamp),
     /// The endpoint lacks the operation, and `--skip-unsupported` was given.
@@ -143,6 +149,15 @@ pub enum Ended {
     },
     Cancelled {
         left: Vec<Urn>,
+    },
+    /// No credentials are valid any more; nothing new was started.
+    Unauthenticated {
+        left: Vec<Urn>,
+    },
+    /// All is done but what has to wait for regions that do not answer.
+    Held {
+        waiting: Vec<Urn>,
+        regions: Vec<String>,
     },
     /// All is done but deletions that the cloud allows only later.
     Pending {

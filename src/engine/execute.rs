@@ -16,6 +16,7 @@ use crate::engine::clock::Clock;
 use crate::engine::converge::{Arrived, Journey};
 use crate::engine::crew::Crew;
 use crate::engine::decide::{Case, Decision, base, decide, ignore_changes, ignored};
+use crate::engine::diagnostic::Diagnostic;
 use crate::engine::discreet::Discreet;
 use crate::engine::error::{Error, Kind, Result};
 use crate::engine::event::{Ended, Event, Sink, Skipped};
@@ -28,8 +29,8 @@ use crate::engine::observe;
 use crate::engine::path::Path;
 use crate::engine::plan::{Op, Plan, Step, Summary};
 use crate::engine::planner::{Mode, Planned};
-use crate::engine::program::{Known, Options, Program, Timeouts};
-use crate::engine::provider::{At, KindAt, Live, Provider};
+use crate::engine::program::{Known, Options, Program, Timeouts, unavailable};
+use crate::engine::provider::{At, Company, KindAt, Live, Provider};
 use crate::engine::redact::Redactor;
 use crate::engine::remove::{Removal, Removed};
 use crate::engine::resource::{Limits, Seen, Want};
@@ -85,7 +86,15 @@ pub async fn execute(planned: Planned, run: Run) -> Result<Outcome> {
         ledger.open().await?;
     }
     let cloud = Arc::new(Discreet::new(Arc::clone(&run.cloud), Arc::clone(&planned.redactor)));
-    let crew = Crew::new(cloud, ledger.clone(), run.sink.clone(), run.clock, run.stop.clone(), &run.settings);
+    let crew = Crew::new(
+        cloud,
+        ledger.clone(),
+        run.sink.clone(),
+        run.clock,
+        run.stop.clone(),
+        planned.identity,
+        &run.settings,
+    );
     let worker =
         Worker { crew, program: run.program.clone(), known: Arc::default(), redactor: Arc::clone(&planned.redactor) };
     let mut schedule = Schedule::new(planned.plan.steps, planned.plan.edges, planned.tasks);
@@ -99,8 +108,10 @@ pub async fn execute(planned: Planned, run: Run) -> Result<Outcome> {
     };
     let mut state = ledger.state();
     graph::sort(&mut state.rows);
-    let ended = match (schedule.ended(&run.stop, &state), outputs) {
-        (Ended::Completed | Ended::Pending { .. }, None) => Ended::Failed { failed: Vec::new(), skipped: Vec::new() },
+    let ended = match (schedule.ended(&run, &planned.plan.held, &state), outputs) {
+        (Ended::Completed | Ended::Held { .. } | Ended::Pending { .. }, None) => {
+            Ended::Failed { failed: Vec::new(), skipped: Vec::new() }
+        }
         (ended, _) => ended,
     };
     let summary = Summary { outputs: outputs.unwrap_or(0), ..schedule.summary(&state) };
@@ -120,7 +131,12 @@ async fn write_outputs(worker: &Worker, run: &Run, mode: Mode) -> Result<Option<
             match program.outputs(&known, &*worker.crew.cloud).await {
                 Ok(outputs) => as_far_as_known(outputs, &state.outputs),
                 Err(problems) => {
-                    problems.into_iter().for_each(|p| run.sink.send((&worker.redactor.diagnostic(p)).into()));
+                    // What cannot be told now stays as it was told last.
+                    let wrong: Vec<Diagnostic> = problems.into_iter().filter(|p| !unavailable(p)).collect();
+                    if wrong.is_empty() {
+                        return Ok(Some(0));
+                    }
+                    wrong.into_iter().for_each(|p| run.sink.send((&worker.redactor.diagnostic(p)).into()));
                     return Ok(None);
                 }
             }
@@ -172,6 +188,8 @@ struct Schedule {
     /// Resources whose outputs may differ from what the state said.
     moved: HashSet<Urn>,
     failed: Vec<usize>,
+    /// Whether credentials ended: no call can succeed any more.
+    unauthenticated: bool,
     skipped: HashMap<usize, Skipped>,
     /// Deletions that the cloud allows only later, and what waits for them.
     later: Vec<usize>,
@@ -207,6 +225,7 @@ impl Schedule {
             weight,
             moved: HashSet::new(),
             failed: Vec::new(),
+            unauthenticated: false,
             skipped: HashMap::new(),
             later: Vec::new(),
             postponed: HashMap::new(),
@@ -223,14 +242,13 @@ impl Schedule {
         let mut running: HashMap<tokio::task::Id, usize> = HashMap::new();
         loop {
             while let Some((_, std::cmp::Reverse(i))) = ready.pop() {
-                let stopped = run.stop.is_pressed() || run.settings.fail_fast && !self.failed.is_empty();
-                if stopped {
-                    self.skipped.entry(i).or_insert(Skipped::Cancelled);
+                if let Some(because) = self.hindrance(i, worker, run) {
+                    self.skipped.entry(i).or_insert(because);
                     continue;
                 }
                 let Some(task) = self.tasks[i].take() else { continue };
                 let step = self.steps[i].clone();
-                let moved = self.has_moved_needs(&task);
+                let moved = self.has_moved_needs(&task) && worker.crew.lost(&step.ty, &step.place).is_none();
                 if let (Task::Keep { row, .. }, false) = (&task, moved)
                     && worker.is_as_written(row)
                 {
@@ -275,6 +293,23 @@ impl Schedule {
         }
     }
 
+    /// Why a step that is ready is not started.
+    fn hindrance(&self, i: usize, worker: &Worker, run: &Run) -> Option<Skipped> {
+        if run.stop.is_pressed() {
+            return Some(Skipped::Cancelled);
+        }
+        if self.unauthenticated {
+            return Some(Skipped::Unauthenticated);
+        }
+        if let (true, Some(first)) = (run.settings.fail_fast, self.failed.first()) {
+            return Some(Skipped::FailFast(self.steps[*first].key.urn.clone()));
+        }
+        let task = self.tasks[i].as_ref()?;
+        let step = Some(&self.steps[i]).filter(|_| task.calls())?;
+        let (region, _) = worker.crew.lost(&step.ty, &step.place)?;
+        Some(Skipped::Unreachable(region))
+    }
+
     fn has_moved_needs(&self, task: &Task) -> bool {
         match task {
             Task::Keep { row, .. } => row.needs.iter().any(|urn| self.moved.contains(urn)),
@@ -303,10 +338,18 @@ impl Schedule {
                 self.done[i] = true;
             }
             Err(error) => {
-                // Told at the end, with all that the stop left.
-                if error.kind == Kind::Cancelled {
-                    self.skipped.insert(i, Skipped::Cancelled);
-                    return;
+                match error.kind {
+                    // Told at the end, with all that the stop left.
+                    Kind::Cancelled => {
+                        self.skipped.insert(i, Skipped::Cancelled);
+                        return;
+                    }
+                    // The first one tells why; it is the same for all that are under way.
+                    Kind::Unauthenticated if self.unauthenticated => {
+                        self.skipped.insert(i, Skipped::Unauthenticated);
+                        return;
+                    }
+                    kind => self.unauthenticated |= kind == Kind::Unauthenticated,
                 }
                 self.failed.push(i);
                 run.sink.send(Event::StepFailed { urn: urn.clone(), place: place.clone(), op: op.clone(), error });
@@ -333,7 +376,7 @@ impl Schedule {
                 continue;
             }
             let because = match self.skipped.get(&cause) {
-                Some(Skipped::Cancelled) => Skipped::Cancelled,
+                Some(all @ (Skipped::Cancelled | Skipped::FailFast(_) | Skipped::Unauthenticated)) => all.clone(),
                 _ => Skipped::Dependency(self.steps[cause].key.urn.clone()),
             };
             self.skipped.insert(i, because);
@@ -370,7 +413,7 @@ impl Schedule {
         Summary { begun: left.into_iter().filter(|(step, _)| is_begun(step)).count(), ..done.summary() }
     }
 
-    fn ended(&self, stop: &Stop, state: &State) -> Ended {
+    fn ended(&self, run: &Run, held: &[Step], state: &State) -> Ended {
         let urns = |steps: &mut dyn Iterator<Item = usize>| {
             let mut urns: Vec<Urn> =
                 steps.filter(|i| self.steps[*i].op != Op::Same).map(|i| self.steps[i].key.urn.clone()).collect();
@@ -379,11 +422,21 @@ impl Schedule {
             urns
         };
         let left = urns(&mut self.skipped.keys().copied());
-        if stop.is_pressed() && (!left.is_empty() || !self.failed.is_empty()) {
+        if self.unauthenticated {
+            let left = self.skipped.keys().chain(&self.failed).copied();
+            return Ended::Unauthenticated { left: urns(&mut left.into_iter()) };
+        }
+        if run.stop.is_pressed() && (!left.is_empty() || !self.failed.is_empty()) {
             return Ended::Cancelled { left };
         }
         if !self.failed.is_empty() || !left.is_empty() {
             return Ended::Failed { failed: urns(&mut self.failed.iter().copied()), skipped: left };
+        }
+        if !held.is_empty() {
+            let mut waiting: Vec<Urn> = held.iter().map(|step| step.key.urn.clone()).collect();
+            waiting.sort();
+            waiting.dedup();
+            return Ended::Held { waiting, regions: run.settings.unavailable.clone() };
         }
         match state.rows.values().filter_map(|row| row.delete_after).max() {
             Some(until) => Ended::Pending { until },
@@ -445,7 +498,12 @@ impl Worker {
 
     async fn step(&self, step: Step, task: Task, needs_moved: bool) -> Result<Done> {
         let _member = self.crew.join();
-        let quiet = matches!(task, Task::Keep { .. }) && step.op == Op::Same;
+        let quiet = match task {
+            Task::Keep { .. } => step.op == Op::Same,
+            Task::Stay { .. } => true,
+            _ => false,
+        };
+        let company = step.company.clone();
         let started = self.crew.clock.now();
         if !quiet {
             let (urn, place, op) = (step.key.urn.clone(), step.place.clone(), step.op.clone());
@@ -453,7 +511,13 @@ impl Worker {
         }
         let result = match task {
             Task::Keep { row, options } => self.keep(&step, Arc::unwrap_or_clone(row), &options, needs_moved).await,
-            Task::Make { row, attempt, set_aside } => self.make(Arc::unwrap_or_clone(row), attempt, set_aside).await,
+            Task::Stay { row } => {
+                self.learn(&row);
+                Ok(Done::Unmoved)
+            }
+            Task::Make { row, attempt, set_aside } => {
+                self.make(Arc::unwrap_or_clone(row), attempt, set_aside, company).await
+            }
             Task::Change { row, options, live } => {
                 self.change(&step, Arc::unwrap_or_clone(row), &options, live.map(|l| *l)).await
             }
@@ -506,12 +570,14 @@ impl Worker {
         let users = state.rows.values().filter(|row| moved.contains(&row.key.urn));
         let used: HashSet<&Urn> = users.flat_map(|row| &row.needs).collect();
         let watched = |row: &&Arc<Row>| {
+            let reached = self.crew.lost(&row.ty, &row.place).is_none();
             let by_itself = || catalog.find(&row.ty).is_some_and(|schema| schema.facts.always_read);
-            used.contains(&row.key.urn) && !row.external && row.pending.is_none() && by_itself()
+            reached && used.contains(&row.key.urn) && !row.external && row.pending.is_none() && by_itself()
         };
         let rows = state.rows.values().filter(watched).map(Arc::as_ref);
         // A cloud that does not answer now is asked again by the next plan.
-        let sights = observe::read(&*self.crew.cloud, rows, self.crew.skip_unsupported).await.unwrap_or_default();
+        let (lenient, identity) = (self.crew.skip_unsupported, self.crew.identity());
+        let sights = observe::read(&*self.crew.cloud, identity, rows, lenient).await.unwrap_or_default();
         let mut entries = Vec::new();
         for (key, seen) in sights {
             let (Some(row), Seen::Ready(live)) = (state.rows.get(&key), seen) else { continue };
@@ -532,12 +598,13 @@ impl Worker {
         }
     }
 
-    fn at(&self, row: &Row, attempt: String) -> At {
+    fn at(&self, row: &Row, attempt: String, company: Option<Company>) -> At {
         At {
             urn: row.key.urn.clone(),
             kind: KindAt { ty: row.ty.clone(), place: row.place.clone() },
             attempt,
             owner: names::owner(&self.crew.ledger.lineage(), &row.key),
+            company,
         }
     }
 
@@ -552,7 +619,7 @@ impl Worker {
             let wanted = names::fill(schema, given.clone(), &self.crew.ledger.lineage(), &row.key, Some(&old));
             let wanted = ignore_changes(schema, options, &old, None, wanted);
             if self.decide(schema, &old, None, &given, &wanted, options, step)? {
-                return self.bring(Row { inputs: wanted, ..row }, &old, None, &ignored(options)).await;
+                return self.bring(Row { inputs: wanted, ..row }, &old, None, &ignored(options), None).await;
             }
         }
         let kept = Arc::new(Row { seen: old.seen.clone(), outputs: old.outputs.clone(), ..row });
@@ -563,7 +630,13 @@ impl Worker {
         Ok(Done::Unmoved)
     }
 
-    async fn make(&self, row: Row, attempt: Option<String>, set_aside: Option<Key>) -> Result<Done> {
+    async fn make(
+        &self,
+        row: Row,
+        attempt: Option<String>,
+        set_aside: Option<Key>,
+        company: Option<Company>,
+    ) -> Result<Done> {
         let schema = self.schema(&row.ty)?;
         let given = match self.program {
             Some(_) => self.inputs(&row).await?,
@@ -586,7 +659,7 @@ impl Worker {
         }
         entries.push(Entry::Begin { row: Arc::new(row.clone()), op: Begun::Create, attempt: attempt.clone() });
         self.crew.ledger.record(entries).await?;
-        let at = self.at(&row, attempt);
+        let at = self.at(&row, attempt, company);
         let journey = self.journey(&at, &row.key, schema, &row.timeouts, &row.inputs);
         let made = match journey.create(doubtful).await {
             Ok(made) => made,
@@ -648,7 +721,7 @@ impl Worker {
             self.learn(&kept);
             return Ok(Done::Moved);
         }
-        self.bring(Row { inputs: wanted, ..row }, &old, live, &ignored(options)).await
+        self.bring(Row { inputs: wanted, ..row }, &old, live, &ignored(options), step.company.clone()).await
     }
 
     /// Whether something is to be updated.
@@ -680,7 +753,14 @@ impl Worker {
     }
 
     /// Updates a resource, but for what it `follows`; see [`Journey`].
-    async fn bring(&self, row: Row, old: &Row, live: Option<Live>, follows: &[Path]) -> Result<Done> {
+    async fn bring(
+        &self,
+        row: Row,
+        old: &Row,
+        live: Option<Live>,
+        follows: &[Path],
+        company: Option<Company>,
+    ) -> Result<Done> {
         let schema = self.schema(&row.ty)?;
         let id = old.id.clone().ok_or_else(|| Error::bug("a row without an id cannot be updated"))?;
         let json = row.inputs.to_json().map_err(|e| Error::bug(e.to_string()))?;
@@ -691,7 +771,7 @@ impl Worker {
             let begin = Entry::Begin { row: Arc::new(row.clone()), op: Begun::Update, attempt: attempt.clone() };
             self.crew.ledger.record(vec![begin]).await?;
         }
-        let at = self.at(&row, attempt);
+        let at = self.at(&row, attempt, company);
         let journey = Journey { follows, ..self.journey(&at, &row.key, schema, &row.timeouts, &row.inputs) };
         match journey.converge(&id, live.map(Seen::Ready), old, just_made).await {
             Ok(arrived) => self.arrive(Row { id: Some(id.clone()), ..row }, id, arrived).await,
@@ -744,7 +824,7 @@ impl Worker {
             others.extend(map.keys().filter(|name| !patch.contains_key(*name)).map(|name| Path::default().key(name)));
             map.extend(patch.clone());
         }
-        self.bring(Row { inputs: wanted, ..Row::clone(&old) }, &old, None, &others).await
+        self.bring(Row { inputs: wanted, ..Row::clone(&old) }, &old, None, &others, None).await
     }
 
     async fn remove(&self, step: &Step, key: &Key, applied: &Value) -> Result<Done> {
@@ -758,7 +838,7 @@ impl Worker {
         let attempt = new_attempt();
         let begin = Entry::Begin { row: Arc::clone(&row), op: Begun::Delete, attempt: attempt.clone() };
         self.crew.ledger.record(vec![begin]).await?;
-        let at = self.at(&row, attempt);
+        let at = self.at(&row, attempt, step.company.clone());
         let limits = limits(schema, &row.timeouts);
         let removal = Removal { crew: &self.crew, at: &at, schema, limits, applied };
         match removal.remove(&id).await {
@@ -788,7 +868,7 @@ impl Worker {
                 let id = id.ok_or_else(|| Error::invalid("the id to read is not known"))?;
                 let kind = KindAt { ty: row.ty.clone(), place: row.place.clone() };
                 let call = self.crew.cloud.read(&kind, std::slice::from_ref(&id), &Want::All);
-                match self.crew.call(&row.place, call).await?.pop() {
+                match self.crew.call(&row.key.urn, &kind, call).await?.pop() {
                     Some(Seen::Ready(live)) => Row {
                         id: Some(id),
                         inputs: live.inputs.clone(),

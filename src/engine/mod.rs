@@ -32,6 +32,7 @@ pub mod plan;
 pub mod planner;
 pub mod program;
 pub mod provider;
+pub mod reach;
 pub mod redact;
 pub mod removal;
 pub mod remove;

@@ -12,9 +12,10 @@ use crate::engine::clock::Clock;
 use crate::engine::diagnostic::Diagnostic;
 use crate::engine::error::{Error, Kind};
 use crate::engine::event::{Event, Sink};
-use crate::engine::provider::{At, KindAt, Live, Provider};
+use crate::engine::provider::{At, Identity, KindAt, Live, Provider};
+use crate::engine::reach;
 use crate::engine::resource::{FoundBy, Seen, Want};
-use crate::engine::state::{Begun, Key, Row, State};
+use crate::engine::state::{Begun, Key, Row};
 use crate::engine::urn::Id;
 use crate::engine::value::Value;
 
@@ -59,6 +60,7 @@ pub async fn read_some(
 /// One diagnostic for each batch that could not be read.
 pub async fn read<'a>(
     cloud: &dyn Provider,
+    identity: &Identity,
     rows: impl IntoIterator<Item = &'a Row>,
     skip_unsupported: bool,
 ) -> Result<Sights, Vec<Diagnostic>> {
@@ -80,7 +82,7 @@ pub async fn read<'a>(
     while let Some((kind, batch, answer)) = answers.next().await {
         match answer {
             Ok(seen) => sights.extend(batch.into_iter().map(|r| r.key.clone()).zip(seen)),
-            Err(error) => problems.push(unreadable(&kind, &error)),
+            Err(error) => problems.push(unreadable(&kind, identity.seat(&kind.place), &error)),
         }
     }
     if problems.is_empty() { Ok(sights) } else { Err(problems) }
@@ -94,12 +96,19 @@ pub fn given(row: &Row) -> impl Iterator<Item = String> {
     set.map(|(name, _)| name.clone())
 }
 
-fn unreadable(kind: &KindAt, error: &Error) -> Diagnostic {
-    let problem = Diagnostic::error("unreadable", format!("cannot read {} in {}: {error}", kind.ty, kind.place));
-    match &error.hint {
-        Some(hint) => problem.help(hint.clone()),
-        None => problem,
-    }
+fn unreadable(kind: &KindAt, seat: &str, error: &Error) -> Diagnostic {
+    let text = format!("cannot read {} in {}: {error}", kind.ty, kind.place);
+    Diagnostic { help: help(error, seat), ..Diagnostic::error(code(error, "unreadable"), text) }
+}
+
+/// Missing credentials are a problem of their own, whatever was to be done.
+fn code(error: &Error, otherwise: &'static str) -> &'static str {
+    if error.kind == Kind::Unauthenticated { "credentials" } else { otherwise }
+}
+
+fn help(error: &Error, seat: &str) -> Option<String> {
+    let unreachable = || (error.kind == Kind::Unreachable).then(|| reach::unavailable(seat));
+    error.hint.clone().or_else(unreachable)
 }
 
 /// What became of creates that an earlier run began and whose answer it never saw.
@@ -148,25 +157,28 @@ impl Watch<'_> {
 ///
 /// # Errors
 /// If a look-up fails, or finds more than one resource for a create.
-pub async fn find(
+pub async fn find<'a>(
     cloud: &dyn Provider,
-    state: &State,
+    identity: &Identity,
+    rows: impl IntoIterator<Item = &'a Row>,
     watch: Watch<'_>,
     owner: impl Fn(&Key) -> String,
 ) -> Result<Found, Vec<Diagnostic>> {
-    let lost = state.rows.values().filter(|r| r.id.is_none()).filter_map(|r| Some((r, r.pending.as_ref()?)));
+    let lost = rows.into_iter().filter(|r| r.id.is_none()).filter_map(|r| Some((r, r.pending.as_ref()?)));
     let looks = lost.map(|(row, pending)| {
         let at = At {
             urn: row.key.urn.clone(),
             kind: KindAt { ty: row.ty.clone(), place: row.place.clone() },
             attempt: pending.attempt.clone(),
             owner: owner(&row.key),
+            company: None,
         };
-        async move { (&row.key, look_for(cloud, row, &at, &pending.inputs, watch).await) }
+        async move { (row, look_for(cloud, row, &at, &pending.inputs, watch).await) }
     });
     let mut looks = stream::iter(looks).buffer_unordered(IN_FLIGHT);
     let (mut found, mut problems) = (Found::default(), Vec::new());
-    while let Some((key, answer)) = looks.next().await {
+    while let Some((row, answer)) = looks.next().await {
+        let key = &row.key;
         match answer {
             Ok(Some(id)) => {
                 found.made.insert(key.clone(), id);
@@ -174,7 +186,8 @@ pub async fn find(
             Ok(None) => found.without_effect.push(key.clone()),
             Err(error) => {
                 let text = format!("an interrupted create of `{}` cannot be settled: {error}", key.urn.name());
-                problems.push(Diagnostic { help: error.hint, ..Diagnostic::error("interrupted", text).of(&key.urn) });
+                let help = help(&error, identity.seat(&row.place));
+                problems.push(Diagnostic { help, ..Diagnostic::error(code(&error, "interrupted"), text).of(&key.urn) });
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::engine::provider::Company;
 use crate::engine::state::Key;
 use crate::engine::urn::{Id, Place, Urn};
 use crate::engine::value::{Shown, Value};
@@ -13,6 +14,9 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// `(a, b)`: `b` starts when `a` is done.
     pub edges: Vec<(usize, usize)>,
+    /// What would be done too and has to wait for a region that does not answer, each with the reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<Step>,
     /// What the user should know beside the steps: a promotion that was detected, a deletion that
     /// stays pending.
     pub notes: Vec<String>,
@@ -47,6 +51,28 @@ pub struct Step {
     pub typical: u32,
     /// Where the program declares the resource: `stacks/prod.yaml:12:3`.
     pub at: Option<String>,
+    /// The steps that go out in one call with this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub company: Option<Company>,
+}
+
+impl Step {
+    /// A step of which no more is known.
+    pub fn new(key: Key, ty: &str, place: &Place, op: Op) -> Self {
+        Self {
+            key,
+            ty: ty.to_owned(),
+            place: place.clone(),
+            op,
+            id: None,
+            why: Vec::new(),
+            changes: Vec::new(),
+            replacement: None,
+            typical: 0,
+            at: None,
+            company: None,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,6 +118,10 @@ pub enum Reason {
     Destroy,
     /// The run was told not to touch it.
     NotSelected,
+    /// It waits for that region, which does not answer.
+    Unavailable(String),
+    /// It waits for that resource, which waits itself.
+    Held(Urn),
 }
 
 /// One property that changes.
@@ -141,6 +171,9 @@ pub struct Summary {
     /// What the state learns of changes that others made.
     pub refresh: usize,
     pub other: usize,
+    /// Steps that wait for a region.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub held: usize,
     pub same: usize,
     /// Resources that the run was told not to touch.
     #[serde(default)]
@@ -153,8 +186,13 @@ pub struct Summary {
     pub outputs: usize,
 }
 
+fn is_zero(n: &usize) -> bool {
+    *n == 0
+}
+
 impl Plan {
-    /// Whether carrying it out would change nothing, neither in the cloud nor in the state.
+    /// Whether carrying it out would change nothing, neither in the cloud nor in the state. What waits
+    /// is none of it.
     pub fn is_empty(&self) -> bool {
         self.outputs.is_empty() && self.is_quiet()
     }
@@ -167,7 +205,7 @@ impl Plan {
     /// A replacement counts once, not as a create and a delete.
     pub fn summary(&self) -> Summary {
         let left_out = self.selection.map_or(0, |Extent { chosen, all }| all - chosen);
-        let mut sum = Summary { left_out, outputs: self.outputs.len(), ..Summary::default() };
+        let mut sum = Summary { left_out, held: self.held.len(), outputs: self.outputs.len(), ..Summary::default() };
         for step in &self.steps {
             let count = match (&step.op, step.replacement.is_some()) {
                 (Op::Create, true) => &mut sum.replace,

@@ -52,6 +52,15 @@ pub trait Program: Send + Sync {
     fn outputs<'a>(&'a self, known: &'a Known, cloud: &'a dyn Provider) -> BoxFuture<'a, Result<Map, Vec<Diagnostic>>>;
 }
 
+/// The code of a problem that is none of the program's: a data source was asked in a region that the
+/// user gave as unavailable.
+pub const UNAVAILABLE: &str = "unavailable";
+
+/// Whether a problem will pass with the region that it is about.
+pub fn unavailable(problem: &Diagnostic) -> bool {
+    problem.code == UNAVAILABLE
+}
+
 /// What is known of the resources so far. A resource that is not in it is wholly unknown.
 pub type Known = HashMap<Urn, Handle>;
 

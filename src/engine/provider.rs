@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::diagnostic::Diagnostic;
 use crate::engine::error::Result;
+use crate::engine::reach::Reach;
 use crate::engine::resource::{Await, Seen, Want};
 use crate::engine::schema::{FunctionSchema, TypeSchema};
 use crate::engine::state::State;
@@ -18,7 +19,11 @@ pub trait Provider: Send + Sync {
     /// The types and functions that it has.
     fn catalog(&self) -> &Arc<Catalog>;
 
-    /// Who we are there. Asked once a run, before anything else.
+    /// Which regions answer.
+    fn reach(&self) -> &Reach;
+
+    /// Who we are there. Asked before anything else, and again before something that is not found
+    /// counts as deleted.
     fn identity(&self) -> BoxFuture<'_, Result<Identity>>;
 
     /// Starts to make a resource; see `Resource::create`.
@@ -62,6 +67,15 @@ pub struct Identity {
     pub account: String,
     /// `aws`, `aws-cn`, `aws-us-gov`.
     pub partition: String,
+    /// The region in which global services are changed.
+    pub home: String,
+}
+
+impl Identity {
+    /// The region that answers calls for a place.
+    pub fn seat<'a>(&'a self, place: &'a Place) -> &'a str {
+        if place.is_global() { &self.home } else { &place.0 }
+    }
 }
 
 impl Identity {
@@ -98,6 +112,17 @@ pub struct At {
     pub attempt: String,
     /// `<lineage>/<32 hex of sha256(urn)>`: the tag `drctl:owner`.
     pub owner: String,
+    /// The changes that go out in one call with this one, or not at all.
+    pub company: Option<Company>,
+}
+
+/// Changes that the cloud takes only together.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Company {
+    /// What all of them call it: see `Resource::company`.
+    pub name: String,
+    /// How many they are.
+    pub size: usize,
 }
 
 /// What `create` returned.

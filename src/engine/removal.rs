@@ -100,6 +100,7 @@ pub fn act(row: &Row, schema: &TypeSchema, precaution: &Precaution, why: Vec<Rea
         replacement: None,
         typical: schema.facts.takes.update,
         at: row.at.clone(),
+        company: None,
     };
     (step, Task::Act { key: row.key.clone(), patch })
 }
@@ -117,6 +118,7 @@ pub fn unprotect(row: &Row, why: Vec<Reason>) -> (Step, Task) {
         replacement: None,
         typical: 0,
         at: row.at.clone(),
+        company: None,
     };
     (step, Task::Unprotect { key: row.key.clone() })
 }

@@ -96,7 +96,7 @@ impl Removal<'_> {
         let mut tries = 0;
         loop {
             let call = self.crew.cloud.delete(self.at, id, self.applied, live);
-            match self.crew.call(&self.at.kind.place, call).await {
+            match self.crew.call(&self.at.urn, &self.at.kind, call).await {
                 Ok(next) => return Ok(next),
                 Err(error) if error.kind == Kind::NotFound => return Ok(Next::Gone),
                 Err(error) => self.crew.pause(self.at, error, &mut tries, deadline).await.map_err(still_used)?,
@@ -106,11 +106,12 @@ impl Removal<'_> {
 
     async fn read(&self, id: &Id, deadline: Instant) -> Result<Seen<Live>> {
         let want = Want::Only(Default::default());
-        let mut tries = 0;
+        let (mut tries, mut skipped) = (0, Vec::new());
         loop {
             let call = self.crew.cloud.read(&self.at.kind, std::slice::from_ref(id), &want);
-            match self.crew.call(&self.at.kind.place, call).await {
+            match self.crew.call(&self.at.urn, &self.at.kind, call).await {
                 Ok(mut seen) => return Ok(seen.pop().unwrap_or(Seen::Gone)),
+                Err(error) if self.crew.may_do_without(&error, &mut skipped) => {}
                 Err(error) => self.crew.pause(self.at, error, &mut tries, deadline).await?,
             }
         }

@@ -4,7 +4,7 @@
 //! progress, and checks that what the cloud shows is what was asked. So every crash point is
 //! continued by calling the same methods with the same id.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 
 use crate::engine::error::{Error, Kind, Result};
 use crate::engine::schema::Object;
-use crate::engine::urn::{Id, Place};
+use crate::engine::urn::{Id, Place, Urn};
 use crate::engine::value::Value;
 
 /// One resource type.
@@ -87,6 +87,15 @@ pub trait Resource: Serialize + DeserializeOwned + JsonSchema + Clone + Send + S
     fn foresee(inputs: &Value, at: &Where) -> Vec<(&'static str, Value)> {
         let _ = (inputs, at);
         Vec::new()
+    }
+
+    /// A name that resources share whose changes the cloud takes only together, such as the two
+    /// records of a failover pair that swap their roles. None for a resource that is changed alone.
+    ///
+    /// `refers` tells apart what is not known yet: for each input, the resources it comes from.
+    fn company(inputs: &Value, refers: &BTreeMap<String, Vec<Urn>>) -> Option<String> {
+        let _ = (inputs, refers);
+        None
     }
 
     /// Inputs that must be replaced for this change although they can often be updated.
@@ -254,6 +263,9 @@ pub struct Facts {
     /// It lives in the state and nowhere else: made once, never read, dropped without a call.
     /// All its inputs replace it.
     pub local: bool,
+    /// Changes that are ready at the same time go out as one call, so that they do not count one by one
+    /// against the calls in flight, and no call is repeated before the resource was looked for.
+    pub joined: bool,
     /// IAM actions that each operation needs.
     pub permissions: Permissions,
     /// What the id looks like, for `import`: ``"id of the VPC, `vpc-0123456789abcdef0`"``.
@@ -362,6 +374,7 @@ impl Facts {
             always_read: false,
             look_before_delete: false,
             local: false,
+            joined: false,
             permissions: Permissions { create: &[], read: &[], update: &[], delete: &[] },
             import: "",
         }

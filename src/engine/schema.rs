@@ -1,5 +1,7 @@
 //! A type's schema, read once into the form that the checker, the differ and the documents use.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::Value as Json;
@@ -7,7 +9,7 @@ use serde_json::Value as Json;
 use crate::engine::alike::Alike;
 use crate::engine::path::{Path, Segment};
 use crate::engine::resource::Facts;
-use crate::engine::urn::Id;
+use crate::engine::urn::{Id, Urn};
 use crate::engine::value::Value;
 
 /// All that is known of a type without a call.
@@ -20,6 +22,8 @@ pub struct TypeSchema {
     pub outputs: Object,
     /// Computes outputs that need no cloud: see `Resource::foresee`.
     pub foresee: fn(&Value, &crate::engine::resource::Where) -> Vec<(&'static str, Value)>,
+    /// Whose changes go together: see `Resource::company`.
+    pub company: fn(&Value, &BTreeMap<String, Vec<Urn>>) -> Option<String>,
     /// Inputs that this change replaces: see `Resource::replaces`.
     pub replaces: fn(&Value, &Value) -> Vec<&'static str>,
     /// Whether complete inputs are accepted by the typed form; the error says what is wrong.
@@ -176,6 +180,7 @@ impl TypeSchema {
             inputs: object(&json),
             outputs: object(&json_schema::<R::Outputs>()),
             foresee: R::foresee,
+            company: R::company,
             replaces: R::replaces,
             accepts: |json| serde_path_to_error::deserialize::<_, R>(json).map(drop).map_err(|e| e.to_string()),
         }

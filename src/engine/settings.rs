@@ -20,6 +20,8 @@ pub struct Settings {
     pub replaces: Vec<String>,
     /// Only resources in these places.
     pub regions: Vec<String>,
+    /// Regions that do not answer: what they hold stays as it is, and so does what needs a change there.
+    pub unavailable: Vec<String>,
     /// Delete and replace what is protected, lifting protections first.
     pub override_protection: bool,
     /// Go on past operations that a custom endpoint does not implement.
@@ -40,6 +42,7 @@ impl Default for Settings {
             exclude_dependents: false,
             replaces: Vec::new(),
             regions: Vec::new(),
+            unavailable: Vec::new(),
             override_protection: false,
             skip_unsupported: false,
             parallel: 24,

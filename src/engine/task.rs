@@ -12,6 +12,8 @@ use crate::engine::value::Value;
 pub enum Task {
     /// Nothing to call. The row is written if the program's options changed.
     Keep { row: Arc<Row>, options: Box<Options> },
+    /// Leave it, whatever moves: others see it as the state has it.
+    Stay { row: Arc<Row> },
     /// Make it. `row` holds everything but inputs, id and outputs.
     Make {
         row: Arc<Row>,
@@ -34,4 +36,16 @@ pub enum Task {
     Look { row: Arc<Row> },
     /// Write the row as it was read.
     Note,
+}
+
+impl Task {
+    /// Whether it needs the cloud, whatever has moved.
+    pub fn calls(&self) -> bool {
+        match self {
+            Self::Make { .. } | Self::Change { .. } | Self::Act { .. } | Self::Remove { .. } | Self::Look { .. } => {
+                true
+            }
+            Self::Keep { .. } | Self::Stay { .. } | Self::Unprotect { .. } | Self::Drop { .. } | Self::Note => false,
+        }
+    }
 }

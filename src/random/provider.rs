@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 use super::{Local, RandomId, RandomPassword, facts};
 use crate::engine::error::{Error, Result};
 use crate::engine::provider::{At, Catalog, Identity, KindAt, Live, Made, Next, Provider};
+use crate::engine::reach::Reach;
 use crate::engine::resource::{Await, Seen, Want};
 use crate::engine::schema::{TypeSchema, json_schema, object};
 use crate::engine::urn::{Id, Place};
@@ -44,6 +45,10 @@ impl WithRandom {
 impl Provider for WithRandom {
     fn catalog(&self) -> &Arc<Catalog> {
         &self.catalog
+    }
+
+    fn reach(&self) -> &Reach {
+        self.cloud.reach()
     }
 
     fn identity(&self) -> BoxFuture<'_, Result<Identity>> {
@@ -133,6 +138,7 @@ fn schema<T: Local>() -> TypeSchema {
         inputs: object(&inputs),
         outputs: object(&json_schema::<T::Outputs>()),
         foresee: |_, _| Vec::new(),
+        company: |_, _| None,
         replaces: |_, _| Vec::new(),
         accepts: |json| serde_path_to_error::deserialize::<_, T>(json).map(drop).map_err(|e| e.to_string()),
     }
@@ -174,6 +180,7 @@ mod tests {
             kind: KindAt { ty: ty.to_owned(), place: Place::global() },
             attempt: "1".into(),
             owner: "o".into(),
+            company: None,
         }
     }
 

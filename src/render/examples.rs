@@ -37,6 +37,7 @@ fn step(ty: &str, name: &str, place: &str, op: Op, why: Reason) -> Step {
         changes: Vec::new(),
         replacement: None,
         typical: 0,
+        company: None,
         at: Some("stacks/prod.yaml:12:3".to_owned()),
     }
 }
@@ -102,6 +103,10 @@ pub(crate) fn plan() -> Plan {
     Plan {
         steps,
         edges: vec![(2, 1), (2, 3)],
+        held: vec![Step {
+            changes: vec![change("description", shown("a"), shown("b"))],
+            ..step(ROLE, "app", "global", Op::Update, Reason::Unavailable("us-east-1".into()))
+        }],
         notes: vec!["the writer of `global` is now in eu-west-1: its roles are taken as they are".into()],
         outputs: vec![
             ("endpoint".into(), shown("a.example.com"), shown(Value::Unknown)),

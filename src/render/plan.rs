@@ -99,6 +99,15 @@ fn entry<'a>(plan: &Plan, index: usize, step: &'a Step) -> Option<Entry<'a>> {
     Some(Entry { step, sign, asides })
 }
 
+/// The steps that wait. The halves of a replacement are not told apart yet.
+pub(super) fn held(plan: &Plan) -> impl Iterator<Item = Entry<'_>> {
+    plan.held.iter().map(|step| Entry {
+        step,
+        sign: if step.changes.iter().any(|change| change.replaces) { REPLACE } else { Sign::of(&step.op) },
+        asides: step.why.iter().filter_map(reason).collect(),
+    })
+}
+
 /// Reasons that sign and changes do not tell already.
 fn reason(reason: &Reason) -> Option<String> {
     Some(match reason {
@@ -108,6 +117,8 @@ fn reason(reason: &Reason) -> Option<String> {
         Reason::Asked(by) => by.clone(),
         Reason::Dependency(urn) => format!("because {} is replaced", resource(urn)),
         Reason::Interrupted => "an earlier run began it and did not end".into(),
+        Reason::Unavailable(region) => format!("waits for {region}"),
+        Reason::Held(urn) => format!("waits for {}", resource(urn)),
         Reason::Failed(error) => format!("an earlier run failed: {error}"),
         Reason::NotSelected => "not selected".into(),
     })
@@ -133,6 +144,7 @@ impl fmt::Display for PlanView<'_> {
             }
             writeln!(f)?;
         }
+        self.write_held(f)?;
         self.write_outputs(f)?;
         self.write_notes(f)?;
         if self.eta {
@@ -202,6 +214,24 @@ impl PlanView<'_> {
         shown.try_for_each(|change| write_change(f, change, create, indent + 4))
     }
 
+    /// What would be done too, one step after the other and each with what it waits for.
+    fn write_held(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.plan.held.is_empty() {
+            return Ok(());
+        }
+        writeln!(f, "{}", Label::Heading.paint("Waiting"))?;
+        for entry in held(self.plan) {
+            let Entry { step, sign, asides } = &entry;
+            let (kind, place) = (sign.label.paint(type_name(&step.ty)), self.regions.label(&step.place));
+            let asides = Label::Aside.paint(format_args!("({})", asides.join("; "))).to_string();
+            writeln!(f, "  {} {kind}  {}  in {place}  {asides}", sign.painted(), step.key.urn.name())?;
+            let create = step.op == Op::Create;
+            let mut shown = step.changes.iter().filter(|change| self.unchanged || !is_default(change, create));
+            shown.try_for_each(|change| write_change(f, change, create, 6))?;
+        }
+        writeln!(f)
+    }
+
     fn write_outputs(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let changed: Vec<Change> = output_changes(self.plan).collect();
         if changed.is_empty() {
@@ -263,7 +293,8 @@ pub(super) struct SummaryLine(pub(super) Summary);
 
 impl fmt::Display for SummaryLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Summary { create, update, replace, delete, refresh, other, same, left_out, begun: _, outputs } = self.0;
+        let Summary { create, update, replace, delete, refresh, other, held, same, left_out, begun: _, outputs } =
+            self.0;
         let parts = [
             (create, Label::Create, "to create"),
             (update, Label::Update, "to update"),
@@ -271,6 +302,7 @@ impl fmt::Display for SummaryLine {
             (delete, Label::Delete, "to delete"),
             (refresh, Label::Other, "drifted"),
             (other, Label::Other, "other"),
+            (held, Label::Warning, "waiting"),
         ];
         let parts: Vec<String> = parts
             .into_iter()

@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 
 use similar::ChangeTag;
 
-use super::plan::{Selected, SummaryLine, is_default, output_changes, tree};
+use super::plan::{Selected, SummaryLine, held, is_default, output_changes, tree};
 use super::regions::Regions;
 use super::style::REPLACE;
 use super::value::{inline, lines};
@@ -54,6 +54,11 @@ impl fmt::Display for PlanMarkdown<'_> {
                 writeln!(body, "# {} not shown: see `drctl preview`", count(left_out, "more step"))?;
             }
             write_fold(f, &format!("{}: {}", regions.label(&place), count(steps, "step")), &body)?;
+        }
+        let mut waiting = String::new();
+        held(plan).try_for_each(|entry| write_entry(&mut waiting, &entry))?;
+        if !waiting.is_empty() {
+            write_fold(f, &format!("Waiting: {}", count(plan.held.len(), "step")), &waiting)?;
         }
         let mut outputs = String::new();
         output_changes(plan).try_for_each(|change| write_change(&mut outputs, &change, false))?;

@@ -3,6 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
+use indexmap::IndexMap;
+
 use super::failure::StepFailure;
 use super::outputs::Outputs;
 use super::plan::PlanView;
@@ -12,6 +14,9 @@ use super::words::{count, duration, resource};
 use crate::engine::event::{Ended, Envelope, Event, Skipped};
 use crate::engine::plan::{Op, Plan, Summary};
 use crate::engine::urn::{Id, Place, Urn};
+
+/// Most resources that a line names of those that failed for one cause.
+const NAMED: usize = 3;
 
 /// What a story shows beside what happens.
 #[derive(Debug, Clone, Default)]
@@ -34,6 +39,8 @@ pub(super) struct Story {
     places: HashMap<Urn, String>,
     /// Resources whose create and delete are the halves of one replacement.
     replaced: HashSet<Urn>,
+    /// What failed so far, by place and reason.
+    failures: IndexMap<(Place, String), Vec<Urn>>,
     /// What is done so far.
     done: Summary,
 }
@@ -49,6 +56,7 @@ impl Story {
             ids: HashMap::new(),
             places: HashMap::new(),
             replaced: HashSet::new(),
+            failures: IndexMap::new(),
             done: Summary::default(),
         }
     }
@@ -84,6 +92,7 @@ impl Story {
             }
             Event::StepFailed { urn, place, op, error } => {
                 self.ended += 1;
+                self.failures.entry((place.clone(), error.message.clone())).or_default().push(urn.clone());
                 let at = self.places.get(urn).map(String::as_str);
                 StepFailure { urn, place, verb: Sign::of(op).infinitive, at, error }.to_string()
             }
@@ -91,6 +100,9 @@ impl Story {
                 let why = match because {
                     Skipped::Dependency(on) => format!("{} was not done", resource(on)),
                     Skipped::Cancelled => "the run was stopped".into(),
+                    Skipped::FailFast(first) => format!("nothing new starts after {} failed", resource(first)),
+                    Skipped::Unreachable(region) => format!("{region} does not answer"),
+                    Skipped::Unauthenticated => "there are no valid credentials".into(),
                     Skipped::Later(until) => format!("the cloud allows it only from {until} on"),
                     Skipped::Unsupported(what) => format!("the endpoint does not implement {what}"),
                 };
@@ -157,6 +169,19 @@ impl Story {
         *count += 1;
     }
 
+    /// Everything that failed, once more in one place: the lines about it may be far above.
+    fn failures(&self) -> String {
+        let mut text = String::new();
+        for ((place, message), urns) in &self.failures {
+            let mut names: Vec<String> = urns.iter().take(NAMED).map(resource).collect();
+            if let Some(more) = urns.len().checked_sub(NAMED).filter(|more| *more > 0) {
+                names.push(format!("{more} more"));
+            }
+            let _ = writeln!(text, "  {} {} in {place}: {message}", Label::Error.paint("✗"), names.join(", "));
+        }
+        text
+    }
+
     fn end(&self, ended: &Ended, summary: Summary, took: u64, notes: &[String]) -> String {
         let mut text = String::new();
         for note in notes {
@@ -183,6 +208,7 @@ impl Story {
                 };
                 let head = Label::Error.paint("Failed:");
                 writeln!(text, "{head} {} failed{skipped}; {done} ({took})", count(failed.len(), "step"))
+                    .and_then(|()| write!(text, "{}", self.failures()))
                     .and_then(|()| writeln!(text, "  {} {again}", Label::Hint.paint("help:")))
             }
             Ended::Cancelled { left } => {
@@ -192,6 +218,24 @@ impl Story {
             }
             Ended::Refused { code } => {
                 writeln!(text, "{} nothing was changed ({code})", Label::Warning.paint("Refused:"))
+            }
+            Ended::Unauthenticated { left } => {
+                let head = Label::Error.paint("Stopped:");
+                writeln!(
+                    text,
+                    "{head} there are no valid credentials; {} left; {done} ({took})",
+                    count(left.len(), "step")
+                )
+                .and_then(|()| write!(text, "{}", self.failures()))
+                .and_then(|()| writeln!(text, "  {} {again}", Label::Hint.paint("help:")))
+            }
+            Ended::Held { waiting, regions } => {
+                let head = Label::Warning.paint("Waiting:");
+                let (regions, what) = (regions.join(" and "), count(waiting.len(), "resource"));
+                writeln!(text, "{head} {done} ({took}); {what} left for {regions}").and_then(|()| {
+                    let help = Label::Hint.paint("help:");
+                    writeln!(text, "  {help} run `drctl {}` again when {regions} answers", self.command)
+                })
             }
             Ended::Pending { until } => {
                 let head = Label::Warning.paint("Pending:");
@@ -206,7 +250,8 @@ impl Story {
 
 /// `3 created, 1 updated`, `2 outputs changed` if nothing else did, or `nothing changed`.
 fn done(summary: &Summary) -> String {
-    let Summary { create, update, replace, delete, refresh, other, same: _, left_out: _, begun, outputs } = *summary;
+    let Summary { create, update, replace, delete, refresh, other, held: _, same: _, left_out: _, begun, outputs } =
+        *summary;
     let parts = [
         (create, "created"),
         (update, "updated"),
@@ -221,5 +266,83 @@ fn done(summary: &Summary) -> String {
         (true, 0) => "nothing changed".into(),
         (true, n) => format!("{} changed", count(n, "output")),
         (false, _) => parts.join(", "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::error::{Error, Kind};
+    use crate::engine::event::VERSION;
+    use crate::render::examples;
+
+    const CLUSTER: &str = "aws:rds/cluster:Cluster";
+
+    /// What the user reads of a run that ends so.
+    fn end(events: Vec<Event>) -> String {
+        let started = Event::RunStarted {
+            version: VERSION,
+            run: "r".into(),
+            command: "up".into(),
+            stack: "prod".into(),
+            target: "aws".into(),
+        };
+        let mut story = Story::new(Detail::default());
+        let text = std::iter::once(started)
+            .chain(events)
+            .map(|event| story.tell(&Envelope { seq: 1, at: "2026-01-01T00:00:00Z".parse().unwrap(), event }));
+        anstream::adapter::strip_str(&text.collect::<String>()).to_string()
+    }
+
+    fn ended(ended: Ended) -> Event {
+        Event::RunEnded { ended, summary: Summary::default(), took: 81_000, notes: Vec::new() }
+    }
+
+    fn failed(name: &str, error: Error) -> Event {
+        let place = Place("eu-west-1".into());
+        Event::StepFailed { urn: examples::urn(CLUSTER, name), place, op: Op::Create, error }
+    }
+
+    fn skipped(name: &str, because: Skipped) -> Event {
+        let place = Place("eu-west-1".into());
+        Event::StepSkipped { urn: examples::urn(CLUSTER, name), place, op: Op::Create, because }
+    }
+
+    #[test]
+    fn a_region_that_does_not_answer_is_one_cause_for_all_that_waited_for_it() {
+        let urns = |names: &[&str]| names.iter().map(|name| examples::urn(CLUSTER, name)).collect();
+        let silent = || {
+            let text = "eu-west-1 does not answer: 5 calls in 15 s got no answer";
+            Error::new(Kind::Unreachable, text).hint(crate::engine::reach::unavailable("eu-west-1"))
+        };
+        insta::assert_snapshot!(end(vec![
+            failed("a", silent()),
+            failed("b", silent()),
+            skipped("c", Skipped::Unreachable("eu-west-1".into())),
+            ended(Ended::Failed { failed: urns(&["a", "b"]), skipped: urns(&["c"]) }),
+        ]));
+    }
+
+    #[test]
+    fn credentials_that_end_are_told_with_what_is_left() {
+        let gone = Error::new(Kind::Unauthenticated, "AWS takes the credentials of profile `ops` no more: expired")
+            .hint("renew them, with `aws sso login --profile ops` for example, then run again");
+        insta::assert_snapshot!(end(vec![
+            failed("a", gone),
+            skipped("b", Skipped::Unauthenticated),
+            ended(Ended::Unauthenticated { left: vec![examples::urn(CLUSTER, "a"), examples::urn(CLUSTER, "b")] }),
+        ]));
+    }
+
+    #[test]
+    fn what_waits_for_a_region_is_told_with_what_to_do() {
+        let waiting = vec![examples::urn(CLUSTER, "a")];
+        insta::assert_snapshot!(end(vec![ended(Ended::Held { waiting, regions: vec!["us-east-1".into()] })]));
+    }
+
+    #[test]
+    fn after_a_failure_with_fail_fast_each_step_says_so() {
+        let first = examples::urn(CLUSTER, "a");
+        insta::assert_snapshot!(end(vec![skipped("b", Skipped::FailFast(first))]));
     }
 }

@@ -10,7 +10,8 @@ use futures::future::join_all;
 use tokio::sync::OnceCell;
 
 use crate::engine::diagnostic::{Diagnostic, Location};
-use crate::engine::error::{Error, Result};
+use crate::engine::error::{Error, Kind as ErrorKind, Result};
+use crate::engine::program::UNAVAILABLE;
 use crate::engine::provider::{Catalog, Provider};
 use crate::engine::urn::Place;
 use crate::engine::value::Value;
@@ -81,7 +82,16 @@ impl Answers {
                 cell.get_or_try_init(answer).await.map(drop)
             }
             .await;
-            answer.map_err(|error| unanswered(&ask, &error, at))
+            answer.map_err(|error| {
+                let given_up = cloud.reach().is_given_up(&ask.place.0);
+                let code = match error.kind {
+                    _ if given_up => UNAVAILABLE,
+                    ErrorKind::Unauthenticated => "credentials",
+                    ErrorKind::Unreachable => "unreadable",
+                    _ => "data-source",
+                };
+                unanswered(code, &ask, &error, at)
+            })
         });
         let failures: Vec<Diagnostic> =
             join_all(answers).await.into_iter().filter_map(std::result::Result::err).collect();
@@ -113,10 +123,10 @@ fn marked(catalog: &Catalog, ask: &Ask, answer: Value) -> Value {
     }
 }
 
-fn unanswered(ask: &Ask, error: &Error, at: Location) -> Diagnostic {
+fn unanswered(kind: &'static str, ask: &Ask, error: &Error, at: Location) -> Diagnostic {
     let code = error.code.as_ref().map(|code| format!(" ({code})")).unwrap_or_default();
     let text = format!("`{}` in {} failed: {}{code}", short(ask.function), ask.place, error.message);
-    let problem = Diagnostic::error("data-source", text).at(at);
+    let problem = Diagnostic::error(kind, text).at(at);
     match &error.hint {
         Some(hint) => problem.help(hint.clone()),
         None => problem,

@@ -16,6 +16,7 @@ use crate::engine::error::{Error, Kind, Result};
 use crate::engine::handle::Handle;
 use crate::engine::program::{Known, Program};
 use crate::engine::provider::{At, Catalog, Identity, KindAt, Live, Made, Next, Provider};
+use crate::engine::reach::Reach;
 use crate::engine::resource::{self, Await, Facts, FoundBy, IdForm, Resource, Scope, Seen, Want};
 use crate::engine::rules::{auto_name, exclusive, form, one_of, refers, replace};
 use crate::engine::schema::{FunctionSchema, TypeSchema, json_schema, object};
@@ -266,12 +267,13 @@ pub(crate) fn catalog() -> Arc<Catalog> {
 /// Answers data sources and notes what was asked.
 pub(crate) struct Cloud {
     catalog: Arc<Catalog>,
+    reach: Reach,
     pub(crate) asked: Mutex<Vec<String>>,
 }
 
 impl Cloud {
     pub(crate) fn new() -> Self {
-        Self { catalog: catalog(), asked: Mutex::default() }
+        Self { catalog: catalog(), reach: Reach::default(), asked: Mutex::default() }
     }
 }
 
@@ -282,6 +284,9 @@ fn none<'a, T: Send + 'a>() -> BoxFuture<'a, Result<T>> {
 impl Provider for Cloud {
     fn catalog(&self) -> &Arc<Catalog> {
         &self.catalog
+    }
+    fn reach(&self) -> &Reach {
+        &self.reach
     }
     fn identity(&self) -> BoxFuture<'_, Result<Identity>> {
         none()

@@ -162,6 +162,7 @@ mod tests {
             replacement: None,
             typical: 1,
             at: None,
+            company: None,
         };
         SavedPlan {
             tool: "0.1.0".into(),

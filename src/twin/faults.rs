@@ -5,6 +5,8 @@ use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::engine::error::{Error, Kind};
+use crate::engine::urn::Place;
+use crate::twin::HOME;
 use crate::twin::refusal::Operation;
 
 /// One call, as the log holds it.
@@ -17,6 +19,17 @@ pub struct Call {
     pub place: String,
     /// The URN of a changing call, the ids of a read.
     pub subject: String,
+}
+
+impl Call {
+    /// The region that answers it; none for what any region can answer.
+    pub(super) fn seat(&self) -> Option<&str> {
+        match (self.place.as_str(), self.operation) {
+            (_, Operation::Identity) | (Place::GLOBAL, Operation::Invoke) => None,
+            (Place::GLOBAL, _) => Some(HOME),
+            (region, _) => Some(region),
+        }
+    }
 }
 
 impl fmt::Display for Call {
@@ -143,7 +156,8 @@ impl Faults {
         self.inner().planned.push(Planned { calls, after: 0, times, fault: Fault::Ignores });
     }
 
-    /// Lets no call to the region through: nobody answers there.
+    /// Lets no call to the region through: nobody answers there. With the home of global services,
+    /// those are cut off too.
     pub fn cut(&self, region: &str) {
         self.inner().cut.insert(region.to_owned());
     }
@@ -204,7 +218,9 @@ impl Faults {
             None => None,
         };
         let fault = dead
-            .or_else(|| inner.cut.contains(&call.place).then_some(Fault::Fails(Kind::Outage)))
+            .or_else(|| {
+                call.seat().filter(|region| inner.cut.contains(*region)).map(|_| Fault::Fails(Kind::Unreachable))
+            })
             .or_else(|| inner.planned(&call));
         inner.log.push(call);
         fault
@@ -235,11 +251,15 @@ impl Inner {
 pub(super) fn error(kind: Kind) -> Error {
     let (code, message) = match kind {
         Kind::Throttled => ("ThrottlingException", "too many calls"),
-        Kind::Outage => ("ServiceUnavailable", "nobody answers"),
+        Kind::Outage => ("ServiceUnavailable", "the service cannot answer now"),
+        Kind::Unauthenticated => ("ExpiredToken", "the security token included in the request is expired"),
         Kind::Timeout => ("RequestTimeout", "the answer did not come in time"),
         Kind::Denied => ("AccessDenied", "not allowed to make this call"),
         _ => ("SimulatedFault", "the call fails because the twin was told so"),
     };
+    if kind == Kind::Unreachable {
+        return Error { ambiguous: true, ..Error::new(kind, "nobody answers") };
+    }
     let ambiguous = matches!(kind, Kind::Outage | Kind::Timeout);
     Error { code: Some(code.to_owned()), ambiguous, ..Error::new(kind, message) }
 }

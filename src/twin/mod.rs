@@ -35,8 +35,9 @@ use futures::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::engine::clock::Clock;
-use crate::engine::error::Result;
+use crate::engine::error::{Kind, Result};
 use crate::engine::provider::{At, Catalog, Identity, KindAt, Live, Made, Next, Provider};
+use crate::engine::reach::Reach;
 use crate::engine::resource::{Await, Seen, Want};
 use crate::engine::state::State;
 use crate::engine::urn::{Id, Place};
@@ -51,6 +52,8 @@ pub use crate::twin::refusal::Operation;
 pub const ACCOUNT: &str = "000000000000";
 /// The partition of the twin.
 pub const PARTITION: &str = "aws";
+/// The region in which the twin's global services are changed.
+pub const HOME: &str = "us-east-1";
 
 /// An AWS in memory.
 #[derive(Debug)]
@@ -58,6 +61,7 @@ pub struct Twin {
     catalog: Arc<Catalog>,
     cloud: Mutex<Cloud>,
     faults: Faults,
+    reach: Reach,
     clock: Clock,
     path: Option<PathBuf>,
 }
@@ -66,7 +70,7 @@ impl Twin {
     /// An empty one that is kept nowhere.
     pub fn new(catalog: Arc<Catalog>, clock: Clock) -> Self {
         let cloud = Mutex::new(Cloud::new(Arc::clone(&catalog)));
-        Self { catalog, cloud, faults: Faults::default(), clock, path: None }
+        Self { catalog, cloud, faults: Faults::default(), reach: Reach::default(), clock, path: None }
     }
 
     /// The one that a file keeps, or an empty one if there is no file yet.
@@ -81,7 +85,8 @@ impl Twin {
         let kept = persist::load(&mut cloud, path)?;
         let now = kept.map_or(start, |kept| kept.max(start));
         let (clock, path) = (Clock::starting(now), Some(path.to_owned()));
-        Ok((Self { catalog, cloud: Mutex::new(cloud), faults: Faults::default(), clock, path }, now))
+        let cloud = Mutex::new(cloud);
+        Ok((Self { catalog, cloud, faults: Faults::default(), reach: Reach::default(), clock, path }, now))
     }
 
     /// Writes everything into the file that it was opened from; without one, nothing is to be done.
@@ -182,7 +187,22 @@ impl Twin {
             let (mut cloud, now) = self.settled();
             effect(&mut cloud, now)
         };
-        match self.faults.meet(call) {
+        let seat = call.seat().map(str::to_owned);
+        let began = tokio::time::Instant::now();
+        if let Some(region) = &seat {
+            self.reach.check(region)?;
+        }
+        let fault = self.faults.meet(call);
+        if let Some(region) = &seat {
+            match fault {
+                Some(Fault::Fails(Kind::Unreachable) | Fault::AnswerLost(Kind::Unreachable)) => {
+                    self.reach.unanswered(region, began);
+                }
+                Some(Fault::Hangs | Fault::HangsAfterwards) => {}
+                _ => self.reach.answered(region),
+            }
+        }
+        match fault {
             None => happens(),
             Some(Fault::Fails(kind)) => Err(faults::error(kind)),
             Some(Fault::AnswerLost(kind)) => {
@@ -220,6 +240,10 @@ impl Provider for Twin {
         &self.catalog
     }
 
+    fn reach(&self) -> &Reach {
+        &self.reach
+    }
+
     fn identity(&self) -> BoxFuture<'_, Result<Identity>> {
         let call = Call {
             operation: Operation::Identity,
@@ -227,7 +251,8 @@ impl Provider for Twin {
             place: Place::GLOBAL.to_owned(),
             subject: String::new(),
         };
-        Box::pin(self.call(call, |_, _| Ok(Identity { account: ACCOUNT.to_owned(), partition: PARTITION.to_owned() })))
+        let identity = Identity { account: ACCOUNT.to_owned(), partition: PARTITION.to_owned(), home: HOME.to_owned() };
+        Box::pin(self.call(call, |_, _| Ok(identity)))
     }
 
     fn create<'a>(&'a self, at: &'a At, inputs: &'a Value) -> BoxFuture<'a, Result<Made>> {

@@ -44,6 +44,7 @@ fn at_in(ty: &str, name: &str, region: &str) -> At {
         kind,
         attempt: format!("attempt-{name}"),
         owner: format!("lineage/{name}"),
+        company: None,
     }
 }
 

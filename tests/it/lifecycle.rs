@@ -5,11 +5,13 @@
 mod accounts;
 mod crash;
 mod failures;
+mod identity;
 mod options;
 mod outputs;
 mod postponed;
 mod protection;
 mod random;
+mod regions;
 mod replacement;
 mod replacement_failures;
 mod roles;

@@ -45,11 +45,15 @@ struct Trouble {
 fn trouble() -> impl Strategy<Value = Trouble> {
     let operation =
         prop::sample::select(vec![Operation::Create, Operation::Update, Operation::Delete, Operation::Read]);
-    let kind = prop::sample::select(vec![Kind::Outage, Kind::Throttled, Kind::Invalid, Kind::Busy]);
+    let kind = prop::sample::select(vec![Kind::Outage, Kind::Unreachable, Kind::Throttled, Kind::Invalid, Kind::Busy]);
     (operation, 1usize..6, kind, any::<bool>()).prop_map(|(operation, nth, kind, lost)| Trouble {
         operation,
         nth,
-        fault: if lost && kind == Kind::Outage { Fault::AnswerLost(kind) } else { Fault::Fails(kind) },
+        fault: if lost && matches!(kind, Kind::Outage | Kind::Unreachable) {
+            Fault::AnswerLost(kind)
+        } else {
+            Fault::Fails(kind)
+        },
     })
 }
 

@@ -5,7 +5,6 @@ use aws_sdk_backup::types::{self as sdk, BackupPlanInput, BackupRule, BackupRule
 
 use super::{retag, tags_of};
 use crate::aws::prelude::*;
-use crate::engine::error::Kind;
 use crate::engine::rules::{auto_name, computed, form, one_of, refers, replace, unordered};
 
 /// When backups are made, where they are kept and for how long.
@@ -202,12 +201,7 @@ impl Resource for Plan {
     }
 
     async fn delete(&self, id: &Id, _: Option<&Live<Self>>, cx: &Cx) -> Result<Next<Self>> {
-        let deleted = cx.backup().delete_backup_plan().backup_plan_id(&id.0).send().await.or_none();
-        deleted.map_err(|e: Error| match e.message.contains("selections must be deleted") {
-            // A selection that was deleted a moment ago.
-            true => Error { kind: Kind::Busy, ..e },
-            false => e,
-        })?;
+        cx.backup().delete_backup_plan().backup_plan_id(&id.0).send().await.or_none()?;
         Ok(Next::Gone)
     }
 
@@ -371,6 +365,7 @@ mod tests {
 
     use super::*;
     use crate::aws::wire::{Reply, at, aws, ok, read, reads_back};
+    use crate::engine::error::Kind;
     use crate::engine::provider::Provider;
 
     const REPLY: &str = r#"{"BackupPlanId":"p","BackupPlanArn":"arn:p","VersionId":"v1","BackupPlan":{

@@ -115,10 +115,7 @@ impl Resource for Selection {
     async fn delete(&self, id: &Id, _: Option<&Live<Self>>, cx: &Cx) -> Result<Next<Self>> {
         let (plan, selection) = parts(id)?;
         let delete = cx.backup().delete_backup_selection().backup_plan_id(plan).selection_id(selection);
-        match delete.send().await.or_none() {
-            Err(e) if is_missing(&e) => {}
-            done => drop(done?),
-        }
+        delete.send().await.or_none()?;
         Ok(Next::Gone)
     }
 
@@ -137,11 +134,6 @@ fn joined(plan: &str, selection: &str) -> String {
 fn parts(id: &Id) -> Result<(&str, &str)> {
     let parts = id.0.split_once('|');
     parts.ok_or_else(|| Error::invalid(format!("`{id}` is not `plan|selection`")).hint("join both ids with `|`"))
-}
-
-/// AWS calls a selection that does not exist an invalid parameter.
-fn is_missing(error: &Error) -> bool {
-    error.code.as_deref() == Some("InvalidParameterValueException") && error.message.contains("Cannot find")
 }
 
 impl Selection {
@@ -214,10 +206,7 @@ impl Condition {
 async fn seen(id: Id, cx: &Cx) -> Result<Seen<Live<Selection>>> {
     let (plan, selection) = parts(&id)?;
     let call = cx.backup().get_backup_selection().backup_plan_id(plan).selection_id(selection);
-    let reply = match call.send().await.or_none() {
-        Err(e) if is_missing(&e) => None,
-        reply => reply?,
-    };
+    let reply = call.send().await.or_none()?;
     let Some(selection) = reply.map(|r| need("BackupSelection", r.backup_selection)).transpose()? else {
         return Ok(Seen::Gone);
     };

@@ -100,7 +100,7 @@ impl Resource for Vault {
     async fn delete(&self, id: &Id, _: Option<&Live<Self>>, cx: &Cx) -> Result<Next<Self>> {
         let delete = cx.backup().delete_backup_vault().backup_vault_name(&id.0);
         let Err(refused) = delete.send().await.or_none() else { return Ok(Next::Gone) };
-        if !refused.message.contains("recovery points") {
+        if !Fact::HasRecoveryPoints.is_said_by(&refused) {
             return Err(refused);
         }
         if !self.force_destroy {

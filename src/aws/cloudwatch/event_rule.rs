@@ -60,9 +60,6 @@ pub struct EventRuleOutputs {
     pub arn: String,
 }
 
-/// Words of the refusal to delete a rule that has targets; it has the code of any refusal.
-const HAS_TARGETS: &str = "has targets";
-
 impl Resource for EventRule {
     const TYPE: &'static str = "aws:cloudwatch/eventRule:EventRule";
     const FACTS: Facts = Facts {
@@ -118,7 +115,7 @@ impl Resource for EventRule {
         let (bus, name) = bus_of(&id.0);
         let delete = cx.eventbridge().delete_rule().event_bus_name(bus).name(name);
         match delete.force(self.force_destroy == Some(true)).send().await.or_none() {
-            Err(e) if e.message.contains(HAS_TARGETS) => Ok(Next::Waits("the targets of the rule to go".into())),
+            Err(e) if Fact::HasTargets.is_said_by(&e) => Ok(Next::Waits("the targets of the rule to go".into())),
             done => done.map(|_| Next::Gone),
         }
     }

@@ -655,12 +655,8 @@ impl<'a> Place<'a> {
 
 /// EventBridge tells of some refusals in an answer that is otherwise a success.
 fn refused(operation: &str, code: Option<String>, message: Option<String>) -> Error {
-    let kind = match code.as_deref() {
-        Some("ConcurrentModificationException") => Kind::Busy,
-        Some("ResourceNotFoundException") => Kind::NotFound,
-        Some("InternalException") => Kind::Outage,
-        _ => Kind::Invalid,
-    };
+    let text = message.as_deref().unwrap_or_default();
+    let kind = verdict::kind(operation, code.as_deref().unwrap_or_default(), text, None);
     let message = message.or_else(|| code.clone()).unwrap_or_else(|| "refused without a reason".to_owned());
     Error { operation: Some(operation.to_owned()), code, ..Error::new(kind, message) }
 }

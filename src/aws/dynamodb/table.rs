@@ -13,7 +13,6 @@ use super::settings::{
 };
 use super::{table_create, table_update, tags_of, there};
 use crate::aws::prelude::*;
-use crate::engine::error::Kind;
 use crate::engine::rules::{
     at_least_one, auto_name, computed, exclusive, one_of, protection, refers, replace, sometimes_shown, unordered,
     write_only,
@@ -218,7 +217,7 @@ impl Resource for Table {
         match cx.dynamodb().delete_table().table_name(&id.0).send().await.or_none() {
             Ok(Some(_)) => Ok(Next::Started),
             Ok(None) => Ok(Next::Gone),
-            Err(error) if was_a_source(&error) => Ok(Next::Later(SOURCE_STAYS)),
+            Err(error) if Fact::YoungSource.is_said_by(&error) => Ok(Next::Later(SOURCE_STAYS)),
             Err(error) => Err(error),
         }
     }
@@ -259,11 +258,6 @@ impl Table {
     pub(super) fn is_provisioned(&self) -> bool {
         self.billing_mode == BillingMode::Provisioned.as_str()
     }
-}
-
-/// Whether AWS refuses a deletion because the table was the source of a replica a while ago.
-pub(super) fn was_a_source(error: &Error) -> bool {
-    error.kind == Kind::Invalid && error.message.contains("has acted as a source") && error.message.contains("24 hours")
 }
 
 /// The backups of every second of a table in some region.

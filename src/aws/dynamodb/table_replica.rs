@@ -2,7 +2,7 @@ use aws_sdk_dynamodb::types::{self as sdk, ReplicaStatus, TableClass};
 
 use super::replicas::elsewhere;
 use super::settings::ServerSideEncryption;
-use super::table::{SOURCE_STAYS, recovery, unready, was_a_source};
+use super::table::{SOURCE_STAYS, recovery, unready};
 use super::table_update::set_recovery;
 use super::{tags_of, there};
 use crate::aws::prelude::*;
@@ -155,7 +155,7 @@ impl Resource for TableReplica {
             Ok(alone.map_or(Next::Gone, |_| Next::Started))
         };
         match ended.await {
-            Err(error) if was_a_source(&error) => Ok(Next::Later(SOURCE_STAYS)),
+            Err(error) if Fact::YoungSource.is_said_by(&error) => Ok(Next::Later(SOURCE_STAYS)),
             ended => ended,
         }
     }

@@ -2,6 +2,7 @@ use serde_json::{Value as Json, json};
 
 use super::*;
 use crate::aws::wire::{Reply, Wire, at, aws, ok, reads_back};
+use crate::engine::error::Kind;
 use crate::engine::provider::{self, Provider};
 
 const ARN: &str = "arn:aws:dynamodb:eu-west-1:123456789012:table/orders";

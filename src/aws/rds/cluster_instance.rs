@@ -255,7 +255,7 @@ impl Resource for ClusterInstance {
         let delete = cx.rds().delete_db_instance().db_instance_identifier(&id.0).skip_final_snapshot(true);
         match delete.send().await.or_none() {
             Ok(_) => Ok(Next::Started),
-            Err(error) if self.force_destroy == Some(true) && is_last_of_a_replica(&error) => {
+            Err(error) if self.force_destroy == Some(true) && Fact::LastOfReplica.is_said_by(&error) => {
                 let cluster = &self.cluster_identifier;
                 cx.rds().promote_read_replica_db_cluster().db_cluster_identifier(cluster).send().await?;
                 Ok(Next::More("promoting its cluster"))
@@ -278,11 +278,6 @@ impl Resource for ClusterInstance {
     fn foresee(inputs: &Value, at: &Where) -> Vec<(&'static str, Value)> {
         vec![("arn", arn(at, inputs, "db", "identifier"))]
     }
-}
-
-/// A cluster that replicates from another one keeps an instance until it is promoted.
-fn is_last_of_a_replica(error: &Error) -> bool {
-    error.code.as_deref() == Some("InvalidDBClusterStateFault") && error.message.contains("last instance of the read")
 }
 
 /// A change that waits for the maintenance window counts as made: AWS has accepted it.

@@ -1,16 +1,18 @@
 //! DNS: Route 53, which is global and reached in one region.
 //!
-//! A change counts as done with its answer: the API shows it at once. The name servers follow
-//! within about a minute; nothing waits for them, as no other call depends on it and Route 53 takes
-//! five requests a second from a whole account. For the same reason reads of many are joined and
-//! nothing here goes out in parallel.
+//! Route 53 takes five requests a second from a whole account. So reads of many are joined, and changes
+//! of the records of a zone go out together. The API shows a change at once, the name servers follow
+//! within about a minute: a record is ready when all of them have it.
 
+mod dns;
 mod health_check;
 mod name;
 mod record;
+mod refusal;
 mod zone;
 mod zone_association;
 
+pub(super) use dns::Dns;
 pub use health_check::HealthCheck;
 pub use record::Record;
 pub use zone::Zone;

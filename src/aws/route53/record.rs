@@ -2,11 +2,12 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_route53::types::{
-    self as sdk, AliasTarget, ChangeAction, CidrRoutingConfig, Coordinates, GeoLocation, GeoProximityLocation,
-    ResourceRecord, ResourceRecordSet, ResourceRecordSetFailover, ResourceRecordSetRegion, RrType,
+    AliasTarget, ChangeAction, CidrRoutingConfig, Coordinates, GeoLocation, GeoProximityLocation, ResourceRecord,
+    ResourceRecordSet, ResourceRecordSetFailover, ResourceRecordSetRegion, RrType,
 };
 use schemars::{Schema, SchemaGenerator, json_schema};
 
+use super::dns::RecordChange;
 use super::{built, name};
 use crate::aws::prelude::*;
 use crate::engine::alike::{Alike, unquoted};
@@ -14,6 +15,7 @@ use crate::engine::error::Kind;
 use crate::engine::rules::{
     alike, computed, exactly_one, exclusive, needs, one_of, refers, replace, unordered, write_only,
 };
+use crate::engine::urn::Urn;
 
 /// A record of a zone: what DNS answers to a name and type, and under which condition.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -219,13 +221,14 @@ impl Resource for Record {
     const TYPE: &'static str = "aws:route53/record:Record";
     const FACTS: Facts = Facts {
         scope: Scope::Global,
-        takes: Takes::seconds(1, 1, 1),
+        takes: Takes::seconds(30, 30, 30),
         delete_first: true,
+        joined: true,
         permissions: Permissions {
-            create: &["route53:ChangeResourceRecordSets", "route53:GetHostedZone"],
+            create: &["route53:ChangeResourceRecordSets", "route53:GetChange", "route53:GetHostedZone"],
             read: &["route53:ListResourceRecordSets"],
-            update: &["route53:ChangeResourceRecordSets"],
-            delete: &["route53:ChangeResourceRecordSets"],
+            update: &["route53:ChangeResourceRecordSets", "route53:GetChange"],
+            delete: &["route53:ChangeResourceRecordSets", "route53:GetChange", "route53:GetHostedZone"],
         },
         import: "zone, name and type, and the set identifier if there is one: `Z0123456789ABCDEFGHIJ_www.example.com_A_primary`",
         ..Facts::new(IdForm::Joined(&["zoneId", "name", "type", "setIdentifier"], "_"), FoundBy::Name)
@@ -233,35 +236,27 @@ impl Resource for Record {
     type Outputs = RecordOutputs;
     type Cx = Cx;
 
-    /// A name that lacks the zone's is known only by the refusal.
     async fn create(&self, cx: &Cx) -> Result<Made<Self>> {
         let action = match self.allow_overwrite {
             Some(true) => ChangeAction::Upsert,
             _ => ChangeAction::Create,
         };
-        let sent = match self.name.is_empty() {
-            true => Err(Error::new(Kind::Invalid, OUTSIDE)),
-            false => self.change(action.clone(), &self.name, cx).await,
-        };
-        match sent {
-            Err(e) if e.message.contains(OUTSIDE) => {
-                let reply = cx.route53().get_hosted_zone().id(&self.zone_id).send().await?;
-                let zone = need("HostedZone", reply.hosted_zone)?.name;
-                self.change(action, &name::inside(&self.name, &zone), cx).await?;
+        let id = Id(self.place().id());
+        let name = name::inside(&self.name, &cx.dns.zone_name(&self.zone_id, cx).await?);
+        match self.change(action, &id, &name, cx).await {
+            Err(e) if Fact::RecordThere.is_said_by(&e) => {
+                Err(Error { kind: Kind::Exists, ..e }.hint("import it, or take it over with `allowOverwrite: true`"))
             }
-            Err(e) if e.message.contains(THERE) => {
-                return Err(
-                    Error { kind: Kind::Exists, ..e }.hint("import it, or take it over with `allowOverwrite: true`")
-                );
-            }
-            other => other?,
+            other => other.map(|_| Made::id(id.0)),
         }
-        Ok(Made::id(self.place().id()))
     }
 
     async fn read(ids: &[Id], _: &Want, cx: &Cx) -> Result<Vec<Seen<Live<Self>>>> {
+        let on_their_way = cx.dns.on_their_way(ids, cx).await?;
         let mut zones: BTreeMap<&str, Vec<Place<'_>>> = BTreeMap::new();
-        let places: Vec<Option<Place<'_>>> = ids.iter().map(|id| Place::parse(&id.0)).collect();
+        let arrived = |id: &&Id| !on_their_way.contains(*id);
+        let places: Vec<Option<Place<'_>>> =
+            ids.iter().map(|id| Some(id).filter(arrived).and_then(|id| Place::parse(&id.0))).collect();
         for place in places.iter().flatten() {
             zones.entry(place.zone).or_default().push(*place);
         }
@@ -269,28 +264,34 @@ impl Resource for Record {
         for (zone, places) in zones {
             found.extend(in_zone(zone, &places, cx).await?);
         }
-        Ok(places
-            .into_iter()
-            .map(|place| place.and_then(|p| found.remove(&p)).map_or(Seen::Gone, Seen::Ready))
-            .collect())
+        let seen = ids.iter().zip(places).map(|(id, place)| match on_their_way.contains(id) {
+            true => Seen::Pending("on its way to the name servers".into()),
+            false => place.and_then(|p| found.remove(&p)).map_or(Seen::Gone, Seen::Ready),
+        });
+        Ok(seen.collect())
     }
 
-    async fn update(&self, _: &Id, live: &Live<Self>, cx: &Cx) -> Result<Next<Self>> {
-        self.change(ChangeAction::Upsert, &live.outputs.fqdn, cx).await?;
+    async fn update(&self, id: &Id, live: &Live<Self>, cx: &Cx) -> Result<Next<Self>> {
+        self.change(ChangeAction::Upsert, id, &live.outputs.fqdn, cx).await?;
         Ok(Next::Started)
     }
 
     /// Route 53 deletes a record only if it is told all of it. What was applied last is usually
     /// right; otherwise the record must be looked at.
-    async fn delete(&self, _: &Id, live: Option<&Live<Self>>, cx: &Cx) -> Result<Next<Self>> {
+    async fn delete(&self, id: &Id, live: Option<&Live<Self>>, cx: &Cx) -> Result<Next<Self>> {
         let deleted = match live {
-            Some(live) => live.inputs.change(ChangeAction::Delete, &live.outputs.fqdn, cx).await,
-            None if self.name.is_empty() => return Ok(Next::More("looking at its values")),
-            None => self.change(ChangeAction::Delete, &self.name, cx).await,
+            Some(live) => live.inputs.change(ChangeAction::Delete, id, &live.outputs.fqdn, cx).await,
+            None => {
+                let Some(zone) = cx.dns.zone_name(&self.zone_id, cx).await.or_none()? else { return Ok(Next::Gone) };
+                self.change(ChangeAction::Delete, id, &name::inside(&self.name, &zone), cx).await
+            }
         };
         match deleted {
-            Err(e) if e.message.contains(NOT_THERE) && live.is_some() => Ok(Next::Gone),
-            Err(e) if live.is_none() && [NOT_THERE, OUTSIDE, OTHER].iter().any(|part| e.message.contains(part)) => {
+            Ok(true) => Ok(Next::Started),
+            Err(e) if Fact::RecordGone.is_said_by(&e) && live.is_some() => Ok(Next::Gone),
+            Err(e)
+                if live.is_none() && [Fact::RecordGone, Fact::RecordDiffers].iter().any(|fact| fact.is_said_by(&e)) =>
+            {
                 Ok(Next::More("looking at its values"))
             }
             other => other.or_none().map(|_| Next::Gone),
@@ -304,31 +305,25 @@ impl Resource for Record {
         let same = |live: &Live<Self>| self.allow_overwrite == Some(true) || self.same(&live.inputs);
         Ok(found.remove(&place).filter(same).map(|_| Id(place.id())).into_iter().collect())
     }
-}
 
-/// Words of Route 53's refusals; it has one code for all of them.
-const THERE: &str = "but it already exists";
-const NOT_THERE: &str = "but it was not found";
-const OTHER: &str = "do not match the current values";
-const OUTSIDE: &str = "is not permitted in zone";
+    /// The records of a failover pair: alone neither of them can take over the role of the other.
+    fn company(inputs: &Value, refers: &BTreeMap<String, Vec<Urn>>) -> Option<String> {
+        let roles = inputs.get("failoverRoutingPolicies").filter(|roles| !roles.is_null())?;
+        let text = |input: &str| inputs.get(input).and_then(Value::as_str).map(str::to_owned);
+        let zone = text("zoneId").or_else(|| Some(refers.get("zoneId")?.iter().map(Urn::as_str).collect()))?;
+        let (name, kind) = (name::plain(&text("name")?), text("type")?);
+        (!roles.has_unknown()).then(|| format!("failover records of {name} {kind} in {zone}"))
+    }
+}
 
 impl Record {
     fn place(&self) -> Place<'_> {
         Place { zone: &self.zone_id, name: &self.name, kind: &self.r#type, set: self.set_identifier.as_deref() }
     }
 
-    async fn change(&self, action: ChangeAction, name: &str, cx: &Cx) -> Result<()> {
-        let change = sdk::Change::builder().action(action).resource_record_set(self.sent(name)?);
-        let batch = built(sdk::ChangeBatch::builder().changes(built(change.build())?).build())?;
-        let call = cx.route53().change_resource_record_sets().hosted_zone_id(&self.zone_id).change_batch(batch);
-        match call.send().await {
-            Ok(_) => Ok(()),
-            Err(failure) => {
-                let body = failure.raw_response().and_then(|r| r.body().bytes()).map(String::from_utf8_lossy);
-                let body = body.map(Cow::into_owned);
-                Err(refused(failure.into(), body.as_deref()))
-            }
-        }
+    /// Says whether the change is on its way to the name servers.
+    async fn change(&self, action: ChangeAction, id: &Id, name: &str, cx: &Cx) -> Result<bool> {
+        cx.dns.change(&self.zone_id, id, RecordChange::new(action, self.sent(name)?)?, cx).await
     }
 
     fn sent(&self, name: &str) -> Result<ResourceRecordSet> {
@@ -398,18 +393,6 @@ impl RecordGeoproximityRoutingPolicy {
 
 fn first<T>(list: &Option<Vec<T>>) -> Option<&T> {
     list.as_ref()?.first()
-}
-
-/// A refusal of a batch may come in a form of its own, with the reasons in the middle of the answer.
-fn refused(error: Error, body: Option<&str>) -> Error {
-    let reasons = |body: &str| {
-        let text = body.split("<Messages>").nth(1)?.split("</Messages>").next()?;
-        Some(text.replace("<Message>", "").replace("</Message>", " ").trim().replace("&apos;", "'"))
-    };
-    match body.filter(|_| error.code.is_none()).and_then(reasons) {
-        Some(message) => Error { code: Some("InvalidChangeBatch".into()), kind: Kind::Invalid, message, ..error },
-        None => error,
-    }
 }
 
 /// The parts of an id.
@@ -638,22 +621,86 @@ mod tests {
         assert!(sent[0].contains("name=a.example.com") && sent[0].contains("maxitems=1"), "{sent:?}");
     }
 
+    const ZONE: &str = "<GetHostedZoneResponse><HostedZone><Id>/hostedzone/Z1</Id><Name>example.com.</Name>\
+        <CallerReference>c</CallerReference></HostedZone></GetHostedZoneResponse>";
+
     #[tokio::test]
-    async fn a_name_without_its_zone_gets_it_after_a_refusal() {
-        let zone = "<GetHostedZoneResponse><HostedZone><Id>/hostedzone/Z1</Id><Name>example.com.</Name>\
-            <CallerReference>c</CallerReference></HostedZone></GetHostedZoneResponse>";
+    async fn a_name_without_its_zone_gets_it_and_the_zone_is_asked_for_its_name_once() {
+        let (aws, wire) = aws(&[("POST ", ok(CHANGED)), ("GET ", ok(ZONE))]);
+        for name in ["www", "api", "www.example.com"] {
+            assert_eq!(aws.create(&at(TYPE), &simple(name)).await.unwrap().id.0, format!("Z1_{name}_A"));
+        }
+        let names = |name: &str| wire.requests(&format!("<Name>{name}.example.com</Name>")).len();
+        assert_eq!((names("www"), names("api"), wire.requests("GET ").len()), (2, 1, 1));
+    }
+
+    #[tokio::test]
+    async fn records_that_are_ready_together_are_one_change_and_a_bad_one_fails_alone() {
+        let there = "Tried to create resource record set [name='n7.example.com.', type='A'] but it already exists";
+        let (aws, wire) =
+            aws(&[("<Name>n7.example.com</Name>", refusal(there)), ("POST ", ok(CHANGED)), ("GET ", ok(ZONE))]);
+        let records: Vec<(provider::At, Value)> = (0..200).map(|n| (at(TYPE), simple(&format!("n{n}")))).collect();
+        let made = futures::future::join_all(records.iter().map(|(at, inputs)| aws.create(at, inputs))).await;
+        let failed: Vec<usize> = made.iter().enumerate().filter(|(_, made)| made.is_err()).map(|(n, _)| n).collect();
+        assert_eq!(failed, [7]);
+        assert_eq!(made[7].as_ref().unwrap_err().kind, Kind::Exists);
+        assert_eq!(wire.requests("POST ").len(), 2);
+    }
+
+    fn change(status: &str) -> Reply {
+        ok(format!(
+            "<GetChangeResponse><ChangeInfo><Id>/change/C1</Id><Status>{status}</Status>\
+             <SubmittedAt>2026-01-01T00:00:00Z</SubmittedAt></ChangeInfo></GetChangeResponse>"
+        ))
+    }
+
+    async fn read_after_create(change: Reply) -> (Result<Seen<provider::Live>>, Wire) {
+        let record = "<ResourceRecordSet><Name>a.example.com.</Name><Type>A</Type></ResourceRecordSet>";
+        let replies = [("POST ", ok(CHANGED)), ("/change/C1", change), ("/rrset", list(record)), ("GET ", ok(ZONE))];
+        let (aws, wire) = aws(&replies);
+        let made = aws.create(&at(TYPE), &simple("a.example.com")).await.unwrap();
+        (read(&aws, TYPE, &made.id.0).await, wire)
+    }
+
+    #[tokio::test]
+    async fn a_record_is_ready_when_all_name_servers_have_it() {
+        let (seen, wire) = read_after_create(change("PENDING")).await;
+        assert_eq!(seen.unwrap(), Seen::Pending("on its way to the name servers".into()));
+        assert_eq!(wire.requests("/rrset?").len(), 0);
+        let (seen, wire) = read_after_create(change("INSYNC")).await;
+        assert!(matches!(seen.unwrap(), Seen::Ready(_)));
+        assert_eq!((wire.requests("/change/").len(), wire.requests("/rrset?").len()), (1, 1));
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_that_knows_no_changes_is_asked_for_one_once() {
         let (aws, wire) = aws(&[
-            ("<Name>www.example.com</Name>", ok(CHANGED)),
-            ("POST ", refusal("RRSet with DNS name www. is not permitted in zone example.com.")),
-            ("GET ", ok(zone)),
+            ("POST ", ok(CHANGED)),
+            ("/change/C1", Reply::Says(501, "<html>".into())),
+            ("/rrset", list("<ResourceRecordSet><Name>a.example.com.</Name><Type>A</Type></ResourceRecordSet>")),
+            ("GET ", ok(ZONE)),
         ]);
-        let made = aws.create(&at(TYPE), &simple("www")).await.unwrap();
-        assert_eq!(made.id.0, "Z1_www_A");
-        assert_eq!(wire.requests("route53").len(), 3);
+        let made = aws.create(&at(TYPE), &simple("a.example.com")).await.unwrap();
+        let error = read(&aws, TYPE, &made.id.0).await.unwrap_err();
+        assert_eq!((error.kind, error.operation.as_deref()), (Kind::Unsupported, Some("route53:GetChange")));
+        assert!(matches!(read(&aws, TYPE, &made.id.0).await.unwrap(), Seen::Ready(_)));
+        assert_eq!(wire.requests("/change/").len(), 1);
+    }
+
+    #[test]
+    fn only_the_records_of_a_failover_pair_go_together() {
+        let company = |inputs: serde_json::Value| Record::company(&inputs.into(), &BTreeMap::new());
+        let role = |role: &str| {
+            company(json!({ "zoneId": "Z1", "name": "a.e.com.", "type": "A", "setIdentifier": role,
+                "failoverRoutingPolicies": [{ "type": role }] }))
+        };
+        assert_eq!(role("PRIMARY"), Some("failover records of a.e.com A in Z1".to_owned()));
+        assert_eq!(role("PRIMARY"), role("SECONDARY"));
+        assert_eq!(company(json!({ "zoneId": "Z1", "name": "a.e.com", "type": "A", "ttl": 60 })), None);
     }
 
     async fn create(overwrite: bool, reply: Reply) -> (Result<provider::Made>, Wire) {
-        let (aws, wire) = aws(&[("POST ", reply)]);
+        let (aws, wire) = aws(&[("POST ", reply), ("GET ", ok(ZONE))]);
         let Value::Map(mut inputs) = simple("a.example.com") else { unreachable!() };
         inputs.insert("allowOverwrite".into(), Value::Bool(overwrite));
         (aws.create(&at(TYPE), &Value::Map(inputs)).await, wire)
@@ -664,10 +711,10 @@ mod tests {
         let there = "Tried to create resource record set [name='a.example.com.', type='A'] but it already exists";
         let (refused, wire) = create(false, refusal(there)).await;
         assert_eq!(refused.unwrap_err().kind, Kind::Exists);
-        assert!(wire.requests("route53")[0].contains("<Action>CREATE</Action>"));
+        assert!(wire.requests("POST ")[0].contains("<Action>CREATE</Action>"));
         let (made, wire) = create(true, ok(CHANGED)).await;
         assert_eq!(made.unwrap().id.0, "Z1_a.example.com_A");
-        assert!(wire.requests("route53")[0].contains("<Action>UPSERT</Action>"));
+        assert!(wire.requests("POST ")[0].contains("<Action>UPSERT</Action>"));
     }
 
     #[tokio::test]
@@ -681,7 +728,7 @@ mod tests {
     }
 
     async fn delete(reply: Reply, live: bool) -> Result<provider::Next> {
-        let (aws, _) = aws(&[("POST ", reply)]);
+        let (aws, _) = aws(&[("POST ", reply), ("GET ", ok(ZONE))]);
         let seen =
             provider::Live { inputs: simple("a.example.com"), outputs: json!({ "fqdn": "a.example.com" }).into() };
         let live = live.then_some(&seen);
@@ -696,7 +743,8 @@ mod tests {
         assert!(delete(refusal(other), true).await.is_err());
         let gone = "Tried to delete resource record set [name='a.example.com.', type='A'] but it was not found";
         assert!(matches!(delete(refusal(gone), true).await, Ok(Next::Gone)));
-        assert!(matches!(delete(ok(CHANGED), false).await, Ok(Next::Gone)));
+        assert!(matches!(delete(ok(CHANGED), false).await, Ok(Next::Started)));
+        assert!(matches!(delete(ok(CHANGED.replace("PENDING", "INSYNC")), false).await, Ok(Next::Gone)));
     }
 
     #[tokio::test]

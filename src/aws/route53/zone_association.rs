@@ -4,7 +4,6 @@ use aws_sdk_route53::types::{HostedZoneSummary, VpcRegion};
 
 use super::{bare, vpc};
 use crate::aws::prelude::*;
-use crate::engine::error::Kind;
 use crate::engine::rules::{computed, refers, replace};
 
 /// A further VPC that sees a private zone.
@@ -142,8 +141,7 @@ fn owned(zone: HostedZoneSummary) -> (String, Option<String>) {
 
 /// Route 53 knows no VPC that is gone as anything but somebody else's.
 fn no_vpc(error: &Error) -> bool {
-    error.code.as_deref() == Some("InvalidVPCId")
-        || error.kind == Kind::Denied && error.message.contains("is not owned by you")
+    error.code.as_deref() == Some("InvalidVPCId") || Fact::NotOwned.is_said_by(error)
 }
 
 #[cfg(test)]

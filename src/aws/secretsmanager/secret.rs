@@ -1,12 +1,12 @@
 use std::time::{Duration, SystemTime};
 
-use aws_sdk_secretsmanager::operation::create_secret::CreateSecretError;
 use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
 use aws_sdk_secretsmanager::types::{ReplicaRegionType, ReplicationStatusType, StatusType, Tag};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::aws::error::OrNone;
+use crate::aws::verdict::Fact;
 use crate::aws::{Cx, Tags, each, tags};
 use crate::engine::alike::Alike;
 use crate::engine::document::Document;
@@ -128,14 +128,15 @@ impl Resource for Secret {
             .set_tags(tagged(&cx.tags(&self.tags)))
             .set_type(self.r#type.clone())
             .send()
-            .await;
+            .await
+            .map_err(Error::from);
         match answer {
             Ok(reply) => Ok(Made::id(need("ARN", reply.arn)?)),
-            Err(e) if e.as_service_error().is_some_and(holds_name) => {
+            Err(e) if Fact::NameKept.is_said_by(&e) => {
                 let deleted = cx.secretsmanager().describe_secret().secret_id(&self.name).send().await.or_none()?;
-                Err(self.held(e.into(), deleted.as_ref(), SystemTime::now()))
+                Err(self.held(e, deleted.as_ref(), SystemTime::now()))
             }
-            Err(e) => Err(e.into()),
+            Err(e) => Err(e),
         }
     }
 
@@ -259,10 +260,6 @@ async fn remove_replicas(id: &Id, replicas: impl IntoIterator<Item = &Replica>, 
     let remove = cx.secretsmanager().remove_regions_from_replication().secret_id(&id.0);
     remove.set_remove_replica_regions(Some(regions)).send().await.or_none()?;
     Ok(Next::More("removing replicas"))
-}
-
-fn holds_name(e: &CreateSecretError) -> bool {
-    e.is_invalid_request_exception() && e.meta().message().is_some_and(|m| m.contains("scheduled for deletion"))
 }
 
 fn tagged<'a>(tags: impl IntoIterator<Item = (&'a String, &'a String)>) -> Option<Vec<Tag>> {

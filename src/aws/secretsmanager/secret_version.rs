@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::aws::delta::only_in;
 use crate::aws::error::OrNone;
+use crate::aws::verdict::Fact;
 use crate::aws::{Cx, each};
 use crate::engine::error::{Error, Result, need};
 use crate::engine::resource::{
@@ -127,7 +128,7 @@ impl Resource for SecretVersion {
             let remove = cx.secretsmanager().update_secret_version_stage().secret_id(secret).version_stage(stage);
             match remove.remove_from_version_id(version).send().await.or_none() {
                 // With the secret goes the version.
-                Err(e) if e.message.contains("marked for deletion") => return Ok(Next::Gone),
+                Err(e) if Fact::SecretGoes.is_said_by(&e) => return Ok(Next::Gone),
                 answer => answer?,
             };
         }

@@ -130,7 +130,7 @@ impl Resource for TopicSubscription {
     async fn delete(&self, id: &Id, _: Option<&Live<Self>>, cx: &Cx) -> Result<Next<Self>> {
         match cx.sns().unsubscribe().subscription_arn(&id.0).send().await.or_none() {
             // It ends by itself, and with its topic at once.
-            Err(error) if error.message.contains("pending confirmation") => Ok(Next::Gone),
+            Err(error) if Fact::PendingConfirmation.is_said_by(&error) => Ok(Next::Gone),
             Err(error) => Err(error),
             Ok(_) => Ok(Next::Gone),
         }

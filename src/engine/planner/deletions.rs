@@ -29,6 +29,14 @@ impl Planner<'_> {
             })
             .collect();
         self.check_surviving_dependents(&state, &doomed);
+        let held = self.held_deletions(&state, &doomed);
+        let (waiting, doomed): (Vec<&Row>, Vec<&Row>) =
+            doomed.into_iter().partition(|row| held.iter().any(|(key, _)| *key == row.key));
+        for row in waiting {
+            let why = self.why_deleted(row, &retired);
+            let because = held.iter().find(|(key, _)| *key == row.key).map(|(_, why)| why.clone());
+            self.hold_deletion(row, why, because.into_iter());
+        }
         let deletes: Vec<&Row> = doomed.iter().copied().filter(|row| !row.external && !row.retain_on_delete).collect();
         let unprotected_by_program: HashSet<&Urn> =
             self.declarations().iter().filter(|d| !d.options.protect).map(|d| &d.urn).collect();
@@ -90,7 +98,11 @@ impl Planner<'_> {
                 replacement: partner,
                 typical: schema.map_or(0, |s| s.facts.takes.delete),
                 at: row.at.clone(),
+                company: None,
             };
+            if let (Some(schema), Task::Remove { .. }) = (schema, &task) {
+                self.note_last_company(schema, row);
+            }
             let index = self.add(step, task);
             self.edges.extend(own_acts.clone().map(|act| (act, index)));
             if let Some(partner) = partner {

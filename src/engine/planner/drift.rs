@@ -61,6 +61,7 @@ impl Planner<'_> {
                     replacement: None,
                     typical: 0,
                     at: row.at.clone(),
+                    company: None,
                 };
                 self.add(step, Task::Note);
             }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::engine::diagnostic::Diagnostic;
 use crate::engine::journal::Entry;
 use crate::engine::observe;
-use crate::engine::planner::{Mode, Planner};
+use crate::engine::planner::{Mode, Planner, identify};
 use crate::engine::provider::Live;
 use crate::engine::resource::Seen;
 use crate::engine::schema::TypeSchema;
@@ -20,14 +20,19 @@ impl Planner<'_> {
         let wanted = |row: &&Arc<Row>| {
             let schema = self.catalog.find(&row.ty);
             self.selection.has(&row.key.urn)
+                && self.lost(&row.ty, &row.place).is_none()
                 && (everything
                     || doubtful(row)
                     || schema.is_some_and(|s| s.facts.always_read || destroying && guarded(s)))
         };
         let rows: Vec<Arc<Row>> = self.state.rows.values().filter(wanted).cloned().collect();
         let lenient = self.request.settings.skip_unsupported;
-        self.sights = observe::read(self.request.cloud, rows.iter().map(Arc::as_ref), lenient).await?;
+        self.sights = observe::read(self.request.cloud, &self.identity, rows.iter().map(Arc::as_ref), lenient).await?;
         self.wait_for_the_invisible(rows).await?;
+        if self.sights.values().any(|seen| *seen == Seen::Gone) {
+            // Credentials that were renewed for another account since the run began would find nothing there.
+            identify(self.request.cloud, self.request.state).await?;
+        }
         let seen: Vec<(Key, Seen<Live>)> = self.sights.iter().map(|(k, s)| (k.clone(), s.clone())).collect();
         for (key, seen) in seen {
             self.believe(key, seen)?;
@@ -42,7 +47,8 @@ impl Planner<'_> {
             rows.retain(|row| matches!(self.sights.get(&row.key), Some(Seen::Gone)) && watch.may_not_see(row));
             let Some((first, begun)) = rows.first().and_then(|row| Some((&row.key, row.created?))) else { break };
             watch.again(first, "not visible yet", begun).await;
-            self.sights.extend(observe::read(self.request.cloud, rows.iter().map(Arc::as_ref), lenient).await?);
+            let again = rows.iter().map(Arc::as_ref);
+            self.sights.extend(observe::read(self.request.cloud, &self.identity, again, lenient).await?);
         }
         Ok(())
     }

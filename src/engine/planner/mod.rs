@@ -10,9 +10,11 @@
 //!
 //! What `execute` then does is exactly this plan: see `execute`.
 
+mod company;
 mod deletions;
 mod drift;
 mod existing;
+mod hold;
 mod look;
 mod settle;
 mod walk;
@@ -28,7 +30,7 @@ use crate::engine::event::Sink;
 use crate::engine::journal::{Entry, apply};
 use crate::engine::observe::{Sights, Watch};
 use crate::engine::plan::{Change, Op, Plan, Reason, Step};
-use crate::engine::program::{Declaration, Known, Program};
+use crate::engine::program::{Declaration, Known, Program, unavailable};
 use crate::engine::provider::{Catalog, Identity, Provider};
 use crate::engine::redact::Redactor;
 use crate::engine::resource::Where;
@@ -100,8 +102,10 @@ pub async fn plan(request: Request<'_>) -> Result<Planned, Vec<Diagnostic>> {
 }
 
 async fn planned(request: Request<'_>, redactor: Arc<Redactor>) -> Result<Planned, Vec<Diagnostic>> {
+    request.cloud.reach().begin(&request.settings.unavailable);
     let identity = identify(request.cloud, request.state).await?;
     let mut planner = Planner::new(request, identity);
+    planner.check_unavailable()?;
     planner.settle_lost_creates().await?;
     planner.take_back_old_halves()?;
     planner.adopt_aliases()?;
@@ -118,6 +122,8 @@ async fn planned(request: Request<'_>, redactor: Arc<Redactor>) -> Result<Planne
         Mode::Refresh => planner.note_drift()?,
         Mode::Up | Mode::Destroy => planner.plan_deletions()?,
     }
+    planner.gather_companies();
+    planner.note_unavailable();
     planner.finish(redactor).await
 }
 
@@ -128,8 +134,8 @@ async fn planned(request: Request<'_>, redactor: Arc<Redactor>) -> Result<Planne
 pub async fn identify(cloud: &dyn Provider, state: &State) -> Result<Identity, Vec<Diagnostic>> {
     let identity = cloud.identity().await.map_err(|e| {
         let code = match e.kind {
-            Kind::Denied => "credentials",
-            Kind::Outage | Kind::Timeout => "unreachable",
+            Kind::Denied | Kind::Unauthenticated => "credentials",
+            Kind::Outage | Kind::Unreachable | Kind::Timeout => "unreachable",
             _ => "identity",
         };
         vec![Diagnostic {
@@ -161,6 +167,13 @@ struct Planner<'a> {
     current: HashMap<Urn, usize>,
     replaced: HashSet<Urn>,
     deleted_first: HashSet<Urn>,
+    /// Resources that the program wants, that do not exist, and that cannot be made now.
+    absent: HashSet<Urn>,
+    /// Resources whose changes wait, and what the changes are.
+    waiting: HashSet<Urn>,
+    held: Vec<Step>,
+    /// Steps whose changes go together, by a name that they share.
+    companies: Vec<(usize, String)>,
     /// Old rows that the walk wants deleted: key, and whether the new half comes after.
     retired: Vec<(Key, bool)>,
     problems: Vec<Diagnostic>,
@@ -187,6 +200,10 @@ impl<'a> Planner<'a> {
             current: HashMap::new(),
             replaced: HashSet::new(),
             deleted_first: HashSet::new(),
+            absent: HashSet::new(),
+            waiting: HashSet::new(),
+            held: Vec::new(),
+            companies: Vec::new(),
             retired: Vec::new(),
             problems: Vec::new(),
             notes: Vec::new(),
@@ -240,6 +257,8 @@ impl<'a> Planner<'a> {
                         .map(|name| (name.clone(), shown(old.get(name)), shown(outputs.get(name))))
                         .collect();
                 }
+                // What cannot be told now stays as it was told last.
+                Err(problems) if problems.iter().all(unavailable) => {}
                 Err(problems) => self.problems.extend(problems),
             }
         }
@@ -253,6 +272,7 @@ impl<'a> Planner<'a> {
                 selection: self.selection.extent(),
                 steps: self.steps,
                 edges: self.edges,
+                held: self.held,
                 notes: self.notes,
                 outputs: self.outputs,
             },
@@ -288,7 +308,7 @@ impl<'a> Planner<'a> {
     }
 
     fn place(&self, region: &Place, id: Option<Id>) -> Where {
-        let Identity { account, partition } = self.identity.clone();
+        let Identity { account, partition, .. } = self.identity.clone();
         Where { partition, account, region: region.clone(), id }
     }
 
@@ -314,6 +334,7 @@ impl<'a> Planner<'a> {
             replacement: None,
             typical,
             at: Some(declaration.at.to_string()),
+            company: None,
         };
         let index = self.add(step, task);
         self.current.insert(declaration.urn.clone(), index);

@@ -18,7 +18,11 @@ impl Planner<'_> {
     pub(super) async fn settle_lost_creates(&mut self) -> Result<(), Vec<Diagnostic>> {
         let lineage = self.state.lineage.clone();
         let watch = self.request.watch();
-        let found = observe::find(self.request.cloud, &self.state, watch, |key| names::owner(&lineage, key)).await?;
+        let found = {
+            let answered = self.state.rows.values().filter(|row| self.lost(&row.ty, &row.place).is_none());
+            let owner = |key: &Key| names::owner(&lineage, key);
+            observe::find(self.request.cloud, &self.identity, answered.map(Arc::as_ref), watch, owner).await?
+        };
         for (key, id) in found.made {
             self.notes.push(format!("an interrupted create of `{}` had made `{id}`: it is adopted", key.urn.name()));
             self.record(Entry::Made { key, id })?;

@@ -28,7 +28,18 @@ impl Planner<'_> {
         for index in graph::order(declarations, |i| of(i).map(|(urn, _)| urn).collect())? {
             let declaration = &declarations[index];
             let permanent = of(index).filter(|(_, on_delete)| *on_delete).map(|(urn, _)| urn);
-            self.visit(declaration, declaration.needs.iter().chain(permanent).cloned().collect()).await?;
+            let needs = declaration.needs.iter().chain(permanent).cloned().collect();
+            let others = declaration.needs.iter().chain(of(index).map(|(urn, _)| urn));
+            let waits = self.waits(declaration, others).filter(|_| self.selection.has(&declaration.urn));
+            let mark = self.mark();
+            // Of what is read and not managed there is nothing to tell without a read.
+            let is_read = declaration.external.is_some() || declaration.options.import.is_some();
+            if waits.is_none() || !is_read || self.live(&declaration.urn).is_some_and(|row| !row.external) {
+                self.visit(declaration, needs).await?;
+            }
+            if let Some(why) = waits.or_else(|| self.waits_after_all(&mark)) {
+                self.hold(declaration, why, &mark);
+            }
             let Some(&step) = self.current.get(&declaration.urn) else { continue };
             let before = declaration.needs.iter().chain(of(index).map(|(urn, _)| urn)).chain(&declaration.parent);
             self.edges.extend(before.filter_map(|urn| Some((*self.current.get(urn)?, step))).filter(|(a, b)| a != b));
@@ -70,6 +81,8 @@ impl Planner<'_> {
                 return Ok(());
             }
         };
+        // A service may quote in one answer what it was sent in another.
+        program.secrets().learn_given(&given);
         // A component groups its children and has no row of its own.
         let parent = declaration.parent.clone().filter(|urn| self.current.contains_key(urn));
         let template = |key: Key, row: Option<&Row>| Row {
@@ -178,6 +191,7 @@ impl Planner<'_> {
                 self.push(declaration, row, op, why, options_change, 0, task);
             }
             Decision::Update { why, mut changes } => {
+                self.note_company(schema, &kept, &wanted);
                 changes.extend(options_change);
                 let handle = foresight::of_changed(schema, row, &wanted, &self.place(&row.place, row.id.clone()));
                 self.known.insert(declaration.urn.clone(), handle);
@@ -295,6 +309,7 @@ impl Planner<'_> {
         set_aside: Option<Key>,
     ) {
         let inputs = names::fill(schema, given, &self.state.lineage, &row.key, None);
+        self.note_company(schema, &row, &inputs);
         let changes = if changes.is_empty() { all_new(schema, &inputs) } else { changes };
         let handle = foresight::of_new(schema, &declaration.urn, &inputs, &self.place(&row.place, None));
         self.known.insert(declaration.urn.clone(), handle);

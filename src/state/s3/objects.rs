@@ -90,10 +90,10 @@ pub(super) async fn put(objects: &dyn Objects, key: &str, bytes: &[u8], when: Wh
 }
 
 fn may_pass(kind: Kind) -> bool {
-    matches!(kind, Kind::Throttled | Kind::Outage | Kind::Timeout | Kind::Busy)
+    matches!(kind, Kind::Throttled | Kind::Outage | Kind::Unreachable | Kind::Timeout | Kind::Busy | Kind::Spreading)
 }
 
 /// Whether the bucket cannot be reached at all now.
 pub(super) fn is_away(error: &Error) -> bool {
-    matches!(error.kind, Kind::Throttled | Kind::Outage | Kind::Timeout)
+    matches!(error.kind, Kind::Throttled | Kind::Outage | Kind::Unreachable | Kind::Timeout)
 }

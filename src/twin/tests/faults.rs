@@ -43,7 +43,7 @@ async fn a_region_that_is_cut_off_answers_nothing_and_the_other_one_does() {
     twin.faults().cut("eu-west-1");
     let far = at_in("Thing", "far", "eu-west-1");
     let error = create(&twin, &far, json!({})).await.unwrap_err();
-    assert_eq!((error.kind, error.ambiguous), (Kind::Outage, true));
+    assert_eq!((error.kind, error.ambiguous), (Kind::Unreachable, true));
     create(&twin, &at("Thing", "near"), json!({})).await.unwrap();
     twin.faults().heal("eu-west-1");
     create(&twin, &far, json!({})).await.unwrap();

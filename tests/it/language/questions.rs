@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use drctl::engine::error::{Error, Result};
 use drctl::engine::provider::{At, Catalog, Identity, KindAt, Live, Made, Next, Provider};
+use drctl::engine::reach::Reach;
 use drctl::engine::resource::{Await, Seen, Want};
 use drctl::engine::schema::{FunctionSchema, object};
 use drctl::engine::urn::{Id, Place};
@@ -81,6 +82,10 @@ impl WithQuestions {
 impl Provider for WithQuestions {
     fn catalog(&self) -> &Arc<Catalog> {
         &self.catalog
+    }
+
+    fn reach(&self) -> &Reach {
+        self.cloud.reach()
     }
 
     fn identity(&self) -> BoxFuture<'_, Result<Identity>> {

@@ -7,6 +7,7 @@ use drctl::engine::event::{Ended, Event, Skipped};
 use drctl::engine::execute::{Outcome, Run, execute};
 use drctl::engine::planner::{Mode, Planned, Request, plan};
 use drctl::engine::provider::{At, Catalog, Identity, KindAt, Live, Made, Next, Provider};
+use drctl::engine::reach::Reach;
 use drctl::engine::resource::{Await, Seen, Want};
 use drctl::engine::urn::{Id, Place};
 use drctl::engine::value::Value;
@@ -24,6 +25,9 @@ struct Buggy(Arc<Twin>);
 impl Provider for Buggy {
     fn catalog(&self) -> &Arc<Catalog> {
         self.0.catalog()
+    }
+    fn reach(&self) -> &Reach {
+        self.0.reach()
     }
     fn identity(&self) -> Answer<'_, Identity> {
         self.0.identity()

@@ -1,7 +1,7 @@
 //! What a failure does, and what it leaves alone.
 
 use drctl::engine::error::Kind;
-use drctl::engine::event::{Ended, Event};
+use drctl::engine::event::{Ended, Event, Skipped};
 use drctl::twin::{Calls, Fault, Operation};
 
 use super::theatre::Theatre;
@@ -127,4 +127,46 @@ async fn a_stopped_run_starts_nothing_new_and_the_next_one_goes_on() {
     assert!(t.changes().is_empty());
     t.stage.stop = Default::default();
     t.up(TREE).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_failure_nothing_new_starts_if_the_user_wants_it_so_and_what_runs_is_settled() {
+    const PROGRAM: &str = "
+    a: {type: test:Thing, properties: {name: a}}
+    b: {type: test:Child, properties: {thingId: '${a.id}'}}
+    s: {type: test:Slow, properties: {name: s}}
+    t: {type: test:Named, properties: {name: t, note: '${s.id}'}}
+    ";
+    let mut t = Theatre::new();
+    t.stage.settings.fail_fast = true;
+    t.twin.faults().strike(Calls::to(Operation::Create).of("test:index:Thing"), 1, Fault::Fails(Kind::Invalid));
+    let report = t.try_up(PROGRAM).await;
+    let Ended::Failed { failed, skipped } = &report.outcome.ended else { panic!("{:?}", report.outcome.ended) };
+    let names = |urns: &[drctl::engine::urn::Urn]| urns.iter().map(|u| u.name().to_owned()).collect::<Vec<_>>();
+    assert_eq!((names(failed), names(skipped)), (vec!["a".to_owned()], vec!["b".to_owned(), "t".to_owned()]));
+    let because = report.events.iter().find_map(|event| match event {
+        Event::StepSkipped { urn, because: Skipped::FailFast(first), .. } => Some((urn.name(), first.name())),
+        _ => None,
+    });
+    assert_eq!(because, Some(("t", "a")));
+    assert!(t.stage.state.rows.values().any(|row| row.key.urn.name() == "s" && row.pending.is_none()));
+    t.stage.settings.fail_fast = false;
+    let report = t.up(PROGRAM).await;
+    assert_eq!(report.outcome.summary.create, 3, "the next run does only what is left");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_stops_when_its_credentials_end_and_the_next_one_goes_on() {
+    let mut t = Theatre::new();
+    let program = format!(
+        "{TREE}s: {{type: test:Slow, properties: {{name: s}}}}\nu: {{type: test:Named, properties: {{name: u, note: '${{s.id}}'}}}}\n"
+    );
+    t.twin.faults().strike(Calls::to(Operation::Create).of("test:index:Named"), 1, Fault::Fails(Kind::Unauthenticated));
+    let report = t.try_up(&program).await;
+    let Ended::Unauthenticated { left } = &report.outcome.ended else { panic!("{:?}", report.outcome.ended) };
+    let left: Vec<&str> = left.iter().map(|urn| urn.name()).collect();
+    assert_eq!(left, ["b", "c", "u"]);
+    assert_eq!(report.failures().len(), 1, "one cause: {:?}", report.failures());
+    t.up(&program).await;
+    assert!(t.preview(&program).await.is_empty());
 }

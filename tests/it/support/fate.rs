@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use drctl::engine::error::{Error, Kind, Result};
 use drctl::engine::provider::{At, Catalog, Identity, KindAt, Live, Made, Next, Provider};
+use drctl::engine::reach::Reach;
 use drctl::engine::resource::{Await, Seen, Want};
 use drctl::engine::urn::{Id, Place};
 use drctl::engine::value::Value;
@@ -114,6 +115,10 @@ pub struct Fateful {
 impl Provider for Fateful {
     fn catalog(&self) -> &Arc<Catalog> {
         self.cloud.catalog()
+    }
+
+    fn reach(&self) -> &Reach {
+        self.cloud.reach()
     }
 
     fn identity(&self) -> BoxFuture<'_, Result<Identity>> {

@@ -36,7 +36,7 @@ const SLOW: Duration = Duration::from_millis(400);
 /// Nothing in a test takes that long: a gate that nobody opens is a failure and no end of all tests.
 const FOREVER: Duration = Duration::from_secs(120);
 
-type Choose = Box<dyn FnMut(&Ask) -> Option<Fault> + Send>;
+type Choose = Box<dyn FnMut(&Request) -> Option<Fault> + Send>;
 
 /// Listens until the process ends.
 pub struct Proxy {
@@ -79,7 +79,15 @@ impl Proxy {
     }
 
     /// Asks `choose` for the fault of each request.
-    pub fn breaking(server: &Emulator, choose: impl FnMut(&Ask) -> Option<Fault> + Send + 'static) -> Self {
+    pub fn breaking(server: &Emulator, mut choose: impl FnMut(&Ask) -> Option<Fault> + Send + 'static) -> Self {
+        Self::breaking_requests(server, move |request| choose(&request.ask()))
+    }
+
+    /// The same for those who must see all of a request.
+    pub fn breaking_requests(
+        server: &Emulator,
+        choose: impl FnMut(&Request) -> Option<Fault> + Send + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let server = server.endpoint.trim_start_matches("http://").to_owned();
@@ -176,7 +184,7 @@ impl Shared {
     /// The answer, none if the connection is to end without one.
     fn answer(&self, request: &Request) -> io::Result<Option<Vec<u8>>> {
         let ask = request.ask();
-        let fault = (*self.choose.lock().unwrap())(&ask);
+        let fault = (*self.choose.lock().unwrap())(request);
         self.asked.lock().unwrap().push(ask.clone());
         let forward = || request.forward(&self.server);
         Ok(match fault {

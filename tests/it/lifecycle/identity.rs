@@ -1,0 +1,112 @@
+//! Credentials that are renewed for another account in the middle of a run find nothing there. That is no
+//! deletion.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use drctl::engine::error::Result;
+use drctl::engine::provider::{At, Catalog, Identity, KindAt, Live, Made, Next, Provider};
+use drctl::engine::reach::Reach;
+use drctl::engine::resource::{Await, Seen, Want};
+use drctl::engine::urn::{Id, Place};
+use drctl::engine::value::Value;
+use futures::future::BoxFuture;
+
+use super::theatre::{Theatre, program};
+use crate::support::stage::told;
+
+/// The twin, in whose account the caller is only when it asks first; what is read later is of another.
+struct Renewed {
+    twin: Arc<dyn Provider>,
+    asked: AtomicUsize,
+}
+
+impl Provider for Renewed {
+    fn catalog(&self) -> &Arc<Catalog> {
+        self.twin.catalog()
+    }
+
+    fn reach(&self) -> &Reach {
+        self.twin.reach()
+    }
+
+    fn identity(&self) -> BoxFuture<'_, Result<Identity>> {
+        let first = self.asked.fetch_add(1, Ordering::SeqCst) == 0;
+        Box::pin(async move {
+            let identity = self.twin.identity().await?;
+            Ok(if first { identity } else { Identity { account: "999999999999".into(), ..identity } })
+        })
+    }
+
+    fn create<'a>(&'a self, at: &'a At, inputs: &'a Value) -> BoxFuture<'a, Result<Made>> {
+        self.twin.create(at, inputs)
+    }
+
+    fn read<'a>(&'a self, _: &'a KindAt, ids: &'a [Id], _: &'a Want) -> BoxFuture<'a, Result<Vec<Seen<Live>>>> {
+        Box::pin(async { Ok(ids.iter().map(|_| Seen::Gone).collect()) })
+    }
+
+    fn update<'a>(&'a self, at: &'a At, id: &'a Id, inputs: &'a Value, live: &'a Live) -> BoxFuture<'a, Result<Next>> {
+        self.twin.update(at, id, inputs, live)
+    }
+
+    fn delete<'a>(
+        &'a self,
+        at: &'a At,
+        id: &'a Id,
+        applied: &'a Value,
+        live: Option<&'a Live>,
+    ) -> BoxFuture<'a, Result<Next>> {
+        self.twin.delete(at, id, applied, live)
+    }
+
+    fn find<'a>(&'a self, at: &'a At, inputs: &'a Value) -> BoxFuture<'a, Result<Vec<Id>>> {
+        self.twin.find(at, inputs)
+    }
+
+    fn awaits<'a>(
+        &'a self,
+        at: &'a At,
+        id: &'a Id,
+        inputs: &'a Value,
+        before: Option<&'a Value>,
+    ) -> BoxFuture<'a, Result<Option<Await>>> {
+        self.twin.awaits(at, id, inputs, before)
+    }
+
+    fn invoke<'a>(&'a self, function: &'a str, place: &'a Place, arguments: &'a Value) -> BoxFuture<'a, Result<Value>> {
+        self.twin.invoke(function, place, arguments)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_account_does_not_have_is_not_deleted() {
+    const PROGRAM: &str = "a: {type: test:Named, properties: {name: a}}";
+    let mut t = Theatre::new();
+    t.up(PROGRAM).await;
+    let before = t.stage.state.clone();
+    t.stage.cloud = Arc::new(Renewed { twin: Arc::clone(&t.twin) as _, asked: AtomicUsize::new(0) });
+    t.stage.settings.refresh = true;
+    let Err(problems) = t.stage.up(&program(PROGRAM)).await else { panic!("it makes what is there already") };
+    assert!(
+        told(&problems).contains("wrong-account: this state belongs to account 000000000000"),
+        "{}",
+        told(&problems)
+    );
+    let Err(problems) = t.stage.refresh().await else { panic!("it forgets what is there") };
+    assert_eq!(problems[0].code, "wrong-account");
+    assert_eq!(t.stage.state.rows, before.rows);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_found_nowhere_but_in_another_region_is_looked_for_in_its_own() {
+    let mut t = Theatre::new();
+    t.up("a: {type: test:Thing, region: secondary, properties: {name: a}}").await;
+    t.stage.settings.refresh = true;
+    t.changes();
+    // The program puts it somewhere else now; it is still read where it was made, and replaced.
+    let plan = t.preview("a: {type: test:Thing, properties: {name: a}}").await;
+    assert_eq!(plan, ["create a", "delete a"]);
+    let reads = t.twin.log().into_iter().filter(|call| call.operation == drctl::twin::Operation::Read);
+    assert_eq!(reads.map(|call| call.place).collect::<Vec<_>>(), ["eu-central-1"]);
+}
