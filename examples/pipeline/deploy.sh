@@ -2,11 +2,13 @@
 # A pipeline step for any CI system: shows a plan for a pull request, applies it on main.
 #   deploy.sh preview [FILE]   writes the plan as Markdown to FILE, for a comment
 #   deploy.sh apply            brings the cloud to what the stack says
-# DRCTL_STACK names the stack; credentials come from the environment, as for every AWS tool.
-# Put `.drctl/` where the next run finds it again: a cache, a volume, a checked-out bucket.
+# DRCTL_STACK names the stack, DRCTL_STATE the bucket of its state: a job forgets its files.
+# DRCTL_PASSPHRASE opens its secrets, unless DRCTL_SECRETS names keys of KMS. Credentials come
+# from the environment, as for every AWS tool.
 set -eu
 
 : "${DRCTL_STACK:?name the stack in DRCTL_STACK}"
+: "${DRCTL_STATE:?say in DRCTL_STATE where its state is kept: s3://BUCKET/PREFIX}"
 
 case "${1:-}" in
     preview)
@@ -14,7 +16,8 @@ case "${1:-}" in
         drctl preview --markdown > "${2:-plan.md}"
         ;;
     apply)
-        drctl up --yes
+        # Another run of the stack is waited for.
+        drctl up --yes --lock-timeout 10m
         drctl preview --expect-no-changes
         ;;
     *)

@@ -85,7 +85,8 @@ pub(crate) struct Global {
     #[arg(long, global = true, env = "DRCTL_LOCAL", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) local: bool,
 
-    /// Where states are kept: `local` or `s3://BUCKET/PREFIX`, instead of what the stack file says
+    /// Where states are kept: `local` or `s3://BUCKET/PREFIX`, instead of what the stack file says. Without
+    /// it `DRCTL_STATE` says so for all runs but those on the twin
     #[arg(long, global = true, value_name = "PLACE")]
     pub(crate) state: Option<String>,
 
@@ -104,6 +105,15 @@ pub(crate) struct Global {
 
     #[command(flatten)]
     pub(crate) selection: Selection,
+}
+
+impl Global {
+    /// Where states are kept if no flag says so. The twin's are never far from it.
+    fn take_state_from(&mut self, variable: Option<String>) {
+        if self.state.is_none() && !self.local {
+            self.state = variable.filter(|place| !place.is_empty());
+        }
+    }
 }
 
 fn key_value(text: &str) -> std::result::Result<(String, String), String> {
@@ -204,7 +214,10 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode 
     let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         heeds::check(&command, &matches)?;
         match Cli::from_arg_matches(&matches) {
-            Ok(cli) => dispatch(&cli),
+            Ok(mut cli) => {
+                cli.global.take_state_from(std::env::var("DRCTL_STATE").ok());
+                dispatch(&cli)
+            }
             Err(usage) => Ok(misused(&command, usage)),
         }
     }));
@@ -297,6 +310,19 @@ impl Later {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_flag_goes_before_the_variable_that_says_where_states_are_and_the_twin_does_not_heed_it() {
+        let state = |line: &str, variable: &str| {
+            let mut global = Cli::try_parse_from(line.split(' ')).unwrap().global;
+            global.take_state_from(Some(variable.to_owned()));
+            global.state
+        };
+        assert_eq!(state("drctl up", "s3://b/p").as_deref(), Some("s3://b/p"));
+        assert_eq!(state("drctl up --state local", "s3://b/p").as_deref(), Some("local"));
+        assert_eq!(state("drctl up --local", "s3://b/p"), None);
+        assert_eq!(state("drctl up", ""), None);
+    }
 
     fn exit(line: &str) -> ExitCode {
         run(line.split(' ').map(Into::into))

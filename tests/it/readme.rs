@@ -57,29 +57,65 @@ fn steps(job: &str) -> Vec<String> {
     steps.iter().filter_map(|s| s["run"].as_str().map(str::to_owned)).collect()
 }
 
-const PIPELINE: [(&str, &str); 2] = [("DRCTL_STACK", "examples/smallest.yaml"), ("DRCTL_LOCAL", "1")];
+/// Jobs of a pipeline, each on a machine that knows nothing of the others. What they share is a bucket.
+struct Pipeline {
+    account: &'static str,
+    state: String,
+}
 
-#[test]
-fn the_workflow_plans_a_pull_request_and_applies_main() {
-    let checkout = Checkout::new();
-    let (preview, apply) = (steps("preview"), steps("apply"));
-    assert!(preview.len() == 3 && apply.len() == 2, "{preview:?} {apply:?}");
-    // The comment is GitHub's business; the file that it takes is ours.
-    for line in preview.iter().filter(|line| !line.starts_with("gh ")) {
-        checkout.run(line, &PIPELINE);
+impl Pipeline {
+    fn new(account: &'static str, prefix: &str) -> Self {
+        let pipeline = Self { account, state: String::new() };
+        let made = format!("drctl up --stack examples/state-buckets.yaml --config prefix={prefix} --yes");
+        pipeline.job(&[&made]);
+        Self { state: format!("s3://{prefix}-us-east-1/team"), ..pipeline }
     }
-    let plan = std::fs::read_to_string(checkout.path().join("plan.md")).unwrap();
-    assert!(plan.contains("2 to create"), "{plan}");
-    for line in &apply {
-        checkout.run(line, &PIPELINE);
+
+    /// What a machine has after some lines.
+    fn job(&self, lines: &[&str]) -> Checkout {
+        let checkout = Checkout::new();
+        let environment = [
+            ("AWS_ENDPOINT_URL", ministack().endpoint.as_str()),
+            ("AWS_ACCESS_KEY_ID", self.account),
+            ("AWS_SECRET_ACCESS_KEY", "secret"),
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_EC2_METADATA_DISABLED", "true"),
+            ("DRCTL_STACK", "examples/smallest.yaml"),
+            ("DRCTL_STATE", self.state.as_str()),
+            ("DRCTL_PASSPHRASE", "correct horse"),
+        ];
+        for line in lines {
+            checkout.run(line, &environment);
+        }
+        checkout
     }
 }
 
+fn plan(checkout: &Checkout) -> String {
+    std::fs::read_to_string(checkout.path().join("plan.md")).unwrap()
+}
+
 #[test]
-fn the_pipeline_script_plans_and_applies() {
-    let checkout = Checkout::new();
-    checkout.run("examples/pipeline/deploy.sh preview", &PIPELINE);
-    let plan = std::fs::read_to_string(checkout.path().join("plan.md")).unwrap();
-    assert!(plan.contains("2 to create"), "{plan}");
-    checkout.run("examples/pipeline/deploy.sh apply", &PIPELINE);
+fn the_workflow_plans_a_pull_request_and_applies_main_and_the_next_job_knows_what_is_there() {
+    let (preview, apply) = (steps("preview"), steps("apply"));
+    assert!(preview.len() == 3 && apply.len() == 2, "{preview:?} {apply:?}");
+    // The comment is GitHub's business; the file that it takes is ours.
+    let preview: Vec<&str> = preview.iter().map(String::as_str).filter(|line| !line.starts_with("gh ")).collect();
+    let apply: Vec<&str> = apply.iter().map(String::as_str).collect();
+    let pipeline = Pipeline::new("300000000091", "workflow-states");
+    let planned = plan(&pipeline.job(&preview));
+    assert!(planned.contains("2 to create"), "{planned}");
+    pipeline.job(&apply);
+    let planned = plan(&pipeline.job(&preview));
+    assert!(planned.contains("No changes"), "{planned}");
+}
+
+#[test]
+fn the_pipeline_script_plans_and_applies_and_the_next_job_knows_what_is_there() {
+    let pipeline = Pipeline::new("300000000092", "script-states");
+    let planned = plan(&pipeline.job(&["examples/pipeline/deploy.sh preview"]));
+    assert!(planned.contains("2 to create"), "{planned}");
+    pipeline.job(&["examples/pipeline/deploy.sh apply"]);
+    let planned = plan(&pipeline.job(&["examples/pipeline/deploy.sh preview"]));
+    assert!(planned.contains("No changes"), "{planned}");
 }
