@@ -8,9 +8,11 @@
 
 use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::engine::clock::Clock;
 use crate::engine::converge::{Arrived, Journey};
@@ -470,6 +472,11 @@ fn weights(steps: &[Step], after: &[Vec<usize>], open: &[usize]) -> Vec<u64> {
     weight
 }
 
+/// How long something that is not ours may take until it is there: what another resource makes, such as
+/// a network interface, shows within seconds.
+const READ: Duration = Duration::from_secs(60);
+const READ_EVERY: Duration = Duration::from_secs(5);
+
 /// What every step works with. Cheap to clone.
 #[derive(Clone)]
 struct Worker {
@@ -525,7 +532,7 @@ impl Worker {
             Task::Unprotect { key } => self.unprotect(&key).await,
             Task::Remove { key, applied } => self.remove(&step, &key, &applied).await,
             Task::Drop { key } => self.crew.ledger.record(vec![Entry::Gone { key }]).await.map(|()| Done::Moved),
-            Task::Look { row } => self.look(&step, Arc::unwrap_or_clone(row)).await,
+            Task::Look { row } => self.look(Arc::unwrap_or_clone(row)).await,
             Task::Note => Ok(Done::Unmoved),
         };
         if let (Ok(Done::Moved | Done::Unmoved), false) = (&result, quiet) {
@@ -859,25 +866,15 @@ impl Worker {
     }
 
     /// Reads what the program does not manage; its id may have become known only now.
-    async fn look(&self, step: &Step, row: Row) -> Result<Done> {
+    async fn look(&self, row: Row) -> Result<Done> {
         let row = match row.id {
             Some(_) => row,
             None => {
                 let inputs = self.inputs(&row).await?;
                 let id = inputs.get("id").and_then(Value::as_str).map(|id| Id(id.to_owned()));
                 let id = id.ok_or_else(|| Error::invalid("the id to read is not known"))?;
-                let kind = KindAt { ty: row.ty.clone(), place: row.place.clone() };
-                let call = self.crew.cloud.read(&kind, std::slice::from_ref(&id), &Want::All);
-                match self.crew.call(&row.key.urn, &kind, call).await?.pop() {
-                    Some(Seen::Ready(live)) => Row {
-                        id: Some(id),
-                        inputs: live.inputs.clone(),
-                        seen: live.inputs,
-                        outputs: live.outputs,
-                        ..row
-                    },
-                    _ => return Err(Error::new(Kind::NotFound, format!("`{id}` does not exist in {}", step.place))),
-                }
+                let live = self.found(&row, &id).await?;
+                Row { id: Some(id), inputs: live.inputs.clone(), seen: live.inputs, outputs: live.outputs, ..row }
             }
         };
         let row = Arc::new(Row { external: true, ..row });
@@ -886,6 +883,26 @@ impl Worker {
         }
         self.learn(&row);
         Ok(Done::Moved)
+    }
+
+    /// Something that is not ours, as soon as it is there.
+    async fn found(&self, row: &Row, id: &Id) -> Result<Live> {
+        let at = self.at(row, new_attempt(), None);
+        let clock = &self.crew.clock;
+        let (since, deadline) = (Instant::now(), clock.after(row.timeouts.read.unwrap_or(READ)));
+        loop {
+            let call = self.crew.cloud.read(&at.kind, std::slice::from_ref(id), &Want::All);
+            let word = match self.crew.call(&row.key.urn, &at.kind, call).await?.pop() {
+                Some(Seen::Ready(live)) => return Ok(live),
+                Some(Seen::Failed(why)) => return Err(Error::invalid(format!("`{id}` has failed: {why}"))),
+                Some(Seen::Pending(word)) => word,
+                Some(Seen::Gone) | None if clock.passed(deadline) => {
+                    return Err(Error::new(Kind::NotFound, format!("`{id}` does not exist in {}", row.place)));
+                }
+                Some(Seen::Gone) | None => "missing".to_owned(),
+            };
+            self.crew.wait(&at, &word, READ_EVERY, since, deadline).await?;
+        }
     }
 
     fn journey<'a>(

@@ -116,3 +116,22 @@ b: {{type: test:Thing, options: {{replaceWith: ['${{a}}']}}}}
     let report = t.up(&program(2)).await;
     assert_eq!(report.plan.summary().replace, 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_only_read_is_waited_for_as_long_as_the_program_says() {
+    // The one that is read comes from a branch of the program that the reading one knows nothing of.
+    let program = |read: &str| {
+        format!(
+            "a: {{type: test:Thing}}\n\
+            first: {{type: test:Slow, properties: {{name: x}}}}\n\
+            late: {{type: test:Named, properties: {{name: '${{a.id}}'}}, options: {{dependsOn: ['${{first}}']}}}}\n\
+            read: {{type: test:Named, get: {{id: '${{a.id}}'}}, options: {{customTimeouts: {{read: {read}}}}}}}"
+        )
+    };
+    let mut t = Theatre::new();
+    let report = t.try_up(&program("10s")).await;
+    assert_eq!(report.failures().len(), 1, "{:#?}", report.failures());
+    assert!(report.failures()[0].contains("does not exist in"), "{:#?}", report.failures());
+    t.up(&program("10s")).await;
+    Theatre::new().up(&program("2h")).await;
+}
