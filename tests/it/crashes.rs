@@ -63,9 +63,12 @@ fn the_platform_comes_changes_and_goes_though_its_runs_are_killed() {
 }
 
 /// Strikes at the first change of a run after its effect, and in the next run at the second before it has
-/// any, so that the runs end at each change.
+/// any, so that the runs end at each change. Where that ends the same request again and again, because the
+/// answer to the one beside it never gets into the journal, a later change is struck.
 fn each(killed: &[Ask]) -> impl FnMut(&Ask) -> Option<Fault> + Send + 'static + use<> {
-    let (nth, fault) = [(1, Fault::HeldAfter), (2, Fault::HeldBefore)][killed.len() % 2];
+    let (first, fault) = [(1, Fault::HeldAfter), (2, Fault::HeldBefore)][killed.len() % 2];
+    let again = killed.iter().filter(|ask| Some(*ask) == killed.last()).count();
+    let nth = first + again.saturating_sub(2);
     let mut seen = 0;
     move |ask| {
         seen += usize::from(ask.is_change());

@@ -1,205 +1,40 @@
-//! Carries out a plan: every step starts when what it needs is done, within limits per region.
-//!
-//! One loop owns the graph, the counts and the set of what changed. A step runs as a task of its
-//! own: it evaluates the program's inputs with what is known by then, writes its intent, calls,
-//! writes the id before the first wait, and its result before it counts. A failed step holds back
-//! only those that depend on it. The first stop starts nothing new and ends the waits; whatever was
-//! begun is in the journal and is taken up by the next run.
+//! What one step does: it evaluates its inputs, writes its intent, calls, and writes the result.
 
-use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::engine::clock::Clock;
 use crate::engine::converge::{Arrived, Journey};
 use crate::engine::crew::Crew;
 use crate::engine::decide::{Case, Decision, base, decide, ignore_changes, ignored};
-use crate::engine::diagnostic::Diagnostic;
-use crate::engine::discreet::Discreet;
 use crate::engine::error::{Error, Kind, Result};
-use crate::engine::event::{Ended, Event, Sink, Skipped};
-use crate::engine::graph;
+use crate::engine::event::Event;
 use crate::engine::handle::Handle;
-use crate::engine::journal::{Entry, Journal, apply};
-use crate::engine::ledger::Ledger;
-use crate::engine::names;
-use crate::engine::observe;
+use crate::engine::journal::Entry;
 use crate::engine::path::Path;
-use crate::engine::plan::{Op, Plan, Step, Summary};
-use crate::engine::planner::{Mode, Planned};
-use crate::engine::program::{Known, Options, Program, Timeouts, unavailable};
-use crate::engine::provider::{At, Company, KindAt, Live, Provider};
+use crate::engine::plan::{Op, Step};
+use crate::engine::program::{Known, Options, Program, Timeouts};
+use crate::engine::provider::{At, Company, KindAt, Live};
 use crate::engine::redact::Redactor;
 use crate::engine::remove::{Removal, Removed};
 use crate::engine::resource::{Limits, Seen, Want};
 use crate::engine::schema::TypeSchema;
-use crate::engine::settings::Settings;
-use crate::engine::state::{Begun, Key, Row, State};
-use crate::engine::stop::Stop;
+use crate::engine::state::{Begun, Key, Row};
 use crate::engine::task::Task;
 use crate::engine::urn::{Id, Urn};
-use crate::engine::value::{Map, Shown, Value};
+use crate::engine::value::{Map, Value};
+use crate::engine::{names, observe};
 
-/// What a run needs beside its plan.
-#[derive(Clone)]
-pub struct Run {
-    pub program: Option<Arc<dyn Program>>,
-    pub cloud: Arc<dyn Provider>,
-    pub journal: Arc<dyn Journal>,
-    pub sink: Sink,
-    pub clock: Clock,
-    pub stop: Stop,
-    pub settings: Settings,
-    /// Config values that came from environment variables, for the state.
-    pub environment: std::collections::BTreeMap<String, String>,
-}
-
-/// How a run ended, and the state it left.
-#[derive(Debug)]
-pub struct Outcome {
-    pub ended: Ended,
-    pub state: State,
-    pub summary: Summary,
-    /// Skipped operations and values that an endpoint did not keep.
-    pub notes: Vec<String>,
-}
-
-/// Carries out a plan.
-///
-/// # Errors
-/// Only if the journal cannot be written before the first call. Everything else is an end.
-pub async fn execute(planned: Planned, run: Run) -> Result<Outcome> {
-    let started = run.clock.now();
-    let opened = Entry::Run {
-        account: planned.identity.account.clone(),
-        partition: planned.identity.partition.clone(),
-        environment: run.environment.clone(),
-    };
-    let mut state = planned.state;
-    apply(&mut state, opened.clone())?;
-    let worth_writing = !planned.prelude.is_empty();
-    let opening = std::iter::once(opened).chain(planned.prelude).collect();
-    let ledger = Ledger::new(Arc::clone(&run.journal), state, opening);
-    if worth_writing {
-        ledger.open().await?;
-    }
-    let cloud = Arc::new(Discreet::new(Arc::clone(&run.cloud), Arc::clone(&planned.redactor)));
-    let crew = Crew::new(
-        cloud,
-        ledger.clone(),
-        run.sink.clone(),
-        run.clock,
-        run.stop.clone(),
-        planned.identity,
-        &run.settings,
-    );
-    let worker =
-        Worker { crew, program: run.program.clone(), known: Arc::default(), redactor: Arc::clone(&planned.redactor) };
-    let mut schedule = Schedule::new(planned.plan.steps, planned.plan.edges, planned.tasks);
-    schedule.run(&worker, &run).await;
-    if planned.mode == Mode::Up {
-        worker.look_again(&schedule.moved).await?;
-    }
-    let outputs = match planned.mode {
-        Mode::Refresh => Some(0),
-        Mode::Up | Mode::Destroy => write_outputs(&worker, &run, planned.mode).await?,
-    };
-    let mut state = ledger.state();
-    graph::sort(&mut state.rows);
-    let ended = match (schedule.ended(&run, &planned.plan.held, &state), outputs) {
-        (Ended::Completed | Ended::Held { .. } | Ended::Pending { .. }, None) => {
-            Ended::Failed { failed: Vec::new(), skipped: Vec::new() }
-        }
-        (ended, _) => ended,
-    };
-    let summary = Summary { outputs: outputs.unwrap_or(0), ..schedule.summary(&state) };
-    let notes = notes(&state);
-    let took = u64::try_from(run.clock.now().duration_since(started).as_millis()).unwrap_or_default();
-    run.sink.send(Event::RunEnded { ended: ended.clone(), summary, took, notes: notes.clone() });
-    Ok(Outcome { ended, state, summary, notes })
-}
-
-/// Writes the outputs of the stack, and tells how many have changed; `None` if they are wrong.
-async fn write_outputs(worker: &Worker, run: &Run, mode: Mode) -> Result<Option<usize>> {
-    let ledger = &worker.crew.ledger;
-    let state = ledger.state();
-    let outputs = match (mode, &run.program) {
-        (Mode::Up, Some(program)) => {
-            let known = worker.everything_known();
-            match program.outputs(&known, &*worker.crew.cloud).await {
-                Ok(outputs) => as_far_as_known(outputs, &state.outputs),
-                Err(problems) => {
-                    // What cannot be told now stays as it was told last.
-                    let wrong: Vec<Diagnostic> = problems.into_iter().filter(|p| !unavailable(p)).collect();
-                    if wrong.is_empty() {
-                        return Ok(Some(0));
-                    }
-                    wrong.into_iter().for_each(|p| run.sink.send((&worker.redactor.diagnostic(p)).into()));
-                    return Ok(None);
-                }
-            }
-        }
-        _ => Map::default(),
-    };
-    if mode == Mode::Destroy && !state.rows.is_empty() {
-        return Ok(Some(0));
-    }
-    run.sink.send(Event::Outputs { outputs: outputs.iter().map(|(k, v)| (k.clone(), Shown::of(v))).collect() });
-    let names = outputs.keys().chain(state.outputs.keys().filter(|name| !outputs.contains_key(*name)));
-    let changed = names.filter(|name| outputs.get(*name) != state.outputs.get(*name)).count();
-    if changed > 0 {
-        ledger.record(vec![Entry::Outputs { outputs }]).await?;
-    }
-    Ok(Some(changed))
-}
-
-/// An output of what failed or was not reached keeps the value it had: other stacks build on it.
-fn as_far_as_known(outputs: Map, before: &Map) -> Map {
-    let value = |(name, value): (String, Value)| match value.has_unknown() {
-        true => before.get(&name).cloned().map(|old| (name, old)),
-        false => Some((name, value)),
-    };
-    outputs.into_iter().filter_map(value).collect()
-}
-
-fn notes(state: &State) -> Vec<String> {
-    let mut notes = Vec::new();
-    for row in state.rows.values() {
-        let name = row.key.urn.name();
-        notes.extend(row.skipped.iter().map(|op| format!("skipped: {op} for `{name}` ({})", row.ty)));
-        notes.extend(row.not_kept.iter().map(|input| format!("not kept: `{input}` of `{name}` ({})", row.ty)));
-    }
-    notes.sort();
-    notes.dedup();
-    notes
-}
-
-/// How far the steps are.
-struct Schedule {
-    steps: Vec<Step>,
-    tasks: Vec<Option<Task>>,
-    after: Vec<Vec<usize>>,
-    open: Vec<usize>,
-    /// The longest way from the start of the step to the end of the run, in usual seconds.
-    weight: Vec<u64>,
-    done: Vec<bool>,
-    /// Resources whose outputs may differ from what the state said.
-    moved: HashSet<Urn>,
-    failed: Vec<usize>,
-    /// Whether credentials ended: no call can succeed any more.
-    unauthenticated: bool,
-    skipped: HashMap<usize, Skipped>,
-    /// Deletions that the cloud allows only later, and what waits for them.
-    later: Vec<usize>,
-    postponed: HashMap<usize, Skipped>,
-}
+/// How long something that is not ours may take until it is there: what another resource makes, such as
+/// a network interface, shows within seconds.
+const READ: Duration = Duration::from_secs(60);
+const READ_EVERY: Duration = Duration::from_secs(5);
 
 /// What became of a step.
-enum Done {
+pub(super) enum Done {
     /// Nothing that others can see has changed.
     Unmoved,
     Moved,
@@ -209,292 +44,24 @@ enum Done {
     Later(Timestamp),
 }
 
-impl Schedule {
-    fn new(steps: Vec<Step>, edges: Vec<(usize, usize)>, tasks: Vec<Task>) -> Self {
-        let mut after = vec![Vec::new(); steps.len()];
-        let mut open = vec![0; steps.len()];
-        for (a, b) in edges {
-            after[a].push(b);
-            open[b] += 1;
-        }
-        let weight = weights(&steps, &after, &open);
-        Self {
-            done: vec![false; steps.len()],
-            tasks: tasks.into_iter().map(Some).collect(),
-            steps,
-            after,
-            open,
-            weight,
-            moved: HashSet::new(),
-            failed: Vec::new(),
-            unauthenticated: false,
-            skipped: HashMap::new(),
-            later: Vec::new(),
-            postponed: HashMap::new(),
-        }
-    }
-
-    async fn run(&mut self, worker: &Worker, run: &Run) {
-        let mut ready: BinaryHeap<(u64, std::cmp::Reverse<usize>)> = BinaryHeap::new();
-        let enter = |heap: &mut BinaryHeap<_>, weight: &[u64], i: usize| heap.push((weight[i], std::cmp::Reverse(i)));
-        for i in (0..self.steps.len()).filter(|i| self.open[*i] == 0) {
-            enter(&mut ready, &self.weight, i);
-        }
-        let mut tasks: JoinSet<(usize, Result<Done>)> = JoinSet::new();
-        let mut running: HashMap<tokio::task::Id, usize> = HashMap::new();
-        loop {
-            while let Some((_, std::cmp::Reverse(i))) = ready.pop() {
-                if let Some(because) = self.hindrance(i, worker, run) {
-                    self.skipped.entry(i).or_insert(because);
-                    continue;
-                }
-                let Some(task) = self.tasks[i].take() else { continue };
-                let step = self.steps[i].clone();
-                let moved = self.has_moved_needs(&task) && worker.crew.lost(&step.ty, &step.place).is_none();
-                if let (Task::Keep { row, .. }, false) = (&task, moved)
-                    && worker.is_as_written(row)
-                {
-                    self.finish(i, Ok(Done::Unmoved), run, &mut |s, n| enter(&mut ready, &s.weight, n));
-                    continue;
-                }
-                let worker = worker.clone();
-                let task = tasks.spawn(async move {
-                    let done = worker.step(step, task, moved).await;
-                    (i, done.map_err(|error| worker.redactor.error(error)))
-                });
-                running.insert(task.id(), i);
-            }
-            let Some(ended) = tasks.join_next_with_id().await else { break };
-            let (i, result) = match ended {
-                Ok((id, (i, result))) => {
-                    running.remove(&id);
-                    (i, result)
-                }
-                // The others go on, and the row stays pending.
-                Err(panic) => match running.remove(&panic.id()) {
-                    Some(i) => {
-                        let text = format!("a step ended by a bug in drctl: {panic}");
-                        (i, Err(broken(&worker.redactor.text(&text))))
-                    }
-                    None => continue,
-                },
-            };
-            self.finish(i, result, run, &mut |s, n| enter(&mut ready, &s.weight, n));
-        }
-        self.report_skipped(run);
-        self.fail_the_forgotten(run);
-    }
-
-    /// A step that is neither done nor accounted for is no success: the plan's order was wrong.
-    fn fail_the_forgotten(&mut self, run: &Run) {
-        let told = self.failed.iter().chain(&self.later).chain(self.skipped.keys()).chain(self.postponed.keys());
-        let told: HashSet<usize> = told.copied().collect();
-        for i in (0..self.steps.len()).filter(|i| !self.done[*i] && !told.contains(i)).collect::<Vec<_>>() {
-            let error = broken("the steps of the plan wait for each other in a circle");
-            self.finish(i, Err(error), run, &mut |_, _| {});
-        }
-    }
-
-    /// Why a step that is ready is not started.
-    fn hindrance(&self, i: usize, worker: &Worker, run: &Run) -> Option<Skipped> {
-        if run.stop.is_pressed() {
-            return Some(Skipped::Cancelled);
-        }
-        if self.unauthenticated {
-            return Some(Skipped::Unauthenticated);
-        }
-        if let (true, Some(first)) = (run.settings.fail_fast, self.failed.first()) {
-            return Some(Skipped::FailFast(self.steps[*first].key.urn.clone()));
-        }
-        let task = self.tasks[i].as_ref()?;
-        let step = Some(&self.steps[i]).filter(|_| task.calls())?;
-        let (region, _) = worker.crew.lost(&step.ty, &step.place)?;
-        Some(Skipped::Unreachable(region))
-    }
-
-    fn has_moved_needs(&self, task: &Task) -> bool {
-        match task {
-            Task::Keep { row, .. } => row.needs.iter().any(|urn| self.moved.contains(urn)),
-            _ => false,
-        }
-    }
-
-    fn finish(&mut self, i: usize, result: Result<Done>, run: &Run, start: &mut dyn FnMut(&Self, usize)) {
-        let (urn, place, op) = (&self.steps[i].key.urn, &self.steps[i].place, &self.steps[i].op);
-        match result {
-            Ok(Done::Unsupported(operation)) => {
-                let because = Skipped::Unsupported(operation);
-                run.sink.send(Event::StepSkipped { urn: urn.clone(), place: place.clone(), op: op.clone(), because });
-                self.done[i] = true;
-            }
-            Ok(Done::Later(until)) => {
-                let because = Skipped::Later(until);
-                run.sink.send(Event::StepSkipped { urn: urn.clone(), place: place.clone(), op: op.clone(), because });
-                self.later.push(i);
-                return;
-            }
-            Ok(done) => {
-                if matches!(done, Done::Moved) {
-                    self.moved.insert(urn.clone());
-                }
-                self.done[i] = true;
-            }
-            Err(error) => {
-                match error.kind {
-                    // Told at the end, with all that the stop left.
-                    Kind::Cancelled => {
-                        self.skipped.insert(i, Skipped::Cancelled);
-                        return;
-                    }
-                    // The first one tells why; it is the same for all that are under way.
-                    Kind::Unauthenticated if self.unauthenticated => {
-                        self.skipped.insert(i, Skipped::Unauthenticated);
-                        return;
-                    }
-                    kind => self.unauthenticated |= kind == Kind::Unauthenticated,
-                }
-                self.failed.push(i);
-                run.sink.send(Event::StepFailed { urn: urn.clone(), place: place.clone(), op: op.clone(), error });
-                return;
-            }
-        }
-        for n in self.after[i].clone() {
-            self.open[n] -= 1;
-            if self.open[n] == 0 {
-                start(self, n);
-            }
-        }
-    }
-
-    /// Everything that was not started, and because of whom.
-    fn report_skipped(&mut self, run: &Run) {
-        let mut blocked: Vec<(usize, usize)> =
-            self.failed.iter().flat_map(|i| self.after[*i].iter().map(|n| (*n, *i))).collect();
-        let cancelled: Vec<usize> = self.skipped.keys().copied().collect();
-        blocked.extend(cancelled.iter().flat_map(|i| self.after[*i].iter().map(|n| (*n, *i))));
-        let mut seen: HashSet<usize> = cancelled.into_iter().collect();
-        while let Some((i, cause)) = blocked.pop() {
-            if self.done[i] || self.failed.contains(&i) || !seen.insert(i) {
-                continue;
-            }
-            let because = match self.skipped.get(&cause) {
-                Some(all @ (Skipped::Cancelled | Skipped::FailFast(_) | Skipped::Unauthenticated)) => all.clone(),
-                _ => Skipped::Dependency(self.steps[cause].key.urn.clone()),
-            };
-            self.skipped.insert(i, because);
-            blocked.extend(self.after[i].iter().map(|n| (*n, cause)));
-        }
-        let waiting = |i: &usize| self.after[*i].iter().map(|n| (*n, *i)).collect::<Vec<_>>();
-        let mut blocked: Vec<(usize, usize)> = self.later.iter().flat_map(waiting).collect();
-        while let Some((i, cause)) = blocked.pop() {
-            let settled = self.done[i] || self.failed.contains(&i) || self.skipped.contains_key(&i);
-            if settled || self.postponed.contains_key(&i) {
-                continue;
-            }
-            self.postponed.insert(i, Skipped::Dependency(self.steps[cause].key.urn.clone()));
-            blocked.extend(self.after[i].iter().map(|n| (*n, i)));
-        }
-        let mut skipped: Vec<_> = self.skipped.iter().chain(&self.postponed).collect();
-        skipped.sort_by_key(|(i, _)| **i);
-        for (i, because) in skipped.into_iter().filter(|(i, _)| self.steps[**i].op != Op::Same) {
-            let step = &self.steps[*i];
-            run.sink.send(Event::StepSkipped {
-                urn: step.key.urn.clone(),
-                place: step.place.clone(),
-                op: step.op.clone(),
-                because: because.clone(),
-            });
-        }
-    }
-
-    /// What was done, which is less than the plan if something failed.
-    fn summary(&self, state: &State) -> Summary {
-        let (done, left): (Vec<_>, Vec<_>) = self.steps.iter().zip(&self.done).partition(|(_, done)| **done);
-        let done = Plan { steps: done.into_iter().map(|(step, _)| step.clone()).collect(), ..Plan::default() };
-        let is_begun = |step: &Step| step.op == Op::Create && state.rows.get(&step.key).is_some_and(|r| r.is_begun());
-        Summary { begun: left.into_iter().filter(|(step, _)| is_begun(step)).count(), ..done.summary() }
-    }
-
-    fn ended(&self, run: &Run, held: &[Step], state: &State) -> Ended {
-        let urns = |steps: &mut dyn Iterator<Item = usize>| {
-            let mut urns: Vec<Urn> =
-                steps.filter(|i| self.steps[*i].op != Op::Same).map(|i| self.steps[i].key.urn.clone()).collect();
-            urns.sort();
-            urns.dedup();
-            urns
-        };
-        let left = urns(&mut self.skipped.keys().copied());
-        if self.unauthenticated {
-            let left = self.skipped.keys().chain(&self.failed).copied();
-            return Ended::Unauthenticated { left: urns(&mut left.into_iter()) };
-        }
-        if run.stop.is_pressed() && (!left.is_empty() || !self.failed.is_empty()) {
-            return Ended::Cancelled { left };
-        }
-        if !self.failed.is_empty() || !left.is_empty() {
-            return Ended::Failed { failed: urns(&mut self.failed.iter().copied()), skipped: left };
-        }
-        if !held.is_empty() {
-            let mut waiting: Vec<Urn> = held.iter().map(|step| step.key.urn.clone()).collect();
-            waiting.sort();
-            waiting.dedup();
-            return Ended::Held { waiting, regions: run.settings.unavailable.clone() };
-        }
-        match state.rows.values().filter_map(|row| row.delete_after).max() {
-            Some(until) => Ended::Pending { until },
-            None => Ended::Completed,
-        }
-    }
-}
-
-fn broken(message: &str) -> Error {
-    Error::bug(message).hint("run again: what was begun is taken up where it is; and report it")
-}
-
-fn weights(steps: &[Step], after: &[Vec<usize>], open: &[usize]) -> Vec<u64> {
-    let mut open = open.to_vec();
-    let mut order: Vec<usize> = (0..steps.len()).filter(|i| open[*i] == 0).collect();
-    let mut next = 0;
-    while next < order.len() {
-        for n in &after[order[next]] {
-            open[*n] -= 1;
-            if open[*n] == 0 {
-                order.push(*n);
-            }
-        }
-        next += 1;
-    }
-    let mut weight = vec![0; steps.len()];
-    for i in order.into_iter().rev() {
-        let rest = after[i].iter().map(|n| weight[*n]).max().unwrap_or(0);
-        weight[i] = rest + u64::from(steps[i].typical) + 1;
-    }
-    weight
-}
-
-/// How long something that is not ours may take until it is there: what another resource makes, such as
-/// a network interface, shows within seconds.
-const READ: Duration = Duration::from_secs(60);
-const READ_EVERY: Duration = Duration::from_secs(5);
-
 /// What every step works with. Cheap to clone.
 #[derive(Clone)]
-struct Worker {
-    crew: Crew,
-    program: Option<Arc<dyn Program>>,
-    known: Arc<RwLock<Known>>,
-    redactor: Arc<Redactor>,
+pub(super) struct Worker {
+    pub(super) crew: Crew,
+    pub(super) program: Option<Arc<dyn Program>>,
+    pub(super) known: Arc<RwLock<Known>>,
+    pub(super) redactor: Arc<Redactor>,
 }
 
 impl Worker {
     /// Whether the state says already what a step without a call would write.
-    fn is_as_written(&self, row: &Arc<Row>) -> bool {
+    pub(super) fn is_as_written(&self, row: &Arc<Row>) -> bool {
         let Some(old) = self.crew.ledger.row(&row.key) else { return true };
         self.learn(&old);
         old == *row
     }
 
-    fn everything_known(&self) -> Known {
+    pub(super) fn everything_known(&self) -> Known {
         self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -503,7 +70,7 @@ impl Worker {
         known.insert(row.key.urn.clone(), Handle::of(row));
     }
 
-    async fn step(&self, step: Step, task: Task, needs_moved: bool) -> Result<Done> {
+    pub(super) async fn step(&self, step: Step, task: Task, needs_moved: bool) -> Result<Done> {
         let _member = self.crew.join();
         let quiet = match task {
             Task::Keep { .. } => step.op == Op::Same,
@@ -572,7 +139,7 @@ impl Worker {
     }
 
     /// Looks at what the cloud changes by itself and at who writes, where the run gave a reason to.
-    async fn look_again(&self, moved: &HashSet<Urn>) -> Result<()> {
+    pub(super) async fn look_again(&self, moved: &HashSet<Urn>) -> Result<()> {
         let (state, catalog) = (self.crew.ledger.state(), self.crew.cloud.catalog());
         let users = state.rows.values().filter(|row| moved.contains(&row.key.urn));
         let used: HashSet<&Urn> = users.flat_map(|row| &row.needs).collect();
