@@ -1,5 +1,7 @@
 import json
+import socket
 import threading
+import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -32,6 +34,37 @@ def serving(status=200, body="all is well", pause=None):
             pause.set()
         server.shutdown()
         server.server_close()
+
+
+@contextmanager
+def answering(*pieces, pause=0.0):
+    """A server that answers these bytes, whatever they are, with a pause before each."""
+    over = threading.Event()
+
+    def answer(connection):
+        with connection:
+            connection.recv(4096)
+            for piece in pieces:
+                if over.wait(pause):
+                    return
+                try:
+                    connection.sendall(piece)
+                except OSError:
+                    return
+
+    def serve():
+        while not over.is_set():
+            try:
+                threading.Thread(target=answer, args=(listener.accept()[0],), daemon=True).start()
+            except OSError:
+                return
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}/health"
+        finally:
+            over.set()
 
 
 @pytest.fixture
@@ -88,6 +121,43 @@ def test_a_region_that_is_not_there_is_an_outage(probe):
     assert not sample_of(probe, "http://127.0.0.1:1/health").healthy
     assert not sample_of(probe, "http://region.invalid/health").healthy
     assert sample_of(probe, "no url").error.startswith("ValueError")
+
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("pieces", "error"),
+    [
+        ([b"nonsense\r\n\r\n"], "BadStatusLine"),
+        ([b"HTTP/1.1 200 OK\r\n" + b"x" * 70_000], "LineTooLong"),
+        ([b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nal"], "IncompleteRead"),
+        ([b"HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\n\r\n"], "the page answered 302"),
+    ],
+    ids=["no HTTP", "an endless line", "a body cut short", "a page of another kind"],
+)
+def test_an_answer_that_is_no_answer_is_an_outage_and_costs_no_other_metrics(probe, clock, metrics, pieces, error):
+    with serving() as well, answering(*pieces) as ill:
+        urls = {"primary": ill, "dr": well}
+        assert sample_of(probe, ill).error.startswith(error)
+        summary = probe.run(settings(probe, urls, DURATION_SECONDS="1"), clock.remaining(90), clock)
+    assert summary == {"samples": 2, "failures": 1}
+    healthy, lost = ({"Role": "dr", "Target": role, "Suffix": SUFFIX} for role in ("dr", "primary"))
+    assert max(metrics("RegionHealthy", "Maximum", **healthy)) == 1
+    assert max(metrics("RegionHealthy", "Maximum", **lost)) == 0
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [[OK] + [b"x"] * 40, [bytes([byte]) for byte in OK]],
+    ids=["its body", "its head"],
+)
+def test_a_page_that_drips_is_an_outage_when_the_timeout_of_the_whole_is_over(probe, pieces):
+    started = time.monotonic()
+    with answering(*pieces, pause=0.1) as url:
+        sample = sample_of(probe, url, TIMEOUT_SECONDS="0.5")
+    assert sample.error.startswith("TimeoutError")
+    assert time.monotonic() - started < 2
 
 
 def test_six_samples_of_each_region_fill_the_minute_with_metrics(probe, clock, metrics):

@@ -2,10 +2,13 @@
 
 Runs outside any VPC and asks as a customer would: over the internet, through the load balancer. A
 region works if its page answers 200 in time and, where a text is expected, holds it within the
-first 5,120 bytes, which is as far as Route 53 reads. Each answer becomes a metric.
+first 5,120 bytes, which is as far as Route 53 reads. Each answer becomes a metric. The timeout is
+for a sample as a whole, however slowly the page drips in.
 """
 
 import functools
+import http.client
+import io
 import json
 import os
 import ssl
@@ -101,22 +104,88 @@ def take_samples(settings, clock):
 
 
 def take_sample(settings, target, url, clock=time):
-    """Asks one region. A region that does not work is a sample with an error, not an exception."""
+    """Asks one region. A region that does not work is a sample with an error, not an exception.
+
+    Whatever goes wrong is caught: what one region answers must not cost the metrics of the others.
+    """
     taken = {"target": target, "url": url, "time": clock.time()}
     started = time.monotonic()
+    deadline = started + settings.timeout
     try:
-        with urllib.request.urlopen(url, timeout=settings.timeout, context=UNVERIFIED) as answer:
+        with opener(deadline).open(url, timeout=settings.timeout) as answer:
             body = answer.read(BYTES_READ).decode(errors="replace")
             status = answer.status
+        time_left(deadline)
     except urllib.error.HTTPError as error:
-        return Sample(**taken, error=f"the page answered {error.code}")
-    except (OSError, ValueError) as error:
+        with error:
+            return Sample(**taken, error=f"the page answered {error.code}")
+    except Exception as error:
         return Sample(**taken, error=f"{type(error).__name__}: {error}")
     if status != 200:
         return Sample(**taken, error=f"the page answered {status}")
     if settings.expects not in body:
         return Sample(**taken, error=f"the page does not hold {settings.expects!r}")
     return Sample(**taken, response_ms=round((time.monotonic() - started) * 1000, 2))
+
+
+def time_left(deadline):
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("the page did not answer in time")
+    return left
+
+
+class Hurried(io.RawIOBase):
+    """What a socket gives until a deadline. The timeout of a socket is for each of its reads alone."""
+
+    def __init__(self, sock, deadline):
+        self.sock, self.deadline = sock, deadline
+        self.raw = sock.makefile("rb", buffering=0)
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        self.sock.settimeout(time_left(self.deadline))
+        return self.raw.readinto(buffer)
+
+    def close(self):
+        self.raw.close()
+        super().close()
+
+
+class Answer(http.client.HTTPResponse):
+    """An answer whose head and body are there by the deadline, or are an error."""
+
+    def __init__(self, sock, *args, deadline, **kwargs):
+        super().__init__(sock, *args, **kwargs)
+        self.fp.close()
+        self.fp = io.BufferedReader(Hurried(sock, deadline))
+
+
+def connecting(connection, deadline):
+    """Makes connections whose parts have the time that is left."""
+
+    def connect(*args, timeout, **kwargs):
+        made = connection(*args, timeout=min(timeout, time_left(deadline)), **kwargs)
+        made.response_class = functools.partial(Answer, deadline=deadline)
+        return made
+
+    return connect
+
+
+def opener(deadline):
+    """Opens URLs, and follows where they lead, until a deadline."""
+
+    class Plain(urllib.request.HTTPHandler):
+        def http_open(self, request):
+            return self.do_open(connecting(http.client.HTTPConnection, deadline), request)
+
+    class Encrypted(urllib.request.HTTPSHandler):
+        def https_open(self, request):
+            return self.do_open(connecting(http.client.HTTPSConnection, deadline), request, context=UNVERIFIED)
+
+    return urllib.request.build_opener(Plain, Encrypted)
 
 
 def put_metrics(settings, samples):
