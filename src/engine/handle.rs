@@ -35,6 +35,14 @@ impl Handle {
         Self { urn: row.key.urn.clone(), id, properties: Properties::Of(Arc::clone(row)) }
     }
 
+    /// What is foreseen of it; `None` if it shares what it has with the state.
+    pub(crate) fn foreseen_properties(&self) -> Option<&Map> {
+        match &self.properties {
+            Properties::Foreseen(map) => Some(map),
+            Properties::Of(_) => None,
+        }
+    }
+
     /// A property, if the resource has one of that name.
     pub fn get(&self, name: &str) -> Option<&Value> {
         match &self.properties {

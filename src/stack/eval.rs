@@ -13,6 +13,7 @@ use crate::engine::urn::Place;
 use crate::engine::value::{Map, Value};
 use crate::stack::answers::{Answered, Ask, Asking};
 use crate::stack::body::Type;
+use crate::stack::budget::{Amount, Budget, too_big};
 use crate::stack::check;
 use crate::stack::expr::{Accessor, Expr, Invoke, Kind, Part, Reference, Root};
 use crate::stack::functions::{self, Builtin, Fault, How, Lazy, Site, noun, scalar_text};
@@ -30,6 +31,10 @@ pub(crate) struct Run<'a> {
     pieces: HashMap<Piece<'a>, Option<Arc<Value>>>,
     /// Names inside names, evaluated right now.
     depth: usize,
+    pub(crate) budget: Budget,
+    /// Evaluates a program that is loaded. What is too big for that stops nothing else.
+    is_alone: bool,
+    too_big: Option<Diagnostic>,
     pub(crate) problems: Vec<Diagnostic>,
     pub(crate) asks: Vec<Asking>,
     /// URLs whose bytes are needed, and where.
@@ -48,11 +53,42 @@ impl<'a> Run<'a> {
             groups: HashMap::new(),
             pieces: HashMap::new(),
             depth: 0,
+            budget: Budget::default(),
+            is_alone: false,
+            too_big: None,
             problems: Vec::new(),
             asks: Vec::new(),
             fetches: Vec::new(),
             pending: false,
         }
+    }
+
+    /// An evaluation of a program that is loaded.
+    pub(crate) fn alone(world: &'a World, known: &'a Known, answers: &'a dyn Answered) -> Self {
+        Self { is_alone: true, ..Self::new(world, known, answers) }
+    }
+
+    /// Everything that is wrong.
+    pub(crate) fn into_problems(self) -> Vec<Diagnostic> {
+        self.problems.into_iter().chain(self.too_big).collect()
+    }
+
+    fn is_over(&self) -> bool {
+        self.too_big.is_some() || !self.is_alone && self.world.too_big.get().is_some()
+    }
+
+    /// Takes what was made into account. What is too big is told once, and nothing is evaluated then.
+    fn charge(&mut self, amount: Amount, at: &Location) -> Option<()> {
+        if self.budget.charge(amount) { Some(()) } else { self.overdraw(at) }
+    }
+
+    fn overdraw<T>(&mut self, at: &Location) -> Option<T> {
+        if self.is_alone {
+            self.too_big.get_or_insert_with(|| too_big(at));
+        } else {
+            self.world.too_big.get_or_init(|| too_big(at));
+        }
+        None
     }
 
     fn fail<T>(&mut self, problem: Diagnostic) -> Option<T> {
@@ -61,6 +97,9 @@ impl<'a> Run<'a> {
     }
 
     pub(crate) fn eval(&mut self, expr: &Expr, frame: Frame) -> Option<Value> {
+        if self.is_over() {
+            return None;
+        }
         match &expr.kind {
             Kind::Literal(value) => Some(value.clone()),
             Kind::List(items) => {
@@ -79,15 +118,23 @@ impl<'a> Run<'a> {
                 }
                 Some(Value::Map(map))
             }
-            Kind::Text(parts) => self.text(parts, frame),
+            Kind::Text(parts) => self.text(parts, &expr.at, frame),
             Kind::Reference(reference) => self.reference(reference, frame),
-            Kind::Call(builtin, argument) => self.call(builtin, argument, expr, frame),
+            Kind::Call(builtin, argument) => {
+                let before = self.budget.made();
+                let value = self.call(builtin, argument, expr, frame);
+                self.budget.forget_since(before);
+                let value = value?;
+                self.charge(Amount::of(&value), &expr.at)?;
+                Some(value)
+            }
             Kind::Invoke(invoke) => self.invoke(invoke, &expr.at, frame),
             Kind::Poison => None,
         }
     }
 
-    fn text(&mut self, parts: &[Part], frame: Frame) -> Option<Value> {
+    fn text(&mut self, parts: &[Part], at: &Location, frame: Frame) -> Option<Value> {
+        let before = self.budget.made();
         let (mut text, mut secret, mut unknown, mut failed) = (String::new(), false, false, false);
         for part in parts {
             let reference = match part {
@@ -101,12 +148,17 @@ impl<'a> Run<'a> {
                 failed = true;
                 continue;
             };
+            // The text takes its place.
+            self.budget.forget_since(before);
             secret |= value.has_secret();
             self.world.secrets.learn(&value);
             if value.has_unknown() {
                 unknown = true;
             } else if let Some(shown) = scalar_text(&value) {
                 text.push_str(&shown);
+                if !self.budget.room().has(Amount::bytes(text.len())) {
+                    return self.overdraw(at);
+                }
             } else {
                 failed = true;
                 self.problems.push(no_text(&value, reference));
@@ -116,6 +168,7 @@ impl<'a> Run<'a> {
             return None;
         }
         let value = if unknown { Value::Unknown } else { Value::String(text) };
+        self.charge(Amount::of(&value), at)?;
         Some(if secret { value.secret() } else { value })
     }
 
@@ -134,6 +187,7 @@ impl<'a> Run<'a> {
         self.depth += 1;
         // Whoever asks for it again while it is evaluated stands in a circle, which is reported elsewhere.
         self.memo.insert(slot, None);
+        let before = self.budget.made();
         let value = match slot {
             Slot::Variable(instance, n) => {
                 self.eval(&world.body(instance).variables[n].value, world.instances[instance].frame)
@@ -144,6 +198,7 @@ impl<'a> Run<'a> {
             Slot::Input(instance, n) => self.input(instance, n),
         };
         self.depth -= 1;
+        self.budget.hold_since(before);
         let value = value.map(Arc::new);
         self.memo.insert(slot, value.clone());
         value
@@ -177,7 +232,14 @@ impl<'a> Run<'a> {
         Some(if declared.secret { value.secret() } else { value })
     }
 
+    /// What a reference stands for, as a copy of its own.
     fn reference(&mut self, reference: &Reference, frame: Frame) -> Option<Value> {
+        let value = self.behind(reference, frame)?;
+        self.charge(Amount::of(&value), &reference.at)?;
+        Some(value)
+    }
+
+    fn behind(&mut self, reference: &Reference, frame: Frame) -> Option<Value> {
         let world = self.world;
         let constant = Slot::of(reference.root, frame.instance).is_some_and(|slot| world.constants.contains_key(&slot));
         match world.lead(reference, frame, &mut |key, frame| self.key(key, frame)).filter(|_| !constant) {
@@ -210,7 +272,9 @@ impl<'a> Run<'a> {
         self.depth += 1;
         // As with slots, a circle is reported elsewhere.
         self.pieces.insert(piece, None);
+        let before = self.budget.made();
         let value = self.eval(piece.expr, piece.frame).map(Arc::new);
+        self.budget.hold_since(before);
         self.depth -= 1;
         self.pieces.insert(piece, value.clone());
         value
@@ -330,7 +394,9 @@ impl<'a> Run<'a> {
         }
         let world = self.world;
         let expr = world.body(instance).resources[resource].each.as_ref()?;
+        let before = self.budget.made();
         let value = self.eval(expr, world.instances[instance].frame).map(Arc::new);
+        self.budget.hold_since(before);
         self.groups.insert((instance, resource), value.clone());
         value
     }
@@ -569,10 +635,12 @@ impl<'a> Run<'a> {
             program: &world.program_dir,
             environment: &world.environment,
             assets: &world.assets,
+            room: self.budget.room(),
         };
         match run(&value, &site) {
             Ok(value) => Some(if secret { value.secret() } else { value }),
             Err(Fault::Unknown) => Some(if secret { Value::Unknown.secret() } else { Value::Unknown }),
+            Err(Fault::TooBig) => self.overdraw(&call.at),
             Err(Fault::Remote(url)) => {
                 self.fetches.push((url, call.at.clone()));
                 Some(if secret { Value::Unknown.secret() } else { Value::Unknown })

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use indexmap::IndexMap;
 
@@ -65,6 +65,8 @@ pub(crate) struct World {
     pub(crate) stacks: Others,
     /// Values that no cloud can change.
     pub(crate) constants: HashMap<Slot, Arc<Value>>,
+    /// What made too much of it all while it was loaded. Nothing is evaluated after that.
+    pub(crate) too_big: OnceLock<Diagnostic>,
     /// Default tags of the config and of the stack.
     pub(crate) default_tags: Map,
 }

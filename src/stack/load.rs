@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use indexmap::IndexMap;
 use sha2::{Digest, Sha256};
@@ -410,6 +410,7 @@ impl<'a> Loader<'a> {
             secrets: Arc::default(),
             stacks: Others::new(stacks),
             constants: HashMap::new(),
+            too_big: OnceLock::new(),
             default_tags: Map::default(),
         };
         if self.is_open(assets) {

@@ -7,6 +7,7 @@ mod answers;
 mod assets;
 mod backend;
 mod body;
+mod budget;
 mod check;
 mod components;
 mod config;

@@ -14,6 +14,7 @@ use crate::engine::urn::Urn;
 use crate::engine::value::{Map, Value};
 use crate::stack::answers::{Answers, NoAnswers};
 use crate::stack::body::{Type, short};
+use crate::stack::budget::{Amount, Budget};
 use crate::stack::check;
 use crate::stack::eval::Run;
 use crate::stack::expand::failed;
@@ -46,11 +47,12 @@ impl StackProgram {
         let order = Order::of(&world, problems);
         let mut written: Vec<usize> = (0..world.nodes.len()).collect();
         written.sort_by(|a, b| world.nodes[*a].position.cmp(&world.nodes[*b].position));
-        let mut declarations = Vec::new();
+        let (mut declarations, mut made) = (Vec::new(), Amount::default());
         for index in written {
             let node = &world.nodes[index];
             if let Some(schema) = world.schema(node) {
-                declarations.push(declaration(&world, &order, index, schema, (&stack, &project), problems));
+                let names = (stack.as_str(), project.as_str());
+                declarations.push(declaration(&world, &order, (index, schema), names, &mut made, problems));
             } else {
                 unmanaged(&world, index, problems);
             }
@@ -64,6 +66,7 @@ impl StackProgram {
             run.slot(Slot::Output(0, n));
         }
         problems.extend(run.problems);
+        problems.extend(world.too_big.get().cloned());
         Self { stack, project, world, declarations, measured, answers }
     }
 
@@ -76,17 +79,18 @@ impl StackProgram {
     ) -> Result<T, Vec<Diagnostic>> {
         loop {
             let (asks, fetches) = {
-                let mut run = Run::new(&self.world, known, &*self.answers);
+                let mut run = Run::alone(&self.world, known, &*self.answers);
                 let value = evaluate(&mut run);
+                let (asks, fetches) = (std::mem::take(&mut run.asks), std::mem::take(&mut run.fetches));
                 let errors: Vec<Diagnostic> =
-                    run.problems.into_iter().filter(|p| p.severity == Severity::Error).collect();
+                    run.into_problems().into_iter().filter(|p| p.severity == Severity::Error).collect();
                 match value {
                     _ if !errors.is_empty() => return Err(errors),
-                    Some(value) if run.asks.is_empty() && run.fetches.is_empty() => return Ok(value),
-                    None if run.asks.is_empty() && run.fetches.is_empty() => {
+                    Some(value) if asks.is_empty() && fetches.is_empty() => return Ok(value),
+                    None if asks.is_empty() && fetches.is_empty() => {
                         return Err(vec![Diagnostic::error("circle", "the value depends on itself")]);
                     }
-                    _ => (run.asks, run.fetches),
+                    _ => (asks, fetches),
                 }
             };
             self.fetch(fetches).await?;
@@ -346,16 +350,18 @@ fn merge_tags(given: &mut Map, mut tags: Map) {
 fn declaration<'w>(
     world: &'w World,
     order: &Order<'w>,
-    index: usize,
-    schema: &TypeSchema,
+    (index, schema): (usize, &TypeSchema),
     (stack, project): (&str, &str),
+    made: &mut Amount,
     problems: &mut Vec<Diagnostic>,
 ) -> Declaration {
     let node = &world.nodes[index];
     let block = &node.block;
     let known = Known::new();
     let mut run = Run::new(world, &known, &NoAnswers);
+    run.budget = Budget::after(*made);
     inputs(world, index, &mut run);
+    *made = run.budget.made();
     problems.extend(run.problems.into_iter().map(|p| p.of(&node.urn)));
     let urns = |reach: &Reach| {
         let nodes = reach.nodes.iter().filter(|n| **n != index);

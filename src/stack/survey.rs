@@ -12,6 +12,7 @@ use crate::engine::resource::Where;
 use crate::engine::schema::{Object, Shape, TypeSchema};
 use crate::engine::value::{Map, Value};
 use crate::stack::answers::NoAnswers;
+use crate::stack::budget::{Amount, Budget};
 use crate::stack::check::Place;
 use crate::stack::eval::Run;
 use crate::stack::expr::{Expr, Kind};
@@ -82,7 +83,7 @@ impl StackProgram {
         let schemas: Vec<&TypeSchema> = nodes.iter().filter_map(|n| world.schema(&world.nodes[*n])).collect();
         let linked: Known =
             (0..).zip(self.declarations.iter().zip(&schemas)).map(|(i, (d, s))| link(i, d, s)).collect();
-        let mut run = Run::new(world, &linked, &NoAnswers);
+        let mut run = Run::alone(world, &linked, &NoAnswers);
         let links: Vec<Value> = nodes.iter().map(|n| written(world, *n, &mut run)).collect();
         let mut values = self.values(&nodes, &schemas);
         let all = self.declarations.iter().zip(nodes).zip(schemas).zip(links).enumerate();
@@ -99,13 +100,16 @@ impl StackProgram {
     /// Inputs in the order of dependencies, each with what can be said of those before it.
     fn values(&self, nodes: &[usize], schemas: &[&TypeSchema]) -> HashMap<usize, Value> {
         let mut known = Known::new();
-        let mut values = HashMap::new();
+        let (mut values, mut made) = (HashMap::new(), Amount::default());
         for i in self.by_dependency() {
             let (declaration, schema) = (&self.declarations[i], schemas[i]);
             if declaration.external.is_some() {
                 continue;
             }
-            let found = inputs(&self.world, nodes[i], &mut Run::new(&self.world, &known, &NoAnswers));
+            let mut run = Run::alone(&self.world, &known, &NoAnswers);
+            run.budget = Budget::after(made);
+            let found = inputs(&self.world, nodes[i], &mut run);
+            made = run.budget.made();
             let Some(found) = found.map(Value::Map) else { continue };
             let at = Where {
                 partition: PARTITION.to_owned(),

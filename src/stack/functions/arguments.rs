@@ -11,6 +11,8 @@ pub(crate) enum Fault {
     Unknown,
     /// The bytes behind that URL must be fetched first.
     Remote(String),
+    /// There is no room for what it would give.
+    TooBig,
 }
 
 pub(crate) type Outcome<T = Value> = Result<T, Fault>;

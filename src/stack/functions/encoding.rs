@@ -8,6 +8,7 @@ use sha1::Digest as _;
 use super::arguments::{text, whole};
 use super::{Fault, Outcome, Site};
 use crate::engine::value::Value;
+use crate::stack::budget::Amount;
 
 /// Compact, keys sorted, and escaped so that it may stand in HTML: the text that Pulumi writes.
 pub(super) fn to_json(value: &Value, _: &Site) -> Outcome {
@@ -37,8 +38,10 @@ fn canonical(json: Json) -> Json {
     }
 }
 
-pub(super) fn from_json(value: &Value, _: &Site) -> Outcome {
+pub(super) fn from_json(value: &Value, site: &Site) -> Outcome {
     let text = text(value)?;
+    // No document has more values than these, and room for one.
+    site.room_for(Amount::values(text.matches([',', '[', '{']).count()))?;
     serde_json::from_str(&text)
         .map(Value::from_json)
         .map_err(|e| Fault::new(format!("the text is no JSON: line {}, column {}", e.line(), e.column())))

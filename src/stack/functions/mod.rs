@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::engine::value::Value;
+use crate::stack::budget::{Amount, Room};
 
 /// Where a function is called.
 pub(crate) struct Site<'a> {
@@ -28,6 +29,15 @@ pub(crate) struct Site<'a> {
     pub(crate) environment: &'a BTreeMap<String, String>,
     /// Reads files.
     pub(crate) assets: &'a crate::stack::assets::Assets,
+    /// What it may make.
+    pub(crate) room: Room,
+}
+
+impl Site<'_> {
+    /// Refuses to make more than there is room for.
+    fn room_for(&self, amount: Amount) -> Outcome<()> {
+        if self.room.has(amount) { Ok(()) } else { Err(Fault::TooBig) }
+    }
 }
 
 /// A function of the language.

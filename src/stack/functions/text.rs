@@ -3,21 +3,26 @@
 use super::arguments::{each, integer, list, noun, number, operand, operands, scalar_text, text, whole};
 use super::{Fault, Outcome, Site};
 use crate::engine::value::Value;
+use crate::stack::budget::Amount;
 
-pub(super) fn join(value: &Value, _: &Site) -> Outcome {
+pub(super) fn join(value: &Value, site: &Site) -> Outcome {
     let [_, items] = operands(value, "`[delimiter, [text, …]]`")?;
     let delimiter = operand(list(value)?, 0, text)?;
     let items = list(items).and_then(|items| each(items, text)).map_err(|fault| match fault {
         Fault::Wrong(message, _) => Fault::at(1, message),
         other => other,
     })?;
+    let texts: usize = items.iter().map(String::len).sum();
+    site.room_for(Amount::bytes(delimiter.len().saturating_mul(items.len()).saturating_add(texts)))?;
     Ok(items.join(&delimiter).into())
 }
 
-pub(super) fn split(value: &Value, _: &Site) -> Outcome {
+pub(super) fn split(value: &Value, site: &Site) -> Outcome {
     operands::<2>(value, "`[delimiter, text]`")?;
     let all = list(value)?;
     let (delimiter, whole) = (operand(all, 0, text)?, operand(all, 1, text)?);
+    // Without a delimiter there is a match around each character.
+    site.room_for(Amount::values(whole.matches(&delimiter).count()))?;
     let parts: Vec<Value> = if delimiter.is_empty() {
         whole.chars().map(|c| c.to_string().into()).collect()
     } else {
@@ -26,13 +31,15 @@ pub(super) fn split(value: &Value, _: &Site) -> Outcome {
     Ok(Value::List(parts))
 }
 
-pub(super) fn replace(value: &Value, _: &Site) -> Outcome {
+pub(super) fn replace(value: &Value, site: &Site) -> Outcome {
     operands::<3>(value, "`[text, from, to]`")?;
     let all = list(value)?;
     let (whole, from, to) = (operand(all, 0, text)?, operand(all, 1, text)?, operand(all, 2, text)?);
     if from.is_empty() {
         return Err(Fault::at(1, "the text to replace is empty"));
     }
+    let more = whole.matches(&from).count().saturating_mul(to.len().saturating_sub(from.len()));
+    site.room_for(Amount::bytes(more.saturating_add(whole.len())))?;
     Ok(whole.replace(&from, &to).into())
 }
 
@@ -88,7 +95,7 @@ pub(super) fn ends_with(value: &Value, _: &Site) -> Outcome {
 
 /// `["db-%s-%03d", name, 7]`: `%s` any scalar, `%d` a whole number, `%x` one in hex, with a width
 /// that may begin with `0` or `-`; `%%` a percent sign.
-pub(super) fn format(value: &Value, _: &Site) -> Outcome {
+pub(super) fn format(value: &Value, site: &Site) -> Outcome {
     let all = list(value)?;
     let pattern = operand(all, 0, text)?;
     let (mut out, mut next) = (String::new(), 1);
@@ -120,6 +127,7 @@ pub(super) fn format(value: &Value, _: &Site) -> Outcome {
         };
         next += 1;
         out.push_str(&padded(&shown, width, left, zero));
+        site.room_for(Amount::bytes(out.len()))?;
     }
     match all.len() - next {
         0 => Ok(out.into()),

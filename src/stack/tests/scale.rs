@@ -31,6 +31,69 @@ fn a_variable_named_through_too_many_others_is_refused_and_does_not_overflow() {
     assert!(wrong.contains("error[too-deep]"), "{wrong}");
 }
 
+/// Names that each make twice of the one before.
+fn doubled(times: usize, first: &str, twice: impl Fn(usize) -> String) -> String {
+    let mut text = format!("variables:\n  v0: {first}\n");
+    for n in 1..=times {
+        let _ = writeln!(text, "  v{n}: {}", twice(n - 1));
+    }
+    text + "resources:\n  vpc: {type: aws:ec2:Vpc}\noutputs:\n  last: ${vpc.id}\n"
+}
+
+/// What is told of a program that makes too much; where it is told may change.
+fn told_once(program: &str) {
+    let wrong = Desk::of(program).wrong();
+    let expected = "error[too-big]: with this, expressions make more than 2000000 values or 64 MiB of text";
+    assert!(wrong.lines().count() == 1 && wrong.trim_end().ends_with(expected), "{wrong}");
+}
+
+#[test]
+fn values_that_double_are_refused_before_the_memory_ends() {
+    told_once(&doubled(39, "{fn::range: [0, 100000]}", |n| format!("{{fn::concat: [\"${{v{n}}}\", \"${{v{n}}}\"]}}")));
+    told_once(&doubled(59, "0123456789", |n| format!("\"${{v{n}}}${{v{n}}}\"")));
+    told_once(&doubled(59, "x", |n| format!("[\"${{v{n}}}\", \"${{v{n}}}\"]")));
+    told_once(&doubled(59, "${vpc}", |n| format!("{{a: \"${{v{n}}}\", b: \"${{v{n}}}\"}}")));
+    told_once(&doubled(59, "abc", |n| format!("{{fn::replace: [\"${{v{n}}}\", b, \"${{v{n}}}\"]}}")));
+    told_once(&doubled(59, "abc", |n| format!("{{fn::format: [\"%s%s\", \"${{v{n}}}\", \"${{v{n}}}\"]}}")));
+}
+
+#[test]
+fn what_makes_much_of_little_is_refused_before_it_does() {
+    let of_text = |function: &str| {
+        let grown = doubled(22, "a,", |n| format!("\"${{v{n}}}${{v{n}}}\""));
+        told_once(&format!("{grown}  more: {function}\n"));
+    };
+    of_text("{fn::split: [\",\", \"${v22}\"]}");
+    of_text("{fn::split: [\"\", \"${v22}\"]}");
+    of_text("{fn::fromJSON: \"[${v22}1]\"}");
+    of_text("{fn::join: [\"${v22}\", {fn::range: 100000}]}");
+    of_text("{fn::replace: [\"${v22}\", a, \"${v22}\"]}");
+}
+
+#[test]
+fn resources_that_copy_too_much_between_them_are_refused() {
+    let mut text = doubled(22, "a,", |n| format!("\"${{v{n}}}${{v{n}}}\"")) + "components:\n  c:\n    resources:\n";
+    for n in 0..9 {
+        let _ = writeln!(text, "      r{n}: {{type: aws:ec2:Vpc, properties: {{tags: {{Name: \"${{text}}\"}}}}}}");
+    }
+    text = text.replace("resources:\n  vpc:", "resources:\n  one: {type: c, properties: {text: \"${v22}\"}}\n  vpc:");
+    text.push_str("    inputs: {text: {type: string}}\n");
+    told_once(&text);
+}
+
+#[test]
+fn what_only_passes_through_a_function_counts_for_what_comes_of_it() {
+    let text = r#"
+variables: {all: {fn::range: 10000}}
+resources:
+  many:
+    type: aws:ec2:Vpc
+    each: {fn::range: 1000}
+    properties: {tags: {Key: {fn::select: ["${each.index}", "${all}"]}}}
+"#;
+    assert_eq!(Desk::of(text).good().program.declarations().len(), 1000);
+}
+
 #[test]
 fn ten_thousand_instances_of_one_resource_and_a_thousand_components_load() {
     let loaded = Desk::of(
