@@ -1,5 +1,8 @@
+use std::collections::HashSet;
+
 use super::Rule;
-use super::scene::Scene;
+use super::global_database::{CLUSTER, GLOBAL, source};
+use super::scene::{Item, Scene};
 use crate::engine::diagnostic::Diagnostic;
 
 pub(super) const RULE: Rule = Rule {
@@ -10,12 +13,16 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn find(scene: &Scene<'_>) -> Vec<Diagnostic> {
+    let sources: HashSet<usize> = scene.of(GLOBAL).filter_map(source).map(|cluster| cluster.index).collect();
+    let is_member = |cluster: Item<'_>| {
+        cluster.field("globalClusterIdentifier").is_given() || sources.contains(&cluster.index)
+    };
     let mut found = Vec::new();
     for instance in scene.of("aws:rds/clusterInstance:ClusterInstance") {
         let class = instance.field("instanceClass");
         let Some(name) = class.text().filter(|name| name.starts_with("db.t")) else { continue };
-        let cluster = instance.field("clusterIdentifier").target("aws:rds/cluster:Cluster");
-        if cluster.is_some_and(|cluster| cluster.field("globalClusterIdentifier").is_given()) {
+        let cluster = instance.field("clusterIdentifier").target(CLUSTER);
+        if cluster.is_some_and(is_member) {
             let message = format!("`{name}` is burstable, and a global database takes no such instance");
             found.push(class.wrong(message).help("use a memory-optimized class such as `db.r6g.large`"));
         }
@@ -47,5 +54,18 @@ mod tests {
     fn a_global_database_takes_no_burstable_instance() {
         let message = "db.t4g.medium | `db.t4g.medium` is burstable, and a global database takes no such instance";
         assert_eq!(found(&RULE, PROGRAM), [message]);
+    }
+
+    #[test]
+    fn a_cluster_that_becomes_a_global_database_takes_none_either() {
+        let program = "
+  source: {type: aws:rds:Cluster, properties: {engine: a}}
+  global: {type: aws:rds:GlobalCluster, properties: {globalClusterIdentifier: g, sourceDbClusterIdentifier: '${source.arn}'}}
+  small:
+    type: aws:rds:ClusterInstance
+    properties: {clusterIdentifier: '${source.id}', engine: a, instanceClass: db.t3.medium}
+";
+        let message = "db.t3.medium | `db.t3.medium` is burstable, and a global database takes no such instance";
+        assert_eq!(found(&RULE, program), [message]);
     }
 }

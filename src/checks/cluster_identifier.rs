@@ -16,7 +16,7 @@ fn find(scene: &Scene<'_>) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     for clusters in members(scene) {
         let mut first = HashMap::new();
-        for field in clusters.iter().map(|cluster| cluster.field("clusterIdentifier")) {
+        for field in clusters.all().into_iter().map(|cluster| cluster.field("clusterIdentifier")) {
             let Some(text) = field.text() else { continue };
             if let Some(other) = first.insert(text.to_lowercase(), field) {
                 let message = format!("two clusters of one global database are called `{text}`");

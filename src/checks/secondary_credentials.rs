@@ -1,5 +1,5 @@
 use super::Rule;
-use super::global_database::{CREDENTIALS, members, roles};
+use super::global_database::{CREDENTIALS, Members, members};
 use super::scene::Scene;
 use crate::engine::diagnostic::Diagnostic;
 
@@ -12,7 +12,7 @@ pub(super) const RULE: Rule = Rule {
 
 fn find(scene: &Scene<'_>) -> Vec<Diagnostic> {
     let mut found = Vec::new();
-    for (primary, secondaries) in members(scene).iter().filter_map(|clusters| roles(clusters)) {
+    for (primary, secondaries) in members(scene).iter().filter_map(Members::roles) {
         for cluster in secondaries {
             for field in CREDENTIALS.map(|name| cluster.field(name)).into_iter().filter(|f| f.is_wanted()) {
                 let message = format!("`{}` cannot be given for a secondary cluster", field.name);
@@ -54,6 +54,20 @@ mod tests {
             "orders | `databaseName` cannot be given for a secondary cluster",
             "two | `masterUsername` cannot be given for a secondary cluster",
         ];
+        assert_eq!(found(&RULE, program), expected);
+    }
+
+    #[test]
+    fn the_cluster_that_a_global_database_is_made_of_is_its_primary() {
+        let program = "
+  second:
+    type: aws:rds:Cluster
+    region: secondary
+    properties: {engine: a, globalClusterIdentifier: '${global.id}', masterUsername: two}
+  source: {type: aws:rds:Cluster, properties: {engine: a, masterUsername: one, masterPassword: hunter22}}
+  global: {type: aws:rds:GlobalCluster, properties: {globalClusterIdentifier: g, sourceDbClusterIdentifier: '${source.arn}'}}
+";
+        let expected = ["two | `masterUsername` cannot be given for a secondary cluster"];
         assert_eq!(found(&RULE, program), expected);
     }
 }

@@ -1,5 +1,5 @@
 use super::Rule;
-use super::global_database::{GLOBAL, members, roles};
+use super::global_database::{GLOBAL, Members, members};
 use super::scene::Scene;
 use crate::engine::diagnostic::Diagnostic;
 
@@ -12,7 +12,7 @@ pub(super) const RULE: Rule = Rule {
 
 fn find(scene: &Scene<'_>) -> Vec<Diagnostic> {
     let mut found = Vec::new();
-    for (primary, secondaries) in members(scene).iter().filter_map(|clusters| roles(clusters)) {
+    for (primary, secondaries) in members(scene).iter().filter_map(Members::roles) {
         for cluster in secondaries {
             let global = cluster.field("globalClusterIdentifier").target(GLOBAL);
             let all = [primary, cluster].into_iter().chain(global);
@@ -51,5 +51,16 @@ mod tests {
         let message = "second | `second` is encrypted and lacks `kmsKeyId`, a key of its region";
         assert_eq!(found(&RULE, &program("")), [message]);
         assert!(found(&RULE, &program(", kmsKeyId: '${key.arn}'")).is_empty());
+    }
+
+    #[test]
+    fn what_joins_an_encrypted_source_needs_a_key_too() {
+        let program = "
+  source: {type: aws:rds:Cluster, properties: {engine: a, storageEncrypted: true}}
+  global: {type: aws:rds:GlobalCluster, properties: {globalClusterIdentifier: g, sourceDbClusterIdentifier: '${source.arn}'}}
+  second: {type: aws:rds:Cluster, region: secondary, properties: {engine: a, globalClusterIdentifier: '${global.id}'}}
+";
+        let message = "second | `second` is encrypted and lacks `kmsKeyId`, a key of its region";
+        assert_eq!(found(&RULE, program), [message]);
     }
 }
