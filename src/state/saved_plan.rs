@@ -5,6 +5,8 @@
 //! shown to people, which holds no secret. A plan is no program: `up --plan` plans anew, and goes on
 //! only if that gives the same.
 
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -24,8 +26,8 @@ use crate::state::seal::Seal;
 const VERSION: u32 = 1;
 /// Whom the seal is for, beside the bytes of the plan.
 const OWNER: &str = "plan";
-/// Longest file that is read.
-const LONGEST: u64 = 256 * 1024 * 1024;
+/// Longest file that is written and read. A plan that makes ten thousand small resources has a quarter of it.
+const LONGEST: u64 = 100 << 20;
 
 /// A plan as it was made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -76,6 +78,9 @@ impl SavedPlan {
         let mut bytes = serde_json::to_vec(&head).map_err(|e| StateError::json(path, 1, &e))?;
         bytes.push(b'\n');
         bytes.extend(body);
+        if bytes.len() as u64 > LONGEST {
+            return Err(StateError::io("write", path)(io::ErrorKind::FileTooLarge.into()));
+        }
         files::replace(path, &bytes)
     }
 
@@ -84,10 +89,8 @@ impl SavedPlan {
     /// # Errors
     /// If it cannot be read, is of a later format, or is not as it was written.
     pub fn read(path: &Path, keys: &Keys) -> Result<(Self, Basis)> {
-        if std::fs::metadata(path).is_ok_and(|file| file.len() > LONGEST) {
-            return Err(StateError::NoPlan { path: path.to_owned() });
-        }
-        let bytes = std::fs::read(path).map_err(StateError::io("read", path))?;
+        let failed = StateError::io("read", path);
+        let bytes = read(path).map_err(failed)?.ok_or_else(|| StateError::NoPlan { path: path.to_owned() })?;
         Self::parse(path, &bytes, keys)
     }
 
@@ -110,6 +113,16 @@ impl SavedPlan {
         let plan: Self = serde_json::from_slice(body).map_err(|_| edited())?;
         if plan.lineage == head.lineage { Ok((plan, basis)) } else { Err(edited()) }
     }
+}
+
+/// The bytes of a regular file that is not too long. A pipe or a device may have no end.
+fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Ok(None);
+    }
+    let mut bytes = Vec::new();
+    let read = File::open(path)?.take(LONGEST + 1).read_to_end(&mut bytes)?;
+    Ok(Some(bytes).filter(|_| read as u64 <= LONGEST))
 }
 
 fn hash(bytes: &[u8]) -> String {
@@ -227,6 +240,16 @@ mod tests {
         }
         let later = SavedPlan::parse(&path, b"{\"version\": 2}\n", &keys).unwrap_err();
         assert!(matches!(later, StateError::Newer { found: 2, .. }));
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_too_long_or_has_no_end_is_no_plan() {
+        let (dir, path, keys) = written().await;
+        File::options().write(true).open(&path).unwrap().set_len(LONGEST + 1).unwrap();
+        assert!(matches!(SavedPlan::read(&path, &keys).unwrap_err(), StateError::NoPlan { .. }));
+        assert!(matches!(SavedPlan::read(dir.path(), &keys).unwrap_err(), StateError::NoPlan { .. }));
+        #[cfg(unix)]
+        assert!(matches!(SavedPlan::read(Path::new("/dev/zero"), &keys).unwrap_err(), StateError::NoPlan { .. }));
     }
 
     #[tokio::test]
