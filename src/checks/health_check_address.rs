@@ -26,6 +26,7 @@ fn find(scene: &Scene<'_>) -> Vec<Diagnostic> {
             let address = field.text().and_then(|text| text.parse().ok());
             let what = match address {
                 Some(address) if is_private(address) => format!("{address} is a private address"),
+                Some(address) if is_of_many(address) => format!("{address} is no address of a single host"),
                 _ if field.text().is_some_and(is_private_name) => "the name is known in private networks only".into(),
                 _ => match field.link().and_then(|(item, _)| behind(item, &public)) {
                     Some(what) => format!("`{}` of `{}` {what}", field.name, check.name()),
@@ -54,8 +55,9 @@ fn behind(item: Item<'_>, public: &HashSet<usize>) -> Option<&'static str> {
     (item.is(BALANCER) && item.field("internal").is_true()).then_some("is an internal load balancer")
 }
 
+/// An IPv4 address stays private when it is written as one of IPv6.
 fn is_private(address: IpAddr) -> bool {
-    match address {
+    match address.to_canonical() {
         IpAddr::V4(a) => {
             let shared = a.octets()[0] == 100 && (64..128).contains(&a.octets()[1]);
             a.is_private() || a.is_loopback() || a.is_link_local() || shared || a == Ipv4Addr::UNSPECIFIED
@@ -64,6 +66,11 @@ fn is_private(address: IpAddr) -> bool {
             a.is_unique_local() || a.is_loopback() || a.is_unicast_link_local() || a == Ipv6Addr::UNSPECIFIED
         }
     }
+}
+
+fn is_of_many(address: IpAddr) -> bool {
+    let address = address.to_canonical();
+    address.is_multicast() || address == IpAddr::V4(Ipv4Addr::BROADCAST)
 }
 
 fn is_private_name(name: &str) -> bool {
@@ -90,6 +97,22 @@ mod tests {
             "'${db.endpoint}' | `fqdn` of `b` is a database without public address, which Route 53 cannot ask",
             "10.0.0.5 | 10.0.0.5 is a private address, which Route 53 cannot ask",
             "db.corp.internal | the name is known in private networks only, which Route 53 cannot ask",
+        ];
+        assert_eq!(found(&RULE, program), expected);
+    }
+
+    #[test]
+    fn an_address_of_many_or_a_private_one_in_other_clothes_is_refused() {
+        let program = "
+  a: {type: aws:route53:HealthCheck, properties: {type: TCP, port: 443, ipAddress: 224.0.0.1}}
+  b: {type: aws:route53:HealthCheck, properties: {type: TCP, port: 443, ipAddress: '::ffff:10.0.0.1'}}
+  c: {type: aws:route53:HealthCheck, properties: {type: TCP, port: 443, ipAddress: 'ff02::1'}}
+  d: {type: aws:route53:HealthCheck, properties: {type: TCP, port: 443, ipAddress: '2001:db8::1'}}
+";
+        let expected = [
+            "'::ffff:10.0.0.1' | ::ffff:10.0.0.1 is a private address, which Route 53 cannot ask",
+            "'ff02::1' | ff02::1 is no address of a single host, which Route 53 cannot ask",
+            "224.0.0.1 | 224.0.0.1 is no address of a single host, which Route 53 cannot ask",
         ];
         assert_eq!(found(&RULE, program), expected);
     }
