@@ -40,7 +40,10 @@ pub(super) enum Command {
     Untaint(Many),
     /// Check that the state keeps its own rules
     Check,
-    /// Seal the secrets of the state and its backups with a new key
+    /// Seal the secrets of the state and its backups with a new key; backups in a bucket stay as they are
+    ///
+    /// Backups of a state in S3 stay sealed with the keys before. These stay in `keys.json`, which
+    /// serves all states of the bucket, and are opened as the new key is.
     RotateKey(rotate_key::Arguments),
 }
 

@@ -2,7 +2,8 @@
 //!
 //! First the ring gets the new key beside the old ones, wrapped so that what opened the old keys and
 //! what is to open the new one both open all. Then snapshot, journal and backups are sealed with the
-//! new key. Last the old keys go. Wherever it ends in between, the state opens, and rotating again
+//! new key. Last the old keys go. In a bucket, whose keys are those of all states there, the old ones
+//! stay, opened as the new one is, and backups stay sealed with them. Wherever it ends in between, the state opens, and rotating again
 //! goes on.
 
 use std::path::{Path, PathBuf};
@@ -19,8 +20,8 @@ use crate::state::{backup, files, journal};
 pub struct Rotated {
     pub keys: Keys,
     pub notice: Option<Notice>,
-    /// Backups that were sealed anew.
-    pub backups: usize,
+    /// Backups that were sealed anew; `None` in a bucket, where they stay as they are.
+    pub backups: Option<usize>,
     /// Those that did not open with the old keys and were left as they are, each with the reason.
     pub left: Vec<(PathBuf, String)>,
 }
@@ -28,7 +29,8 @@ pub struct Rotated {
 impl Lock {
     /// Seals the state, its journal and its backups with a new data key that `new` opens. `keys` are
     /// the present ones, which `old` opened. From then on a state in files has a ring of its own; in a
-    /// bucket the ring is that of all states there, so older keys stay in it, opened as the new one is.
+    /// bucket the ring is that of all states there, so older keys stay in it, opened as the new one is,
+    /// and the backups there stay sealed with them.
     ///
     /// Exports that were made before still open with what opened them then.
     ///
@@ -50,8 +52,8 @@ impl Lock {
                 held.forget_journal();
             }
             match own {
-                Some(own) => reseal_backups(&own.join(BACKUPS), &both),
-                None => Ok((0, Vec::new())),
+                Some(own) => reseal_backups(&own.join(BACKUPS), &both).map(|(backups, left)| (Some(backups), left)),
+                None => Ok((None, Vec::new())),
             }
         })
         .await?;
@@ -206,7 +208,7 @@ mod tests {
         let (keys, _) = project.local.open_keys(old.clone()).await.unwrap();
         let rotated = project.lock().await.rotate(&keys, &old, &new).await.unwrap();
         assert_eq!(rotated.left, []);
-        assert!(rotated.backups >= 2, "{}", rotated.backups);
+        assert!(rotated.backups.is_some_and(|backups| backups >= 2), "{:?}", rotated.backups);
         assert_eq!(project.load(&new).await.unwrap().unwrap().rows, state.rows);
         assert!(matches!(project.load(&old).await, Err(StateError::WrongPassphrase)));
         assert!(project.local.load(&keys).await.is_err(), "the old data key opens it still");

@@ -440,6 +440,29 @@ async fn two_machines_that_begin_at_the_same_time_have_the_same_keys() {
 }
 
 #[tokio::test]
+async fn a_rotation_leaves_the_backups_of_a_bucket_as_they_are_and_the_new_source_opens_them() {
+    let machine = Machine::new(&[&bucket()]);
+    let (old, new) = (Source::passphrase("old"), Source::passphrase("new"));
+    let (keys, _) = machine.states.open_keys(old.clone()).await.unwrap();
+    let (mut state, session) = machine.lock("one").await.unwrap().session(keys.clone(), fresh()).await.unwrap();
+    for name in ["a", "b", "c"] {
+        record(&mut state, &session, vec![begin(name, Begun::Create)]).await;
+        session.finish(&state).await.unwrap();
+    }
+    drop(session);
+    let backups = machine.stored().backups().await.unwrap();
+    let rotated = machine.lock("two").await.unwrap().rotate(&keys, &old, &new).await.unwrap();
+    assert!(rotated.backups.is_none() && !backups.is_empty());
+    let (opened, _) = machine.states.open_keys(new).await.unwrap();
+    let (shelf, name) = (machine.stored().shelf, backups[0].clone());
+    let bytes = blocking(move || shelf.backup(&name)).await.unwrap();
+    let snapshot = Snapshot::parse(&backups[0], &bytes).unwrap();
+    let lineage = snapshot.lineage.clone();
+    let seal = opened.seal(&lineage);
+    assert!(snapshot.into_state(&backups[0], &seal).is_ok());
+}
+
+#[tokio::test]
 async fn a_removed_stack_is_gone_and_its_name_is_free_again() {
     let machine = Machine::new(&[&bucket()]);
     let (mut state, session) = machine.session("one").await.unwrap();
