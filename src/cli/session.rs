@@ -29,7 +29,7 @@ use crate::render::regions::Regions;
 use crate::stack::{self, Backend, Loaded, Request, Stacks};
 use crate::state::{
     FileLock, Keys, Location, Lock, Notice, Owner, Source, StateError, States, Stored, check_environment,
-    check_project, make_dir, make_new, silently,
+    check_project, check_target, make_dir, make_new, silently,
 };
 use crate::twin::Twin;
 
@@ -163,9 +163,15 @@ pub(super) fn config_file(global: &Global) -> Result<PathBuf> {
     Ok(stack::locate(&request(global)?)?.config_file())
 }
 
-/// The nearest state directory here or above; the one to be made here if there is none.
+/// The state directory of the project that a directory is in: the nearest one here or above, but none above
+/// the first directory that has stacks of its own.
 pub(super) fn nearest_state_root(cwd: &Path) -> PathBuf {
-    cwd.ancestors().map(state_root).find(|root| root.is_dir()).unwrap_or_else(|| state_root(cwd))
+    let is_project =
+        |directory: &&Path| ["stacks", "Pulumi.yaml", "Pulumi.yml"].iter().any(|name| directory.join(name).exists());
+    let project = cwd.ancestors().find(is_project);
+    let within = cwd.ancestors().take_while(|directory| project.is_none_or(|project| directory.starts_with(project)));
+    let found = within.map(state_root).find(|root| root.is_dir());
+    found.unwrap_or_else(|| state_root(project.unwrap_or(cwd)))
 }
 
 /// Where the states of a target are kept: what the command line says, else what the stack's file says.
@@ -498,8 +504,9 @@ impl Site {
         Ok(check_environment(&self.stack, &state.environment, &asked).map_err(Error::from)?)
     }
 
-    /// Refuses a state that another program made.
+    /// Refuses a state that another program made, or that was written for another target.
     pub(super) fn check_project(&self, state: &State) -> Result<()> {
+        check_target(state, &self.stack, self.target.name()).map_err(Error::from)?;
         match self.loaded {
             Some(_) => Ok(check_project(state, &self.project).map_err(Error::from)?),
             None => Ok(()),

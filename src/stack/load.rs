@@ -323,7 +323,12 @@ impl<'a> Loader<'a> {
             return;
         };
         for entry in entries {
-            self.places.insert(self.full_key(&entry.key), entry.value.at.clone());
+            let earlier = self.places.insert(self.full_key(&entry.key), entry.value.at.clone());
+            if earlier.is_some() {
+                let text = format!("`{}` is set twice, with and without the name of the project", entry.key);
+                self.problems
+                    .push(Diagnostic::error("duplicate-key", text).at(entry.at.clone()).help("remove one of them"));
+            }
             self.written.push((self.full_key(&entry.key), entry.at.clone()));
             match config::value(&entry.value, &mut |sealed| opener.open(sealed)) {
                 Ok(value) => {
