@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use drctl::engine::event::Event;
-use drctl::engine::plan::Op;
+use drctl::engine::plan::{Op, Reason};
+use drctl::engine::provider::KindAt;
 use drctl::engine::value::Value;
 use jiff::SignedDuration;
 
@@ -114,6 +115,21 @@ async fn what_a_refresh_found_is_what_the_next_plan_compares_the_program_with() 
     t.drift("a", "size", 9.into());
     t.stage.refresh().await.unwrap();
     assert!(t.preview(&program(9)).await.is_empty(), "the program says now what others have done");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_others_removed_is_made_again_and_the_plan_says_why() {
+    let mut t = Theatre::new();
+    let program = "a: {type: test:Thing}\nb: {type: test:Thing}";
+    t.up(program).await;
+    let row = t.stage.state.rows.values().find(|row| row.key.urn.name() == "a").unwrap();
+    let kind = KindAt { ty: row.ty.clone(), place: row.place.clone() };
+    t.twin.vanish(&kind, row.id.as_ref().unwrap()).unwrap();
+    t.stage.settings.refresh = true;
+    let plan = t.stage.preview(&super::theatre::program(program)).await.unwrap();
+    assert_eq!(steps(&plan), ["create a"]);
+    let step = plan.steps.iter().find(|step| step.op == Op::Create).unwrap();
+    assert_eq!(step.why, [Reason::GoneFromCloud]);
 }
 
 #[tokio::test(start_paused = true)]
