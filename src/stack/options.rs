@@ -255,7 +255,8 @@ impl<'a> Reader<'a> {
 pub(crate) fn id_here(text: &str, node: &Node) -> Result<Id, Diagnostic> {
     match text.rsplit_once('@') {
         Some((id, region)) if is_region(region) && !node.place.is_global() => {
-            if region == node.place.0 {
+            // A region that is missing is told elsewhere.
+            if region == node.place.0 || node.frame.region.is_none() {
                 return Ok(Id(id.to_owned()));
             }
             let text = format!("the id is of `{region}`, and resource `{}` is in `{}`", node.block.key, node.place);
