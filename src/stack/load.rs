@@ -33,6 +33,7 @@ use crate::stack::project::{self, Project};
 use crate::stack::pulumi_secrets::{DataKeys, NoDataKeys, Opener, Protection};
 use crate::stack::regions;
 use crate::stack::secrets;
+use crate::stack::tags;
 use crate::stack::yaml::{Entry, Kind as Yaml, Node};
 
 /// What to load.
@@ -775,10 +776,11 @@ impl<'a> Loader<'a> {
     }
 
     /// `aws:*` values steer the default provider.
-    fn provider_config(&self, world: &mut World) {
+    fn provider_config(&mut self, world: &mut World) {
         let given = self.given.get("aws:defaultTags").map(credentials::opened);
         if let Some(tags) = given.as_ref().and_then(|t| t.get("tags")).and_then(Value::as_map) {
-            world.default_tags = tags.clone();
+            let place = self.places.get("aws:defaultTags");
+            world.default_tags = tags::sound(tags, |_| place.cloned(), self.problems);
         }
     }
 

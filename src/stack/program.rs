@@ -22,6 +22,7 @@ use crate::stack::functions::{noun, scalar_text};
 use crate::stack::instance::{Frame, Slot, World};
 use crate::stack::options;
 use crate::stack::order::{Order, Reach, Refs};
+use crate::stack::tags;
 
 /// A program in drctl's language.
 pub struct StackProgram {
@@ -235,7 +236,7 @@ pub(super) fn inputs(world: &World, index: usize, run: &mut Run) -> Option<Map> 
         given.shift_remove("region");
     }
     if let Some(Shape::Map(_)) = schema.inputs.get("tags").map(|p| &p.shape) {
-        merge_tags(&mut given, default_tags(world, index, run)?);
+        merge_tags(&mut given, default_tags(world, index, run));
     }
     // A document that is given as a map becomes a text.
     given.values().for_each(|value| world.secrets.learn(value));
@@ -293,32 +294,37 @@ fn refused(schema: &TypeSchema, map: &Map, at: &Location) -> Option<Diagnostic> 
     Some(Diagnostic::error("refused", text).at(at.clone()))
 }
 
-/// Tags from the config, the provider, the stack and the components around a resource.
-fn default_tags(world: &World, index: usize, run: &mut Run) -> Option<Map> {
+/// Tags from the config, the provider, the stack and the components around a resource. What is wrong with
+/// them is told where they stand, which is the same for all resources.
+fn default_tags(world: &World, index: usize, run: &mut Run) -> Map {
     let node = &world.nodes[index];
     let mut tags = world.default_tags.clone();
     if let Some(provider) = node.provider {
         let provider = &world.nodes[provider];
         if let Kind::Map(entries) = &provider.block.properties.kind
             && let Some((_, _, expr)) = entries.iter().find(|(k, _, _)| k == "defaultTags")
+            && let Some(value) = run.eval(expr, provider.frame)
         {
-            let value = run.eval(expr, provider.frame)?;
-            tags.extend(value.get("tags").and_then(Value::as_map).cloned().unwrap_or_default());
+            let place = check::Place::of(expr, &expr.at).entry("tags");
+            let given = value.get("tags").and_then(Value::as_map).cloned().unwrap_or_default();
+            tags.extend(tags::sound(&given, |name| Some(place.key(name)), &mut run.problems));
         }
     }
     for (expr, frame) in &world.instances[node.frame.instance].tags {
-        let value = run.eval(expr, Frame { region: node.frame.region, ..*frame })?;
+        let Some(value) = run.eval(expr, Frame { region: node.frame.region, ..*frame }) else { continue };
         match value.bare() {
-            Value::Map(map) => tags.extend(map.clone()),
+            Value::Map(map) => {
+                let place = check::Place::of(expr, &expr.at);
+                tags.extend(tags::sound(map, |name| Some(place.key(name)), &mut run.problems));
+            }
             Value::Unknown | Value::Null => {}
             other => {
                 let text = format!("`tags` must be a map, not {}", noun(other));
                 run.problems.push(Diagnostic::error("wrong-type", text).at(expr.at.clone()));
-                return None;
             }
         }
     }
-    Some(tags)
+    tags
 }
 
 fn merge_tags(given: &mut Map, mut tags: Map) {

@@ -251,3 +251,36 @@ variables:
     let global = "resources:\n  r: {type: aws:iam:Role, properties: {assumeRolePolicy: {Version: 2012-10-17}}}\n";
     Desk::of(global).env("AWS_REGION", "").good();
 }
+
+#[test]
+fn a_mistake_in_tags_of_all_is_told_once_and_where_they_stand() {
+    let resources = "resources:\n  a: {type: aws:ec2:Vpc}\n  b: {type: aws:ec2:Vpc}\n  c: {type: aws:ec2:Vpc, properties: {cidrBlok: x}}\n";
+    let wrong = Desk::of(&format!("tags: {{Environment: {{a: b}}, \"aws:x\": y}}\n{resources}")).wrong();
+    let lines: Vec<&str> = wrong.lines().filter(|line| line.contains("error[")).collect();
+    assert_eq!(
+        lines,
+        [
+            "stacks/test.yaml:1:8 error[wrong-type]: the tag `Environment` must be a string, not a map",
+            "stacks/test.yaml:1:29 error[reserved-tag]: the tag `aws:x` begins with `aws:`, which is reserved",
+            "stacks/test.yaml:5:39 error[unknown-property]: `aws:ec2:Vpc` has no input `cidrBlok`",
+        ],
+        "{wrong}"
+    );
+    let config = Desk::files(&[
+        (
+            "Pulumi.yaml",
+            &format!(
+                "name: p\nruntime: yaml\n{}",
+                resources.replace("cidrBlok", "cidrBlock").replace(": x", ": 10.0.0.0/16")
+            ),
+        ),
+        ("Pulumi.dev.yaml", "config:\n  aws:defaultTags: {tags: {A: [b]}}\n"),
+    ])
+    .stack("dev")
+    .wrong();
+    assert!(
+        config.starts_with("Pulumi.dev.yaml:2:20 error[wrong-type]: the tag `A` must be a string, not a list\n"),
+        "{config}"
+    );
+    assert_eq!(config.matches("error[").count(), 1, "{config}");
+}
