@@ -355,6 +355,9 @@ fn block(entry: &Entry, cx: &Context, reader: &mut Reader) -> Block {
             }
         }
     }
+    if let (Some(get), true) = (keys.entry("get"), is_component) {
+        reader.problems.push(no_component(&what, "get", &get.at));
+    }
     if let Some(node) = keys.get("defaultProvider") {
         match (&node.kind, &block.ty) {
             (Yaml::Bool(value), Type::Provider) => block.default_provider = *value,
@@ -370,12 +373,22 @@ fn block(entry: &Entry, cx: &Context, reader: &mut Reader) -> Block {
     {
         for word in OPTIONS {
             if let Some(node) = options.get(word) {
+                if word == "import" && is_component {
+                    reader.problems.push(no_component(&what, word, &node.at));
+                }
                 let value = reader.expr(node);
                 block.options.push((word, value));
             }
         }
     }
     block
+}
+
+/// A component is text of the program and nothing in the cloud that could be read or taken over.
+fn no_component(what: &str, key: &str, at: &Location) -> Diagnostic {
+    let text = format!("`{key}` of {what} has no meaning on a component");
+    let problem = Diagnostic::error("misplaced-key", text).at(at.clone());
+    problem.help(format!("write `{key}` on the resources inside it"))
 }
 
 /// The id alone says which resource is read, so that look-up properties need only be sound.

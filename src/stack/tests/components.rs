@@ -341,3 +341,17 @@ fn a_name_of_the_program_is_not_seen_inside_a_component() {
         "{wrong}"
     );
 }
+
+#[test]
+fn a_component_is_neither_read_nor_taken_over() {
+    let component = "components:\n  c: {resources: {v: {type: aws:ec2:Vpc}}}\nresources:\n";
+    for (given, key) in [("get: {id: x}", "get"), ("options: {import: x}", "import")] {
+        let wrong = Desk::of(&format!("{component}  one: {{type: c, {given}}}\n")).wrong();
+        let expected = format!("error[misplaced-key]: `{key}` of resource `one` has no meaning on a component");
+        assert!(
+            wrong.contains(&expected) && wrong.contains(&format!("help: write `{key}` on the resources")),
+            "{wrong}"
+        );
+        assert_eq!(wrong.matches("error[").count(), 1, "{wrong}");
+    }
+}
