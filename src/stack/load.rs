@@ -872,9 +872,7 @@ impl Scope for BodyScope<'_> {
     }
 
     fn names(&self) -> Vec<&str> {
-        let mut names: Vec<&str> = self.world.bodies[0].names.keys().map(String::as_str).collect();
-        names.sort_unstable();
-        names
+        body::own_names(&self.world.bodies[0].names)
     }
 
     fn function(&self, token: &str) -> Result<&'static str, Diagnostic> {
