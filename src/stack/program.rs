@@ -17,9 +17,9 @@ use crate::stack::body::{Type, short};
 use crate::stack::check;
 use crate::stack::eval::Run;
 use crate::stack::expand::failed;
-use crate::stack::expr::{Expr, Kind};
+use crate::stack::expr::{Expr, Kind, Root};
 use crate::stack::functions::{noun, scalar_text};
-use crate::stack::instance::{Frame, Slot, World};
+use crate::stack::instance::{Frame, Member, Node, Slot, World};
 use crate::stack::options;
 use crate::stack::order::{Order, Reach, Refs};
 use crate::stack::tags;
@@ -238,9 +238,10 @@ pub(super) fn inputs(world: &World, index: usize, run: &mut Run) -> Option<Map> 
     if let Some(Shape::Map(_)) = schema.inputs.get("tags").map(|p| &p.shape) {
         merge_tags(&mut given, default_tags(world, index, run));
     }
+    let before = run.problems.len();
+    left_out(world, node, schema, &mut given, &mut run.problems);
     // A document that is given as a map becomes a text.
     given.values().for_each(|value| world.secrets.learn(value));
-    let before = run.problems.len();
     // Mistakes of the whole are shown at the name of the resource, not at its first property.
     let place = (&block.properties, &block.at);
     let map = check::object(&schema.inputs, given, place, &subject, "input", &mut run.problems);
@@ -256,6 +257,29 @@ pub(super) fn inputs(world: &World, index: usize, run: &mut Run) -> Option<Map> 
         return None;
     }
     Some(map)
+}
+
+/// What names a resource that its `if` leaves out is null: a mistake where a value is required, and worth
+/// a word where none is.
+fn left_out(world: &World, node: &Node, schema: &TypeSchema, given: &mut Map, problems: &mut Vec<Diagnostic>) {
+    let Kind::Map(entries) = &node.block.properties.kind else { return };
+    for (name, _, expr) in entries {
+        let (Kind::Reference(reference), Some(property)) = (&expr.kind, schema.inputs.get(name)) else { continue };
+        let Root::Resource(n) = reference.root else { continue };
+        let Member::Absent = world.instances[node.frame.instance].members[n] else { continue };
+        let subject = format!("`{name}` of `{}`", short(schema.token));
+        let text = format!("{subject} names `{}`, which is left out by its `if`", reference.name);
+        let needed = property.required && property.auto_name.is_none() && property.default.is_none();
+        let problem = match needed {
+            true => Diagnostic::error("left-out", text),
+            false => Diagnostic::warning("left-out", format!("{text}, so that it is not given")),
+        };
+        let help = format!("give resource `{}` the same `if`, or choose the value with `fn::if`", node.block.key);
+        problems.push(problem.at(reference.at.clone()).help(help));
+        if needed {
+            given.insert(name.clone(), Value::Unknown);
+        }
+    }
 }
 
 /// The properties, every one of them evaluated even after a mistake in another.
