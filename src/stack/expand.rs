@@ -20,6 +20,7 @@ use crate::stack::eval::Run;
 use crate::stack::expr::{Accessor, Expr, Kind, Part, Reference, Root};
 use crate::stack::functions::{noun, scalar_text};
 use crate::stack::instance::{Bound, Frame, Group, Instance, Member, Node, Parent, Target, World};
+use crate::stack::options;
 use crate::stack::regions;
 
 /// Components inside components.
@@ -382,7 +383,7 @@ impl Expansion<'_> {
     fn protect(&mut self, block: &Block, frame: Frame, inherited: bool) -> Result<bool, Stop> {
         let Some(expr) = block.option("protect") else { return Ok(inherited) };
         let value = self.early(expr, frame, || format!("`protect` of resource `{}`", block.key))?;
-        match value.as_bool() {
+        match options::flag(&value) {
             Some(protect) => Ok(protect),
             None => {
                 let text = format!("`protect` of resource `{}` must be a boolean that is known at once", block.key);

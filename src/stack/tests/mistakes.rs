@@ -154,6 +154,14 @@ fn resources() {
             "resources:\n  a: {type: aws:ec2:Vpc}\n  b: {type: aws:ec2:Vpc, options: {dependsOn: [a]}}\n",
         ),
         (
+            "dependsOn a number and a text",
+            "variables: {n: 5, t: [b]}\nresources:\n  a: {type: aws:ec2:Vpc, options: {dependsOn: \"${n}\"}}\n  b: {type: aws:ec2:Vpc, options: {dependsOn: [\"${t}\"]}}\n",
+        ),
+        (
+            "flags that are texts",
+            "config: {p: 'true'}\nresources:\n  a: {type: aws:ec2:Vpc, options: {protect: 'true', retainOnDelete: \"${p}\"}}\n  b: {type: aws:ec2:Vpc, options: {protect: \"${p}\", retainOnDelete: maybe}}\n  c: {type: aws:ec2:Vpc, options: {protect: maybe}}\n",
+        ),
+        (
             "paths of no property",
             "resources:\n  a: {type: aws:ec2:Vpc, options: {ignoreChanges: [tag, 'tags[\"x\"]', '*']}}\n",
         ),
