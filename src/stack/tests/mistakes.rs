@@ -57,6 +57,10 @@ fn interpolations() {
         ("map in a text", "variables: {m: {a: 1}}\noutputs:\n  a: \"x${m}\"\n"),
         ("null in a text", "variables: {m: {a: 1}}\noutputs:\n  a: \"x${m.b}\"\n"),
         ("pulumi property", "outputs:\n  a: ${pulumi.stak}\n"),
+        (
+            "nearly a name of the language",
+            "outputs:\n  a: ${regoins.primary}\n  b: ${regio}\n  c: ${eahc.key}\n  d: ${pulum.stack}\n",
+        ),
         ("in a folded text", "outputs:\n  a: >\n    one\n    two ${nothing}\n"),
         ("each outside", "outputs:\n  a: ${each.key}\n"),
     ]);
