@@ -34,6 +34,7 @@ use crate::state::{
 use crate::twin::Twin;
 
 pub(super) use crate::cli::target::Target;
+use crate::cli::target::profile_region;
 
 /// How long a command waits for another one that changes the twin.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -44,8 +45,16 @@ pub(super) fn catalog() -> &'static Arc<Catalog> {
     CATALOG.get_or_init(|| Arc::clone(WithRandom::new(Arc::new(Aws::new(aws::Settings::default()))).catalog()))
 }
 
+/// The variables of the process. Where none names a region, the AWS profile does.
 pub(super) fn environment() -> BTreeMap<String, String> {
-    std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect()
+    let own = std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
+    let mut environment: BTreeMap<String, String> = own.collect();
+    let given = |name: &str| environment.get(name).is_some_and(|region| !region.is_empty());
+    if !given("AWS_REGION") && !given("AWS_DEFAULT_REGION") {
+        let region = profile_region(&environment).map(|region| ("AWS_DEFAULT_REGION".to_owned(), region));
+        environment.extend(region);
+    }
+    environment
 }
 
 /// Where commands look for files.
