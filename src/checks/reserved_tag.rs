@@ -1,6 +1,7 @@
 use super::Rule;
 use super::scene::Scene;
 use crate::engine::diagnostic::Diagnostic;
+use crate::stack::reserved_tag;
 
 pub(super) const RULE: Rule = Rule {
     code: "reserved-tag",
@@ -9,20 +10,14 @@ pub(super) const RULE: Rule = Rule {
     find,
 };
 
-const PREFIXES: [&str; 2] = ["aws:", "drctl:"];
-
 fn find(scene: &Scene<'_>) -> Vec<Diagnostic> {
     let tags = scene.all().flat_map(|item| item.field("tags").entries());
-    let reserved = tags.filter_map(|tag| Some((tag, *PREFIXES.iter().find(|p| begins(tag.name, p))?)));
+    let reserved = tags.filter_map(|tag| Some((tag, reserved_tag(tag.name)?)));
     let found = reserved.map(|(tag, prefix)| {
         let message = format!("the tag `{}` begins with `{prefix}`, which is reserved", tag.name);
         tag.wrong(message).help("choose another prefix")
     });
     found.collect()
-}
-
-fn begins(name: &str, prefix: &str) -> bool {
-    name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
 }
 
 #[cfg(test)]

@@ -57,6 +57,7 @@ pub(super) fn run(command: &Command, global: &Global) -> Result {
         Command::Set(Set { key, value, secret }) => {
             let value = value.clone().map_or_else(read_value, Ok)?;
             let entry = entry(key, global)?;
+            let key = &file.spelt(key, global)?;
             let sealed = file.get(key).is_ok_and(is_sealed);
             let seal = *secret || sealed || entry.as_ref().is_some_and(|entry| entry.secret);
             if seal {
@@ -68,7 +69,7 @@ pub(super) fn run(command: &Command, global: &Global) -> Result {
             let how = if seal { "Set and sealed" } else { "Set" };
             render::say(format_args!("{how} `{key}` in {}\n", path.display()));
         }
-        Command::Get(Get { key }) => match file.get(key)? {
+        Command::Get(Get { key }) => match file.get(&file.spelt(key, global)?)? {
             value if global.json => {
                 let opened = is_sealed(value).then(|| file.open(value, &environment())).transpose()?;
                 let value = opened.map_or_else(|| json!(value), |text| json!(text));
@@ -79,6 +80,7 @@ pub(super) fn run(command: &Command, global: &Global) -> Result {
             other => render::data(format_args!("{}\n", flow(other))),
         },
         Command::Rm(Get { key }) => {
+            let key = &file.spelt(key, global)?;
             file.get(key)?;
             file.remove(key)?;
             file.write()?;
@@ -181,6 +183,29 @@ impl File {
             None => "`drctl config ls` lists the values that are set".to_owned(),
         };
         Err(Failure::new(Exit::Configuration, format!("{} sets no `{key}`", self.path.display()), help))
+    }
+
+    /// A key as the file has it: `key` and `project:key` are one.
+    fn spelt(&self, key: &str, global: &Global) -> Result<String> {
+        let project = declared(&request(global)?)?.0;
+        let other = match key.split_once(':') {
+            Some((prefix, rest)) if prefix == project => rest.to_owned(),
+            Some(_) => return Ok(key.to_owned()),
+            None => format!("{project}:{key}"),
+        };
+        match (self.has(key), self.has(&other)) {
+            (true, true) => Err(Failure::new(
+                Exit::Configuration,
+                format!("{} sets `{key}` twice: as `{other}`, too", self.path.display()),
+                "remove one of the two by hand",
+            )),
+            (false, true) => Ok(other),
+            (_, false) => Ok(key.to_owned()),
+        }
+    }
+
+    fn has(&self, key: &str) -> bool {
+        self.values().any(|(known, _)| plain(known) == key)
     }
 
     #[cfg(test)]

@@ -279,7 +279,7 @@ fn written(schema: &Object, inputs: &Value, names: &Names) -> (JsonMap<String, J
     let mut refers = Refers::new();
     let left_out = chosen_twice(schema, inputs);
     for property in schema.properties.iter().filter(|p| !left_out.contains(&p.name.as_str())) {
-        let Some(value) = inputs.get(&property.name).filter(|v| !v.is_null()) else { continue };
+        let Some(value) = inputs.get(&property.name).filter(|v| !v.is_null() && is_readable(v)) else { continue };
         let json = Shown::of(value).json().clone();
         let empty = match &json {
             Json::Array(items) => items.is_empty(),
@@ -348,10 +348,29 @@ fn referring(property: &Property, json: Json, names: &Names, named: &mut Vec<Urn
     }
 }
 
-/// Required inputs that no cloud shows.
-fn unreadable<'a>(schema: &'a Object, inputs: &Value) -> Vec<&'a str> {
-    let hidden = schema.properties.iter().filter(|p| p.write_only && p.required);
-    hidden.filter(|p| inputs.get(&p.name).is_none_or(Value::is_null)).map(|p| p.name.as_str()).collect()
+/// Whether a program may say what the cloud shows: neither a secret nor the content of a file.
+fn is_readable(value: &Value) -> bool {
+    match value {
+        Value::Secret(_) | Value::Asset(_) => false,
+        Value::List(items) => items.iter().all(is_readable),
+        Value::Map(map) => map.values().all(is_readable),
+        _ => true,
+    }
+}
+
+/// Inputs to be filled in by hand: required ones that no cloud shows, one of each group of which one must be
+/// there, and what must not be written down.
+fn unreadable(schema: &Object, inputs: &Value) -> Vec<String> {
+    let has = |name: &str| inputs.get(name).is_some_and(|value| !value.is_null());
+    let hidden = schema.properties.iter().filter(|p| p.write_only && p.required && !has(&p.name));
+    let kept_back = schema.properties.iter().filter(|p| inputs.get(&p.name).is_some_and(|v| !is_readable(v)));
+    let missing = schema.groups.iter().filter_map(|group| match group {
+        Group::ExactlyOne(names) | Group::AtLeastOne(names) => {
+            (!names.iter().any(|n| has(n))).then(|| names.join(" or "))
+        }
+        Group::Exclusive(_) | Group::Needs(_) => None,
+    });
+    hidden.chain(kept_back).map(|p| p.name.clone()).chain(missing).collect()
 }
 
 #[cfg(test)]
@@ -377,6 +396,13 @@ mod tests {
         );
         assert_eq!(refers, Refers::from([("vpcSecurityGroupIds".to_owned(), vec![group])]));
         assert_eq!(unreadable(&schema.inputs, &inputs), ["masterPassword"]);
+        let secret = Value::Map(Map::from_iter([
+            ("masterPassword".to_owned(), Value::from("hunter2").secret()),
+            ("clusterIdentifier".to_owned(), Value::from("a")),
+        ]));
+        let (written_down, _) = written(&schema.inputs, &secret, &names);
+        assert_eq!(Json::Object(written_down), json!({"clusterIdentifier": "a"}), "no secret, and no word for one");
+        assert_eq!(unreadable(&schema.inputs, &secret), ["masterPassword"]);
         let vpc = catalog.find("aws:ec2:Vpc").unwrap();
         let inputs = Value::Map(Map::from_iter([
             ("cidrBlock".to_owned(), Value::from("10.0.0.0/16")),

@@ -193,6 +193,36 @@ fn the_twin_keeps_its_states_beside_it_whatever_the_file_says() {
 }
 
 #[test]
+fn a_key_of_config_is_the_same_with_and_without_the_name_of_the_project() {
+    let project = Project::new();
+    let name = "network";
+    let text = std::fs::read_to_string(project.path().join("stacks/net.yaml")).unwrap();
+    assert!(text.contains(&format!("name: {name}")), "{text}");
+    project.expect("config set dns true", Exit::Ok);
+    let files = || {
+        let all = std::fs::read_dir(project.path().join("stacks")).unwrap().map(|entry| entry.unwrap().path());
+        let config = all.filter(|path| !path.ends_with("net.yaml")).next().unwrap();
+        std::fs::read_to_string(config).unwrap()
+    };
+    project.expect(&format!("config set {name}:dns false"), Exit::Ok);
+    assert_eq!(files().matches("dns").count(), 1, "{}", files());
+    project.expect(&format!("config get {name}:dns"), Exit::Ok);
+    project.expect(&format!("config rm {name}:dns"), Exit::Ok);
+    project.expect("config get dns", Exit::Configuration);
+}
+
+#[test]
+fn a_project_inside_of_another_has_a_twin_of_its_own() {
+    let outer = Project::new();
+    outer.expect("up", Exit::Ok);
+    let inner = Project(tempfile::tempdir_in(outer.path()).unwrap());
+    std::fs::create_dir(inner.path().join("stacks")).unwrap();
+    std::fs::copy(outer.path().join("stacks/net.yaml"), inner.path().join("stacks/net.yaml")).unwrap();
+    inner.expect("local reset", Exit::Ok);
+    outer.expect("preview --refresh --expect-no-changes", Exit::Ok);
+}
+
+#[test]
 fn config_is_set_before_the_program_is_whole() {
     let project = Project::with(&STACK.replace(", default: true", ""));
     project.expect("validate", Exit::Configuration);

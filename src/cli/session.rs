@@ -29,11 +29,12 @@ use crate::render::regions::Regions;
 use crate::stack::{self, Backend, Loaded, Request, Stacks};
 use crate::state::{
     FileLock, Keys, Location, Lock, Notice, Owner, Source, StateError, States, Stored, check_environment,
-    check_project, make_dir, make_new, silently,
+    check_project, check_target, make_dir, make_new, silently,
 };
 use crate::twin::Twin;
 
 pub(super) use crate::cli::target::Target;
+use crate::cli::target::profile_region;
 
 /// How long a command waits for another one that changes the twin.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -44,8 +45,16 @@ pub(super) fn catalog() -> &'static Arc<Catalog> {
     CATALOG.get_or_init(|| Arc::clone(WithRandom::new(Arc::new(Aws::new(aws::Settings::default()))).catalog()))
 }
 
+/// The variables of the process. Where none names a region, the AWS profile does.
 pub(super) fn environment() -> BTreeMap<String, String> {
-    std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect()
+    let own = std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
+    let mut environment: BTreeMap<String, String> = own.collect();
+    let given = |name: &str| environment.get(name).is_some_and(|region| !region.is_empty());
+    if !given("AWS_REGION") && !given("AWS_DEFAULT_REGION") {
+        let region = profile_region(&environment).map(|region| ("AWS_DEFAULT_REGION".to_owned(), region));
+        environment.extend(region);
+    }
+    environment
 }
 
 /// Where commands look for files.
@@ -163,9 +172,15 @@ pub(super) fn config_file(global: &Global) -> Result<PathBuf> {
     Ok(stack::locate(&request(global)?)?.config_file())
 }
 
-/// The nearest state directory here or above; the one to be made here if there is none.
+/// The state directory of the project that a directory is in: the nearest one here or above, but none above
+/// the first directory that has stacks of its own.
 pub(super) fn nearest_state_root(cwd: &Path) -> PathBuf {
-    cwd.ancestors().map(state_root).find(|root| root.is_dir()).unwrap_or_else(|| state_root(cwd))
+    let is_project =
+        |directory: &&Path| ["stacks", "Pulumi.yaml", "Pulumi.yml"].iter().any(|name| directory.join(name).exists());
+    let project = cwd.ancestors().find(is_project);
+    let within = cwd.ancestors().take_while(|directory| project.is_none_or(|project| directory.starts_with(project)));
+    let found = within.map(state_root).find(|root| root.is_dir());
+    found.unwrap_or_else(|| state_root(project.unwrap_or(cwd)))
 }
 
 /// Where the states of a target are kept: what the command line says, else what the stack's file says.
@@ -498,8 +513,9 @@ impl Site {
         Ok(check_environment(&self.stack, &state.environment, &asked).map_err(Error::from)?)
     }
 
-    /// Refuses a state that another program made.
+    /// Refuses a state that another program made, or that was written for another target.
     pub(super) fn check_project(&self, state: &State) -> Result<()> {
+        check_target(state, &self.stack, self.target.name()).map_err(Error::from)?;
         match self.loaded {
             Some(_) => Ok(check_project(state, &self.project).map_err(Error::from)?),
             None => Ok(()),

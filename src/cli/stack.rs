@@ -191,7 +191,12 @@ fn import(arguments: &Import, global: &Global) -> Result {
         if !arguments.force {
             let present = match stored.load(&keys).await {
                 // There is nothing to compare with what is damaged.
-                Err(StateError::Gone { .. } | StateError::Damaged { .. } | StateError::Replay { .. }) => None,
+                Err(
+                    StateError::Gone { .. }
+                    | StateError::JournalGone { .. }
+                    | StateError::Damaged { .. }
+                    | StateError::Replay { .. },
+                ) => None,
                 other => other.map_err(failed)?,
             };
             state::check_import(&stored, present.as_ref(), &state).map_err(failed)?;

@@ -84,6 +84,9 @@ pub(super) struct Move {
 }
 
 pub(super) fn run(command: &Command, global: &Global) -> Result {
+    if let Some(name) = edits(command) {
+        Answers::here(global.yes).refuse_nobody(name)?;
+    }
     let site = Site::of_state(global)?;
     match command {
         Command::Ls => {
@@ -117,6 +120,18 @@ pub(super) fn run(command: &Command, global: &Global) -> Result {
         Command::Untaint(many) => mark(&site, many, "state untaint", "kept", |row| row.tainted = false)?,
     }
     Ok(Exit::Ok)
+}
+
+/// The name of a command that changes a state without a question.
+fn edits(command: &Command) -> Option<&'static str> {
+    match command {
+        Command::Mv(_) => Some("state mv"),
+        Command::Protect(_) => Some("state protect"),
+        Command::Unprotect(_) => Some("state unprotect"),
+        Command::Taint(_) => Some("state taint"),
+        Command::Untaint(_) => Some("state untaint"),
+        Command::Ls | Command::Show(_) | Command::Check | Command::Rm(_) | Command::RotateKey(_) => None,
+    }
 }
 
 fn list(state: &State, json: bool) -> String {

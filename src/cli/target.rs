@@ -140,8 +140,7 @@ impl Endpoints {
 
     /// What a profile says: `endpoint_url`, and `services`, a section with an address for each service.
     fn of_profile(file: &str, profile: &str) -> Self {
-        let title = if profile == "default" { "default".to_owned() } else { format!("profile {profile}") };
-        let own = section(file, &title);
+        let own = section(file, &title(profile));
         let find = |wanted: &str| own.iter().find(|(_, name, _)| name == wanted).map(|(_, _, value)| value.clone());
         let services = find("services").map(|name| section(file, &format!("services {name}"))).unwrap_or_default();
         let services = services.into_iter().filter(|(_, name, _)| name == "endpoint_url");
@@ -166,6 +165,22 @@ impl Endpoints {
 fn config_file(environment: &BTreeMap<String, String>) -> Option<PathBuf> {
     let home = || Some(PathBuf::from(environment.get("HOME")?).join(".aws/config"));
     environment.get("AWS_CONFIG_FILE").filter(|v| !v.is_empty()).map(PathBuf::from).or_else(home)
+}
+
+/// The region that the AWS profile of the environment names.
+pub(super) fn profile_region(environment: &BTreeMap<String, String>) -> Option<String> {
+    let profile = environment.get("AWS_PROFILE").filter(|name| !name.is_empty());
+    let file = std::fs::read_to_string(config_file(environment)?).ok()?;
+    region_of(&file, profile.map_or("default", String::as_str))
+}
+
+fn region_of(file: &str, profile: &str) -> Option<String> {
+    let settings = section(file, &title(profile)).into_iter();
+    settings.filter(|(outer, name, _)| outer.is_empty() && name == "region").map(|(_, _, region)| region).next()
+}
+
+fn title(profile: &str) -> String {
+    if profile == "default" { "default".to_owned() } else { format!("profile {profile}") }
 }
 
 /// The settings of a section of an AWS configuration file: what each is nested in, its name, its value.
@@ -311,6 +326,22 @@ mod tests {
         assert!(chosen(&[("AWS_PROFILE", "split")], file).is_err());
         let ignoring = [("AWS_PROFILE", "lab"), ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")];
         assert_eq!(chosen(&ignoring, file).unwrap(), Target::Aws);
+    }
+
+    #[test]
+    fn the_region_of_the_profile_is_that_of_its_own_section() {
+        let file = "[default]\nregion = us-east-1\n[profile lab] # mine\nregion=eu-west-1 # near\n\
+                    [profile odd]\ns3 =\n  region = eu-north-1\n";
+        assert_eq!(region_of(file, "default").as_deref(), Some("us-east-1"));
+        assert_eq!(region_of(file, "lab").as_deref(), Some("eu-west-1"));
+        assert_eq!(region_of(file, "odd"), None);
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("config");
+        std::fs::write(&path, file).unwrap();
+        let mut environment = BTreeMap::from([("AWS_CONFIG_FILE".to_owned(), path.display().to_string())]);
+        assert_eq!(profile_region(&environment).as_deref(), Some("us-east-1"));
+        environment.insert("AWS_PROFILE".to_owned(), "lab".to_owned());
+        assert_eq!(profile_region(&environment).as_deref(), Some("eu-west-1"));
     }
 
     #[test]

@@ -154,6 +154,11 @@ impl fmt::Display for PlanView<'_> {
     }
 }
 
+/// Whether nothing is there that the changes of a step could be compared with.
+pub(super) fn is_new(step: &Step) -> bool {
+    step.op == Op::Create && step.replacement.is_none()
+}
+
 /// Whether a new resource gets the value only because nobody says anything else. A reader of a plan
 /// looks for what the program says.
 pub(super) fn is_default(change: &Change, create: bool) -> bool {
@@ -209,7 +214,7 @@ impl PlanView<'_> {
             write!(f, "  {}", Label::Aside.paint(format_args!("({})", asides.join("; "))))?;
         }
         writeln!(f)?;
-        let create = step.op == Op::Create;
+        let create = is_new(step);
         let mut shown = step.changes.iter().filter(|change| self.unchanged || !is_default(change, create));
         shown.try_for_each(|change| write_change(f, change, create, indent + 4))
     }
@@ -225,7 +230,7 @@ impl PlanView<'_> {
             let (kind, place) = (sign.label.paint(type_name(&step.ty)), self.regions.label(&step.place));
             let asides = Label::Aside.paint(format_args!("({})", asides.join("; "))).to_string();
             writeln!(f, "  {} {kind}  {}  in {place}  {asides}", sign.painted(), step.key.urn.name())?;
-            let create = step.op == Op::Create;
+            let create = is_new(step);
             let mut shown = step.changes.iter().filter(|change| self.unchanged || !is_default(change, create));
             shown.try_for_each(|change| write_change(f, change, create, 6))?;
         }

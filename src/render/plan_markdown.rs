@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 
 use similar::ChangeTag;
 
-use super::plan::{Selected, SummaryLine, held, is_default, output_changes, tree};
+use super::plan::{Selected, SummaryLine, held, is_default, is_new, output_changes, tree};
 use super::regions::Regions;
 use super::style::REPLACE;
 use super::value::{inline, lines};
@@ -89,7 +89,7 @@ fn write_entry(out: &mut String, entry: &super::plan::Entry<'_>) -> fmt::Result 
         write!(out, "  ({})", entry.asides.join("; "))?;
     }
     writeln!(out)?;
-    let create = entry.step.op == Op::Create;
+    let create = is_new(entry.step);
     let mut shown = entry.step.changes.iter().filter(|change| !is_default(change, create));
     shown.try_for_each(|change| write_change(out, change, create))
 }

@@ -173,10 +173,25 @@ fn names(
             names.entry(short.to_owned()).or_insert(root);
         }
     }
+    for entry in inputs {
+        if let Some(root) = names.get(&entry.key).copied() {
+            names.entry(format!("{}:{}", cx.project, entry.key)).or_insert(root);
+        }
+    }
     names.insert(RESERVED.to_owned(), Root::Pulumi);
     for (name, root) in EXTENSIONS {
         names.entry(name.to_owned()).or_insert(root);
     }
+    names
+}
+
+/// The names that the body itself gives, sorted; those that stand for the same with a prefix are left out.
+pub(crate) fn own_names(names: &HashMap<String, Root>) -> Vec<&str> {
+    let own = |root: &Root| matches!(root, Root::Resource(_) | Root::Variable(_) | Root::Input(_));
+    let twice = |name: &str, root: &Root| name.split_once(':').is_some_and(|(_, short)| names.get(short) == Some(root));
+    let named = names.iter().filter(|(name, root)| own(root) && !twice(name, root));
+    let mut names: Vec<&str> = named.map(|(name, _)| name.as_str()).collect();
+    names.sort_unstable();
     names
 }
 
@@ -191,10 +206,7 @@ impl Scope for Names<'_> {
     }
 
     fn names(&self) -> Vec<&str> {
-        let own = |root: &Root| matches!(root, Root::Resource(_) | Root::Variable(_) | Root::Input(_));
-        let mut names: Vec<&str> = self.names.iter().filter(|(_, r)| own(r)).map(|(n, _)| n.as_str()).collect();
-        names.sort_unstable();
-        names
+        own_names(self.names)
     }
 
     fn is_outside(&self, name: &str) -> bool {
@@ -355,6 +367,9 @@ fn block(entry: &Entry, cx: &Context, reader: &mut Reader) -> Block {
             }
         }
     }
+    if let (Some(get), true) = (keys.entry("get"), is_component) {
+        reader.problems.push(no_component(&what, "get", &get.at));
+    }
     if let Some(node) = keys.get("defaultProvider") {
         match (&node.kind, &block.ty) {
             (Yaml::Bool(value), Type::Provider) => block.default_provider = *value,
@@ -370,12 +385,22 @@ fn block(entry: &Entry, cx: &Context, reader: &mut Reader) -> Block {
     {
         for word in OPTIONS {
             if let Some(node) = options.get(word) {
+                if word == "import" && is_component {
+                    reader.problems.push(no_component(&what, word, &node.at));
+                }
                 let value = reader.expr(node);
                 block.options.push((word, value));
             }
         }
     }
     block
+}
+
+/// A component is text of the program and nothing in the cloud that could be read or taken over.
+fn no_component(what: &str, key: &str, at: &Location) -> Diagnostic {
+    let text = format!("`{key}` of {what} has no meaning on a component");
+    let problem = Diagnostic::error("misplaced-key", text).at(at.clone());
+    problem.help(format!("write `{key}` on the resources inside it"))
 }
 
 /// The id alone says which resource is read, so that look-up properties need only be sound.

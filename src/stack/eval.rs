@@ -19,7 +19,7 @@ use crate::stack::expr::{Accessor, Expr, Invoke, Kind, Part, Reference, Root};
 use crate::stack::functions::{self, Builtin, Fault, How, Lazy, Site, noun, scalar_text};
 use crate::stack::instance::{Bound, Frame, Member, Slot, Target, World};
 use crate::stack::lead::{Lead, Piece};
-use crate::stack::regions::{self, is_region};
+use crate::stack::regions::{self, Region, is_region};
 
 /// One evaluation. `None` means that a part is wrong and has been reported.
 pub(crate) struct Run<'a> {
@@ -320,10 +320,7 @@ impl<'a> Run<'a> {
     }
 
     fn region(&mut self, reference: &Reference, frame: Frame) -> Option<Value> {
-        let Some(region) = self.world.region(frame) else {
-            let problem = Diagnostic::error("no-region", "no region is given here").at(reference.at.clone());
-            return self.fail(problem.help("declare `regions` at the top, or set `aws:region`"));
-        };
+        let region = self.region_of(frame, &reference.at);
         let name = Value::from(region.name.as_str());
         match reference.path.as_slice() {
             [] => Some(name),
@@ -341,6 +338,15 @@ impl<'a> Run<'a> {
             }
             [(_, at), ..] => self.fail(Diagnostic::error("access", "`region` is no list").at(at.clone())),
         }
+    }
+
+    /// The region of a frame. One that is missing is told, and a placeholder shows what else is wrong.
+    fn region_of(&mut self, frame: Frame, at: &Location) -> Region {
+        if let Some(region) = self.world.region(frame) {
+            return region.clone();
+        }
+        self.problems.push(regions::missing().at(at.clone()));
+        regions::placeholder()
     }
 
     fn each(&mut self, reference: &Reference, frame: Frame) -> Option<Value> {
@@ -803,6 +809,7 @@ impl<'a> Run<'a> {
                 let problem = Diagnostic::error("unknown-region", "the region must be known before anything exists");
                 return self.fail(problem.at(at.clone()));
             };
+            self.problems.extend(world.doubt(&text).filter(|_| is_region(&text)).map(|problem| problem.at(at.clone())));
             let name = world.roles.get(&text).cloned().unwrap_or(text);
             if !is_region(&name) {
                 let roles: Vec<&str> = world.roles.keys().map(String::as_str).collect();
@@ -818,10 +825,7 @@ impl<'a> Run<'a> {
             let node = &world.nodes[*index];
             return Some(node.place.clone());
         }
-        match world.region(frame) {
-            Some(region) => Some(Place(region.name.clone())),
-            None => self.fail(regions::missing().at(at.clone())),
-        }
+        Some(Place(self.region_of(frame, at).name))
     }
 }
 

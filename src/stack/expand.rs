@@ -14,12 +14,13 @@ use crate::engine::resource::Scope;
 use crate::engine::urn::{Place, Urn};
 use crate::engine::value::Value;
 use crate::stack::answers::{Answered, Asking, Question};
-use crate::stack::body::{Block, Body, Type};
+use crate::stack::body::{self, Block, Body, Type};
 use crate::stack::check;
 use crate::stack::eval::Run;
 use crate::stack::expr::{Accessor, Expr, Kind, Part, Reference, Root};
 use crate::stack::functions::{noun, scalar_text};
 use crate::stack::instance::{Bound, Frame, Group, Instance, Member, Node, Parent, Target, World};
+use crate::stack::options;
 use crate::stack::regions;
 
 /// Components inside components.
@@ -347,10 +348,7 @@ impl Expansion<'_> {
             let problem = Diagnostic::error("duplicate-resource", text).at(block.at.clone()).of(&urn);
             return self.poison(problem.also(first, "the other one").help("give one of them another `name`"));
         }
-        let place = match self.place(block, draft.frame) {
-            Ok(place) => place,
-            Err(problem) => return self.poison(problem.of(&urn)),
-        };
+        let place = self.place(block, draft.frame);
         let inherited = draft.parent_node.map(|index| self.world.nodes[index].protect);
         let inherited = inherited.unwrap_or(self.world.instances[draft.frame.instance].protect);
         let protect = self.protect(block, draft.frame, inherited)?;
@@ -385,7 +383,7 @@ impl Expansion<'_> {
     fn protect(&mut self, block: &Block, frame: Frame, inherited: bool) -> Result<bool, Stop> {
         let Some(expr) = block.option("protect") else { return Ok(inherited) };
         let value = self.early(expr, frame, || format!("`protect` of resource `{}`", block.key))?;
-        match value.as_bool() {
+        match options::flag(&value) {
             Some(protect) => Ok(protect),
             None => {
                 let text = format!("`protect` of resource `{}` must be a boolean that is known at once", block.key);
@@ -427,34 +425,79 @@ impl Expansion<'_> {
 
     /// The region of a resource: its own, that of the provider or parent it names, that of its component.
     fn region(&mut self, block: &Block, frame: Frame, named: Option<usize>) -> Result<Option<usize>, Stop> {
-        let property = match (&block.properties.kind, &block.ty) {
-            (_, Type::Component(_)) => None,
-            (_, Type::Managed(index)) if self.world.catalog.types()[*index].inputs.get("region").is_some() => None,
-            (Kind::Map(entries), _) => entries.iter().find(|(k, _, _)| k == "region").map(|(_, _, e)| e),
-            _ => None,
+        let property = self.region_property(block);
+        let own = self.given_region(block, block.region.as_ref(), frame)?;
+        let also = self.given_region(block, property, frame)?;
+        if let (Some(own), Some(also), Some(expr)) = (own, also, property) {
+            self.contradiction(block, (own, also), expr);
+        }
+        let inherited = || named.and_then(|index| self.world.nodes[index].frame.region).or(frame.region);
+        Ok(own.or(also).or_else(inherited))
+    }
+
+    /// The property `region` of a type that has no such input of its own: another spelling of the key.
+    fn region_property<'b>(&mut self, block: &'b Block) -> Option<&'b Expr> {
+        let Kind::Map(entries) = &block.properties.kind else { return None };
+        let (_, at, expr) = entries.iter().find(|(name, _, _)| name == "region")?;
+        let index = match block.ty {
+            Type::Managed(index) => index,
+            Type::Component(_) => return None,
+            _ => return Some(expr),
         };
-        let Some(expr) = block.region.as_ref().or(property) else {
-            return Ok(named.and_then(|index| self.world.nodes[index].frame.region).or(frame.region));
-        };
+        let schema = &self.world.catalog.types()[index];
+        if schema.inputs.get("region").is_some() {
+            return None;
+        }
+        if schema.facts.scope == Scope::Global {
+            let text = format!("`{}` lives in no region and has no input `region`", body::short(schema.token));
+            let problem = Diagnostic::error("unknown-property", text).at(at.clone());
+            self.problems.push(problem.help("remove it: the resource is the same in all regions"));
+            return None;
+        }
+        Some(expr)
+    }
+
+    fn given_region(&mut self, block: &Block, expr: Option<&Expr>, frame: Frame) -> Result<Option<usize>, Stop> {
+        let Some(expr) = expr else { return Ok(None) };
         let value = self.early(expr, frame, || format!("the region of resource `{}`", block.key))?;
         let Some(text) = scalar_text(&value) else {
             let text = format!("the region of resource `{}` must be known before anything exists", block.key);
             return self.poison(Diagnostic::error("unknown-region", text).at(expr.at.clone()));
         };
         match self.world.find_region(&text) {
-            Ok(region) => Ok(Some(region)),
+            Ok(region) => {
+                let doubt = self.world.doubt(&text).map(|problem| problem.at(expr.at.clone()));
+                self.problems.extend(doubt);
+                Ok(Some(region))
+            }
             Err(problem) => self.poison(problem.at(expr.at.clone())),
         }
     }
 
-    fn place(&self, block: &Block, frame: Frame) -> Result<Place, Diagnostic> {
-        let Type::Managed(index) = block.ty else {
-            return Ok(self.world.region(frame).map_or_else(Place::global, |r| Place(r.name.clone())));
-        };
-        match (self.world.catalog.types()[index].facts.scope, self.world.region(frame)) {
-            (Scope::Global, _) => Ok(Place::global()),
-            (Scope::Region, Some(region)) => Ok(Place(region.name.clone())),
-            (Scope::Region, None) => Err(regions::missing().at(block.at.clone())),
+    /// A resource cannot be in the region of its key and in that of its property.
+    fn contradiction(&mut self, block: &Block, (own, also): (usize, usize), property: &Expr) {
+        let (own, also) = (&self.world.regions[own].name, &self.world.regions[also].name);
+        if own == also {
+            return;
+        }
+        let text = format!("resource `{}` has `region: {own}`, and its property `region` says `{also}`", block.key);
+        let problem = Diagnostic::error("conflict", text).at(property.at.clone());
+        self.problems.push(match &block.region {
+            Some(key) => problem.also(key.at.clone(), "the other one").help("remove one of them"),
+            None => problem,
+        });
+    }
+
+    /// Where a resource lives. One that has no region is told and gets a placeholder.
+    fn place(&mut self, block: &Block, frame: Frame) -> Place {
+        let region = self.world.region(frame).map(|region| Place(region.name.clone()));
+        let Type::Managed(index) = block.ty else { return region.unwrap_or_else(Place::global) };
+        match self.world.catalog.types()[index].facts.scope {
+            Scope::Global => Place::global(),
+            Scope::Region => region.unwrap_or_else(|| {
+                self.problems.push(regions::missing().at(block.at.clone()));
+                Place(regions::placeholder().name)
+            }),
         }
     }
 

@@ -334,10 +334,13 @@ impl Reader<'_> {
     }
 }
 
+/// Names that the language itself gives a meaning.
+const ROOTS: [&str; 4] = ["regions", "region", "each", "pulumi"];
+
 fn unknown_name(name: &str, known: &[&str], at: Location) -> Diagnostic {
     let problem =
         Diagnostic::error("unknown-name", format!("no resource, variable or config value is called `{name}`")).at(at);
-    match nearest(name, known.iter().copied()) {
+    match nearest(name, known.iter().copied().chain(ROOTS)) {
         Some(near) => problem.help(format!("did you mean `{near}`?")),
         None if known.is_empty() => problem.help("write `$${` for the text `${`"),
         None => problem.help(format!("the names are {}; write `$${{` for the text `${{`", listed(known, 8))),

@@ -16,7 +16,7 @@ use crate::stack::assets::Assets;
 use crate::stack::body::{Block, Body, Type};
 use crate::stack::check::no_such;
 use crate::stack::expr::Expr;
-use crate::stack::regions::{Region, is_region, unknown};
+use crate::stack::regions::{Region, doubtful, is_region, unknown};
 
 /// Outputs of other stacks, for stack references.
 pub trait Stacks: Send + Sync {
@@ -220,6 +220,12 @@ impl World {
             self.regions.push(region);
             self.regions.len() - 1
         }))
+    }
+
+    /// A warning about a region that AWS does not seem to have. What a role stands for is doubted under `regions`.
+    pub(crate) fn doubt(&self, given: &str) -> Option<Diagnostic> {
+        let declared = self.roles.iter().any(|(role, name)| role == given || name == given);
+        if declared { None } else { doubtful(given) }
     }
 
     /// Directory of the file that an expression is written in.

@@ -31,7 +31,9 @@ use crate::stack::paths;
 use crate::stack::program::StackProgram;
 use crate::stack::project::{self, Project};
 use crate::stack::pulumi_secrets::{DataKeys, NoDataKeys, Opener, Protection};
+use crate::stack::regions;
 use crate::stack::secrets;
+use crate::stack::tags;
 use crate::stack::yaml::{Entry, Kind as Yaml, Node};
 
 /// What to load.
@@ -323,7 +325,12 @@ impl<'a> Loader<'a> {
             return;
         };
         for entry in entries {
-            self.places.insert(self.full_key(&entry.key), entry.value.at.clone());
+            let earlier = self.places.insert(self.full_key(&entry.key), entry.value.at.clone());
+            if earlier.is_some() {
+                let text = format!("`{}` is set twice, with and without the name of the project", entry.key);
+                self.problems
+                    .push(Diagnostic::error("duplicate-key", text).at(entry.at.clone()).help("remove one of them"));
+            }
             self.written.push((self.full_key(&entry.key), entry.at.clone()));
             match config::value(&entry.value, &mut |sealed| opener.open(sealed)) {
                 Ok(value) => {
@@ -343,6 +350,7 @@ impl<'a> Loader<'a> {
         for (key, value) in &self.request.config {
             let key = self.full_key(key);
             if !key.starts_with(&own) {
+                self.places.remove(&key);
                 self.given.insert(key, Value::from(value.as_str()));
             }
         }
@@ -445,6 +453,7 @@ impl<'a> Loader<'a> {
         let credentials = credentials::of(&world, &self.given, self.problems);
         let program =
             StackProgram::new(self.project.stack.clone(), self.project.name.clone(), world, answers, self.problems);
+        regions::tell_once(self.problems, &node.at.source.name);
         Some(Loaded {
             program,
             questions,
@@ -716,6 +725,7 @@ impl<'a> Loader<'a> {
 
     /// The roles of the stack, and the region of everything that says nothing else.
     fn regions(&mut self, world: &mut World, node: Option<&Node>) {
+        let before = self.problems.len();
         if let Some(node) = node.filter(|n| !n.is_null())
             && let Some(value) = self.early(world, node)
         {
@@ -723,9 +733,9 @@ impl<'a> Loader<'a> {
                 Some(map) => {
                     for (role, region) in map {
                         let at = node.get(role).map_or(&node.at, |e| &e.value.at);
-                        match scalar_text(region).filter(|text| crate::stack::regions::is_region(text)) {
+                        match scalar_text(region).filter(|text| regions::is_region(text)) {
                             Some(name) => {
-                                let doubt = crate::stack::regions::doubtful(&name);
+                                let doubt = regions::doubtful(&name);
                                 self.problems.extend(doubt.map(|problem| problem.at(at.clone())));
                                 world.roles.insert(role.clone(), name);
                             }
@@ -753,21 +763,30 @@ impl<'a> Loader<'a> {
             .or_else(|| self.given.get("aws:region").and_then(scalar_text))
             .or_else(|| environment("AWS_REGION"))
             .or_else(|| environment("AWS_DEFAULT_REGION"));
-        if let Some(default) = default {
-            match world.find_region(&default) {
-                Ok(region) => world.instances[0].frame.region = Some(region),
-                Err(problem) => self.problems.push(problem),
+        if let Some(default) = &default {
+            let place = |problem: Diagnostic| Diagnostic { at: self.places.get("aws:region").cloned(), ..problem };
+            let (found, doubt) = (world.find_region(default), world.doubt(default));
+            match found {
+                Ok(region) => {
+                    world.instances[0].frame.region = Some(region);
+                    self.problems.extend(doubt.map(place));
+                }
+                Err(problem) => self.problems.push(place(problem)),
             }
+        }
+        if failed(&self.problems[before..]) && world.instances[0].frame.region.is_none() {
+            world.instances[0].frame.region = world.find_region(&regions::placeholder().name).ok();
         }
         let root = world.instances[0].frame;
         world.instances[0].tags.iter_mut().for_each(|(_, frame)| *frame = root);
     }
 
     /// `aws:*` values steer the default provider.
-    fn provider_config(&self, world: &mut World) {
+    fn provider_config(&mut self, world: &mut World) {
         let given = self.given.get("aws:defaultTags").map(credentials::opened);
         if let Some(tags) = given.as_ref().and_then(|t| t.get("tags")).and_then(Value::as_map) {
-            world.default_tags = tags.clone();
+            let place = self.places.get("aws:defaultTags");
+            world.default_tags = tags::sound(tags, |_| place.cloned(), self.problems);
         }
     }
 
@@ -859,9 +878,7 @@ impl Scope for BodyScope<'_> {
     }
 
     fn names(&self) -> Vec<&str> {
-        let mut names: Vec<&str> = self.world.bodies[0].names.keys().map(String::as_str).collect();
-        names.sort_unstable();
-        names
+        body::own_names(&self.world.bodies[0].names)
     }
 
     fn function(&self, token: &str) -> Result<&'static str, Diagnostic> {

@@ -34,6 +34,7 @@ mod regions;
 mod remote;
 mod secrets;
 mod survey;
+mod tags;
 mod yaml;
 
 pub use answers::{Answers, Question};
@@ -54,6 +55,7 @@ pub(crate) use regions::is_region;
 
 pub(crate) use check::Place as Written;
 pub(crate) use survey::{Link, Surveyed};
+pub(crate) use tags::reserved as reserved_tag;
 
 #[cfg(test)]
 pub(crate) mod testing;

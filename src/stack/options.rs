@@ -64,11 +64,7 @@ impl<'a> Reader<'a> {
 
     fn flag(&mut self, word: &str) -> Option<bool> {
         let (value, expr) = self.value(word)?;
-        match value.bare() {
-            Value::Bool(b) => Some(*b),
-            Value::String(s) if s == "true" || s == "false" => Some(s == "true"),
-            _ => self.wrong(word, "a boolean", &value, &expr.at),
-        }
+        flag(&value).or_else(|| self.wrong(word, "a boolean", &value, &expr.at))
     }
 
     fn text(&mut self, word: &str) -> Option<String> {
@@ -199,16 +195,14 @@ impl<'a> Reader<'a> {
             _ => std::slice::from_ref(expr),
         };
         for item in items {
-            if let Kind::Literal(value) = &item.kind
-                && !value.is_null()
-            {
-                let text = format!("`dependsOn` takes resources, not {}", noun(value));
-                let problem = Diagnostic::error("wrong-type", text).at(item.at.clone()).of(&self.node.urn);
-                self.run.problems.push(match value.as_str() {
-                    Some(name) => problem.help(format!("write `${{{name}}}`")),
-                    None => problem,
-                });
-            }
+            let Some(given) = self.run.eval(item, self.node.frame) else { continue };
+            let Some(value) = no_resource(&given) else { continue };
+            let text = format!("`dependsOn` takes resources, not {}", noun(value));
+            let problem = Diagnostic::error("wrong-type", text).at(item.at.clone()).of(&self.node.urn);
+            self.run.problems.push(match &item.kind {
+                Kind::Literal(Value::String(name)) => problem.help(format!("write `${{{name}}}`")),
+                _ => problem.help("write the name of a resource alone, such as `${name}`"),
+            });
         }
     }
 
@@ -251,11 +245,30 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// A boolean, or the text of one as the config and the environment give it.
+pub(crate) fn flag(value: &Value) -> Option<bool> {
+    match value.bare() {
+        Value::Bool(flag) => Some(*flag),
+        Value::String(text) => text.parse().ok(),
+        _ => None,
+    }
+}
+
+/// What an option that takes resources cannot take.
+fn no_resource(value: &Value) -> Option<&Value> {
+    match value.bare() {
+        Value::List(items) => items.iter().find_map(no_resource),
+        other @ (Value::Bool(_) | Value::Number(_) | Value::String(_)) => Some(other),
+        _ => None,
+    }
+}
+
 /// The id without the `@eu-west-1` that may end it, which must be where the resource is.
 pub(crate) fn id_here(text: &str, node: &Node) -> Result<Id, Diagnostic> {
     match text.rsplit_once('@') {
         Some((id, region)) if is_region(region) && !node.place.is_global() => {
-            if region == node.place.0 {
+            // A region that is missing is told elsewhere.
+            if region == node.place.0 || node.frame.region.is_none() {
                 return Ok(Id(id.to_owned()));
             }
             let text = format!("the id is of `{region}`, and resource `{}` is in `{}`", node.block.key, node.place);

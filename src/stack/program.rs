@@ -18,11 +18,12 @@ use crate::stack::budget::{Amount, Budget};
 use crate::stack::check;
 use crate::stack::eval::Run;
 use crate::stack::expand::failed;
-use crate::stack::expr::{Expr, Kind};
+use crate::stack::expr::{Expr, Kind, Root};
 use crate::stack::functions::{noun, scalar_text};
-use crate::stack::instance::{Frame, Slot, World};
+use crate::stack::instance::{Frame, Member, Node, Slot, World};
 use crate::stack::options;
 use crate::stack::order::{Order, Reach, Refs};
+use crate::stack::tags;
 
 /// A program in drctl's language.
 pub struct StackProgram {
@@ -239,11 +240,12 @@ pub(super) fn inputs(world: &World, index: usize, run: &mut Run) -> Option<Map> 
         given.shift_remove("region");
     }
     if let Some(Shape::Map(_)) = schema.inputs.get("tags").map(|p| &p.shape) {
-        merge_tags(&mut given, default_tags(world, index, run)?);
+        merge_tags(&mut given, default_tags(world, index, run));
     }
+    let before = run.problems.len();
+    left_out(world, node, schema, &mut given, &mut run.problems);
     // A document that is given as a map becomes a text.
     given.values().for_each(|value| world.secrets.learn(value));
-    let before = run.problems.len();
     // Mistakes of the whole are shown at the name of the resource, not at its first property.
     let place = (&block.properties, &block.at);
     let map = check::object(&schema.inputs, given, place, &subject, "input", &mut run.problems);
@@ -259,6 +261,29 @@ pub(super) fn inputs(world: &World, index: usize, run: &mut Run) -> Option<Map> 
         return None;
     }
     Some(map)
+}
+
+/// What names a resource that its `if` leaves out is null: a mistake where a value is required, and worth
+/// a word where none is.
+fn left_out(world: &World, node: &Node, schema: &TypeSchema, given: &mut Map, problems: &mut Vec<Diagnostic>) {
+    let Kind::Map(entries) = &node.block.properties.kind else { return };
+    for (name, _, expr) in entries {
+        let (Kind::Reference(reference), Some(property)) = (&expr.kind, schema.inputs.get(name)) else { continue };
+        let Root::Resource(n) = reference.root else { continue };
+        let Member::Absent = world.instances[node.frame.instance].members[n] else { continue };
+        let subject = format!("`{name}` of `{}`", short(schema.token));
+        let text = format!("{subject} names `{}`, which is left out by its `if`", reference.name);
+        let needed = property.required && property.auto_name.is_none() && property.default.is_none();
+        let problem = match needed {
+            true => Diagnostic::error("left-out", text),
+            false => Diagnostic::warning("left-out", format!("{text}, so that it is not given")),
+        };
+        let help = format!("give resource `{}` the same `if`, or choose the value with `fn::if`", node.block.key);
+        problems.push(problem.at(reference.at.clone()).help(help));
+        if needed {
+            given.insert(name.clone(), Value::Unknown);
+        }
+    }
 }
 
 /// The properties, every one of them evaluated even after a mistake in another.
@@ -297,32 +322,37 @@ fn refused(schema: &TypeSchema, map: &Map, at: &Location) -> Option<Diagnostic> 
     Some(Diagnostic::error("refused", text).at(at.clone()))
 }
 
-/// Tags from the config, the provider, the stack and the components around a resource.
-fn default_tags(world: &World, index: usize, run: &mut Run) -> Option<Map> {
+/// Tags from the config, the provider, the stack and the components around a resource. What is wrong with
+/// them is told where they stand, which is the same for all resources.
+fn default_tags(world: &World, index: usize, run: &mut Run) -> Map {
     let node = &world.nodes[index];
     let mut tags = world.default_tags.clone();
     if let Some(provider) = node.provider {
         let provider = &world.nodes[provider];
         if let Kind::Map(entries) = &provider.block.properties.kind
             && let Some((_, _, expr)) = entries.iter().find(|(k, _, _)| k == "defaultTags")
+            && let Some(value) = run.eval(expr, provider.frame)
         {
-            let value = run.eval(expr, provider.frame)?;
-            tags.extend(value.get("tags").and_then(Value::as_map).cloned().unwrap_or_default());
+            let place = check::Place::of(expr, &expr.at).entry("tags");
+            let given = value.get("tags").and_then(Value::as_map).cloned().unwrap_or_default();
+            tags.extend(tags::sound(&given, |name| Some(place.key(name)), &mut run.problems));
         }
     }
     for (expr, frame) in &world.instances[node.frame.instance].tags {
-        let value = run.eval(expr, Frame { region: node.frame.region, ..*frame })?;
+        let Some(value) = run.eval(expr, Frame { region: node.frame.region, ..*frame }) else { continue };
         match value.bare() {
-            Value::Map(map) => tags.extend(map.clone()),
+            Value::Map(map) => {
+                let place = check::Place::of(expr, &expr.at);
+                tags.extend(tags::sound(map, |name| Some(place.key(name)), &mut run.problems));
+            }
             Value::Unknown | Value::Null => {}
             other => {
                 let text = format!("`tags` must be a map, not {}", noun(other));
                 run.problems.push(Diagnostic::error("wrong-type", text).at(expr.at.clone()));
-                return None;
             }
         }
     }
-    Some(tags)
+    tags
 }
 
 fn merge_tags(given: &mut Map, mut tags: Map) {

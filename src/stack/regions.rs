@@ -86,10 +86,30 @@ pub(crate) fn unknown(given: &str, roles: &[&str]) -> Diagnostic {
     }
 }
 
+const MISSING: &str = "no-region";
+
 /// Nothing says where a resource or a data source lives.
 pub(crate) fn missing() -> Diagnostic {
-    Diagnostic::error("no-region", "no region is given")
-        .help("declare `regions` at the top of the file, set `aws:region` in the config, or set AWS_REGION")
+    Diagnostic::error(MISSING, "no region is given").help(
+        "declare `regions` at the top of the file, set `aws:region` in the config or AWS_REGION in the environment, \
+         or give the AWS profile a `region`",
+    )
+}
+
+/// Stands in for a region that is missing, so that everything else is checked all the same.
+pub(crate) fn placeholder() -> Region {
+    Region { name: "us-east-1".to_owned(), role: Some("primary".to_owned()) }
+}
+
+/// Whoever gives a region gives it to all: one message does, shown in the program's own file if it can be.
+pub(crate) fn tell_once(problems: &mut Vec<Diagnostic>, file: &str) {
+    let place = |problem: &&Diagnostic| {
+        let at = problem.at.as_ref().map(|at| (at.source.name != file, at.source.name.clone(), at.start));
+        (at.is_none(), at)
+    };
+    let first = problems.iter().filter(|problem| problem.code == MISSING).min_by_key(place).cloned();
+    problems.retain(|problem| problem.code != MISSING);
+    problems.extend(first);
 }
 
 #[cfg(test)]

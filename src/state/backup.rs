@@ -12,7 +12,8 @@ pub const KEPT: usize = 10;
 
 /// Keeps the snapshot at `path` in the directory `backups` beside it, and forgets the oldest.
 ///
-/// It becomes another name of the same file, so it costs no writing; the next snapshot is a new file.
+/// A second name of the same file would cost no writing, but an editor that writes in place would change
+/// both.
 pub(super) fn keep(path: &Path, serial: u64, through: u64) -> Result<()> {
     if !path.exists() {
         return Ok(());
@@ -24,14 +25,8 @@ pub(super) fn keep(path: &Path, serial: u64, through: u64) -> Result<()> {
     if kept.exists() && files::read(&kept)? != files::read(path)? {
         kept = dir.join(format!("{name}-{}.json", ulid::Ulid::generate()));
     }
-    match fs::hard_link(path, &kept) {
-        Ok(()) => {}
-        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
-        // Some file systems know no second names.
-        Err(_) => {
-            let bytes = files::read(path)?.unwrap_or_default();
-            files::replace(&kept, &bytes)?;
-        }
+    if !kept.exists() {
+        files::replace(&kept, &files::read(path)?.unwrap_or_default())?;
     }
     for old in list(&dir)?.into_iter().skip(KEPT) {
         fs::remove_file(&old).map_err(StateError::io("remove", &old))?;

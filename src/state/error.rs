@@ -28,6 +28,10 @@ pub enum StateError {
     #[error("`{}` is gone, though earlier runs of the stack wrote it", path.display())]
     Gone { path: PathBuf, backup: Option<PathBuf> },
 
+    /// The journal is gone, and only it, though a run that never came to its end wrote it.
+    #[error("`{}` is gone, and with it what the run {run} did that was killed", path.display())]
+    JournalGone { path: PathBuf, run: String },
+
     /// The journal holds something that cannot have happened.
     #[error("`{}` cannot be replayed: {source}", path.display())]
     Replay { path: PathBuf, source: Box<Error> },
@@ -195,6 +199,11 @@ impl StateError {
                     .to_owned()
             }
             Self::Damaged { path, .. } | Self::Replay { path, .. } => remedy(path),
+            Self::JournalGone { path, run } => format!(
+                "put it back; else import what `drctl history show {run}` says was made, after `drctl stack import {}` \
+                 has taken the state for what it was before that run",
+                path.with_file_name("state.json").display()
+            ),
             Self::Gone { backup, .. } => {
                 let back = match backup {
                     Some(path) => format!("bring it back with `drctl stack import {}`", path.display()),

@@ -111,7 +111,7 @@ impl Lock {
         blocking(move || {
             // Should the program end before the journal is set aside, its entries count as known.
             let through = match self.held.read() {
-                Err(StateError::Moved { .. } | StateError::Gone { .. }) => 0,
+                Err(StateError::Moved { .. } | StateError::Gone { .. } | StateError::JournalGone { .. }) => 0,
                 present => last_entry(&present?),
             };
             self.held.save(Snapshot::of(&state, through, &keys.seal(&state.lineage))?)?;

@@ -141,13 +141,18 @@ impl Shelf for Folder {
     /// The journal is read before the snapshot: should a run end in between, the snapshot holds
     /// everything that the journal does.
     fn read(&self) -> Result<Raw> {
-        let journal = self.part(JOURNAL)?.into_iter().collect();
+        let journal: Vec<Part> = self.part(JOURNAL)?.into_iter().collect();
         let snapshot = self.part(SNAPSHOT)?;
         if snapshot.is_none() {
             self.exists()?;
             if let Some(gone) = self.gone() {
                 return Err(gone);
             }
+        }
+        if journal.iter().all(|part| part.bytes.is_empty())
+            && let Some(run) = unfinished(&self.path(RUNS), &self.path(SNAPSHOT))
+        {
+            return Err(StateError::JournalGone { path: self.path(JOURNAL), run });
         }
         Ok(Raw { snapshot, journal })
     }
@@ -179,16 +184,36 @@ impl Shelf for Folder {
 
 /// Whether the records of a stack's runs tell of a change.
 fn has_changed_something(runs: &Path) -> bool {
-    let records = fs::read_dir(runs).into_iter().flatten().flatten().map(|entry| entry.path());
-    let changes = |line: String| {
-        let event = serde_json::from_str::<Envelope>(&line).map(|envelope| envelope.event);
-        matches!(
-            event,
-            Ok(Event::IdKnown { .. } | Event::StepDone { op: Op::Create | Op::Update | Op::Delete | Op::Import, .. })
-        )
-    };
-    let lines = |path: PathBuf| fs::File::open(path).map(|file| BufReader::new(file).lines().map_while(Result::ok));
-    records.filter_map(|path| lines(path).ok()).flatten().any(changes)
+    records(runs).into_iter().any(|path| events(&path).any(|event| is_change(&event)))
+}
+
+/// The newest run, if it changed something after the snapshot was written and never came to its end.
+fn unfinished(runs: &Path, snapshot: &Path) -> Option<String> {
+    let written = |path: &Path| fs::metadata(path).and_then(|data| data.modified()).ok();
+    let newest = records(runs).into_iter().max()?;
+    if written(&newest)? <= written(snapshot)? {
+        return None;
+    }
+    let events: Vec<Event> = events(&newest).collect();
+    let ended = events.iter().any(|event| matches!(event, Event::RunEnded { .. }));
+    let run = newest.file_stem()?.to_string_lossy().into_owned();
+    (!ended && events.iter().any(is_change)).then_some(run)
+}
+
+fn records(runs: &Path) -> Vec<PathBuf> {
+    fs::read_dir(runs).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
+}
+
+fn events(record: &Path) -> impl Iterator<Item = Event> {
+    let lines = fs::File::open(record).into_iter().flat_map(|file| BufReader::new(file).lines().map_while(Result::ok));
+    lines.filter_map(|line| serde_json::from_str::<Envelope>(&line).ok()).map(|envelope| envelope.event)
+}
+
+fn is_change(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::IdKnown { .. } | Event::StepDone { op: Op::Create | Op::Update | Op::Delete | Op::Import, .. }
+    )
 }
 
 /// A directory whose lock is held.

@@ -25,6 +25,7 @@ mod s3;
 mod saved_plan;
 mod seal;
 mod store;
+mod target;
 
 pub use backup::KEPT;
 pub use environment::{Difference, EnvironmentMismatch, check_environment};
@@ -40,3 +41,4 @@ pub use rotate::Rotated;
 pub use s3::Location;
 pub use saved_plan::{Basis, SavedPlan, fingerprint};
 pub use store::{Lock, Session, StackSummary, States, Stored, Waits, replay, silently};
+pub use target::{TargetMismatch, check_target};

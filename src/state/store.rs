@@ -615,7 +615,7 @@ fn summary(store: &dyn Store, stack: String) -> Result<Option<StackSummary>> {
     let raw = match shelf.read() {
         Ok(raw) => raw,
         Err(StateError::Moved { .. }) => return Ok(None),
-        Err(error @ StateError::Gone { .. }) => {
+        Err(error @ (StateError::Gone { .. } | StateError::JournalGone { .. })) => {
             let (locked_by, unreadable) = (shelf.holder()?, Some(error.to_string()));
             return Ok(Some(StackSummary { stack, serial: 0, resources: 0, unfinished: false, locked_by, unreadable }));
         }

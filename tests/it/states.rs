@@ -119,6 +119,68 @@ fn a_state_that_is_lost_is_never_taken_for_none() {
 }
 
 #[test]
+fn a_journal_that_is_lost_is_never_taken_for_empty() {
+    let project = Project::with(&["web"]);
+    project.good("up -s web");
+    let dir = project.dir_of("web");
+    let record = std::fs::read_dir(dir.join("runs")).unwrap().map(|entry| entry.unwrap().path()).max().unwrap();
+    // As if the run had been killed after its first change: the record is newer than the snapshot and has no end.
+    let text = std::fs::read_to_string(&record).unwrap();
+    let begun: String = text.lines().filter(|line| !line.contains("run-ended")).map(|l| format!("{l}\n")).collect();
+    assert_ne!(begun, text);
+    std::thread::sleep(Duration::from_millis(20));
+    std::fs::write(&record, begun).unwrap();
+    let run = record.file_stem().unwrap().to_string_lossy().into_owned();
+    for line in ["preview -s web", "up -s web", "destroy -s web", "state ls -s web"] {
+        let text = project.refused(line, 2);
+        for part in ["journal.jsonl", "is gone", "drctl history show", &run, "drctl stack import"] {
+            assert!(text.contains(part), "drctl {line}: `{part}` is not in:\n{text}");
+        }
+    }
+    assert!(project.good("stack ls").contains("is gone"));
+    project.good(&format!("stack import {} -s web", dir.join("state.json").display()));
+    project.good("preview -s web --expect-no-changes");
+}
+
+#[test]
+fn an_editor_that_writes_in_place_does_not_reach_the_backups() {
+    let project = Project::with(&["web"]);
+    project.good("up -s web");
+    let state = project.dir_of("web").join("state.json");
+    std::fs::write(&state, "half a sta").unwrap();
+    assert!(project.refused("up -s web", 2).contains("backups"));
+    let backups = std::fs::read_dir(project.dir_of("web").join("backups")).unwrap();
+    let newest = backups.map(|entry| entry.unwrap().path()).max().unwrap();
+    project.good(&format!("stack import {} -s web", newest.display()));
+    project.good("preview -s web --expect-no-changes");
+}
+
+#[test]
+fn a_state_of_another_stack_is_refused_though_it_lies_in_the_place_of_this_one() {
+    let project = Project::with(&["web", "shop"]);
+    project.good("up -s web");
+    std::fs::create_dir_all(project.dir_of("shop")).unwrap();
+    std::fs::copy(project.dir_of("web").join("state.json"), project.dir_of("shop").join("state.json")).unwrap();
+    for line in ["preview -s shop", "up -s shop", "destroy -s shop", "refresh -s shop"] {
+        let text = project.refused(line, 2);
+        assert!(text.contains("the state is of stack `web` on `twin`"), "drctl {line}:\n{text}");
+    }
+}
+
+#[test]
+fn what_marks_a_state_is_refused_where_nobody_can_agree() {
+    let project = Project::with(&["web"]);
+    project.good("up -s web");
+    for line in ["protect vpc", "unprotect vpc", "taint vpc", "untaint vpc", "mv vpc net"] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_drctl"));
+        command.args(["state"]).args(line.split(' ')).args(["-s", "web", "--local"]);
+        let output = command.current_dir(project.path()).stdin(Stdio::null()).output().unwrap();
+        let text = Said::of(&output).ends_with(2).err;
+        assert!(text.contains("give `--yes`"), "{line}: {text}");
+    }
+}
+
+#[test]
 fn a_preview_alone_leaves_no_state_to_be_lost() {
     let project = Project::with(&["web"]);
     project.good("preview -s web");

@@ -46,7 +46,10 @@ impl Planner<'_> {
         if !overridden {
             let guarded = deletes.iter().copied().filter(|row| !row.old);
             let guarded: Vec<Row> = guarded.map(|row| Row { protect: is_protected(row), ..row.clone() }).collect();
-            self.problems.extend(removal::blockers(self.catalog, &guarded));
+            let blockers = removal::blockers(self.catalog, &guarded);
+            let told = blockers.into_iter().map(|problem| self.with_its_replacement(problem));
+            let told: Vec<Diagnostic> = told.collect();
+            self.problems.extend(told);
         }
         let mut deletions = Vec::new();
         let mut acts = Vec::new();
@@ -104,6 +107,8 @@ impl Planner<'_> {
                 self.note_last_company(schema, row);
             }
             let index = self.add(step, task);
+            // One after the other: each writes the row that the one before has written.
+            self.edges.extend(own_acts.clone().zip(own_acts.clone().skip(1)));
             self.edges.extend(own_acts.clone().map(|act| (act, index)));
             if let Some(partner) = partner {
                 self.steps[partner].replacement = Some(index);
@@ -150,6 +155,24 @@ impl Planner<'_> {
                 after.entry(current).or_default().push(deletion);
             }
         }
+    }
+
+    /// Says what would replace a protected resource, if that is why it would go.
+    fn with_its_replacement(&self, problem: Diagnostic) -> Diagnostic {
+        let step = problem.urn.as_ref().and_then(|urn| self.current.get(urn)).map(|i| &self.steps[*i]);
+        let Some(step) = step.filter(|step| step.op == Op::Create) else { return problem };
+        let paths: Vec<String> = step
+            .changes
+            .iter()
+            .filter(|c| c.replaces)
+            .map(|c| format!("`{}` ({} → {})", c.path, c.before, c.after))
+            .collect();
+        let message = match paths.is_empty() {
+            true => format!("{}, and would be replaced", problem.message),
+            false => format!("{}, and {} would replace it", problem.message, paths.join(", ")),
+        };
+        let at = self.declarations().iter().find(|d| Some(&d.urn) == problem.urn.as_ref()).map(|d| d.at.clone());
+        Diagnostic { message, at: problem.at.or(at), ..problem }
     }
 
     pub(super) fn why_deleted(&self, row: &Row, retired: &HashMap<Key, bool>) -> Vec<Reason> {

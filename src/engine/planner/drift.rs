@@ -24,7 +24,11 @@ impl Planner<'_> {
                 Some(Seen::Ready(live)) => {
                     let shown = baseline(&schema.inputs, &live.inputs, &row.inputs, &row.not_kept);
                     // What an `up` would have to undo, told the other way round.
-                    let changes: Vec<Change> = diff(&schema.inputs, &shown, &row.inputs)
+                    let differences = diff(&schema.inputs, &shown, &row.inputs);
+                    // The next plan compares the program with this.
+                    let mut inputs = row.inputs.clone();
+                    differences.iter().for_each(|d| d.path.transplant(&shown, &mut inputs));
+                    let changes: Vec<Change> = differences
                         .into_iter()
                         .map(|d| Change {
                             path: d.path.to_string(),
@@ -42,7 +46,7 @@ impl Planner<'_> {
                     // A create or an update that was interrupted may be complete by now.
                     let pending = row.pending.clone().filter(|_| !changes.is_empty());
                     let failure = row.failure.clone().filter(|_| !changes.is_empty());
-                    let put = Row { seen, outputs, pending, failure, ..Row::clone(&row) };
+                    let put = Row { inputs, seen, outputs, pending, failure, ..Row::clone(&row) };
                     (vec![Reason::Changed], changes, Entry::Put { row: Arc::new(put) })
                 }
                 _ => continue,

@@ -58,7 +58,10 @@ impl Planner<'_> {
         let Some(row) = self.state.rows.get(&key) else { return Ok(()) };
         match seen {
             Seen::Gone if self.request.mode == Mode::Refresh => Ok(()),
-            Seen::Gone => self.record(Entry::Gone { key }),
+            Seen::Gone => {
+                self.gone.insert(key.urn.clone());
+                self.record(Entry::Gone { key })
+            }
             Seen::Ready(live) => {
                 let (inputs, outputs) =
                     (live.inputs.tainted_like(&row.inputs), live.outputs.tainted_like(&row.outputs));

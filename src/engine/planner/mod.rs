@@ -155,6 +155,8 @@ struct Planner<'a> {
     prelude: Vec<Entry>,
     selection: Selection,
     sights: Sights,
+    /// What the state knew and the cloud does not show any more.
+    gone: HashSet<Urn>,
     /// Attempts of creates that had no effect, to be tried again with the same token.
     retries: HashMap<Urn, String>,
     known: Known,
@@ -191,6 +193,7 @@ impl<'a> Planner<'a> {
             prelude: Vec::new(),
             selection: Selection::All,
             sights: Sights::new(),
+            gone: HashSet::new(),
             retries: HashMap::new(),
             known: Known::new(),
             steps: Vec::new(),

@@ -103,7 +103,8 @@ impl Planner<'_> {
                 }
                 None => {
                     let row = template(self.next_key(urn), None);
-                    self.make(declaration, schema, row, given, Vec::from([Reason::New]), Vec::new(), None);
+                    let why = if self.gone.contains(urn) { Reason::GoneFromCloud } else { Reason::New };
+                    self.make(declaration, schema, row, given, Vec::from([why]), Vec::new(), None);
                     Ok(())
                 }
             },

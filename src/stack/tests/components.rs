@@ -341,3 +341,37 @@ fn a_name_of_the_program_is_not_seen_inside_a_component() {
         "{wrong}"
     );
 }
+
+#[test]
+fn a_component_is_neither_read_nor_taken_over() {
+    let component = "components:\n  c: {resources: {v: {type: aws:ec2:Vpc}}}\nresources:\n";
+    for (given, key) in [("get: {id: x}", "get"), ("options: {import: x}", "import")] {
+        let wrong = Desk::of(&format!("{component}  one: {{type: c, {given}}}\n")).wrong();
+        let expected = format!("error[misplaced-key]: `{key}` of resource `one` has no meaning on a component");
+        assert!(
+            wrong.contains(&expected) && wrong.contains(&format!("help: write `{key}` on the resources")),
+            "{wrong}"
+        );
+        assert_eq!(wrong.matches("error[").count(), 1, "{wrong}");
+    }
+}
+
+#[test]
+fn a_reference_to_what_its_if_leaves_out_says_so() {
+    let text = r#"
+resources:
+  z: {type: aws:ec2:Vpc, if: false}
+  needs: {type: aws:ec2:Subnet, properties: {vpcId: "${z.id}", cidrBlock: 10.0.0.0/24}}
+"#;
+    let wrong = Desk::of(text).wrong();
+    let expected = "stacks/test.yaml:4:54 error[left-out]: `vpcId` of `aws:ec2:Subnet` names `z`, which is left out by its `if`\n  help: give resource `needs` the same `if`, or choose the value with `fn::if`\n";
+    assert_eq!(wrong, expected);
+    let may = text.replace("aws:ec2:Subnet", "aws:ec2:SecurityGroup").replace(", cidrBlock: 10.0.0.0/24", "");
+    let told = Desk::of(&may).wrong();
+    assert!(
+        told.starts_with("loads") && told.contains("warning[left-out]: `vpcId` of `aws:ec2:SecurityGroup` names `z`"),
+        "{told}"
+    );
+    let chosen = may.replace("\"${z.id}\"", "{fn::if: [false, \"${z.id}\", null]}");
+    assert!(Desk::of(&chosen).good().warnings.is_empty());
+}

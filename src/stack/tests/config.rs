@@ -172,3 +172,19 @@ fn a_project_may_ask_for_a_look_at_the_cloud_before_every_run() {
     assert!(project("options: {refresh: always}\n").good().refresh);
     assert!(!project("").good().refresh);
 }
+
+#[test]
+fn a_name_with_the_prefix_of_the_project_finds_the_config_without_it() {
+    let files = [(
+        "Pulumi.yaml",
+        "name: shop\nruntime: yaml\nconfig: {size: 5, other:key: 6}\nregions: {primary: \"${shop:home}\"}\nconfiguration: {home: eu-west-1}\noutputs: {a: \"${shop:size}\", b: \"${size}\"}\n",
+    )];
+    let loaded = Desk::files(&files).stack("dev").good();
+    assert_eq!(outputs(&loaded), json!({"a": 5, "b": 5}));
+    assert_eq!(loaded.regions["primary"], "eu-west-1");
+    let wrong =
+        Desk::files(&[("Pulumi.yaml", "name: shop\nruntime: yaml\nconfig: {size: 5}\noutputs: {a: \"${nothing}\"}\n")])
+            .stack("dev")
+            .wrong();
+    assert!(wrong.contains("the names are `size`;"), "{wrong}");
+}

@@ -57,6 +57,10 @@ fn interpolations() {
         ("map in a text", "variables: {m: {a: 1}}\noutputs:\n  a: \"x${m}\"\n"),
         ("null in a text", "variables: {m: {a: 1}}\noutputs:\n  a: \"x${m.b}\"\n"),
         ("pulumi property", "outputs:\n  a: ${pulumi.stak}\n"),
+        (
+            "nearly a name of the language",
+            "outputs:\n  a: ${regoins.primary}\n  b: ${regio}\n  c: ${eahc.key}\n  d: ${pulum.stack}\n",
+        ),
         ("in a folded text", "outputs:\n  a: >\n    one\n    two ${nothing}\n"),
         ("each outside", "outputs:\n  a: ${each.key}\n"),
     ]);
@@ -152,6 +156,14 @@ fn resources() {
         (
             "dependsOn without a reference",
             "resources:\n  a: {type: aws:ec2:Vpc}\n  b: {type: aws:ec2:Vpc, options: {dependsOn: [a]}}\n",
+        ),
+        (
+            "dependsOn a number and a text",
+            "variables: {n: 5, t: [b]}\nresources:\n  a: {type: aws:ec2:Vpc, options: {dependsOn: \"${n}\"}}\n  b: {type: aws:ec2:Vpc, options: {dependsOn: [\"${t}\"]}}\n",
+        ),
+        (
+            "flags that are texts",
+            "config: {p: 'true'}\nresources:\n  a: {type: aws:ec2:Vpc, options: {protect: 'true', retainOnDelete: \"${p}\"}}\n  b: {type: aws:ec2:Vpc, options: {protect: \"${p}\", retainOnDelete: maybe}}\n  c: {type: aws:ec2:Vpc, options: {protect: maybe}}\n",
         ),
         (
             "paths of no property",

@@ -178,3 +178,109 @@ resources:
         ]
     );
 }
+
+#[test]
+fn a_region_that_nobody_knows_is_doubted_wherever_it_stands() {
+    let doubted = |text: &str| {
+        let told = Desk::of(text).wrong();
+        assert_eq!(
+            told.matches("warning[unknown-region]: `eu-wst-1` is no AWS region that drctl knows").count(),
+            1,
+            "{told}"
+        );
+        assert!(told.contains("help: did you mean `eu-west-1`?"), "{told}");
+        told.lines().find(|line| line.contains("unknown-region")).unwrap().split(' ').next().unwrap().to_owned()
+    };
+    assert_eq!(doubted("resources:\n  a: {type: aws:ec2:Vpc, region: eu-wst-1}\n"), "stacks/test.yaml:2:34");
+    assert_eq!(
+        doubted("resources:\n  a: {type: aws:ec2:Vpc, properties: {region: eu-wst-1}}\n"),
+        "stacks/test.yaml:2:47"
+    );
+    let provider = "resources:\n  p: {type: pulumi:providers:aws, properties: {region: eu-wst-1}}\n";
+    assert_eq!(doubted(provider), "stacks/test.yaml:2:56");
+    let declared = "regions: {a: eu-wst-1}\nresources:\n  a: {type: aws:ec2:Vpc, region: a}\n  b: {type: aws:ec2:Vpc, region: \"${regions.a}\"}\n";
+    assert_eq!(doubted(declared), "stacks/test.yaml:1:14");
+    let asked = "variables:\n  z: {fn::invoke: {function: aws:getAvailabilityZones, arguments: {}, options: {region: eu-wst-1}}}\n";
+    doubted(asked);
+    let environment = Desk::of("resources:\n  a: {type: aws:ec2:Vpc}\n").env("AWS_REGION", "eu-wst-1").wrong();
+    assert!(environment.starts_with("loads") && environment.contains("`eu-wst-1` is no AWS region"), "{environment}");
+}
+
+#[test]
+fn a_resource_is_not_in_two_regions() {
+    let text = "regions: {primary: us-east-1, secondary: eu-west-1}\nresources:\n  a: {type: aws:ec2:Vpc, region: primary, properties: {region: eu-west-1}}\n";
+    let wrong = Desk::of(text).wrong();
+    assert!(
+        wrong.starts_with(
+            "stacks/test.yaml:3:64 error[conflict]: resource `a` has `region: us-east-1`, and its property `region` says `eu-west-1`\n"
+        ),
+        "{wrong}"
+    );
+    Desk::of(&text.replace("region: eu-west-1}}", "region: us-east-1}}")).good();
+}
+
+#[test]
+fn what_lives_in_no_region_takes_none_as_a_property() {
+    let text = "resources:\n  r: {type: aws:iam:Role, properties: {region: us-west-1, assumeRolePolicy: {Version: 2012-10-17}}}\n";
+    let wrong = Desk::of(text).wrong();
+    let expected =
+        "stacks/test.yaml:2:40 error[unknown-property]: `aws:iam:Role` lives in no region and has no input `region`\n";
+    assert!(wrong.starts_with(expected), "{wrong}");
+}
+
+#[test]
+fn a_missing_region_is_told_once_and_hides_nothing() {
+    let text = r#"
+components:
+  net: {resources: {v: {type: aws:ec2:Vpc, properties: {tags: {R: "${region.role}"}}}}}
+resources:
+  a: {type: aws:ec2:Vpc, properties: {cidrBlok: x}}
+  b: {type: aws:ec2:Vpc, options: {protcet: true}}
+  c: {type: aws:ec2:Vpc, name: "c-${region}", properties: {tags: {T: "${d.id}"}}}
+  d: {type: aws:ec2:Vpc, properties: {tags: {T: "${c.id}"}}}
+  e: {type: net}
+  f: {type: aws:ec2:Vpc, get: {id: vpc-1@eu-west-1}}
+variables:
+  zones: {fn::aws:getAvailabilityZones: {}}
+"#;
+    let wrong = Desk::of(text).env("AWS_REGION", "").wrong();
+    let codes: Vec<&str> = wrong.split("error[").skip(1).filter_map(|rest| rest.split(']').next()).collect();
+    let mut sorted = codes.clone();
+    sorted.sort_unstable();
+    assert_eq!(sorted, ["cycle", "no-region", "unknown-key", "unknown-property"], "{wrong}");
+    let global = "resources:\n  r: {type: aws:iam:Role, properties: {assumeRolePolicy: {Version: 2012-10-17}}}\n";
+    Desk::of(global).env("AWS_REGION", "").good();
+}
+
+#[test]
+fn a_mistake_in_tags_of_all_is_told_once_and_where_they_stand() {
+    let resources = "resources:\n  a: {type: aws:ec2:Vpc}\n  b: {type: aws:ec2:Vpc}\n  c: {type: aws:ec2:Vpc, properties: {cidrBlok: x}}\n";
+    let wrong = Desk::of(&format!("tags: {{Environment: {{a: b}}, \"aws:x\": y}}\n{resources}")).wrong();
+    let lines: Vec<&str> = wrong.lines().filter(|line| line.contains("error[")).collect();
+    assert_eq!(
+        lines,
+        [
+            "stacks/test.yaml:1:8 error[wrong-type]: the tag `Environment` must be a string, not a map",
+            "stacks/test.yaml:1:29 error[reserved-tag]: the tag `aws:x` begins with `aws:`, which is reserved",
+            "stacks/test.yaml:5:39 error[unknown-property]: `aws:ec2:Vpc` has no input `cidrBlok`",
+        ],
+        "{wrong}"
+    );
+    let config = Desk::files(&[
+        (
+            "Pulumi.yaml",
+            &format!(
+                "name: p\nruntime: yaml\n{}",
+                resources.replace("cidrBlok", "cidrBlock").replace(": x", ": 10.0.0.0/16")
+            ),
+        ),
+        ("Pulumi.dev.yaml", "config:\n  aws:defaultTags: {tags: {A: [b]}}\n"),
+    ])
+    .stack("dev")
+    .wrong();
+    assert!(
+        config.starts_with("Pulumi.dev.yaml:2:20 error[wrong-type]: the tag `A` must be a string, not a list\n"),
+        "{config}"
+    );
+    assert_eq!(config.matches("error[").count(), 1, "{config}");
+}

@@ -130,3 +130,28 @@ async fn the_override_lifts_the_states_own_protection_as_a_step() {
     t.stage.settings.targets.clear();
     assert_eq!(steps(&t.destroy().await.plan), ["lift protect a", "delete a", "delete c"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_protected_twice_is_freed_one_after_the_other() {
+    let mut t = Theatre::new();
+    t.up("a: {type: test:Guarded, options: {protect: true}, properties: {name: a, deletionProtection: true}}").await;
+    t.stage.settings.override_protection = true;
+    let report = t.destroy().await;
+    assert_eq!(report.plan.steps.len(), 3, "{:?}", steps(&report.plan));
+    assert_eq!(t.twin.leftovers(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_would_replace_a_protected_resource_is_named_with_its_place() {
+    let mut t = Theatre::new();
+    let program =
+        |name: &str| format!("a: {{type: test:Named, options: {{protect: true}}, properties: {{name: {name}}}}}");
+    t.up(&program("x")).await;
+    let problems = t.stage.preview(&super::theatre::program(&program("y"))).await.unwrap_err();
+    let [problem] = problems.as_slice() else { panic!("{problems:?}") };
+    assert_eq!(
+        problem.message,
+        "`a` (test:index:Named) is protected in the state, and `name` (\"x\" → \"y\") would replace it"
+    );
+    assert!(problem.at.is_some());
+}

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use drctl::engine::event::Event;
-use drctl::engine::plan::Op;
+use drctl::engine::plan::{Op, Reason};
+use drctl::engine::provider::KindAt;
+use drctl::engine::value::Value;
 use jiff::SignedDuration;
 
 use super::theatre::Theatre;
@@ -95,6 +97,39 @@ async fn a_refresh_tells_of_what_others_changed_and_of_nothing_else() {
     let change = &report.plan.steps.iter().find(|s| s.op == Op::Refresh).unwrap().changes[0];
     assert_eq!((change.before.to_string(), change.after.to_string()), ("1".into(), "7".into()));
     assert_eq!(report.plan.summary().refresh, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_refresh_found_is_what_the_next_plan_compares_the_program_with() {
+    let program = |size: u32| format!("a: {{type: test:Thing, properties: {{size: {size}, tags: {{owner: ann}}}}}}");
+    let mut t = Theatre::new();
+    t.up(&program(1)).await;
+    t.drift("a", "size", 7.into());
+    t.drift("a", "tags", Value::Null);
+    t.stage.refresh().await.unwrap();
+    assert!(steps(&t.stage.refresh().await.unwrap().plan).is_empty(), "it is known by now");
+    assert_eq!(t.preview(&program(1)).await, ["update a"]);
+    assert_eq!(steps(&t.up(&program(1)).await.plan), ["update a"]);
+    assert_eq!(t.shown("a", "size").await, 1.into());
+    assert_eq!(t.shown("a", "tags").await.get("owner"), Some(&"ann".into()));
+    t.drift("a", "size", 9.into());
+    t.stage.refresh().await.unwrap();
+    assert!(t.preview(&program(9)).await.is_empty(), "the program says now what others have done");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_others_removed_is_made_again_and_the_plan_says_why() {
+    let mut t = Theatre::new();
+    let program = "a: {type: test:Thing}\nb: {type: test:Thing}";
+    t.up(program).await;
+    let row = t.stage.state.rows.values().find(|row| row.key.urn.name() == "a").unwrap();
+    let kind = KindAt { ty: row.ty.clone(), place: row.place.clone() };
+    t.twin.vanish(&kind, row.id.as_ref().unwrap()).unwrap();
+    t.stage.settings.refresh = true;
+    let plan = t.stage.preview(&super::theatre::program(program)).await.unwrap();
+    assert_eq!(steps(&plan), ["create a"]);
+    let step = plan.steps.iter().find(|step| step.op == Op::Create).unwrap();
+    assert_eq!(step.why, [Reason::GoneFromCloud]);
 }
 
 #[tokio::test(start_paused = true)]
