@@ -168,6 +168,8 @@ fn a_holder_that_slept_too_long_writes_nothing_any_more_and_leaves() {
     let lab = &office.lab;
     let proxy = Proxy::holding_first(ministack(), "us-east-1 ec2:CreateVpc", Fault::HeldAfter);
     let sleeper = Running::until_held(lab.drctl(&proxy.endpoint, "up --yes"), &proxy);
+    // Let what it began elsewhere arrive: nobody calls back a request that is on its way.
+    std::thread::sleep(Duration::from_secs(1));
     sleeper.signal("-STOP");
     let other = office.another_machine();
     let second = other.run("up --yes").ends_with(0);
