@@ -200,8 +200,8 @@ fn a_key_of_config_is_the_same_with_and_without_the_name_of_the_project() {
     assert!(text.contains(&format!("name: {name}")), "{text}");
     project.expect("config set dns true", Exit::Ok);
     let files = || {
-        let all = std::fs::read_dir(project.path().join("stacks")).unwrap().map(|entry| entry.unwrap().path());
-        let config = all.filter(|path| !path.ends_with("net.yaml")).next().unwrap();
+        let mut all = std::fs::read_dir(project.path().join("stacks")).unwrap().map(|entry| entry.unwrap().path());
+        let config = all.find(|path| !path.ends_with("net.yaml")).unwrap();
         std::fs::read_to_string(config).unwrap()
     };
     project.expect(&format!("config set {name}:dns false"), Exit::Ok);
