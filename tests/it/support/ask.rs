@@ -53,7 +53,8 @@ fn rest(service: &str, method: &str, uri: &str) -> String {
     let setting = setting.split('=').next().unwrap_or_default();
     // Paths alternate between a collection and the name of one of its members; those of S3 are all names.
     let parts = path.split('/').filter(|part| !part.is_empty() && *part != "backup");
-    let parts = parts.filter(|part| !part.starts_with("20"));
+    let is_version = |part: &&str| part.len() == 10 && part.split('-').map(str::len).eq([4, 2, 2]);
+    let parts = parts.filter(|part| !is_version(part));
     let is_word = |part: &&str| part.chars().all(|c| c.is_ascii_lowercase() || c == '-');
     let collections: Vec<&str> = if service == "s3" { Vec::new() } else { parts.step_by(2).filter(is_word).collect() };
     [method, &collections.join("/"), setting].into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
@@ -76,5 +77,8 @@ fn every_protocol_says_what_it_asks_for() {
     assert_eq!(ask("s3", "PUT", "http://127.0.0.1:1/b?versioning", "", "<a/>"), "eu-west-1 s3:PUT versioning");
     assert_eq!(ask("s3", "PUT", "/b/?x-id=CreateBucket", "", ""), "eu-west-1 s3:PUT");
     assert_eq!(ask("lambda", "GET", "/2015-03-31/functions/f/policy", "", ""), "eu-west-1 lambda:GET functions/policy");
-    assert_eq!(ask("backup", "GET", "/backup/plans/1/selections/2", "", ""), "eu-west-1 backup:GET plans/selections");
+    assert_eq!(
+        ask("backup", "GET", "/backup/plans/20a1/selections/2", "", ""),
+        "eu-west-1 backup:GET plans/selections"
+    );
 }
