@@ -149,22 +149,50 @@ impl Aws {
         })
     }
 
-    /// Makes a call within the quotas of its service. Those that go out joined pass them together.
+    /// Makes a call within the quotas of its service, and says whom nobody could reach.
     async fn through<T>(
         &self,
+        session: &Session,
         schema: &TypeSchema,
         place: &Place,
         cx: &Cx,
         call: impl Future<Output = Result<T>>,
     ) -> Result<T> {
-        let service = schema.service();
-        let done = match schema.facts.joined {
-            true => call.await,
-            false => self.traffic.through(service, place, cx.is_aws, call).await,
-        };
-        let session = self.session();
-        let config = session.config(&self.settings).await;
-        done.map_err(|error| config::located(error, service, &place.0, config))
+        let done = self.traffic.through(schema.service(), place, cx.is_aws, call).await;
+        self.located(session, schema, place, cx, done).await
+    }
+
+    /// The same for a change; those that go out joined pass the quotas together.
+    async fn change<T>(
+        &self,
+        session: &Session,
+        schema: &TypeSchema,
+        place: &Place,
+        cx: &Cx,
+        call: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        match schema.facts.joined {
+            true => self.located(session, schema, place, cx, call.await).await,
+            false => self.through(session, schema, place, cx, call).await,
+        }
+    }
+
+    async fn located<T>(
+        &self,
+        session: &Session,
+        schema: &TypeSchema,
+        place: &Place,
+        cx: &Cx,
+        done: Result<T>,
+    ) -> Result<T> {
+        match done {
+            // Of a region that is lost that is told, and nobody was asked.
+            Err(error) if self.reach.check(&cx.region).is_ok() => {
+                let config = session.config(&self.settings).await;
+                Err(config::located(error, schema.service(), &place.0, config))
+            }
+            other => other,
+        }
     }
 }
 
@@ -214,7 +242,7 @@ impl Provider for Aws {
             let (ty, schema) = kind(&at.kind.ty)?;
             let repeatable = matches!(schema.facts.found_by, FoundBy::Token) && !schema.facts.joined;
             let cx = self.cx(&session, &at.kind.place, Some(at), repeatable).await?;
-            let made = self.through(schema, &at.kind.place, &cx, ty.create(inputs, &cx)).await?;
+            let made = self.change(&session, schema, &at.kind.place, &cx, ty.create(inputs, &cx)).await?;
             Ok(Made { id: made.id, seen: made.seen.map(|seen| seen.map(|live| hidden(live, schema))) })
         }))
     }
@@ -228,11 +256,11 @@ impl Provider for Aws {
         Box::pin(self.signed(move |session| async move {
             let (ty, schema) = kind(&kind_at.ty)?;
             let cx = self.cx(&session, &kind_at.place, None, true).await?;
-            let cx = &cx;
+            let (session, cx) = (&session, &cx);
             let lane = self.lanes.get_or_insert(kind_at.clone(), Lane::default);
             let read = |ids: Vec<Id>, want: Want| async move {
                 let call = ty.read(&ids, &want, cx);
-                self.traffic.through(schema.service(), &kind_at.place, cx.is_aws, call).await
+                self.through(session, schema, &kind_at.place, cx, call).await
             };
             let seen = lane.read(ids, want, read).await?;
             Ok(seen.into_iter().map(|seen| seen.map(|live| hidden(live, schema))).collect())
@@ -244,7 +272,7 @@ impl Provider for Aws {
             let (ty, schema) = kind(&at.kind.ty)?;
             // Made twice, a change may have another effect: a second version, a refusal of what is there.
             let cx = self.cx(&session, &at.kind.place, Some(at), false).await?;
-            Ok(match self.through(schema, &at.kind.place, &cx, ty.update(id, inputs, live, &cx)).await? {
+            Ok(match self.change(&session, schema, &at.kind.place, &cx, ty.update(id, inputs, live, &cx)).await? {
                 Next::Saw(live) => Next::Saw(Box::new(hidden(*live, schema))),
                 other => other,
             })
@@ -261,7 +289,7 @@ impl Provider for Aws {
         Box::pin(self.signed(move |session| async move {
             let (ty, schema) = kind(&at.kind.ty)?;
             let cx = self.cx(&session, &at.kind.place, Some(at), !schema.facts.joined).await?;
-            self.through(schema, &at.kind.place, &cx, ty.delete(id, applied, live, &cx)).await
+            self.change(&session, schema, &at.kind.place, &cx, ty.delete(id, applied, live, &cx)).await
         }))
     }
 
@@ -269,7 +297,7 @@ impl Provider for Aws {
         Box::pin(self.signed(move |session| async move {
             let (ty, schema) = kind(&at.kind.ty)?;
             let cx = self.cx(&session, &at.kind.place, Some(at), true).await?;
-            self.traffic.through(schema.service(), &at.kind.place, cx.is_aws, ty.find(inputs, &cx)).await
+            self.through(&session, schema, &at.kind.place, &cx, ty.find(inputs, &cx)).await
         }))
     }
 
@@ -284,7 +312,7 @@ impl Provider for Aws {
             let (ty, schema) = kind(&at.kind.ty)?;
             let cx = self.cx(&session, &at.kind.place, Some(at), true).await?;
             let call = ty.awaits(id, inputs, before, &cx);
-            self.traffic.through(schema.service(), &at.kind.place, cx.is_aws, call).await
+            self.through(&session, schema, &at.kind.place, &cx, call).await
         }))
     }
 

@@ -147,7 +147,8 @@ async fn a_region_that_never_answers_is_not_asked_any_more_and_others_are() {
         aws(&[("eu-west-1", Reply::TimesOut), ("Action=DescribeSubnets", ok("<DescribeSubnetsResponse/>"))]);
     aws.identity().await.unwrap();
     for _ in 0..2 {
-        wire::read(&aws, SUBNET, "subnet-1").await.unwrap_err();
+        let e = wire::read(&aws, SUBNET, "subnet-1").await.unwrap_err();
+        assert!(e.message.contains("eu-west-1") && e.message.contains("does not answer"), "{e:?}");
     }
     let before = wire.requests("").len();
     let e = wire::read(&aws, SUBNET, "subnet-1").await.unwrap_err();
