@@ -40,7 +40,11 @@ where
     let meta = said.meta();
     let status = reply.status().as_u16();
     let text = meta.message().unwrap_or_default();
-    let code = meta.code().unwrap_or_default();
+    // An answer to HEAD has no body that could name a code. S3 says 400 there to a token that has expired.
+    let code = match meta.code().unwrap_or_default() {
+        "" if status == 400 && operation.starts_with("s3:Head") => "ExpiredToken",
+        code => code,
+    };
     let kind = match not_implemented(reply, code, text) {
         true => Kind::Unsupported,
         false => verdict::kind(operation, code, text, Some(status)),
