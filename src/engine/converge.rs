@@ -23,6 +23,8 @@ use crate::engine::value::Value;
 
 /// Pauses before an update that shows no effect is called again, and before it is given up.
 const SETTLING: [&[u64]; 2] = [&[500, 1500], &[1000, 3000, 5000]];
+/// The same at an endpoint that need not have all of AWS: what it does not show soon it never will.
+const SETTLING_SOON: [&[u64]; 1] = [&[100, 400]];
 /// A type that needs more calls than that for one change goes round in circles.
 const MOST_CALLS: usize = 40;
 
@@ -149,6 +151,7 @@ impl Journey<'_> {
             diff(&self.schema.inputs, &self.base(live, applied, &lacks.not_kept), &aim)
         };
         let (since, deadline) = (Instant::now(), self.crew.clock.after(self.limits.update));
+        let settling: &[&[u64]] = if self.crew.skip_unsupported { &SETTLING_SOON } else { &SETTLING };
         let (mut calls, mut rounds, mut lost) = (0, 0, 0);
         loop {
             let left = differences(&live, &applied, &lacks);
@@ -158,7 +161,7 @@ impl Journey<'_> {
                 }
                 return Ok(lacks.arrived(live));
             }
-            if rounds == SETTLING.len() || calls == MOST_CALLS {
+            if rounds == settling.len() || calls == MOST_CALLS {
                 if !self.crew.skip_unsupported {
                     return Err(self.not_taken(&left));
                 }
@@ -205,7 +208,7 @@ impl Journey<'_> {
                 applied = self.wanted.clone();
             }
             live = self.ready(id, &mut lacks, seen, false, self.limits.update).await?;
-            for pause in SETTLING[rounds] {
+            for pause in settling[rounds] {
                 if differences(&live, &applied, &lacks) != left {
                     break;
                 }
