@@ -1,4 +1,5 @@
-//! Tells the engine which regions answer, and calls off what goes to one that does not.
+//! Tells the engine which regions answer, and calls off what goes to one that does not, or what a run
+//! would send that may have lost its stack.
 
 use std::sync::Arc;
 
@@ -46,7 +47,8 @@ impl Intercept for Watch {
         memory: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         memory.interceptor_state().store_put(Began(Instant::now()));
-        self.reach.check(&self.region).map_err(|why| CalledOff(why).into())
+        let may = self.reach.fence.check().and_then(|()| self.reach.check(&self.region));
+        may.map_err(|why| CalledOff(why).into())
     }
 
     fn read_after_attempt(

@@ -101,7 +101,7 @@ impl Crew {
     ///
     /// # Errors
     /// Those of the call; a call that does not answer may have had its effect. A call to a region
-    /// that is lost is not made.
+    /// that is lost is not made, nor one for a stack that another run may have taken over.
     pub async fn call<T>(&self, urn: &Urn, kind: &KindAt, call: impl Future<Output = Result<T>>) -> Result<T> {
         let joined = self.cloud.catalog().find(&kind.ty).is_some_and(|schema| schema.facts.joined);
         let gate = (!joined).then(|| self.gate(&kind.place));
@@ -112,6 +112,7 @@ impl Crew {
         if let Some((_, why)) = self.lost(&kind.ty, &kind.place) {
             return Err(why);
         }
+        self.cloud.reach().fence.passed().await?;
         let since = Instant::now();
         let call = tokio::time::timeout(CALL_LIMIT, call);
         tokio::pin!(call);

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 
 use crate::engine::error::{Error, Result};
+use crate::engine::fence::Lifeline;
 use crate::engine::state::{Begun, Key, Pending, Roles, Row, State};
 use crate::engine::urn::Id;
 use crate::engine::value::Map;
@@ -41,6 +42,11 @@ pub enum Entry {
 pub trait Journal: Send + Sync {
     /// Returns once the entries are durable, in this order, after all that were appended before.
     fn append(&self, entries: Vec<Entry>) -> BoxFuture<'_, Result<()>>;
+
+    /// Of a lock that others take over when it is silent.
+    fn lifeline(&self) -> Option<Lifeline> {
+        None
+    }
 }
 
 /// Applies an entry to the state.

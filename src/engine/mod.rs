@@ -18,6 +18,7 @@ pub mod duration;
 pub mod error;
 pub mod event;
 pub mod execute;
+pub mod fence;
 pub mod foresight;
 pub mod graph;
 pub mod handle;

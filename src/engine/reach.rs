@@ -1,6 +1,6 @@
-//! Which regions answer: a circuit breaker for each.
+//! Which calls may be made: to regions that answer, as long as the lock of the stack is ours.
 //!
-//! A cloud reports every call that was answered, and every one that nobody answered. After some
+//! A region has a circuit breaker: a cloud reports every call that was answered, and every one that nobody answered. After some
 //! calls in a row without an answer the region counts as lost: for the rest of the run nothing is
 //! tried there any more, so that whoever waits for it fails at once and with one cause. A user who
 //! knows more says so before the run with `--region-unavailable`.
@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::engine::error::{Error, Kind, Result};
+use crate::engine::fence::Fence;
 
 /// Calls in a row without an answer after which a region may count as lost.
 const CALLS: u32 = 5;
@@ -19,9 +20,10 @@ const CALLS: u32 = 5;
 /// moment along.
 const SILENCE: Duration = Duration::from_secs(15);
 
-/// What is known of the regions in a run.
+/// What stands between a run and its calls.
 #[derive(Debug, Default)]
 pub struct Reach {
+    pub fence: Fence,
     regions: Mutex<HashMap<String, Health>>,
 }
 

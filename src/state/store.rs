@@ -15,6 +15,7 @@ use futures::future::{self, BoxFuture};
 use tokio::sync::watch;
 
 use crate::engine::error::Error;
+use crate::engine::fence::Lifeline;
 use crate::engine::journal::{Entry, Journal, apply};
 use crate::engine::state::State;
 use crate::state::error::{Result, StateError};
@@ -188,6 +189,11 @@ pub(super) trait Held: Send {
 
     /// Changes once, to the reason, when the lock is lost.
     fn loss(&self) -> watch::Receiver<Option<Arc<StateError>>>;
+
+    /// Of a lock that others take over when it is silent.
+    fn lifeline(&self) -> Option<Lifeline> {
+        None
+    }
 }
 
 /// Lines of a journal.
@@ -233,6 +239,7 @@ pub struct Session {
     lineage: String,
     writer: Writer,
     loss: watch::Receiver<Option<Arc<StateError>>>,
+    lifeline: Option<Lifeline>,
 }
 
 /// What can be said of a stack without its keys.
@@ -516,9 +523,9 @@ impl Lock {
             if n == through {
                 held.forget_journal();
             }
-            let loss = held.loss();
+            let (loss, lifeline) = (held.loss(), held.lifeline());
             let desk = Desk::new(held, lineage.clone(), stored.states.place().into(), first, through);
-            Ok((state, Session { keys, lineage, writer: Writer::new(desk, n), loss }))
+            Ok((state, Session { keys, lineage, writer: Writer::new(desk, n), loss, lifeline }))
         })
         .await
     }
@@ -592,6 +599,10 @@ impl Journal for Session {
             Ok(ticket) => ticket.map(|durable| durable.unwrap_or_else(|_| Err(stopped()))).boxed(),
             Err(error) => future::ready(Err(error)).boxed(),
         }
+    }
+
+    fn lifeline(&self) -> Option<Lifeline> {
+        self.lifeline.clone()
     }
 }
 

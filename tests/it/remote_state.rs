@@ -6,6 +6,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::support::ask::Ask;
 use crate::support::emulator::{ministack, python};
 use crate::support::lab::{Lab, Said};
 use crate::support::proxy::{Fault, Proxy};
@@ -178,6 +179,32 @@ fn a_holder_that_slept_too_long_writes_nothing_any_more_and_leaves() {
     sleeper.signal("-CONT");
     sleeper.says("the lock of the stack was lost");
     assert_eq!(sleeper.ends(), Some(1));
+    lab.is_whole();
+    other.run("destroy --yes --force-override-protection").ends_with(0);
+    assert_eq!(lab.holdings(), [""; 0]);
+}
+
+#[test]
+fn a_holder_that_slept_between_its_intent_and_its_call_does_not_make_the_call() {
+    let office = Office::new().with_state_in_a_bucket();
+    let lab = &office.lab;
+    let mut intent = false;
+    let proxy = Proxy::breaking_requests(ministack(), move |request| {
+        let is_intent = !intent && request.method == "PUT" && request.uri.contains("/journal/");
+        intent |= is_intent;
+        is_intent.then_some(Fault::HeldAfter)
+    });
+    let sleeper = Running::until_held(lab.drctl(&proxy.endpoint, "up --yes"), &proxy);
+    sleeper.signal("-STOP");
+    let other = office.another_machine();
+    other.run("up --yes").ends_with(0);
+    proxy.take();
+    proxy.open();
+    sleeper.signal("-CONT");
+    sleeper.says("the lock of the stack was lost");
+    assert_eq!(sleeper.ends(), Some(1));
+    let changes: Vec<Ask> = proxy.take().into_iter().filter(|ask| ask.service != "s3" && ask.is_change()).collect();
+    assert_eq!(changes, []);
     lab.is_whole();
     other.run("destroy --yes --force-override-protection").ends_with(0);
     assert_eq!(lab.holdings(), [""; 0]);

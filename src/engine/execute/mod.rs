@@ -61,6 +61,7 @@ pub struct Outcome {
 /// Only if the journal cannot be written before the first call. Everything else is an end.
 pub async fn execute(planned: Planned, run: Run) -> Result<Outcome> {
     let started = run.clock.now();
+    run.cloud.reach().fence.follow(run.journal.lifeline());
     let opened = Entry::Run {
         account: planned.identity.account.clone(),
         partition: planned.identity.partition.clone(),

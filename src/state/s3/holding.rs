@@ -12,9 +12,10 @@ use futures::future;
 use tokio::sync::{mpsc, watch};
 
 use super::folder::{BACKUPS, Folder, Gone, Grave, Peek, SNAPSHOT, group};
-use super::lease::{self, Lease, Release};
+use super::lease::{self, HOLDS, Lease, Release};
 use super::objects::When;
 use super::{Notes, Put, wait_for};
+use crate::engine::fence::{Lifeline, Sign};
 use crate::state::backup::KEPT;
 use crate::state::error::{Result, StateError};
 use crate::state::format::{Position, Snapshot, Stamp, VERSION, head, pretty};
@@ -43,6 +44,7 @@ pub(super) struct Holding {
     saved: Position,
     notes: Arc<Notes>,
     lost: Arc<watch::Sender<Option<Arc<StateError>>>>,
+    signs: watch::Receiver<Sign>,
     releases: mpsc::Sender<Release>,
     #[cfg(test)]
     pub(super) heart: tokio::task::JoinHandle<()>,
@@ -70,7 +72,8 @@ impl Holding {
         let closed = future::try_join_all(leases.iter_mut().map(|lease| lease.close_earlier(&owner.run))).await;
         let (releases, told) = mpsc::channel(1);
         let lost = Arc::new(watch::channel(None).0);
-        let heart = tokio::spawn(lease::keep(leases, told, Arc::clone(&lost)));
+        let (give, signs) = watch::channel(leases.first().map_or_else(Sign::now, Lease::sign));
+        let heart = tokio::spawn(lease::keep(leases, told, Arc::clone(&lost), give));
         #[cfg(not(test))]
         drop(heart);
         let next = Position { epoch, seq: 1 };
@@ -86,6 +89,7 @@ impl Holding {
             saved,
             notes,
             lost,
+            signs,
             releases,
             #[cfg(test)]
             heart,
@@ -351,6 +355,10 @@ impl Held for Holding {
 
     fn loss(&self) -> watch::Receiver<Option<Arc<StateError>>> {
         self.lost.subscribe()
+    }
+
+    fn lifeline(&self) -> Option<Lifeline> {
+        Some(Lifeline { signs: self.signs.clone(), holds: HOLDS })
     }
 }
 

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::folder::{Folder, known_format};
 use super::objects::{Etag, When, is_away};
 use super::{Notes, Put};
+use crate::engine::fence::Sign;
 use crate::state::error::{Result, StateError};
 use crate::state::format::{VERSION, pretty};
 use crate::state::lock::Owner;
@@ -25,6 +26,9 @@ use crate::state::store::Waits;
 pub(super) const HEARTBEAT: Duration = Duration::from_secs(5);
 /// A lock that shows no sign of life for so long is nobody's.
 pub(super) const EXPIRY: Duration = Duration::from_secs(30);
+/// So long after a sign of life a holder may make calls: long enough before it is taken over for what
+/// it sends to arrive.
+pub(super) const HOLDS: Duration = Duration::from_secs(25);
 /// Between two looks at a lock that another run holds.
 const POLL: Duration = Duration::from_secs(1);
 /// Clocks differ by less: S3 refuses signatures that are off by a quarter of an hour.
@@ -53,6 +57,8 @@ pub(super) struct Lease {
     pub(super) folder: Folder,
     body: Body,
     etag: Etag,
+    /// The last sign of life that arrived.
+    sign: Sign,
 }
 
 /// What a watcher has seen of a lock.
@@ -187,8 +193,9 @@ async fn take(reached: Vec<(&Folder, Option<(Body, Etag)>)>, owner: &Owner) -> R
             None => (When::Absent, 1),
         };
         let body = Body { version: VERSION, epoch, open_from, beat: 0, owner: Some(owner.clone()) };
+        let sign = Sign::now();
         match folder.put(LOCK, &pretty(&body), when).await? {
-            Put::Done(etag) => leases.push(Lease { folder: folder.clone(), body, etag }),
+            Put::Done(etag) => leases.push(Lease { folder: folder.clone(), body, etag, sign }),
             Put::Refused => {
                 for lease in leases {
                     lease.release(true).await;
@@ -214,15 +221,20 @@ impl Lease {
         Ok(())
     }
 
+    pub(super) fn sign(&self) -> Sign {
+        self.sign
+    }
+
     /// Gives a sign of life.
     async fn renew(&mut self) -> Result<()> {
+        let sign = Sign::now();
         self.body.beat += 1;
         if let Some(owner) = &mut self.body.owner {
             owner.heartbeat = Timestamp::now();
         }
         match self.folder.put(LOCK, &pretty(&self.body), When::Same(self.etag.clone())).await? {
             Put::Done(etag) => {
-                self.etag = etag;
+                (self.etag, self.sign) = (etag, sign);
                 Ok(())
             }
             Put::Refused => self.still_ours().await,
@@ -246,7 +258,7 @@ impl Lease {
     ///
     /// A lock that cannot be freed expires.
     async fn release(self, settled: bool) {
-        let Self { folder, mut body, etag } = self;
+        let Self { folder, mut body, etag, .. } = self;
         body.owner = None;
         body.beat += 1;
         if settled && body.open_from == body.epoch {
@@ -259,11 +271,13 @@ impl Lease {
 /// Asks the heart to free the lock, saying whether all is settled, and where to say that it did.
 pub(super) type Release = (bool, std::sync::mpsc::Sender<()>);
 
-/// Keeps the locks alive until it is told to free them, or one is lost.
+/// Keeps the locks alive until it is told to free them, or one is lost. The first bucket, without which
+/// nothing can be written down, gives the signs of life that count.
 pub(super) async fn keep(
     mut leases: Vec<Lease>,
     mut releases: mpsc::Receiver<Release>,
     loss: Arc<watch::Sender<Option<Arc<StateError>>>>,
+    signs: watch::Sender<Sign>,
 ) {
     loop {
         tokio::select! {
@@ -285,6 +299,9 @@ pub(super) async fn keep(
                 loss.send_replace(Some(Arc::new(lost)));
                 return;
             }
+        }
+        if let Some(first) = leases.first() {
+            signs.send_replace(first.sign);
         }
     }
 }
