@@ -763,7 +763,7 @@ impl<'a> Run<'a> {
         let own = if schema.arguments.get("region").is_none() { arguments.shift_remove("region") } else { None };
         let before = self.problems.len();
         let subject = format!("`{}`", crate::stack::body::short(schema.token));
-        let arguments = check::object(
+        let (arguments, _) = check::object(
             &schema.arguments,
             arguments,
             (&invoke.arguments, at),

@@ -7,7 +7,7 @@ use crate::engine::diagnostic::Location;
 use crate::engine::foresight;
 use crate::engine::graph;
 use crate::engine::handle::Handle;
-use crate::engine::program::{Declaration, Known};
+use crate::engine::program::{Declaration, Given, Known};
 use crate::engine::resource::Where;
 use crate::engine::schema::{Object, Shape, TypeSchema};
 use crate::engine::value::{Map, Value};
@@ -110,7 +110,7 @@ impl StackProgram {
             run.budget = Budget::after(made);
             let found = inputs(&self.world, nodes[i], &mut run);
             made = run.budget.made();
-            let Some(found) = found.map(Value::Map) else { continue };
+            let Some(Given { inputs: found, .. }) = found else { continue };
             let at = Where {
                 partition: PARTITION.to_owned(),
                 account: ACCOUNT.to_owned(),

@@ -165,8 +165,8 @@ resources:
         .declarations()
         .iter()
         .map(|d| {
-            let inputs = futures::executor::block_on(loaded.program.inputs(&d.urn, &known, &cloud)).unwrap();
-            inputs.get("availabilityZone").and_then(|z| z.as_str()).unwrap().to_owned()
+            let given = futures::executor::block_on(loaded.program.inputs(&d.urn, &known, &cloud)).unwrap();
+            given.inputs.get("availabilityZone").and_then(|z| z.as_str()).unwrap().to_owned()
         })
         .collect();
     assert_eq!(zones, ["us-east-1a", "us-east-1b", "eu-west-1a", "eu-west-1b"]);
