@@ -118,6 +118,25 @@ fn what_was_forgotten_is_imported_again_and_previews_clean() {
 }
 
 #[test]
+fn an_imported_value_that_nobody_shows_is_the_one_that_the_program_gives() {
+    let stack = "regions: {primary: us-east-1}\nresources:\n  secret:\n    type: aws:secretsmanager:Secret\n    \
+         properties: {name: db}\n  version:\n    type: aws:secretsmanager:SecretVersion\n    \
+         properties: {secretId: \"${secret.id}\", secretString: hunter2}\n";
+    let project = Project::with(stack);
+    project.expect("up", Exit::Ok);
+    let state = std::fs::read_to_string(project.path().join(".drctl/twin/net/state.json")).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&state).unwrap();
+    let row = json["rows"].as_array().unwrap().iter().find(|row| row["urn"].as_str().unwrap().ends_with("::version"));
+    let id = row.unwrap()["id"].as_str().unwrap().to_owned();
+    project.expect("state rm version", Exit::Ok);
+    project.expect(&format!("import aws:secretsmanager:SecretVersion version {id} --protect false"), Exit::Ok);
+    project.expect("preview --expect-no-changes", Exit::Ok);
+    project.expect("up", Exit::Ok);
+    std::fs::write(project.path().join("stacks/net.yaml"), stack.replace("hunter2", "hunter3")).unwrap();
+    project.expect("preview --expect-no-changes", Exit::UnexpectedChanges);
+}
+
+#[test]
 fn an_import_is_protected_unless_told_otherwise_and_names_what_it_cannot_be() {
     let project = Project::new();
     project.expect("up", Exit::Ok);

@@ -79,9 +79,24 @@ pub fn base(schema: &TypeSchema, row: &Row, live: Option<&Live>) -> Value {
     }
 }
 
+/// What is known of a resource that was taken over, and beside it what no cloud shows and would replace
+/// the resource: there is nothing to compare it with, so the program is believed.
+pub fn believed(schema: &TypeSchema, mut known: Value, wanted: &Value) -> Value {
+    if let Value::Map(inputs) = &mut known {
+        for property in schema.inputs.properties.iter().filter(|p| p.write_only && p.replace) {
+            let unknown = inputs.get(&property.name).is_none_or(Value::is_null);
+            if let (true, Some(value)) = (unknown, wanted.get(&property.name)) {
+                inputs.insert(property.name.clone(), value.clone());
+            }
+        }
+    }
+    known
+}
+
 /// Decides.
 pub fn decide(case: &Case<'_>) -> Decision {
     let base = base(case.schema, case.row, case.live);
+    let base = if case.row.is_taken_over() { believed(case.schema, base, case.wanted) } else { base };
     let conditional = (case.schema.replaces)(&base, case.wanted);
     let forced: Vec<Path> = case.options.replace_on_changes.iter().filter_map(|text| Path::parse(text).ok()).collect();
     let mut asked = case.asked.clone();
@@ -130,7 +145,6 @@ fn change(case: &Case<'_>, difference: Difference, replaces: bool) -> Change {
         }
         part
     };
-    let root = difference.path.root().and_then(|root| case.schema.inputs.get(root));
     let drifted = case.live.is_some() && diff(&case.schema.inputs, &at(&case.row.inputs), &at(case.wanted)).is_empty();
     let hidden =
         case.options.hide_diffs.iter().filter_map(|t| Path::parse(t).ok()).any(|p| p.touches(&difference.path));

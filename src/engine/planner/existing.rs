@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::engine::decide::ignore_changes;
+use crate::engine::decide::{believed, ignore_changes};
 use crate::engine::diagnostic::Diagnostic;
 use crate::engine::diff::diff;
 use crate::engine::foresight;
@@ -139,17 +139,4 @@ impl Planner<'_> {
         self.known.insert(declaration.urn.clone(), foresight::of_gone(&declaration.urn));
         Ok(None)
     }
-}
-
-/// What the cloud shows, and beside it what it never shows and would replace the resource: there is
-/// nothing to compare it with, so the program is believed.
-fn believed(schema: &TypeSchema, mut live: Value, wanted: &Value) -> Value {
-    if let Value::Map(inputs) = &mut live {
-        for property in schema.inputs.properties.iter().filter(|p| p.write_only && p.replace) {
-            if let Some(value) = wanted.get(&property.name) {
-                inputs.insert(property.name.clone(), value.clone());
-            }
-        }
-    }
-    live
 }
