@@ -151,6 +151,38 @@ fn an_import_is_protected_unless_told_otherwise_and_names_what_it_cannot_be() {
 }
 
 #[test]
+fn a_list_is_imported_whole_or_not_at_all() {
+    let project = Project::new();
+    project.expect("up", Exit::Ok);
+    let state = || {
+        let file = project.path().join(".drctl/twin/net/state.json");
+        serde_json::from_str::<serde_json::Value>(&std::fs::read_to_string(file).unwrap()).unwrap()
+    };
+    let id = |name: &str| {
+        let rows = state()["rows"].as_array().unwrap().clone();
+        let row = rows.into_iter().find(|row| row["urn"].as_str().unwrap().ends_with(name)).unwrap();
+        row["id"].as_str().unwrap().to_owned()
+    };
+    let (other, subnet) = (id("::other"), id("::subnet"));
+    project.expect("state rm other", Exit::Ok);
+    project.expect("state rm subnet", Exit::Ok);
+    let list = |subnet: &str| {
+        let text = format!(
+            "- {{type: aws:ec2:Subnet, name: subnet, id: {subnet}}}\n\
+             - {{type: aws:ec2:Vpc, name: other, id: {other}, region: secondary}}\n"
+        );
+        std::fs::write(project.path().join("list.yaml"), text).unwrap();
+    };
+    list("subnet-0");
+    project.expect("import --from list.yaml", Exit::Resource);
+    assert_eq!(state()["rows"].as_array().unwrap().len(), 1);
+    list(&subnet);
+    project.expect("import --from list.yaml --protect false", Exit::Ok);
+    project.expect("preview --expect-no-changes", Exit::Ok);
+    project.expect("import --from list.yaml", Exit::Configuration);
+}
+
+#[test]
 fn a_stack_gets_no_name_that_no_command_can_reach() {
     let project = Project::new();
     project.expect("up", Exit::Ok);
