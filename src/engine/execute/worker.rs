@@ -73,7 +73,7 @@ impl Worker {
     pub(super) async fn step(&self, step: Step, task: Task, needs_moved: bool) -> Result<Done> {
         let _member = self.crew.join();
         let quiet = match task {
-            Task::Keep { .. } => step.op == Op::Same,
+            Task::Keep { .. } | Task::Note => step.op == Op::Same,
             Task::Stay { .. } => true,
             _ => false,
         };

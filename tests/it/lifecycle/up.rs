@@ -119,6 +119,18 @@ async fn drift_is_undone_and_named_as_the_clouds() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_refresh_counts_what_it_finds_unchanged() {
+    let mut t = Theatre::new();
+    t.up(TWO).await;
+    let report = t.stage.refresh().await.unwrap_or_else(|_| panic!("it is refused"));
+    assert_eq!((report.plan.summary().same, report.plan.summary().refresh), (2, 0));
+    assert!(report.plan.is_empty() && report.events.iter().all(|e| !matches!(e, Event::StepStarted { .. })));
+    t.drift("a", "size", Value::from(7));
+    let report = t.stage.refresh().await.unwrap_or_else(|_| panic!("it is refused"));
+    assert_eq!((report.plan.summary().same, report.plan.summary().refresh), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_refresh_tells_of_what_others_changed_and_of_nothing_else() {
     let mut t = Theatre::new();
     t.up("a: {type: test:Thing, properties: {size: 1}}\nb: {type: test:Thing}").await;
