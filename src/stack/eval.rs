@@ -19,6 +19,7 @@ use crate::stack::expr::{Accessor, Expr, Invoke, Kind, Part, Reference, Root};
 use crate::stack::functions::{self, Builtin, Fault, How, Lazy, Site, noun, scalar_text};
 use crate::stack::instance::{Bound, Frame, Member, Slot, Target, World};
 use crate::stack::lead::{Lead, Piece};
+use crate::stack::paths;
 use crate::stack::regions::{self, Region, is_region};
 
 /// One evaluation. `None` means that a part is wrong and has been reported.
@@ -495,7 +496,11 @@ impl<'a> Run<'a> {
                         let value = self.eval(&node.block.properties, node.frame)?;
                         self.navigate(&value, path, frame)
                     }
-                    _ => self.resource(index, path, frame),
+                    // A property that is not there has no value that could be wrong as well.
+                    _ => match world.schema(node).and_then(|schema| paths::missing(schema, path)) {
+                        Some(problem) => self.fail(problem),
+                        None => self.resource(index, path, frame),
+                    },
                 }
             }
         }
