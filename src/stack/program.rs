@@ -58,6 +58,7 @@ impl StackProgram {
                 unmanaged(&world, index, problems);
             }
         }
+        problems.extend(options::of_components(&world));
         let outputs = &world.body(0).outputs;
         let measured = outputs.iter().enumerate().filter(|(n, _)| order.is_volatile(Slot::Output(0, *n)));
         let measured = measured.map(|(_, output)| output.name.clone()).collect();
