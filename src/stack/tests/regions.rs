@@ -98,6 +98,31 @@ outputs: {zones: "${zones}"}
 }
 
 #[test]
+fn a_data_source_is_asked_in_one_region() {
+    let zones = |argument: &str, option: &str| {
+        Desk::of(&format!(
+            r#"
+regions: {{primary: us-east-1, secondary: eu-west-1}}
+outputs:
+  zones:
+    fn::invoke:
+      function: aws:getAvailabilityZones
+      arguments: {{state: available, region: {argument}}}
+      options: {{region: {option}}}
+      return: names
+"#
+        ))
+    };
+    zones("secondary", "eu-west-1").good();
+    zones("null", "secondary").good();
+    assert_eq!(
+        zones("primary", "secondary").wrong(),
+        "stacks/test.yaml:7:37 error[conflict]: `aws:getAvailabilityZones` is asked in `us-east-1` by its argument \
+         `region`, and in `eu-west-1` by its option\n  stacks/test.yaml:8:25 the other one\n  help: remove one of them\n"
+    );
+}
+
+#[test]
 fn a_default_provider_serves_all_that_name_none() {
     let loaded = Desk::of(
         r"
