@@ -56,7 +56,7 @@ pub(crate) use pulumi_secrets::{Opener, Protection, Sealer};
 pub(crate) use regions::{is_region, unknown as unknown_region};
 
 pub(crate) use check::Place as Written;
-pub(crate) use survey::{Link, Surveyed};
+pub(crate) use survey::{ACCOUNT as SURVEY_ACCOUNT, Link, Surveyed};
 pub(crate) use tags::reserved as reserved_tag;
 pub(crate) use wishes::{Wish, Word, wishes};
 

@@ -68,6 +68,7 @@ impl Resource for SecretVersion {
             update: &["secretsmanager:UpdateSecretVersionStage"],
             delete: &["secretsmanager:UpdateSecretVersionStage"],
         },
+        acts_on: &["{secretId}"],
         import: "ARN of the secret and id of the version, `ARN|VERSION`",
         ..Facts::new(IdForm::Joined(&["secretId", "versionId"], "|"), FoundBy::Token)
     };
@@ -151,7 +152,6 @@ impl Resource for SecretVersion {
 }
 
 impl SecretVersion {
-    fn id(&self, version: &str) -> String {
     /// Reads the value, which nothing but an import needs: a program that gives another one then replaces
     /// the version. Whoever may not read it has it believed.
     async fn take_value(&mut self, id: &Id, cx: &Cx) -> Result<()> {
@@ -169,6 +169,7 @@ impl SecretVersion {
         }
     }
 
+    fn id(&self, version: &str) -> String {
         format!("{}|{version}", self.secret_id)
     }
 }
