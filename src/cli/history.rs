@@ -170,6 +170,7 @@ mod tests {
         run.iter().for_each(|e| whole.event(e));
         let mut refused = log::Log::create(dir.path(), "01B");
         let end = Event::RunEnded {
+            version: None,
             ended: Ended::Refused { code: "protected".into() },
             summary: crate::engine::plan::Summary::default(),
             took: 0,

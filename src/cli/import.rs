@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{ArgAction, Args};
-use serde::Deserialize;
 use serde_json::{Map as JsonMap, Value as Json, json};
 
 use crate::cli::Global;
@@ -14,7 +13,9 @@ use crate::cli::edit::edit;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result, io};
 use crate::cli::interrupt::Interrupts;
-use crate::cli::session::{Site, Target, catalog, failed, runtime};
+use crate::cli::session::{self, Site, Target, catalog, failed, runtime};
+use crate::engine::diagnostic::Diagnostic;
+use crate::engine::error::Kind;
 use crate::engine::journal::{Entry, apply};
 use crate::engine::planner::identify;
 use crate::engine::provider::{Catalog, Identity, KindAt, Live, Provider};
@@ -25,7 +26,7 @@ use crate::engine::urn::{Id, Place, Urn};
 use crate::engine::value::{Shown, Value};
 use crate::render;
 use crate::render::words::count;
-use crate::stack;
+use crate::stack::{self, Wish, Word};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -49,32 +50,23 @@ pub(super) struct Arguments {
     protect: bool,
 }
 
-/// A resource to import.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Wish {
-    #[serde(rename = "type")]
-    ty: String,
-    name: String,
-    id: String,
-    region: Option<String>,
-}
-
 /// A wish with all that is known of it before the cloud is asked.
 struct Wanted<'a> {
     schema: &'a TypeSchema,
     urn: Urn,
     place: Place,
     id: Id,
+    wish: &'a Wish,
 }
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
     let answers = Answers::here(global.yes);
     answers.refuse_nobody("import")?;
-    let wishes = wishes(arguments, global.selection.regions.first())?;
+    let (wishes, problems) = wishes(arguments, global)?;
     let site = Site::with_program(global)?;
     let catalog = catalog();
-    let wanted = wishes.iter().map(|wish| wanted(wish, &site, catalog)).collect::<Result<Vec<_>>>()?;
+    let unsound = problems.into_iter().map(Err);
+    let wanted = every(wishes.iter().map(|wish| wanted(wish, &site, catalog)).chain(unsound))?;
     let (found, identity) = runtime(site.target == Target::Twin)?.block_on(async {
         let mut interrupts = Interrupts::listen();
         let look = async {
@@ -87,6 +79,8 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
             for one in &wanted {
                 rows.push(read(one, &*provider).await?);
             }
+            let rows = every(rows)?;
+            check_free(&state, &wanted, &rows)?;
             Ok::<_, Failure>((rows, identity))
         };
         interrupts.or(look).await.unwrap_or_else(|| Err(Failure::Shown(declined())))
@@ -118,13 +112,11 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
     Ok(Exit::Ok)
 }
 
-fn wishes(arguments: &Arguments, region: Option<&String>) -> Result<Vec<Wish>> {
+fn wishes(arguments: &Arguments, global: &Global) -> Result<(Vec<Wish>, Vec<Diagnostic>)> {
     if let Some(path) = &arguments.from {
-        let text = std::fs::read_to_string(path).map_err(io("read", path))?;
-        let form = "write a list of maps with `type`, `name`, `id` and perhaps `region`";
-        let wrong = |why: String| Failure::new(Exit::Configuration, format!("{}: {why}", path.display()), form);
-        let wishes: Vec<Wish> = serde_yaml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
-        return if wishes.is_empty() { Err(wrong("the list is empty".to_owned())) } else { Ok(wishes) };
+        let file = session::directory(global)?.join(path);
+        let text = std::fs::read_to_string(&file).map_err(io("read", path))?;
+        return Ok(stack::wishes(&path.display().to_string(), text));
     }
     let (Some(ty), Some(name), Some(id)) = (&arguments.ty, &arguments.name, &arguments.id) else {
         return Err(Failure::new(
@@ -133,40 +125,48 @@ fn wishes(arguments: &Arguments, region: Option<&String>) -> Result<Vec<Wish>> {
             "`drctl import TYPE NAME ID`",
         ));
     };
-    Ok(vec![Wish { ty: ty.clone(), name: name.clone(), id: id.clone(), region: region.cloned() }])
+    let region = global.selection.regions.first().map(Word::from);
+    Ok((vec![Wish { ty: ty.into(), name: name.into(), id: id.into(), region }], Vec::new()))
 }
 
-fn wanted<'a>(wish: &Wish, site: &Site, catalog: &'a Catalog) -> Result<Wanted<'a>> {
-    let Some(schema) = catalog.find(&wish.ty) else {
-        let message = format!("there is no type `{}`", wish.ty);
-        return Err(Failure::new(Exit::Configuration, message, "`drctl explain` lists all types"));
+/// All of them, or all that is wrong.
+fn every<T>(all: impl IntoIterator<Item = std::result::Result<T, Diagnostic>>) -> Result<Vec<T>> {
+    let (mut good, mut problems) = (Vec::new(), Vec::new());
+    for one in all {
+        match one {
+            Ok(one) => good.push(one),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    if problems.is_empty() { Ok(good) } else { Err(Failure::Program(problems)) }
+}
+
+fn wanted<'a>(wish: &'a Wish, site: &Site, catalog: &'a Catalog) -> std::result::Result<Wanted<'a>, Diagnostic> {
+    let Some(schema) = catalog.find(&wish.ty.text) else {
+        return Err(wish.ty.blame(stack::unknown_type(&wish.ty.text, catalog, &[])));
     };
     let roles = site.loaded.as_ref().map(|l| &l.regions);
     let place = match (schema.facts.scope, &wish.region) {
         (Scope::Global, _) => Place::global(),
         (Scope::Region, Some(given)) => {
-            let region = roles.and_then(|roles| roles.get(given)).unwrap_or(given);
+            let region = roles.and_then(|roles| roles.get(&given.text)).unwrap_or(&given.text);
             if !stack::is_region(region) {
-                let message = format!("`{given}` is neither a role of `regions` nor an AWS region");
-                let known = roles.map(|roles| roles.keys().map(|r| format!("`{r}`")).collect::<Vec<_>>().join(", "));
-                let help = known.filter(|k| !k.is_empty()).map_or_else(
-                    || "AWS regions look like `eu-west-1`".to_owned(),
-                    |known| format!("the roles are {known}"),
-                );
-                return Err(Failure::new(Exit::Configuration, message, help));
+                let roles: Vec<&str> = roles.into_iter().flatten().map(|(role, _)| role.as_str()).collect();
+                return Err(given.blame(stack::unknown_region(&given.text, &roles)));
             }
             Place(region.clone())
         }
         (Scope::Region, None) => match roles.and_then(|roles| roles.values().next()) {
             Some(region) => Place(region.clone()),
             None => {
-                let message = format!("the region of `{}` is not known", wish.name);
-                return Err(Failure::new(Exit::Configuration, message, "name it with `--region`"));
+                let text = format!("the region of `{}` is not known", wish.name.text);
+                let problem = Diagnostic::error("no-region", text).help("name it with `region`, or `--region`");
+                return Err(wish.name.blame(problem));
             }
         },
     };
-    let urn = Urn::new(&site.stack, &site.project, schema.token, &wish.name);
-    Ok(Wanted { schema, urn, place, id: Id(wish.id.clone()) })
+    let urn = Urn::new(&site.stack, &site.project, schema.token, &wish.name.text);
+    Ok(Wanted { schema, urn, place, id: Id(wish.id.text.clone()), wish })
 }
 
 /// Makes the state if this is the first that it gets.
@@ -178,35 +178,55 @@ async fn begin(site: &Site) -> Result<()> {
     site.lock("import").await?.import(&keys, &site.fresh()?).await.map_err(failed)
 }
 
-async fn read(one: &Wanted<'_>, provider: &dyn Provider) -> Result<Row> {
-    let Wanted { schema, urn, place, id } = one;
+/// What the cloud shows of one, or why it cannot be taken.
+///
+/// # Errors
+/// What keeps all of them from being read.
+async fn read(one: &Wanted<'_>, provider: &dyn Provider) -> Result<std::result::Result<Row, Diagnostic>> {
+    let Wanted { schema, urn, place, id, wish } = one;
     let kind = KindAt { ty: schema.token.to_owned(), place: place.clone() };
-    let seen = provider.read(&kind, std::slice::from_ref(id), &Want::All).await?.into_iter().next();
+    let seen = match provider.read(&kind, std::slice::from_ref(id), &Want::All).await {
+        Ok(seen) => seen.into_iter().next(),
+        Err(error) if matches!(error.kind, Kind::Invalid | Kind::Unsupported) => {
+            let problem = Diagnostic { help: error.hint, ..Diagnostic::error("import", error.message) };
+            return Ok(Err(wish.id.blame(problem)));
+        }
+        Err(error) => return Err(error.into()),
+    };
     let message = match seen {
         Some(Seen::Ready(Live { inputs, outputs })) => {
             let key = Key { urn: urn.clone(), generation: 0 };
             let row = Row::new(key, schema.token, place.clone());
-            return Ok(Row { id: Some(id.clone()), seen: inputs.clone(), inputs, outputs, ..row });
+            return Ok(Ok(Row { id: Some(id.clone()), seen: inputs.clone(), inputs, outputs, ..row }));
         }
         Some(Seen::Pending(word)) => format!("{} {id} is {word}", schema.short_name()),
         Some(Seen::Failed(why)) => format!("{} {id} is broken: {why}", schema.short_name()),
         Some(Seen::Gone) | None => format!("there is no {} {id} in {place}", schema.short_name()),
     };
     let help = match schema.facts.import {
-        "" => "`--region` names another region".to_owned(),
-        form => format!("import by the {form}; `--region` names another region"),
+        "" => "`region` or `--region` names another region".to_owned(),
+        form => format!("import by the {form}; `region` or `--region` names another region"),
     };
-    Err(Failure::new(Exit::Resource, message, help))
+    Ok(Err(wish.id.blame(Diagnostic::error("unreadable", message).help(help))))
+}
+
+/// Refuses what the state has already, and what is imported twice.
+fn check_free(state: &State, wanted: &[Wanted<'_>], rows: &[Row]) -> Result<()> {
+    let taken = rows.iter().zip(wanted).enumerate().filter_map(|(n, (row, one))| {
+        let same = |r: &&Row| r.key.urn == row.key.urn || (r.id == row.id && r.ty == row.ty && r.place == row.place);
+        let before = state.rows.values().map(Arc::as_ref).chain(&rows[..n]);
+        let taken = before.into_iter().find(same)?;
+        let text = format!("the state has {} already, as {}", taken.key.urn.name(), taken.key.urn);
+        let problem = Diagnostic::error("imported", text).help("choose another name, or leave it out");
+        Some(if taken.key.urn == row.key.urn { one.wish.name.blame(problem) } else { one.wish.id.blame(problem) })
+    });
+    every(taken.map(Err::<(), _>)).map(drop)
 }
 
 /// Puts rows into the state, and gives the declaration of each.
 fn take(state: &mut State, wanted: &[Wanted<'_>], found: &[Row], protect: bool) -> Result<Vec<JsonMap<String, Json>>> {
+    check_free(state, wanted, found)?;
     for row in found {
-        let same = |r: &Row| r.key.urn == row.key.urn || (r.id == row.id && r.ty == row.ty && r.place == row.place);
-        if let Some(taken) = state.rows.values().find(|r| same(r)) {
-            let message = format!("the state has {} already, as {}", taken.key.urn.name(), taken.key.urn);
-            return Err(Failure::new(Exit::Configuration, message, "choose another name, or leave it out"));
-        }
         state.rows.insert(row.key.clone(), Arc::new(Row { protect, ..row.clone() }));
     }
     let names = Names::of(state);
@@ -430,12 +450,20 @@ mod tests {
     #[test]
     fn what_the_state_has_already_is_not_imported_twice() {
         let mut state = State::new("l", "s", "p", "twin");
-        let key = Key { urn: Urn::new("s", "p", "t:i:T", "a"), generation: 0 };
-        let row = Row { id: Some(Id("x".into())), ..Row::new(key, "t:i:T", Place::global()) };
-        take(&mut state, &[], std::slice::from_ref(&row), true).unwrap();
+        let catalog = catalog();
+        let schema = catalog.find("aws:ec2:Vpc").unwrap();
+        let word = |text: &str| Word::from(&text.to_owned());
+        let wish = Wish { ty: word("aws:ec2:Vpc"), name: word("a"), id: word("x"), region: None };
+        let one = |name: &str| {
+            let urn = Urn::new("s", "p", schema.token, name);
+            let row = Row::new(Key { urn: urn.clone(), generation: 0 }, schema.token, Place::global());
+            let wanted = Wanted { schema, urn, place: Place::global(), id: Id("x".into()), wish: &wish };
+            (wanted, Row { id: Some(Id("x".into())), ..row })
+        };
+        let mut take = |(wanted, row)| super::take(&mut state, &[wanted], &[row], true).is_ok();
+        assert!(take(one("a")));
+        assert!(!take(one("a")), "the same name");
+        assert!(!take(one("b")), "the same id");
         assert!(state.rows[0].protect);
-        assert!(take(&mut state, &[], std::slice::from_ref(&row), true).is_err());
-        let key = Key { urn: Urn::new("s", "p", "t:i:T", "b"), generation: 0 };
-        assert!(take(&mut state, &[], &[Row { key, ..row }], true).is_err());
     }
 }

@@ -118,6 +118,25 @@ fn what_was_forgotten_is_imported_again_and_previews_clean() {
 }
 
 #[test]
+fn an_imported_value_that_nobody_shows_is_the_one_that_the_program_gives() {
+    let stack = "regions: {primary: us-east-1}\nresources:\n  secret:\n    type: aws:secretsmanager:Secret\n    \
+         properties: {name: db}\n  version:\n    type: aws:secretsmanager:SecretVersion\n    \
+         properties: {secretId: \"${secret.id}\", secretString: hunter2}\n";
+    let project = Project::with(stack);
+    project.expect("up", Exit::Ok);
+    let state = std::fs::read_to_string(project.path().join(".drctl/twin/net/state.json")).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&state).unwrap();
+    let row = json["rows"].as_array().unwrap().iter().find(|row| row["urn"].as_str().unwrap().ends_with("::version"));
+    let id = row.unwrap()["id"].as_str().unwrap().to_owned();
+    project.expect("state rm version", Exit::Ok);
+    project.expect(&format!("import aws:secretsmanager:SecretVersion version {id} --protect false"), Exit::Ok);
+    project.expect("preview --expect-no-changes", Exit::Ok);
+    project.expect("up", Exit::Ok);
+    std::fs::write(project.path().join("stacks/net.yaml"), stack.replace("hunter2", "hunter3")).unwrap();
+    project.expect("preview --expect-no-changes", Exit::UnexpectedChanges);
+}
+
+#[test]
 fn an_import_is_protected_unless_told_otherwise_and_names_what_it_cannot_be() {
     let project = Project::new();
     project.expect("up", Exit::Ok);
@@ -129,6 +148,38 @@ fn an_import_is_protected_unless_told_otherwise_and_names_what_it_cannot_be() {
     project.expect(&format!("import aws:ec2:Vpc other {id} --region mars"), Exit::Configuration);
     project.expect(&format!("import aws:ec2:Vpc other {id} --region secondary"), Exit::Ok);
     project.expect("destroy", Exit::Policy);
+}
+
+#[test]
+fn a_list_is_imported_whole_or_not_at_all() {
+    let project = Project::new();
+    project.expect("up", Exit::Ok);
+    let state = || {
+        let file = project.path().join(".drctl/twin/net/state.json");
+        serde_json::from_str::<serde_json::Value>(&std::fs::read_to_string(file).unwrap()).unwrap()
+    };
+    let id = |name: &str| {
+        let rows = state()["rows"].as_array().unwrap().clone();
+        let row = rows.into_iter().find(|row| row["urn"].as_str().unwrap().ends_with(name)).unwrap();
+        row["id"].as_str().unwrap().to_owned()
+    };
+    let (other, subnet) = (id("::other"), id("::subnet"));
+    project.expect("state rm other", Exit::Ok);
+    project.expect("state rm subnet", Exit::Ok);
+    let list = |subnet: &str| {
+        let text = format!(
+            "- {{type: aws:ec2:Subnet, name: subnet, id: {subnet}}}\n\
+             - {{type: aws:ec2:Vpc, name: other, id: {other}, region: secondary}}\n"
+        );
+        std::fs::write(project.path().join("list.yaml"), text).unwrap();
+    };
+    list("subnet-0");
+    project.expect("import --from list.yaml", Exit::Resource);
+    assert_eq!(state()["rows"].as_array().unwrap().len(), 1);
+    list(&subnet);
+    project.expect("import --from list.yaml --protect false", Exit::Ok);
+    project.expect("preview --expect-no-changes", Exit::Ok);
+    project.expect("import --from list.yaml", Exit::Configuration);
 }
 
 #[test]

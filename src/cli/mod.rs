@@ -12,6 +12,7 @@ mod edit;
 mod exit;
 mod explain;
 mod failure;
+mod grants;
 mod graph;
 mod graph_svg;
 mod heeds;

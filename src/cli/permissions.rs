@@ -1,6 +1,5 @@
-//! `drctl permissions`: the least-privilege IAM policies of a stack, from the types' own lists.
+//! `drctl permissions`: the least-privilege IAM policies of a stack.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -9,9 +8,8 @@ use serde_json::{Value as Json, json};
 use crate::cli::Global;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Result, io};
-use crate::cli::session::{self, catalog, load};
-use crate::engine::program::Program;
-use crate::engine::provider::Catalog;
+use crate::cli::grants::{Detail, Grant, grants};
+use crate::cli::session::{self, load};
 use crate::render;
 
 #[derive(Debug, Args)]
@@ -28,8 +26,11 @@ pub(super) struct Arguments {
 /// Writes one policy as it is, and several as a list: what a managed policy may hold decides.
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
     let loaded = load(global)?;
-    let types = loaded.program.declarations().iter().map(|d| d.ty.as_str());
-    let policies = pack(&actions(catalog(), types, arguments.read_only), POLICY_LIMIT);
+    let resources = loaded.program.survey();
+    let policies = |detail| pack(&grants(&resources, arguments.read_only, detail), POLICY_LIMIT);
+    let by_name = policies(Detail::Names);
+    let named = by_name.len() <= ROLE_LIMIT;
+    let policies = if named { by_name } else { policies(Detail::Kinds) };
     let name = format!("drctl-{}", loaded.stack);
     if let Some(directory) = &arguments.files {
         let directory = session::directory(global)?.join(directory);
@@ -44,14 +45,14 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
     } else {
         render::data(format_args!("{:#}\n", Json::from(policies.clone())));
     }
+    if !named {
+        render::warn("the stack holds too many resources to name each: the policies name their kinds instead");
+    }
     if let Some(warning) = needs_several(policies.len(), arguments.files.is_some()) {
         render::warn(warning);
     }
     Ok(Exit::Ok)
 }
-
-/// Needed by every run, whatever the stack holds.
-const ALWAYS: [&str; 1] = ["sts:GetCallerIdentity"];
 
 /// Most characters of a managed policy, white space not counted
 /// (IAM User Guide, "IAM and AWS STS quotas").
@@ -61,57 +62,65 @@ const POLICY_LIMIT: usize = 6_144;
 /// (IAM User Guide, "IAM and AWS STS quotas").
 const ROLE_LIMIT: usize = 10;
 
-type Actions = BTreeMap<&'static str, BTreeSet<&'static str>>;
-
-/// What types need, given by their tokens, by service. Unknown tokens need nothing of AWS.
-fn actions<'a>(catalog: &Catalog, types: impl IntoIterator<Item = &'a str>, read_only: bool) -> Actions {
-    let mut services = Actions::new();
-    let mut add = |actions: &[&'static str]| {
-        for action in actions {
-            let service = action.split(':').next().unwrap_or_default();
-            services.entry(service).or_default().insert(action);
-        }
-    };
-    add(&ALWAYS);
-    for ty in types.into_iter().filter_map(|token| catalog.find(token)) {
-        let needed = &ty.facts.permissions;
-        add(needed.read);
-        if !read_only {
-            [needed.create, needed.update, needed.delete].into_iter().for_each(&mut add);
-        }
-    }
-    services
-}
-
-/// Policies that hold the actions of all services, in their order, none longer than a limit. A statement
-/// is one service; a service too long for a policy continues in the next one.
-fn pack(services: &Actions, limit: usize) -> Vec<Json> {
-    let policy = |statements: &[Json]| json!({"Version": "2012-10-17", "Statement": statements});
-    let fits = |statements: &[Json]| policy(statements).to_string().len() <= limit;
+/// Policies that hold all grants, in their order, none longer than a limit. A grant is one statement, or
+/// several if it is too long for a policy.
+fn pack(grants: &[Grant], limit: usize) -> Vec<Json> {
     let mut full: Vec<Vec<Json>> = Vec::new();
     let mut open: Vec<Json> = Vec::new();
-    for (service, actions) in services {
-        let whole = statement(service, actions.iter().copied());
-        if !fits(&[open.as_slice(), std::slice::from_ref(&whole)].concat()) && !open.is_empty() {
-            full.push(std::mem::take(&mut open));
-        }
-        let mut held: Vec<&str> = Vec::new();
-        for action in actions {
-            let more = statement(service, held.iter().copied().chain([*action]));
-            if !held.is_empty() && !fits(&[more]) {
-                full.push(vec![statement(service, held.drain(..))]);
+    for grant in grants {
+        let parts = parts(grant, limit);
+        let numbered = parts.len() > 1;
+        for (n, part) in (1..).zip(parts) {
+            let name = if numbered { format!("{}{n}", part.name) } else { part.name.clone() };
+            let more = statement(&name, &part);
+            if !open.is_empty() && !fits(&[open.as_slice(), std::slice::from_ref(&more)].concat(), limit) {
+                full.push(std::mem::take(&mut open));
             }
-            held.push(action);
+            open.push(more);
         }
-        open.push(statement(service, held));
     }
     full.push(open);
     full.iter().map(|statements| policy(statements)).collect()
 }
 
-fn statement<'a>(service: &str, actions: impl IntoIterator<Item = &'a str>) -> Json {
-    let id: String = service.chars().filter(char::is_ascii_alphanumeric).collect();
-    json!({"Sid": id, "Effect": "Allow", "Action": actions.into_iter().collect::<Vec<_>>(), "Resource": "*"})
+fn policy(statements: &[Json]) -> Json {
+    json!({"Version": "2012-10-17", "Statement": statements})
+}
+
+fn fits(statements: &[Json], limit: usize) -> bool {
+    policy(statements).to_string().len() <= limit
+}
+
+/// Room for the number that parts of a grant have in their names.
+const NUMBER: &str = "000";
+
+/// A grant in parts that each fit into a policy.
+fn parts(grant: &Grant, limit: usize) -> Vec<Grant> {
+    let name = format!("{}{NUMBER}", grant.name);
+    if fits(&[statement(&name, grant)], limit) || grant.resources.len() <= 1 && grant.actions.len() <= 1 {
+        return vec![grant.clone()];
+    }
+    let (mut first, mut second) = (grant.clone(), grant.clone());
+    if grant.resources.len() > 1 {
+        let middle = grant.resources.iter().nth(grant.resources.len() / 2).cloned().unwrap_or_default();
+        second.resources = first.resources.split_off(&middle);
+    } else {
+        let middle = grant.actions.iter().nth(grant.actions.len() / 2).copied().unwrap_or_default();
+        second.actions = first.actions.split_off(middle);
+    }
+    [parts(&first, limit), parts(&second, limit)].concat()
+}
+
+fn statement(name: &str, grant: &Grant) -> Json {
+    let resources = match grant.resources.first() {
+        Some(only) if grant.resources.len() == 1 => json!(only),
+        _ => json!(grant.resources),
+    };
+    let mut statement = json!({"Sid": name, "Effect": "Allow", "Action": grant.actions, "Resource": resources});
+    if !grant.passed_to.is_empty() {
+        statement["Condition"] = json!({"StringEquals": {"iam:PassedToService": grant.passed_to}});
+    }
+    statement
 }
 
 /// What policies are called: a single one has no number.
@@ -149,40 +158,106 @@ fn needs_several(policies: usize, in_files: bool) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
-    use crate::cli::testing::catalog;
 
-    const TYPES: [&str; 3] = ["aws:ec2/vpc:Vpc", "aws:ec2/subnet:Subnet", "no:such:Type"];
+    const STACK: &str = r#"
+regions: {primary: eu-west-1, secondary: us-east-1}
+config: {suffix: {default: a}}
+variables: {me: {fn::invoke: {function: aws:getCallerIdentity}}}
+resources:
+  vpc: {type: aws:ec2:Vpc, properties: {cidrBlock: 10.0.0.0/16}}
+  logs: {type: aws:s3:Bucket, each: [primary, secondary], region: "${each.value}", properties: {bucket: "logs-${each.value}-${suffix}"}}
+  auto: {type: aws:s3:Bucket}
+  own: {type: aws:s3:Bucket, properties: {bucket: "own-${me.accountId}-x"}}
+  versioning: {type: aws:s3:BucketVersioning, properties: {bucket: "${auto.id}", versioningConfiguration: {status: Enabled}}}
+  role: {type: aws:iam:Role, properties: {name: runner, path: /dr/, assumeRolePolicy: {}}}
+  rights: {type: aws:iam:RolePolicy, properties: {role: "${role.name}", policy: {}}}
+  function: {type: aws:lambda:Function, properties: {name: probe, role: "${role.arn}", runtime: python3.13, handler: a.b, code: {fn::stringAsset: x}}}
+  topic: {type: aws:sns:Topic, region: secondary, properties: {name: alarms}}
+  mail: {type: aws:sns:TopicSubscription, region: secondary, properties: {topic: "${topic.arn}", protocol: email, endpoint: a@example.com}}
+  secret: {type: aws:secretsmanager:Secret, properties: {name: db}}
+  value: {type: aws:secretsmanager:SecretVersion, properties: {secretId: "${secret.id}", secretString: x}}
+  key: {type: aws:kms:Key}
+  cluster: {type: aws:rds:Cluster, properties: {clusterIdentifier: main, engine: aurora-postgresql, masterUsername: a, masterPassword: "12345678"}}
+  zone: {type: aws:route53:Zone, properties: {name: example.com}}
+  record: {type: aws:route53:Record, properties: {zoneId: "${zone.zoneId}", name: a, type: A, ttl: 60, records: [192.0.2.1]}}
+  theirs: {type: aws:route53:Record, properties: {zoneId: Z1, name: a, type: A, ttl: 60, records: [192.0.2.1]}}
+  group: {type: aws:cloudwatch:LogGroup, properties: {name: /aws/lambda/probe}}
+  known: {type: aws:sqs:Queue, get: {id: "https://sqs.eu-west-1.amazonaws.com/123456789012/known"}}
+"#;
 
-    /// All actions that policies allow, in their order.
-    fn allowed(policies: &[Json]) -> Vec<&str> {
+    fn granted(stack: &str, read_only: bool, detail: Detail) -> Vec<Grant> {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("stack.yaml"), stack).unwrap();
+        let request = crate::stack::Request {
+            stack: folder.path().join("stack.yaml").to_string_lossy().into_owned(),
+            cwd: folder.path().to_owned(),
+            config: Vec::new(),
+            environment: Default::default(),
+        };
+        let loaded = crate::stack::load(&request, crate::aws::catalog());
+        let loaded = loaded.unwrap_or_else(|p| panic!("{}", crate::stack::testing::shown(&p)));
+        grants(&loaded.program.survey(), read_only, detail)
+    }
+
+    /// What policies allow, each action on each resource.
+    fn allowed(policies: &[Json]) -> BTreeSet<(String, String)> {
         let statements = policies.iter().flat_map(|policy| policy["Statement"].as_array().unwrap());
-        let actions = statements.flat_map(|statement| statement["Action"].as_array().unwrap());
-        actions.map(|action| action.as_str().unwrap()).collect()
+        let texts = |value: &Json| match value {
+            Json::Array(items) => items.iter().map(|item| item.as_str().unwrap().to_owned()).collect(),
+            one => vec![one.as_str().unwrap().to_owned()],
+        };
+        let pairs = |statement: &Json| {
+            let resources = texts(&statement["Resource"]);
+            let on = move |action: String| resources.clone().into_iter().map(move |on| (action.clone(), on));
+            texts(&statement["Action"]).into_iter().flat_map(on).collect::<Vec<_>>()
+        };
+        statements.flat_map(pairs).collect()
     }
 
     #[test]
-    fn a_policy_lists_the_actions_of_the_types_once_and_by_service() {
-        let policies = pack(&actions(&catalog(), TYPES, false), POLICY_LIMIT);
+    fn a_policy_allows_the_actions_of_the_types_on_the_resources_of_the_stack() {
+        let policies = pack(&granted(STACK, false, Detail::Names), usize::MAX);
         let [policy] = policies.as_slice() else { panic!("{policies:?}") };
         insta::assert_snapshot!(format!("{policy:#}"));
     }
 
     #[test]
-    fn a_read_only_policy_changes_nothing() {
-        let policies = pack(&actions(&catalog(), ["aws:ec2/vpc:Vpc"], true), POLICY_LIMIT);
-        let allowed = allowed(&policies);
-        assert!(allowed.contains(&"ec2:DescribeVpcs") && !allowed.iter().any(|action| action.contains("Create")));
+    fn a_read_only_policy_changes_nothing_and_passes_no_role() {
+        let policies = pack(&granted(STACK, true, Detail::Names), POLICY_LIMIT);
+        let verbs = ["Create", "Put", "Delete", "Update", "PassRole", "Tag", "Add", "Modify"];
+        for (action, _) in allowed(&policies) {
+            let name = action.split(':').nth(1).unwrap();
+            assert!(!verbs.iter().any(|verb| name.starts_with(verb)), "{action}");
+        }
+        assert!(allowed(&policies).contains(&("ec2:DescribeVpcs".into(), "*".into())));
+    }
+
+    #[test]
+    fn what_is_only_looked_at_may_not_be_changed() {
+        let all = allowed(&pack(&granted(STACK, false, Detail::Names), POLICY_LIMIT));
+        assert!(all.iter().any(|(action, _)| action == "sqs:GetQueueAttributes"));
+        assert!(!all.iter().any(|(action, _)| action == "sqs:DeleteQueue"));
+        assert!(all.contains(&("sqs:GetQueueAttributes".into(), "*".into())), "its ARN does not follow from its URL");
+    }
+
+    #[test]
+    fn policies_that_would_be_too_many_name_kinds() {
+        let all = allowed(&pack(&granted(STACK, false, Detail::Kinds), POLICY_LIMIT));
+        let on = |action: &str| all.iter().filter(|(a, _)| a == action).map(|(_, on)| on.as_str()).collect::<Vec<_>>();
+        assert_eq!(on("s3:CreateBucket"), ["arn:aws:s3:::*"]);
+        assert_eq!(on("lambda:CreateFunction")[0], "arn:aws:lambda:eu-west-1:*:function:*");
+        assert_eq!(on("iam:PassRole"), ["arn:aws:iam::*:role/dr/*"]);
     }
 
     #[test]
     fn several_policies_allow_what_one_would_and_none_is_too_long() {
-        let all = crate::aws::catalog();
-        let types: Vec<&str> = all.types().iter().map(|ty| ty.token).collect();
-        let actions = actions(all, types, false);
-        let whole = pack(&actions, usize::MAX);
+        let grants = granted(STACK, false, Detail::Names);
+        let whole = pack(&grants, usize::MAX);
         for limit in [POLICY_LIMIT, 600] {
-            let policies = pack(&actions, limit);
+            let policies = pack(&grants, limit);
             assert!(policies.len() > 1 && policies.iter().all(|policy| policy.to_string().len() <= limit));
             assert_eq!(allowed(&policies), allowed(&whole));
             for policy in &policies {
@@ -190,7 +265,20 @@ mod tests {
                 assert_eq!(ids.iter().collect::<std::collections::HashSet<_>>().len(), ids.len(), "{ids:?}");
             }
         }
-        assert_eq!(pack(&actions, POLICY_LIMIT), pack(&actions, POLICY_LIMIT));
+        assert_eq!(pack(&grants, POLICY_LIMIT), pack(&grants, POLICY_LIMIT));
+    }
+
+    #[test]
+    fn in_other_partitions_arns_and_services_are_named_as_there() {
+        let grants = granted(
+            &STACK.replace("eu-west-1", "cn-north-1").replace("us-east-1", "cn-northwest-1"),
+            false,
+            Detail::Names,
+        );
+        let pass = grants.iter().find(|grant| grant.name == "iamPassRole").unwrap();
+        assert_eq!(pass.passed_to.iter().collect::<Vec<_>>(), ["lambda.amazonaws.com", "lambda.amazonaws.com.cn"]);
+        let arns = grants.iter().flat_map(|grant| &grant.resources).filter(|on| *on != "*");
+        assert!(arns.into_iter().all(|arn| arn.starts_with("arn:aws-cn:")));
     }
 
     #[test]

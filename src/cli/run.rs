@@ -224,7 +224,8 @@ impl Job<'_> {
         {
             let (mut numbering, clock) = (Numbering::default(), Clock::system());
             let mut json = Style::Json.renderer(Detail::default(), clock);
-            let end = ended(failure.refusal(), Summary::default());
+            let (ended, summary) = (failure.refusal(), Summary::default());
+            let end = Event::RunEnded { version: Some(VERSION), ended, summary, took: 0, notes: Vec::new() };
             for event in failure.diagnostics().into_iter().chain([end]) {
                 json.event(&numbering.envelope(event, clock.now()));
             }
@@ -385,7 +386,13 @@ impl Job<'_> {
         };
         stage.show(Event::Planned { plan: plan.clone(), summary: plan.summary() });
         let took = u64::try_from(cloud.clock().now().duration_since(started).as_millis()).unwrap_or_default();
-        stage.show(Event::RunEnded { ended: Ended::Completed, summary: plan.summary(), took, notes: Vec::new() });
+        stage.show(Event::RunEnded {
+            version: None,
+            ended: Ended::Completed,
+            summary: plan.summary(),
+            took,
+            notes: Vec::new(),
+        });
         stage.close();
         if form == Form::Markdown {
             let (stack, target) = (&site.stack, site.target.name());
@@ -769,5 +776,5 @@ impl Stage {
 }
 
 fn ended(ended: Ended, summary: Summary) -> Event {
-    Event::RunEnded { ended, summary, took: 0, notes: Vec::new() }
+    Event::RunEnded { version: None, ended, summary, took: 0, notes: Vec::new() }
 }

@@ -13,12 +13,16 @@ use crate::engine::schema::{Object, Property, Shape, TypeSchema};
 pub(super) fn stack_files(catalog: &Catalog) -> Json {
     let mut definitions: Map<String, Json> = [
         ("expression", expression()),
+        (
+            "optional",
+            json!({"description": "An expression, or nothing.", "anyOf": [{"type": "null"}, reference("expression")]}),
+        ),
         ("value", json!({"description": "Any value or expression."})),
         ("text", json!({"anyOf": [{"type": ["string", "number", "boolean"]}, {"$ref": "#/definitions/expression"}]})),
         ("config", config()),
-        ("component", component()),
-        ("options", options()),
-        ("resource", resource(catalog)),
+        ("component", or_null(component())),
+        ("options", or_null(options())),
+        ("resource", or_null(resource(catalog))),
         ("asset", asset()),
     ]
     .into_iter()
@@ -31,12 +35,12 @@ pub(super) fn stack_files(catalog: &Catalog) -> Json {
             schema["properties"]["region"] =
                 json!({"description": "Region or role of a region.", "$ref": "#/definitions/text"});
         }
-        definitions.insert(name(ty.token), json!({"anyOf": [schema, {"$ref": "#/definitions/expression"}]}));
+        definitions.insert(name(ty.token), json!({"anyOf": [schema, reference("optional")]}));
     }
     for function in catalog.functions() {
         definitions.insert(name(function.token), object(&function.arguments));
     }
-    let mut root = program();
+    let mut root = or_null(program());
     root["$schema"] = "http://json-schema.org/draft-07/schema#".into();
     root["title"] = "drctl stack".into();
     root["definitions"] = Json::Object(definitions);
@@ -57,6 +61,25 @@ fn reference(name: &str) -> Json {
 
 fn map_of(name: &str) -> Json {
     json!({"type": "object", "additionalProperties": reference(name)})
+}
+
+/// A key that may be left out may be null, too.
+fn or_null(mut object: Json) -> Json {
+    let required: Vec<String> = serde_json::from_value(object["required"].clone()).unwrap_or_default();
+    let keys = object["properties"].as_object_mut().into_iter().flatten();
+    for (_, schema) in keys.filter(|(key, _)| !required.contains(key)) {
+        let Some(parts) = schema.as_object_mut() else { continue };
+        if let Some(reference) = parts.shift_remove("$ref") {
+            parts.insert("anyOf".into(), json!([{"$ref": reference}, {"type": "null"}]));
+        } else if let Some(Json::Array(forms)) = parts.get_mut("anyOf") {
+            forms.push(json!({"type": "null"}));
+        } else if let Some(ty) = parts.get_mut("type") {
+            let mut types = ty.as_array().cloned().unwrap_or_else(|| vec![ty.clone()]);
+            types.push("null".into());
+            *ty = types.into();
+        }
+    }
+    object
 }
 
 fn described(mut schema: Json, description: &str) -> Json {
@@ -199,7 +222,8 @@ fn component() -> Json {
 }
 
 fn resource(catalog: &Catalog) -> Json {
-    let tokens: Vec<String> = catalog.types().iter().flat_map(spellings).collect();
+    let own = ["pulumi:providers:aws", "pulumi:pulumi:StackReference"].map(str::to_owned);
+    let tokens: Vec<String> = catalog.types().iter().flat_map(spellings).chain(own).collect();
     let by_type: Vec<Json> = catalog
         .types()
         .iter()
@@ -215,7 +239,7 @@ fn resource(catalog: &Catalog) -> Json {
         "properties": {
             "type": {
                 "description": "Type of the resource, or a component.",
-                "anyOf": [{"enum": tokens}, {"type": "string"}],
+                "anyOf": [{"enum": tokens}, {"type": "string", "pattern": "^[^:]*$"}],
             },
             "name": described(reference("text"), "Logical name, if it is not the key."),
             "properties": {"description": "Inputs."},
@@ -240,17 +264,19 @@ fn resource(catalog: &Catalog) -> Json {
     })
 }
 
-/// The canonical token, the short one, and older ones.
+/// The canonical token, the short ones, and older ones.
 fn spellings(ty: &TypeSchema) -> impl Iterator<Item = String> {
     let mut parts = ty.token.splitn(3, ':');
-    let short = match (parts.next(), parts.next(), parts.next()) {
-        (Some(package), Some(module), Some(name)) => {
-            Some(format!("{package}:{}:{name}", module.split('/').next().unwrap_or(module)))
+    let parts = (parts.next(), parts.next().map(|module| module.split('/').next().unwrap_or(module)), parts.next());
+    let short = match parts {
+        (Some(package), Some("index"), Some(name)) => {
+            vec![format!("{package}:index:{name}"), format!("{package}:{name}")]
         }
-        _ => None,
+        (Some(package), Some(module), Some(name)) => vec![format!("{package}:{module}:{name}")],
+        _ => Vec::new(),
     };
     let aliases = ty.facts.aliases.iter().map(|a| (*a).to_owned());
-    std::iter::once(ty.token.to_owned()).chain(short.filter(|s| s != ty.token)).chain(aliases)
+    std::iter::once(ty.token.to_owned()).chain(short.into_iter().filter(|s| s != ty.token)).chain(aliases)
 }
 
 /// The schema of the options of resources.
@@ -326,7 +352,7 @@ pub(super) fn object(object: &Object) -> Json {
 }
 
 pub(super) fn property(property: &Property) -> Json {
-    let mut schema = with_expression(shape(property));
+    let mut schema = with_expression(shape(property), if property.required { "expression" } else { "optional" });
     if !property.description.is_empty() {
         schema["description"] = property.description.clone().into();
     }
@@ -339,11 +365,11 @@ pub(super) fn property(property: &Property) -> Json {
     schema
 }
 
-fn with_expression(schema: Json) -> Json {
-    if schema.as_object().is_some_and(Map::is_empty) || schema.get("$ref").is_some() {
+fn with_expression(schema: Json, expression: &str) -> Json {
+    if schema.as_object().is_some_and(Map::is_empty) {
         return schema;
     }
-    json!({"anyOf": [schema, reference("expression")]})
+    json!({"anyOf": [schema, reference(expression)]})
 }
 
 fn shape(property: &Property) -> Json {

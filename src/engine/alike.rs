@@ -1,5 +1,9 @@
 //! When two values of an input mean the same although they are written differently.
 
+use std::collections::HashMap;
+
+use serde_json::{Map, Value as Json};
+
 /// A way to compare that is wider than equality.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Alike {
@@ -66,14 +70,10 @@ impl Alike {
     pub fn same(self, live: &str, wanted: &str) -> bool {
         live == wanted
             || match self {
-                Self::Json => match (serde_json::from_str(live), serde_json::from_str(wanted)) {
-                    (Ok(a), Ok(b)) => meaning(a) == meaning(b),
+                Self::Json | Self::OrderedJson => match (serde_json::from_str(live), serde_json::from_str(wanted)) {
+                    (Ok(a), Ok(b)) => self.lists().is_some_and(|lists| meaning(&a, lists) == meaning(&b, lists)),
                     _ => false,
                 },
-                Self::OrderedJson => {
-                    let read = |text| serde_json::from_str::<serde_json::Value>(text).ok();
-                    read(live).is_some_and(|live| read(wanted) == Some(live))
-                }
                 Self::ApiPolicy => same_api_policy(live, wanted),
                 Self::Case => live.eq_ignore_ascii_case(wanted),
                 Self::Version => live.strip_prefix(wanted).is_some_and(|rest| rest.starts_with('.')),
@@ -87,6 +87,111 @@ impl Alike {
     }
 }
 
+/// What lists are in a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lists {
+    /// Without order, and a list of one may be written as its item.
+    Sets,
+    Ordered,
+}
+
+impl Alike {
+    fn lists(self) -> Option<Lists> {
+        match self {
+            Self::Json | Self::ApiPolicy => Some(Lists::Sets),
+            Self::OrderedJson => Some(Lists::Ordered),
+            _ => None,
+        }
+    }
+
+    /// The document that the cloud shows, written like the wanted one wherever both mean the same, so that
+    /// their lines differ only where their meanings do. None for what is no document.
+    pub fn written_like(self, live: &str, wanted: &str) -> Option<String> {
+        let lists = self.lists()?;
+        let live = match (self, &apis(live).collect::<Vec<_>>()[..]) {
+            (Self::ApiPolicy, [own, ..]) if wanted.contains(OWN_API) => &live.replace(&format!("{own}/"), OWN_API),
+            _ => live,
+        };
+        let (live, wanted): (Json, Json) = (serde_json::from_str(live).ok()?, serde_json::from_str(wanted).ok()?);
+        Some(rewritten(live, &wanted, lists).to_string())
+    }
+}
+
+/// How a policy of an API names the API itself.
+const OWN_API: &str = "execute-api:/";
+
+fn rewritten(live: Json, wanted: &Json, lists: Lists) -> Json {
+    if meaning(&live, lists) == meaning(wanted, lists) {
+        return wanted.clone();
+    }
+    match (live, wanted) {
+        (Json::Object(mut live), Json::Object(wanted)) => {
+            let mut map = Map::new();
+            for (key, wanted) in wanted {
+                if let Some(part) = live.shift_remove(key) {
+                    map.insert(key.clone(), rewritten(part, wanted, lists));
+                }
+            }
+            map.extend(live);
+            Json::Object(map)
+        }
+        (Json::Array(live), Json::Array(wanted)) if lists == Lists::Sets => Json::Array(placed(live, wanted)),
+        (Json::Array(live), Json::Array(wanted)) => {
+            let rewrite = |(i, item)| match wanted.get(i) {
+                Some(wanted) => rewritten(item, wanted, lists),
+                None => item,
+            };
+            Json::Array(live.into_iter().enumerate().map(rewrite).collect())
+        }
+        (item, Json::Array(wanted)) if lists == Lists::Sets => Json::Array(placed(vec![item], wanted)),
+        (Json::Array(mut one), wanted) if lists == Lists::Sets && one.len() == 1 => {
+            rewritten(one.remove(0), wanted, lists)
+        }
+        (other, _) => other,
+    }
+}
+
+/// The items of a set, each at the place of the wanted item that it equals or comes nearest to.
+fn placed(live: Vec<Json>, wanted: &[Json]) -> Vec<Json> {
+    let mut live: Vec<Option<Json>> = live.into_iter().map(Some).collect();
+    let mut equal: HashMap<String, Vec<usize>> = HashMap::new();
+    for (i, item) in live.iter().enumerate().rev() {
+        let item = item.as_ref().map(|item| meaning(item, Lists::Sets).to_string());
+        equal.entry(item.unwrap_or_default()).or_default().push(i);
+    }
+    let mut found = Vec::with_capacity(wanted.len());
+    for wanted in wanted {
+        let i = equal.get_mut(&meaning(wanted, Lists::Sets).to_string()).and_then(Vec::pop);
+        found.push(i.and_then(|i| live[i].take()).is_some());
+    }
+    let mut left: Vec<Json> = live.into_iter().flatten().collect();
+    let pairs = left.len().saturating_mul(wanted.len()) <= MOST_PAIRS;
+    let mut placed = Vec::with_capacity(wanted.len());
+    for (wanted, found) in wanted.iter().zip(found) {
+        if found {
+            placed.push(wanted.clone());
+        } else if pairs
+            && let Some((i, 1..)) =
+                (0..left.len()).rev().map(|i| (i, in_common(&left[i], wanted))).max_by_key(|(_, n)| *n)
+        {
+            placed.push(rewritten(left.remove(i), wanted, Lists::Sets));
+        }
+    }
+    placed.extend(left);
+    placed
+}
+
+/// So many pairs of items are compared; a set that has more is no policy that a service takes.
+const MOST_PAIRS: usize = 250_000;
+
+/// How many entries two maps share.
+fn in_common(a: &Json, b: &Json) -> usize {
+    match (a, b) {
+        (Json::Object(a), Json::Object(b)) => a.iter().filter(|(key, value)| b.get(*key) == Some(value)).count(),
+        _ => 0,
+    }
+}
+
 /// Whether two policies mean the same if the one API that they name is their own.
 fn same_api_policy(live: &str, wanted: &str) -> bool {
     let mut apis: Vec<&str> = apis(live).chain(apis(wanted)).collect();
@@ -94,7 +199,7 @@ fn same_api_policy(live: &str, wanted: &str) -> bool {
     apis.dedup();
     match apis[..] {
         [own] => {
-            let short = |policy: &str| policy.replace(&format!("{own}/"), "execute-api:/");
+            let short = |policy: &str| policy.replace(&format!("{own}/"), OWN_API);
             Alike::Json.same(&short(live), &short(wanted))
         }
         _ => Alike::Json.same(live, wanted),
@@ -134,25 +239,26 @@ fn masks(masked: &str, open: &str) -> bool {
     rest.and_then(|rest| rest.strip_suffix(host)).is_some_and(|password| password.ends_with('@'))
 }
 
-/// Lists in policies are sets, and a set of one may be written as its item.
-fn meaning(value: serde_json::Value) -> serde_json::Value {
-    use serde_json::Value as Json;
+/// A document in the one form that all of its meaning have.
+fn meaning(value: &Json, lists: Lists) -> Json {
     match value {
         Json::Array(items) => {
-            let mut items: Vec<Json> = items.into_iter().map(meaning).collect();
-            if items.len() == 1 {
-                return items.remove(0);
+            let mut items: Vec<Json> = items.iter().map(|item| meaning(item, lists)).collect();
+            if lists == Lists::Sets {
+                if items.len() == 1 {
+                    return items.remove(0);
+                }
+                items.sort_by_cached_key(Json::to_string);
+                items.dedup();
             }
-            items.sort_by_cached_key(Json::to_string);
-            items.dedup();
             Json::Array(items)
         }
         Json::Object(map) => {
-            let mut entries: Vec<_> = map.into_iter().map(|(k, v)| (k, meaning(v))).collect();
+            let mut entries: Vec<_> = map.iter().map(|(k, v)| (k.clone(), meaning(v, lists))).collect();
             entries.sort_by(|a, b| a.0.cmp(&b.0));
             Json::Object(entries.into_iter().collect())
         }
-        other => other,
+        other => other.clone(),
     }
 }
 
@@ -166,6 +272,30 @@ mod tests {
         let b = r#"{ "Statement": {"Effect": "Allow", "Action": ["a", "b"]} }"#;
         assert!(Alike::Json.same(a, b));
         assert!(!Alike::Json.same(a, r#"{"Statement":[]}"#));
+    }
+
+    #[test]
+    fn a_document_is_written_like_another_wherever_both_mean_the_same() {
+        let live = r#"{"Statement":{"Resource":"*","Effect":"Allow","Action":["c","a"]},"Version":"1"}"#;
+        let wanted = r#"{"Version":"1","Statement":[{"Effect":"Allow","Action":["a","b"],"Resource":["*"]}]}"#;
+        let expected = r#"{"Version":"1","Statement":[{"Effect":"Allow","Action":["a","c"],"Resource":["*"]}]}"#;
+        assert_eq!(Alike::Json.written_like(live, wanted).unwrap(), expected);
+        let single = r#"{"Statement":{"Action":"b","Effect":"Allow"}}"#;
+        let expected = r#"{"Statement":{"Action":"a","Effect":"Allow"}}"#;
+        let listed = r#"{"Statement":[{"Effect":"Allow","Action":["a"]}]}"#;
+        assert_eq!(Alike::Json.written_like(listed, single).unwrap(), expected);
+        let statements = |actions: [&str; 2]| {
+            let [a, b] = actions.map(|action| format!(r#"{{"Sid":"{action}","Action":"{action}"}}"#));
+            format!(r#"{{"Statement":[{a},{b}]}}"#)
+        };
+        let changed = statements(["x", "y"]).replace(r#""Action":"x""#, r#""Action":"z""#);
+        let turned = r#"{"Statement":[{"Action":"y","Sid":"y"},{"Action":"z","Sid":"x"}]}"#;
+        assert_eq!(Alike::Json.written_like(turned, &statements(["x", "y"])).unwrap(), changed);
+        let dashboard = r#"{"width":6,"metrics":[["b"],["a"]],"old":1}"#;
+        let expected = r#"{"metrics":[["b"],["a"]],"width":6,"old":1}"#;
+        assert_eq!(Alike::OrderedJson.written_like(dashboard, r#"{"metrics":[["a"]],"width":5}"#).unwrap(), expected);
+        assert_eq!(Alike::Json.written_like("text", wanted), None);
+        assert_eq!(Alike::Case.written_like(wanted, wanted), None);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::engine::diff::{Difference, baseline, diff};
 use crate::engine::path::Path;
 use crate::engine::plan::{Change, Reason, SetBy};
-use crate::engine::program::Options;
+use crate::engine::program::{Given, Options};
 use crate::engine::provider::Live;
 use crate::engine::resource::IdForm;
 use crate::engine::schema::TypeSchema;
@@ -33,7 +33,7 @@ pub struct Case<'a> {
     /// What the cloud shows, if it was asked.
     pub live: Option<&'a Live>,
     /// The program's inputs, without automatic names.
-    pub given: &'a Value,
+    pub given: &'a Given,
     /// The program's inputs, names kept from the row.
     pub wanted: &'a Value,
     pub options: &'a Options,
@@ -79,9 +79,24 @@ pub fn base(schema: &TypeSchema, row: &Row, live: Option<&Live>) -> Value {
     }
 }
 
+/// What is known of a resource that was taken over, and beside it what no cloud shows and would replace
+/// the resource: there is nothing to compare it with, so the program is believed.
+pub fn believed(schema: &TypeSchema, mut known: Value, wanted: &Value) -> Value {
+    if let Value::Map(inputs) = &mut known {
+        for property in schema.inputs.properties.iter().filter(|p| p.write_only && p.replace) {
+            let unknown = inputs.get(&property.name).is_none_or(Value::is_null);
+            if let (true, Some(value)) = (unknown, wanted.get(&property.name)) {
+                inputs.insert(property.name.clone(), value.clone());
+            }
+        }
+    }
+    known
+}
+
 /// Decides.
 pub fn decide(case: &Case<'_>) -> Decision {
     let base = base(case.schema, case.row, case.live);
+    let base = if case.row.is_taken_over() { believed(case.schema, base, case.wanted) } else { base };
     let conditional = (case.schema.replaces)(&base, case.wanted);
     let forced: Vec<Path> = case.options.replace_on_changes.iter().filter_map(|text| Path::parse(text).ok()).collect();
     let mut asked = case.asked.clone();
@@ -130,10 +145,7 @@ fn change(case: &Case<'_>, difference: Difference, replaces: bool) -> Change {
         }
         part
     };
-    let root = difference.path.root().and_then(|root| case.schema.inputs.get(root));
     let drifted = case.live.is_some() && diff(&case.schema.inputs, &at(&case.row.inputs), &at(case.wanted)).is_empty();
-    let by_default = root
-        .is_some_and(|p| p.default.is_some() && case.wanted.get(&p.name).and_then(|v| v.to_json().ok()) == p.default);
     let hidden =
         case.options.hide_diffs.iter().filter_map(|t| Path::parse(t).ok()).any(|p| p.touches(&difference.path));
     let shown = |value: &Value| match hidden {
@@ -145,11 +157,7 @@ fn change(case: &Case<'_>, difference: Difference, replaces: bool) -> Change {
         before: shown(&difference.before),
         after: shown(&difference.after),
         replaces,
-        set_by: match (drifted, by_default) {
-            (true, _) => SetBy::Cloud,
-            (false, true) => SetBy::Default,
-            (false, false) => SetBy::Program,
-        },
+        set_by: if drifted { SetBy::Cloud } else { case.given.set_by(&difference.path) },
     }
 }
 
@@ -169,17 +177,17 @@ fn same_id(case: &Case<'_>) -> bool {
         IdForm::Joined(names, _) => !names.iter().any(|n| is_automatic(case, n)),
         IdForm::Random(..) | IdForm::Output(_) => false,
     };
-    named_by_inputs && case.schema.predicted_id(case.given).is_some_and(|id| Some(id) == case.row.id)
+    named_by_inputs && case.schema.predicted_id(&case.given.inputs).is_some_and(|id| Some(id) == case.row.id)
 }
 
 fn keeps_explicit_name(case: &Case<'_>) -> bool {
     case.schema.inputs.properties.iter().filter(|p| p.auto_name.is_some()).any(|p| {
-        let given = case.given.get(&p.name).filter(|v| !v.is_null());
+        let given = case.given.inputs.get(&p.name).filter(|v| !v.is_null());
         given.is_some() && given == case.row.inputs.get(&p.name)
     })
 }
 
 fn is_automatic(case: &Case<'_>, name: &str) -> bool {
     let property = case.schema.inputs.get(name);
-    property.is_some_and(|p| p.auto_name.is_some()) && case.given.get(name).is_none_or(Value::is_null)
+    property.is_some_and(|p| p.auto_name.is_some()) && case.given.inputs.get(name).is_none_or(Value::is_null)
 }

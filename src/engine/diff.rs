@@ -11,6 +11,7 @@ use crate::engine::value::{Map, Value};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Difference {
     pub path: Path,
+    /// For people: a document is written like the one after it wherever both mean the same.
     pub before: Value,
     pub after: Value,
     /// The schema says that a change here replaces the resource.
@@ -155,7 +156,12 @@ fn value(property: &Property, path: &Path, base: &Value, wanted: &Value, replace
 
 fn push(property: &Property, path: &Path, base: &Value, wanted: &Value, replaces: bool, found: &mut Vec<Difference>) {
     let hide = |v: &Value| if property.secret && !v.is_null() { v.clone().secret() } else { v.clone() };
-    found.push(Difference { path: path.clone(), before: hide(base), after: hide(wanted), replaces });
+    let rewritten = match (property.alike, base, wanted) {
+        (Some(alike), Value::String(base), Value::String(wanted)) => alike.written_like(base, wanted),
+        _ => None,
+    };
+    let before = rewritten.map_or_else(|| hide(base), |text| hide(&text.into()));
+    found.push(Difference { path: path.clone(), before, after: hide(wanted), replaces });
 }
 
 /// No value, no items and no entries are the same nothing.
@@ -310,6 +316,15 @@ mod tests {
         let wanted = json!({"name": "a", "groups": ["y", "x"], "rules": [{"port": 2}, {"port": 1}],
             "policy": {"a": 1}, "version": "16"});
         assert_eq!(paths(base, wanted), []);
+    }
+
+    #[test]
+    fn of_a_document_only_what_differs_by_meaning_differs_in_writing() {
+        let schema = read(&json_schema::<Inputs>());
+        let inputs = |policy: &str| json!({ "name": "a", "policy": policy }).into();
+        let (base, wanted) = (inputs(r#"{"b":["y","x"],"a":1}"#), inputs(r#"{"a":2,"b":["x","y"]}"#));
+        let found = diff(&schema, &base, &wanted);
+        assert_eq!(found[0].before, Value::from(r#"{"a":1,"b":["x","y"]}"#));
     }
 
     #[test]

@@ -82,6 +82,9 @@ pub enum Event {
         outputs: Vec<(String, Shown)>,
     },
     RunEnded {
+        /// The version of the format, where no `run-started` has told it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        version: Option<u32>,
         ended: Ended,
         summary: Summary,
         /// Milliseconds on the run's clock.

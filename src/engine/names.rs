@@ -4,6 +4,7 @@ use sha2::{Digest, Sha256};
 
 use crate::engine::schema::TypeSchema;
 use crate::engine::state::{Key, Row};
+use crate::engine::urn::Urn;
 use crate::engine::value::{Map, Value};
 
 /// Fills in the names that the program leaves to drctl.
@@ -53,6 +54,14 @@ pub fn automatic(lineage: &str, key: &Key, max: usize) -> String {
         name.truncate(max);
         name
     }
+}
+
+/// What the automatic name of a resource looks like, where the state that decides about its end is not
+/// known: `<logical name>-*`.
+pub fn pattern(urn: &Urn, max: usize) -> String {
+    let mut name = automatic("", &Key { urn: urn.clone(), generation: 0 }, max);
+    name.truncate(name.rfind('-').map_or(0, |end| end + 1));
+    name + "*"
 }
 
 /// The tag `drctl:owner`: which state and which resource of it something belongs to.

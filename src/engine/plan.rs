@@ -158,6 +158,8 @@ pub enum SetBy {
     Default,
     /// The cloud shows something else than was applied: drift.
     Cloud,
+    /// It has to be so before the resource can be deleted.
+    Deletion,
 }
 
 /// How many steps of each kind.

@@ -9,6 +9,8 @@ use futures::future::BoxFuture;
 
 use crate::engine::diagnostic::{Diagnostic, Location};
 use crate::engine::handle::Handle;
+use crate::engine::path::Path;
+use crate::engine::plan::SetBy;
 use crate::engine::provider::Provider;
 use crate::engine::redact::Redactor;
 use crate::engine::urn::{Id, Place, Urn};
@@ -40,7 +42,7 @@ pub trait Program: Send + Sync {
         urn: &'a Urn,
         known: &'a Known,
         cloud: &'a dyn Provider,
-    ) -> BoxFuture<'a, Result<Value, Vec<Diagnostic>>>;
+    ) -> BoxFuture<'a, Result<Given, Vec<Diagnostic>>>;
 
     /// Outputs that come from a measurement: another value of one is no change of the stack.
     fn measured(&self) -> &HashSet<String>;
@@ -59,6 +61,22 @@ pub const UNAVAILABLE: &str = "unavailable";
 /// Whether a problem will pass with the region that it is about.
 pub fn unavailable(problem: &Diagnostic) -> bool {
     problem.code == UNAVAILABLE
+}
+
+/// The inputs that a program gives a resource.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Given {
+    pub inputs: Value,
+    /// Paths of the values that the program leaves to the defaults of the schema.
+    pub defaults: Vec<Path>,
+}
+
+impl Given {
+    /// Who says what stands at a path: a default that the program writes is the program's.
+    pub fn set_by(&self, path: &Path) -> SetBy {
+        let holds = |default: &Path| path.0.starts_with(&default.0);
+        if self.defaults.iter().any(holds) { SetBy::Default } else { SetBy::Program }
+    }
 }
 
 /// What is known of the resources so far. A resource that is not in it is wholly unknown.

@@ -87,7 +87,7 @@ pub fn act(row: &Row, schema: &TypeSchema, precaution: &Precaution, why: Vec<Rea
         before: Shown::of(&before),
         after: Shown::of(&precaution.value),
         replaces: false,
-        set_by: SetBy::Default,
+        set_by: SetBy::Deletion,
     };
     let step = Step {
         key: row.key.clone(),

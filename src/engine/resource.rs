@@ -268,6 +268,12 @@ pub struct Facts {
     pub joined: bool,
     /// IAM actions that each operation needs.
     pub permissions: Permissions,
+    /// ARNs of what the actions of its own service are about, without `arn:` and the partition, for policies.
+    /// `{region}` is where it is, `{arn}` and the like are outputs that can be foreseen, or inputs; what is
+    /// not known there is a `*`. None if AWS gives it an id that says nothing of it.
+    pub acts_on: &'static [&'static str],
+    /// Services that get a role which an input names, without the end of their domain: `lambda`.
+    pub passes_roles_to: &'static [&'static str],
     /// What the id looks like, for `import`: ``"id of the VPC, `vpc-0123456789abcdef0`"``.
     pub import: &'static str,
 }
@@ -376,6 +382,8 @@ impl Facts {
             local: false,
             joined: false,
             permissions: Permissions { create: &[], read: &[], update: &[], delete: &[] },
+            acts_on: &[],
+            passes_roles_to: &[],
             import: "",
         }
     }

@@ -200,6 +200,11 @@ impl Row {
         self.id.is_some() && self.pending.as_ref().is_some_and(|p| p.op == Begun::Create)
     }
 
+    /// Whether it was there before the state knew of it.
+    pub fn is_taken_over(&self) -> bool {
+        self.id.is_some() && self.created.is_none()
+    }
+
     /// Whether its deletion was begun, or is allowed only later.
     pub fn is_leaving(&self) -> bool {
         self.delete_after.is_some() || self.pending.as_ref().is_some_and(|p| p.op == Begun::Delete)

@@ -86,7 +86,6 @@ fn excerpt(diagnostic: &Diagnostic, at: &Location) -> String {
     );
     let shown = at.source.shown();
     let cut = Cut::of(&shown, places.clone().map(|(location, _)| location.start));
-    let is_cut = cut.text != shown;
     let report = Report {
         labels: places.map(|(location, word)| cut.span(location, word)).collect(),
         source: NamedSource::new(&at.source.name, cut.text).with_language("yaml"),
@@ -99,8 +98,8 @@ fn excerpt(diagnostic: &Diagnostic, at: &Location) -> String {
     // What comes before the box is the message, which the first line has said already.
     let lines = text.lines().skip_while(|l| !l.contains('╭')).filter(|l| !l.is_empty());
     let lines = lines.map(|line| match line.split_once("─[") {
-        // The column of what was cut is another one.
-        Some((corner, _)) if is_cut && corner.contains('╭') => format!("{corner}─[{at}]\n"),
+        // It counts the columns of what was cut, and those beside a tab or an umlaut, in another way.
+        Some((corner, _)) if corner.contains('╭') => format!("{corner}─[{at}]\n"),
         _ => format!("{line}\n"),
     });
     lines.collect()
@@ -258,6 +257,16 @@ mod tests {
         let column = |line: &str, c: char| line.chars().position(|x| x == c);
         assert!(shown.contains("ääübelxx"), "{text}");
         assert_eq!(column(shown, 'ü'), column(marks, '─'), "{text}");
+    }
+
+    #[test]
+    fn the_excerpt_names_the_place_that_the_first_line_names() {
+        let a = source("a.yaml", "a: \"\tü\t${b}\"\nü\t: ${c}\n");
+        for word in ["b}", "c}"] {
+            let text = text(&[Diagnostic::error("x", "y").at(find(&a, word))]);
+            let (place, _) = text.split_once(": error").unwrap();
+            assert!(text.contains(&format!("─[{place}]")), "{text}");
+        }
     }
 
     #[test]

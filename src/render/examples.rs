@@ -194,6 +194,7 @@ pub(crate) fn run() -> Vec<Envelope> {
         (
             81,
             Event::RunEnded {
+                version: None,
                 ended: Ended::Failed { failed: vec![group], skipped: vec![cluster] },
                 summary: crate::engine::plan::Summary { create: 1, ..Default::default() },
                 took: 81_000,

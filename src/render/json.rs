@@ -1,4 +1,5 @@
-//! For programs: one JSON object a line. `run-started` carries the version of the format.
+//! For programs: one JSON object a line. `run-started` carries the version of the format,
+//! and so does the end of a run that never started.
 
 use std::io::Write;
 

@@ -185,7 +185,7 @@ fn write_change(f: &mut fmt::Formatter<'_>, change: &Change, create: bool, inden
         write!(f, "  {}", Label::Replace.paint("replaces"))?;
     }
     match set_by {
-        SetBy::Program => {}
+        SetBy::Program | SetBy::Deletion => {}
         SetBy::Default if create => write!(f, "  {}", Label::Aside.paint("(default)"))?,
         SetBy::Default => write!(f, "  {}", Label::Aside.paint("(back to the default)"))?,
         SetBy::Cloud => write!(f, "  {}", Label::Warning.paint("(drift)"))?,

@@ -101,7 +101,7 @@ fn write_change(out: &mut String, change: &Change, create: bool) -> fmt::Result 
         aside.push_str("  replaces");
     }
     aside.push_str(match set_by {
-        SetBy::Program => "",
+        SetBy::Program | SetBy::Deletion => "",
         SetBy::Default => "  (default)",
         SetBy::Cloud => "  (drift)",
     });

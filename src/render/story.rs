@@ -125,7 +125,7 @@ impl Story {
             }
             Event::Outputs { outputs } if outputs.is_empty() => String::new(),
             Event::Outputs { outputs } => format!("\n{}", Outputs(outputs)),
-            Event::RunEnded { ended, summary, took, notes } => self.end(ended, *summary, *took, notes),
+            Event::RunEnded { ended, summary, took, notes, .. } => self.end(ended, *summary, *took, notes),
             Event::StepStarted { .. }
             | Event::Asking { .. }
             | Event::Waiting { .. }
@@ -295,7 +295,7 @@ mod tests {
     }
 
     fn ended(ended: Ended) -> Event {
-        Event::RunEnded { ended, summary: Summary::default(), took: 81_000, notes: Vec::new() }
+        Event::RunEnded { version: None, ended, summary: Summary::default(), took: 81_000, notes: Vec::new() }
     }
 
     fn failed(name: &str, error: Error) -> Event {

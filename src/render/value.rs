@@ -45,15 +45,18 @@ pub(crate) fn lines(before: &Shown, after: &Shown) -> Option<Vec<Line>> {
         return None;
     }
     let (old, new) = (block(before), block(after));
-    let diff = TextDiff::from_lines(&old, &new);
+    let (old, new) = (split(&old), split(&new));
+    let documents = [before, after].into_iter().all(|value| value.is_absent() || is_document(value));
+    let (old_compared, new_compared) = (compared(&old, documents), compared(&new, documents));
+    let diff = TextDiff::from_slices(&old_compared, &new_compared);
     let mut lines = Vec::new();
     for (i, group) in diff.grouped_ops(2).iter().enumerate() {
         if i > 0 {
             lines.push(Line { tag: ChangeTag::Equal, text: "…".into() });
         }
         for change in group.iter().flat_map(|op| diff.iter_changes(op)) {
-            let text = change.value().trim_end_matches('\n').to_owned();
-            lines.push(Line { tag: change.tag(), text });
+            let written = change.new_index().map(|i| new[i]).or(change.old_index().map(|i| old[i]));
+            lines.push(Line { tag: change.tag(), text: written.unwrap_or_default().to_owned() });
         }
     }
     let more = lines.len().saturating_sub(LINES);
@@ -72,7 +75,24 @@ fn is_long(value: &Shown) -> bool {
     }
 }
 
-/// The value over several lines, ending in a line break. Absent values have no line.
+fn split(text: &str) -> Vec<&str> {
+    if text.is_empty() { Vec::new() } else { text.strip_suffix('\n').unwrap_or(text).split('\n').collect() }
+}
+
+/// In a document a comma only says that something follows.
+fn compared<'t>(lines: &[&'t str], documents: bool) -> Vec<&'t str> {
+    lines.iter().map(|line| if documents { line.trim_end_matches(',') } else { line }).collect()
+}
+
+fn is_document(value: &Shown) -> bool {
+    match value.json() {
+        Json::String(text) => document(text).is_some(),
+        Json::Array(_) | Json::Object(_) => true,
+        _ => false,
+    }
+}
+
+/// The value over several lines. Absent values have no line.
 fn block(value: &Shown) -> String {
     let text = match value.json() {
         Json::Null => return String::new(),
@@ -80,8 +100,7 @@ fn block(value: &Shown) -> String {
         other => pretty(other),
     };
     let text = text.replace(&format!("\"{}\"", Shown::UNKNOWN), UNKNOWN);
-    let text = text.replace(&format!("\"{}\"", Shown::SECRET), Shown::SECRET);
-    if text.ends_with('\n') { text } else { text + "\n" }
+    text.replace(&format!("\"{}\"", Shown::SECRET), Shown::SECRET)
 }
 
 /// The JSON document that a text holds, such as a policy.
@@ -98,6 +117,8 @@ fn pretty(json: &Json) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::engine::value::Value;
 
@@ -121,6 +142,14 @@ mod tests {
         let lines = lines(&policy("s3:GetObject"), &policy("s3:PutObject")).unwrap();
         let changed: Vec<&str> = lines.iter().filter(|l| l.tag != ChangeTag::Equal).map(|l| l.text.trim()).collect();
         assert_eq!(changed, [r#""Action": "s3:GetObject","#, r#""Action": "s3:PutObject","#]);
+    }
+
+    #[test]
+    fn the_comma_before_what_is_added_is_no_change() {
+        let (one, two) = (json!({"a": "x".repeat(80)}), json!({"a": "x".repeat(80), "b": 1}));
+        let lines = lines(&shown(one), &shown(two)).unwrap();
+        let changed: Vec<&str> = lines.iter().filter(|l| l.tag != ChangeTag::Equal).map(|l| l.text.trim()).collect();
+        assert_eq!(changed, ["\"b\": 1"]);
     }
 
     #[test]

@@ -440,14 +440,18 @@ fn ty(node: &Node, cx: &Context, problems: &mut Vec<Diagnostic>) -> Type {
     {
         return Type::Managed(index);
     }
-    let known: Vec<String> =
-        cx.catalog.types().iter().map(|t| short(t.token)).chain(cx.components.iter().cloned()).collect();
-    let problem = Diagnostic::error("unknown-type", format!("there is no resource type `{token}`")).at(node.at.clone());
-    problems.push(match nearest(&short(token), known.iter().map(String::as_str)) {
+    problems.push(unknown_type(token, cx.catalog, cx.components).at(node.at.clone()));
+    Type::Unknown
+}
+
+/// There is neither a resource type nor a component of that name.
+pub(crate) fn unknown_type(token: &str, catalog: &Catalog, components: &[String]) -> Diagnostic {
+    let known: Vec<String> = catalog.types().iter().map(|t| short(t.token)).chain(components.iter().cloned()).collect();
+    let problem = Diagnostic::error("unknown-type", format!("there is no resource type `{token}`"));
+    match nearest(&short(token), known.iter().map(String::as_str)) {
         Some(near) => problem.help(format!("did you mean `{near}`?")),
         None => problem.help(among("types", token, &known)),
-    });
-    Type::Unknown
+    }
 }
 
 /// A key that a resource does not have may be one that belongs a level deeper.

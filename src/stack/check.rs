@@ -2,6 +2,7 @@
 //! a value what its type wants.
 
 use crate::engine::diagnostic::{Diagnostic, Location, nearest};
+use crate::engine::path::{Path, Segment};
 use crate::engine::schema::{Bounds, Group, Object, Property, Shape};
 use crate::engine::value::{Map, Value};
 use crate::stack::expr::{Accessor, Expr, Kind, listed};
@@ -14,6 +15,10 @@ struct Checker<'a> {
     word: &'static str,
     /// The value at hand is secret, so no message may quote it.
     hidden: bool,
+    /// Where the value at hand will be in what the check gives.
+    trail: Path,
+    /// Where nothing was given and a default was filled in.
+    defaults: Vec<Path>,
     problems: &'a mut Vec<Diagnostic>,
 }
 
@@ -82,6 +87,7 @@ impl<'e> Place<'e> {
 
 /// Checks named values against a schema: converted, defaults filled in, secrets marked. `expr` is
 /// where they are written, `at` what a mistake of the whole is shown at. Values with problems are left out.
+/// The second half of the answer is where the defaults are.
 pub(crate) fn object(
     schema: &Object,
     given: Map,
@@ -89,14 +95,16 @@ pub(crate) fn object(
     subject: &str,
     word: &'static str,
     problems: &mut Vec<Diagnostic>,
-) -> Map {
-    Checker { subject, word, hidden: false, problems }.object(schema, given, Place::of(expr, at), "")
+) -> (Map, Vec<Path>) {
+    let mut checker = Checker::new(subject, word, problems);
+    let map = checker.object(schema, given, Place::of(expr, at), "");
+    (map, checker.defaults)
 }
 
 /// Checks only which properties are given, for when what they are given cannot be told.
 pub(crate) fn names(schema: &Object, expr: &Expr, subject: &str, problems: &mut Vec<Diagnostic>) {
     let Kind::Map(entries) = &expr.kind else { return };
-    let mut checker = Checker { subject, word: "input", hidden: false, problems };
+    let mut checker = Checker::new(subject, "input", problems);
     for (name, at, _) in entries.iter().filter(|(name, _, _)| name != "region" && schema.get(name).is_none()) {
         checker.unknown(schema, name, at.clone(), "");
     }
@@ -138,7 +146,19 @@ pub(crate) fn no_instance(name: &str, accessor: &Accessor, keys: &[&str]) -> Dia
     }
 }
 
-impl Checker<'_> {
+impl<'a> Checker<'a> {
+    fn new(subject: &'a str, word: &'static str, problems: &'a mut Vec<Diagnostic>) -> Self {
+        Self { subject, word, hidden: false, trail: Path::default(), defaults: Vec::new(), problems }
+    }
+
+    /// The value of a part of what is at hand.
+    fn part(&mut self, segment: Segment, property: &Property, value: Value, place: Place, path: &str) -> Option<Value> {
+        self.trail.0.push(segment);
+        let value = self.value(property, value, place, path);
+        self.trail.0.pop();
+        value
+    }
+
     fn error(&mut self, code: &'static str, text: impl Into<String>, at: Location) {
         self.problems.push(Diagnostic::error(code, text).at(at));
     }
@@ -160,7 +180,7 @@ impl Checker<'_> {
                 continue;
             };
             let inner = join(path, &name);
-            match self.value(property, value, place.entry(&name), &inner) {
+            match self.part(Segment::Key(name.clone()), property, value, place.entry(&name), &inner) {
                 Some(value) => {
                     map.insert(name, value);
                 }
@@ -186,6 +206,7 @@ impl Checker<'_> {
                 && !failed.contains(&property.name)
             {
                 let value = Value::from_json(default.clone());
+                self.defaults.push(self.trail.key(&property.name));
                 map.insert(property.name.clone(), if property.secret { value.secret() } else { value });
             }
         }
@@ -331,7 +352,10 @@ impl Checker<'_> {
                     .into_iter()
                     .enumerate()
                     .filter(|(_, v)| !v.is_null())
-                    .map(|(n, v)| self.value(item, v, place.item(n), &format!("{path}[{n}]")))
+                    .enumerate()
+                    .map(|(kept, (n, v))| {
+                        self.part(Segment::Index(kept), item, v, place.item(n), &format!("{path}[{n}]"))
+                    })
                     .collect();
                 checked.into_iter().collect::<Option<_>>().map(Value::List)
             }
@@ -341,7 +365,7 @@ impl Checker<'_> {
                     .filter(|(_, v)| !v.is_null())
                     .map(|(k, v)| {
                         let inner = join(path, &k);
-                        let value = self.value(item, v, place.entry(&k), &inner);
+                        let value = self.part(Segment::Key(k.clone()), item, v, place.entry(&k), &inner);
                         (k, value)
                     })
                     .collect();

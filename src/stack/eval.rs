@@ -19,6 +19,7 @@ use crate::stack::expr::{Accessor, Expr, Invoke, Kind, Part, Reference, Root};
 use crate::stack::functions::{self, Builtin, Fault, How, Lazy, Site, noun, scalar_text};
 use crate::stack::instance::{Bound, Frame, Member, Slot, Target, World};
 use crate::stack::lead::{Lead, Piece};
+use crate::stack::paths;
 use crate::stack::regions::{self, Region, is_region};
 
 /// One evaluation. `None` means that a part is wrong and has been reported.
@@ -495,7 +496,11 @@ impl<'a> Run<'a> {
                         let value = self.eval(&node.block.properties, node.frame)?;
                         self.navigate(&value, path, frame)
                     }
-                    _ => self.resource(index, path, frame),
+                    // A property that is not there has no value that could be wrong as well.
+                    _ => match world.schema(node).and_then(|schema| paths::missing(schema, path)) {
+                        Some(problem) => self.fail(problem),
+                        None => self.resource(index, path, frame),
+                    },
                 }
             }
         }
@@ -763,7 +768,7 @@ impl<'a> Run<'a> {
         let own = if schema.arguments.get("region").is_none() { arguments.shift_remove("region") } else { None };
         let before = self.problems.len();
         let subject = format!("`{}`", crate::stack::body::short(schema.token));
-        let arguments = check::object(
+        let (arguments, _) = check::object(
             &schema.arguments,
             arguments,
             (&invoke.arguments, at),
@@ -799,23 +804,27 @@ impl<'a> Run<'a> {
     /// The region that a data source is asked in.
     fn place(&mut self, invoke: &Invoke, own: Option<Value>, at: &Location, frame: Frame) -> Option<Place> {
         let world = self.world;
-        let given = match (own, &invoke.region) {
-            (Some(value), _) => Some(value),
-            (None, Some(expr)) => Some(self.eval(expr, frame)?),
-            (None, None) => None,
+        let own = own.filter(|value| !value.is_null());
+        let option = match &invoke.region {
+            Some(expr) => Some((self.eval(expr, frame)?, expr)).filter(|(value, _)| !value.is_null()),
+            None => None,
         };
-        if let Some(given) = given {
-            let Some(text) = scalar_text(&given) else {
-                let problem = Diagnostic::error("unknown-region", "the region must be known before anything exists");
-                return self.fail(problem.at(at.clone()));
-            };
-            self.problems.extend(world.doubt(&text).filter(|_| is_region(&text)).map(|problem| problem.at(at.clone())));
-            let name = world.roles.get(&text).cloned().unwrap_or(text);
-            if !is_region(&name) {
-                let roles: Vec<&str> = world.roles.keys().map(String::as_str).collect();
-                return self.fail(regions::unknown(&name, &roles).at(at.clone()));
+        match (own, option) {
+            (Some(own), Some((option, expr))) => {
+                let place = check::Place::of(&invoke.arguments, at).key("region");
+                let (own, option) = (self.asked_in(&own, at)?, self.asked_in(&option, at)?);
+                if own != option {
+                    let text = format!(
+                        "`{}` is asked in `{own}` by its argument `region`, and in `{option}` by its option",
+                        crate::stack::body::short(invoke.function)
+                    );
+                    let problem = Diagnostic::error("conflict", text).at(place);
+                    return self.fail(problem.also(expr.at.clone(), "the other one").help("remove one of them"));
+                }
+                return Some(own);
             }
-            return Some(Place(name));
+            (Some(given), None) | (None, Some((given, _))) => return self.asked_in(&given, at),
+            (None, None) => {}
         }
         if let Some(provider) = &invoke.provider
             && let Kind::Reference(reference) = &provider.kind
@@ -826,6 +835,22 @@ impl<'a> Run<'a> {
             return Some(node.place.clone());
         }
         Some(Place(self.region_of(frame, at).name))
+    }
+
+    /// The region that a text names, by itself or by its role.
+    fn asked_in(&mut self, given: &Value, at: &Location) -> Option<Place> {
+        let world = self.world;
+        let Some(text) = scalar_text(given) else {
+            let problem = Diagnostic::error("unknown-region", "the region must be known before anything exists");
+            return self.fail(problem.at(at.clone()));
+        };
+        self.problems.extend(world.doubt(&text).filter(|_| is_region(&text)).map(|problem| problem.at(at.clone())));
+        let name = world.roles.get(&text).cloned().unwrap_or(text);
+        if !is_region(&name) {
+            let roles: Vec<&str> = world.roles.keys().map(String::as_str).collect();
+            return self.fail(regions::unknown(&name, &roles).at(at.clone()));
+        }
+        Some(Place(name))
     }
 }
 

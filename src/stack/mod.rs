@@ -35,11 +35,13 @@ mod remote;
 mod secrets;
 mod survey;
 mod tags;
+mod wishes;
 mod yaml;
 
 pub use answers::{Answers, Question};
 pub use assets::Assets;
 pub use backend::{Backend, backend};
+pub(crate) use body::unknown_type;
 pub(crate) use config::Ty;
 pub use credentials::{Credentials, Role};
 pub use dr::Dr;
@@ -51,11 +53,12 @@ pub use program::StackProgram;
 pub(crate) use project::{UNKNOWN, bare_name, locate};
 pub use pulumi_secrets::{DataKeys, KeyUrl, NoDataKeys};
 pub(crate) use pulumi_secrets::{Opener, Protection, Sealer};
-pub(crate) use regions::is_region;
+pub(crate) use regions::{is_region, unknown as unknown_region};
 
 pub(crate) use check::Place as Written;
-pub(crate) use survey::{Link, Surveyed};
+pub(crate) use survey::{ACCOUNT as SURVEY_ACCOUNT, Link, Surveyed};
 pub(crate) use tags::reserved as reserved_tag;
+pub(crate) use wishes::{Wish, Word, wishes};
 
 #[cfg(test)]
 pub(crate) mod testing;

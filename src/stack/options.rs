@@ -10,7 +10,7 @@ use crate::stack::answers::NoAnswers;
 use crate::stack::eval::Run;
 use crate::stack::expr::{Expr, Kind};
 use crate::stack::functions::{noun, scalar_text};
-use crate::stack::instance::{Node, World};
+use crate::stack::instance::{Frame, Node, World};
 use crate::stack::regions::is_region;
 
 /// Reads the options of a resource. Whatever is wrong is reported and left out.
@@ -187,23 +187,10 @@ impl<'a> Reader<'a> {
         former.map(|name| Urn::new(own.stack(), own.project(), &self.node.types, &format!("{name}/{rest}"))).collect()
     }
 
-    /// A name without `${}` would be a text that nothing depends on.
     fn depends_on(&mut self) {
         let Some(expr) = self.node.block.option("dependsOn") else { return };
-        let items = match &expr.kind {
-            Kind::List(items) => items.as_slice(),
-            _ => std::slice::from_ref(expr),
-        };
-        for item in items {
-            let Some(given) = self.run.eval(item, self.node.frame) else { continue };
-            let Some(value) = no_resource(&given) else { continue };
-            let text = format!("`dependsOn` takes resources, not {}", noun(value));
-            let problem = Diagnostic::error("wrong-type", text).at(item.at.clone()).of(&self.node.urn);
-            self.run.problems.push(match &item.kind {
-                Kind::Literal(Value::String(name)) => problem.help(format!("write `${{{name}}}`")),
-                _ => problem.help("write the name of a resource alone, such as `${name}`"),
-            });
-        }
+        let wrong = depends_on(&mut self.run, expr, self.node.frame);
+        self.run.problems.extend(wrong.into_iter().map(|problem| problem.of(&self.node.urn)));
     }
 
     /// Property paths that begin with no property of the type do nothing, which nobody wants.
@@ -243,6 +230,41 @@ impl<'a> Reader<'a> {
             self.run.problems.push(Diagnostic::warning("version", text).at(expr.at.clone()).of(&self.node.urn));
         }
     }
+}
+
+/// What is wrong with the `dependsOn` of components, each told once, however many instances have it.
+pub(crate) fn of_components(world: &World) -> Vec<Diagnostic> {
+    let known = Known::new();
+    let mut run = Run::new(world, &known, &NoAnswers);
+    let mut found: Vec<Diagnostic> = Vec::new();
+    for (expr, frame) in world.instances.iter().filter_map(|instance| instance.depends_on.last()) {
+        let wrong = depends_on(&mut run, expr, *frame);
+        let told = std::mem::take(&mut run.problems);
+        for problem in wrong.into_iter().chain(told) {
+            if !found.contains(&problem) {
+                found.push(problem);
+            }
+        }
+    }
+    found
+}
+
+/// A name without `${}` would be a text that nothing depends on.
+fn depends_on(run: &mut Run, expr: &Expr, frame: Frame) -> Vec<Diagnostic> {
+    let items = match &expr.kind {
+        Kind::List(items) => items.as_slice(),
+        _ => std::slice::from_ref(expr),
+    };
+    let wrong = items.iter().filter_map(|item| {
+        let given = run.eval(item, frame)?;
+        let text = format!("`dependsOn` takes resources, not {}", noun(no_resource(&given)?));
+        let problem = Diagnostic::error("wrong-type", text).at(item.at.clone());
+        Some(match &item.kind {
+            Kind::Literal(Value::String(name)) => problem.help(format!("write `${{{name}}}`")),
+            _ => problem.help("write the name of a resource alone, such as `${name}`"),
+        })
+    });
+    wrong.collect()
 }
 
 /// A boolean, or the text of one as the config and the environment give it.

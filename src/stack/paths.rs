@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use crate::engine::diagnostic::{Diagnostic, Location};
 use crate::engine::provider::Catalog;
 use crate::engine::resource::Scope;
-use crate::engine::schema::{Object, Shape};
+use crate::engine::schema::{Object, Property, Shape, TypeSchema};
 use crate::stack::body::{Body, Type, short};
 use crate::stack::check::no_such;
 use crate::stack::expr::{Accessor, Expr, Kind, Part, Reference, Root};
@@ -167,7 +167,7 @@ impl Checker<'_> {
                     && invoke.result.is_none()
                     && let Some(schema) = self.catalog.function(invoke.function)
                 {
-                    self.object(&format!("`{}` returns no", short(schema.token)), &[&schema.result], &reference.path);
+                    self.object(&format!("`{}` returns no", short(schema.token)), &schema.result, &reference.path);
                 }
             }
             _ => {}
@@ -176,13 +176,11 @@ impl Checker<'_> {
 
     fn resource(&mut self, index: usize, path: &[(Accessor, Location)]) {
         let schema = &self.catalog.types()[index];
-        if let [(Accessor::Name(name) | Accessor::Key(name), _), ..] = path
-            && (name == "id" || name == "urn" || name == "region" && schema.facts.scope == Scope::Region)
-        {
-            return;
+        let [(Accessor::Name(name) | Accessor::Key(name), _), rest @ ..] = path else { return };
+        match property(schema, name) {
+            Some(property) => self.shape(name, &property.shape, rest),
+            None => self.problems.extend(missing(schema, path)),
         }
-        let what = format!("`{}` has no property", short(schema.token));
-        self.object(&what, &[&schema.outputs, &schema.inputs], path);
     }
 
     fn component(&mut self, body: &Body, name: &str, path: &[(Accessor, Location)]) {
@@ -196,16 +194,11 @@ impl Checker<'_> {
         }
     }
 
-    fn object(&mut self, what: &str, objects: &[&Object], path: &[(Accessor, Location)]) {
+    fn object(&mut self, what: &str, object: &Object, path: &[(Accessor, Location)]) {
         let [(Accessor::Name(name) | Accessor::Key(name), at), rest @ ..] = path else { return };
-        match objects.iter().find_map(|o| o.get(name)) {
+        match object.get(name) {
             Some(property) => self.shape(name, &property.shape, rest),
-            None => {
-                let mut known = vec!["id", "urn"];
-                known.extend(objects.iter().flat_map(|o| names(o)));
-                let known = if objects.len() > 1 { known } else { names(objects[0]) };
-                self.problems.push(no_such(what, name, &known).at(at.clone()));
-            }
+            None => self.problems.push(no_such(what, name, &names(object)).at(at.clone())),
         }
     }
 
@@ -214,7 +207,7 @@ impl Checker<'_> {
         let problem = match (shape, accessor) {
             (Shape::Any | Shape::Document | Shape::Asset, _) | (_, Accessor::Of(_)) => return,
             (Shape::Object(object), Accessor::Name(_) | Accessor::Key(_)) => {
-                return self.object(&format!("`{name}` has no property"), &[object], path);
+                return self.object(&format!("`{name}` has no property"), object, path);
             }
             (Shape::List { item, .. }, Accessor::Index(_) | Accessor::All)
             | (Shape::Map(item), Accessor::Name(_) | Accessor::Key(_) | Accessor::All) => {
@@ -230,6 +223,23 @@ impl Checker<'_> {
         };
         self.problems.push(problem.at(at.clone()));
     }
+}
+
+/// What is wrong with a path into a resource that begins with a property which the resource does not have.
+pub(crate) fn missing(schema: &TypeSchema, path: &[(Accessor, Location)]) -> Option<Diagnostic> {
+    let [(Accessor::Name(name) | Accessor::Key(name), at), ..] = path else { return None };
+    let of_all = name == "id" || name == "urn" || name == "region" && schema.facts.scope == Scope::Region;
+    if of_all || property(schema, name).is_some() {
+        return None;
+    }
+    let known: Vec<&str> =
+        ["id", "urn"].into_iter().chain(names(&schema.outputs)).chain(names(&schema.inputs)).collect();
+    Some(no_such(&format!("`{}` has no property", short(schema.token)), name, &known).at(at.clone()))
+}
+
+/// What the cloud shows of a resource goes before what it was asked for.
+fn property<'s>(schema: &'s TypeSchema, name: &str) -> Option<&'s Property> {
+    schema.outputs.get(name).or_else(|| schema.inputs.get(name))
 }
 
 /// Whether a value of one shape may stand where another is wanted, conversions included.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures::future::{BoxFuture, join_all};
 
 use crate::engine::diagnostic::{Diagnostic, Location, Severity};
-use crate::engine::program::{Declaration, External, Known, Program};
+use crate::engine::program::{Declaration, External, Given, Known, Program};
 use crate::engine::provider::Provider;
 use crate::engine::redact::Redactor;
 use crate::engine::schema::{Shape, TypeSchema};
@@ -58,6 +58,7 @@ impl StackProgram {
                 unmanaged(&world, index, problems);
             }
         }
+        problems.extend(options::of_components(&world));
         let outputs = &world.body(0).outputs;
         let measured = outputs.iter().enumerate().filter(|(n, _)| order.is_volatile(Slot::Output(0, *n)));
         let measured = measured.map(|(_, output)| output.name.clone()).collect();
@@ -143,14 +144,14 @@ impl Program for StackProgram {
         urn: &'a Urn,
         known: &'a Known,
         cloud: &'a dyn Provider,
-    ) -> BoxFuture<'a, Result<Value, Vec<Diagnostic>>> {
+    ) -> BoxFuture<'a, Result<Given, Vec<Diagnostic>>> {
         Box::pin(async move {
             let Some(index) = self.world.by_urn.get(urn).copied() else {
                 let text = format!("the program holds no resource `{}`", urn.name());
                 return Err(vec![Diagnostic::error("unknown-resource", text).of(urn)]);
             };
             let inputs = self.settle(known, cloud, |run| inputs(&self.world, index, run)).await;
-            inputs.map(Value::Map).map_err(|problems| problems.into_iter().map(|p| p.of(urn)).collect())
+            inputs.map_err(|problems| problems.into_iter().map(|p| p.of(urn)).collect())
         })
     }
 
@@ -209,13 +210,15 @@ fn has_resource(value: &Value) -> bool {
 }
 
 /// The inputs of a resource as far as they are known: tags merged, checked, converted.
-pub(super) fn inputs(world: &World, index: usize, run: &mut Run) -> Option<Map> {
+pub(super) fn inputs(world: &World, index: usize, run: &mut Run) -> Option<Given> {
     let node = &world.nodes[index];
     let schema = world.schema(node)?;
     let block = &node.block;
     if let Some(get) = &block.get {
         let id = scalar_text(&run.eval(get, node.frame)?).and_then(|text| options::id_here(&text, node).ok());
-        return Some(Map::from_iter([("id".to_owned(), id.map_or(Value::Unknown, |id| Value::from(id.0)))]));
+        let id = id.map_or(Value::Unknown, |id| Value::from(id.0));
+        let inputs = Value::Map(Map::from_iter([("id".to_owned(), id)]));
+        return Some(Given { inputs, defaults: Vec::new() });
     }
     let subject = format!("`{}`", short(schema.token));
     let Some(given) = properties(run, &block.properties, node.frame) else {
@@ -248,7 +251,7 @@ pub(super) fn inputs(world: &World, index: usize, run: &mut Run) -> Option<Map> 
     given.values().for_each(|value| world.secrets.learn(value));
     // Mistakes of the whole are shown at the name of the resource, not at its first property.
     let place = (&block.properties, &block.at);
-    let map = check::object(&schema.inputs, given, place, &subject, "input", &mut run.problems);
+    let (map, defaults) = check::object(&schema.inputs, given, place, &subject, "input", &mut run.problems);
     if failed(&run.problems[before..]) {
         return None;
     }
@@ -260,7 +263,7 @@ pub(super) fn inputs(world: &World, index: usize, run: &mut Run) -> Option<Map> 
         run.problems.push(problem);
         return None;
     }
-    Some(map)
+    Some(Given { inputs: Value::Map(map), defaults })
 }
 
 /// What names a resource that its `if` leaves out is null: a mistake where a value is required, and worth

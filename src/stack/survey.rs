@@ -2,16 +2,17 @@
 //! and which resources they name.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::engine::diagnostic::Location;
 use crate::engine::foresight;
 use crate::engine::graph;
 use crate::engine::handle::Handle;
-use crate::engine::program::{Declaration, Known};
+use crate::engine::program::{Declaration, Given, Known};
 use crate::engine::resource::Where;
 use crate::engine::schema::{Object, Shape, TypeSchema};
 use crate::engine::value::{Map, Value};
-use crate::stack::answers::NoAnswers;
+use crate::stack::answers::{Answered, Ask, NoAnswers};
 use crate::stack::budget::{Amount, Budget};
 use crate::stack::check::Place;
 use crate::stack::eval::Run;
@@ -72,8 +73,25 @@ impl<'t> Link<'t> {
 }
 
 /// Made-up, because a check knows no account. Only regions and names of ARNs are looked at.
-const ACCOUNT: &str = "000000000000";
+pub(crate) const ACCOUNT: &str = "000000000000";
 const PARTITION: &str = "aws";
+
+/// Answers with the made-up account, so that names that hold it are known but for it.
+struct MadeUp;
+
+impl Answered for MadeUp {
+    fn get(&self, ask: &Ask) -> Option<Arc<Value>> {
+        const CALLER: &str = "aws:index/getCallerIdentity:getCallerIdentity";
+        let part = |name: &str, value: Value| (name.to_owned(), value);
+        let parts = [
+            part("accountId", ACCOUNT.into()),
+            part("id", ACCOUNT.into()),
+            part("arn", Value::Unknown),
+            part("userId", Value::Unknown),
+        ];
+        (ask.function == CALLER).then(|| Arc::new(Value::Map(Map::from_iter(parts))))
+    }
+}
 
 impl StackProgram {
     /// All resources, in the order of the declarations.
@@ -106,11 +124,11 @@ impl StackProgram {
             if declaration.external.is_some() {
                 continue;
             }
-            let mut run = Run::alone(&self.world, &known, &NoAnswers);
+            let mut run = Run::alone(&self.world, &known, &MadeUp);
             run.budget = Budget::after(made);
             let found = inputs(&self.world, nodes[i], &mut run);
             made = run.budget.made();
-            let Some(found) = found.map(Value::Map) else { continue };
+            let Some(Given { inputs: found, .. }) = found else { continue };
             let at = Where {
                 partition: PARTITION.to_owned(),
                 account: ACCOUNT.to_owned(),

@@ -447,7 +447,7 @@ pub(crate) fn inputs_with(loaded: &Loaded, name: &str, known: &Known) -> serde_j
     let cloud = Cloud::new();
     let urn = urn(loaded, name);
     match futures::executor::block_on(loaded.program.inputs(&urn, known, &cloud)) {
-        Ok(value) => open(&value),
+        Ok(given) => open(&given.inputs),
         Err(problems) => panic!("{}", shown(&problems)),
     }
 }

@@ -85,16 +85,40 @@ fn shipped() -> Vec<PathBuf> {
     yaml.chain([root.join("examples/pulumi-project/Pulumi.yaml")]).collect()
 }
 
-#[test]
-fn editors_find_nothing_wrong_with_what_is_shipped() {
+/// What an editor finds wrong with stack files, one mistake a line.
+fn found_by_an_editor(files: &[PathBuf]) -> String {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    let files = shipped();
-    assert!(files.len() > 40, "{files:?}");
     let mut check = std::process::Command::new(python());
     check.arg(root.join("tests/emulators/schema.py")).arg(root.join("schema.json")).args(files);
     let output = check.output().unwrap();
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "", "{}", String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn editors_find_nothing_wrong_with_what_is_shipped() {
+    let files = shipped();
+    assert!(files.len() > 40, "{files:?}");
+    assert_eq!(found_by_an_editor(&files), "");
+}
+
+#[test]
+fn editors_know_the_types_and_that_null_is_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let check = |text: &str| {
+        let file = folder.path().join("stack.yaml");
+        std::fs::write(&file, text).unwrap();
+        found_by_an_editor(&[file])
+    };
+    let good = "config: null\ncomponents: {pair: {resources: {v: {type: aws:ec2:Vpc, options: null}}}}\nresources:\n  \
+        p: {type: 'pulumi:providers:aws', properties: {region: eu-west-1}}\n  c: {type: pair, tags: null}\n  \
+        v: {type: aws:ec2:Vpc, if: null, properties: {cidrBlock: null, tags: {Name: null}}, options: {protect: null}}\n";
+    assert_eq!(check(good), "");
+    for ty in ["aws:ec2:Vpx", "aws:ec2/vpx:Vpx", "gcp:storage:Bucket"] {
+        let found = check(&format!("resources: {{v: {{type: '{ty}'}}}}\n"));
+        assert!(found.contains("resources.v.type"), "{ty}: {found}");
+    }
+    assert!(check("resources: {v: {type: aws:s3:BucketVersioning, properties: {bucket: null}}}\n").contains("bucket"));
 }
 
 #[test]

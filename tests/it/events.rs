@@ -68,6 +68,7 @@ fn a_run_that_never_begins_ends_with_events_that_say_why() {
         assert!(told.is_some_and(|event| event["code"] == why), "drctl {line}: {events:#?}");
         let last = events.last().unwrap();
         assert_eq!(last["ended"], json!({ "how": "refused", "code": why }), "drctl {line}");
+        assert!(events.iter().any(|event| event["version"] == 1), "drctl {line}: {events:#?}");
         assert!(!output.stderr.is_empty(), "people are told, too");
     }
 }

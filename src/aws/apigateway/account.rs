@@ -49,6 +49,7 @@ impl Resource for Account {
             update: &["apigateway:PATCH", "iam:PassRole"],
             delete: &["apigateway:PATCH"],
         },
+        passes_roles_to: &["apigateway"],
         import: "`api-gateway-account`",
         // Setting the role twice is setting it once.
         ..Facts::new(IdForm::Random("api-gateway-account", 0), FoundBy::Token)

@@ -113,6 +113,7 @@ impl Resource for Integration {
             update: &["apigateway:PATCH"],
             delete: &["apigateway:DELETE"],
         },
+        passes_roles_to: &["apigateway"],
         import: "API, resource and verb, `restApi/resourceId/httpMethod`",
         ..Facts::new(IdForm::Joined(&["restApi", "resourceId", "httpMethod"], "/"), FoundBy::Name)
     };

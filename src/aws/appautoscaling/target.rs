@@ -81,6 +81,7 @@ impl Resource for Target {
             ],
             delete: &["application-autoscaling:DeregisterScalableTarget"],
         },
+        passes_roles_to: &["application-autoscaling"],
         import: "`namespace/resource/dimension`, for example `dynamodb/table/orders/dynamodb:table:ReadCapacityUnits`",
         ..Facts::new(IdForm::Joined(&["serviceNamespace", "resourceId", "scalableDimension"], "/"), FoundBy::OwnerTag)
     };

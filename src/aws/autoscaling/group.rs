@@ -224,6 +224,8 @@ impl Resource for Group {
                 "autoscaling:UpdateAutoScalingGroup",
             ],
         },
+        acts_on: &["autoscaling:{region}:*:autoScalingGroup:*:autoScalingGroupName/{name}"],
+        passes_roles_to: &["autoscaling", "ec2"],
         import: "name of the group",
         ..Facts::new(IdForm::Input("name"), FoundBy::Name)
     };

@@ -290,6 +290,7 @@ impl Resource for Policy {
             update: &["autoscaling:PutScalingPolicy", "cloudwatch:PutMetricAlarm"],
             delete: &["autoscaling:DeletePolicy", "cloudwatch:DeleteAlarms"],
         },
+        acts_on: &["autoscaling:{region}:*:autoScalingGroup:*:autoScalingGroupName/{autoscalingGroupName}"],
         import: "names of group and policy: `group/policy`",
         ..Facts::new(IdForm::Joined(&["autoscalingGroupName", "name"], "/"), FoundBy::Token)
     };

@@ -167,6 +167,8 @@ impl Resource for Plan {
             update: &["backup:TagResource", "backup:UntagResource", "backup:UpdateBackupPlan", "iam:PassRole"],
             delete: &["backup:DeleteBackupPlan"],
         },
+        acts_on: &["backup:{region}:*:backup-plan:*"],
+        passes_roles_to: &["backup"],
         import: "id of the plan, a UUID",
         ..Facts::new(IdForm::Random("", 36), FoundBy::Token)
     };

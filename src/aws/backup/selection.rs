@@ -96,6 +96,8 @@ impl Resource for Selection {
             update: &[],
             delete: &["backup:DeleteBackupSelection"],
         },
+        acts_on: &["backup:{region}:*:backup-plan:*"],
+        passes_roles_to: &["backup"],
         import: "ids of plan and selection, `plan|selection`",
         ..Facts::new(IdForm::Random("", 36), FoundBy::Token)
     };

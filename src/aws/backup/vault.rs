@@ -61,6 +61,7 @@ impl Resource for Vault {
                 "backup:ListRecoveryPointsByBackupVault",
             ],
         },
+        acts_on: &["{arn}"],
         import: "name of the vault",
         ..Facts::new(IdForm::Input("name"), FoundBy::Name)
     };

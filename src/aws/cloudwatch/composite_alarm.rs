@@ -77,6 +77,7 @@ impl Resource for CompositeAlarm {
             update: &["cloudwatch:PutCompositeAlarm", "cloudwatch:TagResource", "cloudwatch:UntagResource"],
             delete: &["cloudwatch:DeleteAlarms"],
         },
+        acts_on: &["{arn}"],
         import: "name of the alarm",
         ..Facts::new(IdForm::Input("alarmName"), FoundBy::Name)
     };

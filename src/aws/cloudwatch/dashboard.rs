@@ -34,6 +34,7 @@ impl Resource for Dashboard {
             update: &["cloudwatch:PutDashboard"],
             delete: &["cloudwatch:DeleteDashboards"],
         },
+        acts_on: &["cloudwatch::*:dashboard/{dashboardName}"],
         import: "name of the dashboard",
         ..Facts::new(IdForm::Input("dashboardName"), FoundBy::Name)
     };

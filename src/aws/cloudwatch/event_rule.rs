@@ -70,6 +70,8 @@ impl Resource for EventRule {
             update: &["events:PutRule", "events:TagResource", "events:UntagResource", "iam:PassRole"],
             delete: &["events:DeleteRule"],
         },
+        acts_on: &["events:{region}:*:rule/{name}", "events:{region}:*:rule/*/{name}"],
+        passes_roles_to: &["events"],
         import: "name of the rule, after that of its bus and a slash if it is not on the default one: `bus/rule`",
         ..Facts::new(IdForm::Joined(&["eventBusName", "name"], "/"), FoundBy::Name)
     };

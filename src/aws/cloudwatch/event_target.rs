@@ -327,6 +327,8 @@ impl Resource for EventTarget {
             update: &["events:PutTargets", "iam:PassRole"],
             delete: &["events:RemoveTargets"],
         },
+        acts_on: &["events:{region}:*:rule/{rule}", "events:{region}:*:rule/*/{rule}"],
+        passes_roles_to: &["events"],
         import: "rule and id of the target, after the name of the bus if it is not the default one: `bus/rule/target`",
         ..Facts::new(IdForm::Joined(&["eventBusName", "rule", "targetId"], "/"), FoundBy::Name)
     };

@@ -39,6 +39,8 @@ impl Resource for LogDestination {
             update: &["iam:PassRole", "logs:PutDestination", "logs:TagResource", "logs:UntagResource"],
             delete: &["logs:DeleteDestination"],
         },
+        acts_on: &["{arn}"],
+        passes_roles_to: &["logs"],
         import: "name of the destination",
         ..Facts::new(IdForm::Input("name"), FoundBy::Name)
     };

@@ -33,6 +33,7 @@ impl Resource for LogDestinationPolicy {
             // AWS cannot take a policy away; it goes with its destination.
             delete: &["logs:DescribeDestinations"],
         },
+        acts_on: &["logs:{region}:*:destination:{destinationName}"],
         import: "name of the destination",
         ..Facts::new(IdForm::Input("destinationName"), FoundBy::Name)
     };

@@ -65,6 +65,7 @@ impl Resource for LogGroup {
             ],
             delete: &["logs:DeleteLogGroup"],
         },
+        acts_on: &["logs:{region}:*:log-group:{name}", "logs:{region}:*:log-group:{name}:*"],
         import: "name of the group, `/aws/lambda/probe`",
         ..Facts::new(IdForm::Input("name"), FoundBy::OwnerTag)
     };

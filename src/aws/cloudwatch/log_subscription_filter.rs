@@ -55,6 +55,8 @@ impl Resource for LogSubscriptionFilter {
             update: &["iam:PassRole", "logs:PutSubscriptionFilter"],
             delete: &["logs:DeleteSubscriptionFilter"],
         },
+        acts_on: &["logs:{region}:*:log-group:{logGroup}", "logs:{region}:*:log-group:{logGroup}:*"],
+        passes_roles_to: &["logs"],
         import: "log group and name, `/aws/lambda/probe|central`",
         // A group that has two takes no third.
         delete_first: true,

@@ -245,6 +245,7 @@ impl Resource for MetricAlarm {
             update: &["cloudwatch:PutMetricAlarm", "cloudwatch:TagResource", "cloudwatch:UntagResource"],
             delete: &["cloudwatch:DeleteAlarms"],
         },
+        acts_on: &["{arn}"],
         import: "name of the alarm",
         ..Facts::new(IdForm::Input("name"), FoundBy::Name)
     };

@@ -128,6 +128,8 @@ impl Resource for MetricStream {
             ],
             delete: &["cloudwatch:DeleteMetricStream"],
         },
+        acts_on: &["{arn}"],
+        passes_roles_to: &["streams.metrics.cloudwatch"],
         import: "name of the stream",
         ..Facts::new(IdForm::Input("name"), FoundBy::Name)
     };

@@ -34,6 +34,7 @@ impl Resource for ContributorInsights {
             update: &["dynamodb:UpdateContributorInsights"],
             delete: &["dynamodb:UpdateContributorInsights"],
         },
+        acts_on: &["dynamodb:{region}:*:table/{tableName}", "dynamodb:{region}:*:table/{tableName}/*"],
         import: "name of the table, and of the index after a slash: `orders`, `orders/by-customer`",
         ..Facts::new(IdForm::Joined(&["tableName", "indexName"], "/"), FoundBy::Name)
     };

@@ -186,6 +186,7 @@ impl Resource for Table {
             ],
             delete: &["dynamodb:DeleteTable", "dynamodb:DeleteTableReplica", "dynamodb:UpdateTable"],
         },
+        acts_on: &["dynamodb:*:*:table/{name}", "dynamodb:*:*:table/{name}/*"],
         import: "name of the table, `orders`",
         ..Facts::new(IdForm::Input("name"), FoundBy::OwnerTag)
     };

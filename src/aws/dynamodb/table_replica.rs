@@ -103,6 +103,7 @@ impl Resource for TableReplica {
             ],
             delete: &["dynamodb:DeleteTable", "dynamodb:DeleteTableReplica", "dynamodb:UpdateTable"],
         },
+        acts_on: &["{globalTableArn}", "{arn}"],
         import: "ARN of the table that it is a copy of, or `name:region` of that table",
         // A region has one copy of a table.
         delete_first: true,

@@ -126,6 +126,7 @@ impl Resource for FlowLog {
             update: &["ec2:CreateTags", "ec2:DeleteTags"],
             delete: &["ec2:DeleteFlowLogs", "logs:DeleteLogDelivery"],
         },
+        passes_roles_to: &["delivery.logs", "vpc-flow-logs"],
         import: "id of the flow log, `fl-0123456789abcdef0`",
         // Two that record the same for the same destination cannot exist at once.
         delete_first: true,

@@ -59,6 +59,8 @@ impl Resource for InstanceProfile {
             ],
             delete: &["iam:DeleteInstanceProfile", "iam:RemoveRoleFromInstanceProfile"],
         },
+        acts_on: &["{arn}"],
+        passes_roles_to: &["ec2"],
         import: "name of the instance profile",
         look_before_delete: true,
         ..Facts::new(IdForm::Input("name"), FoundBy::Name)

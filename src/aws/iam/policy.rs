@@ -71,6 +71,7 @@ impl Resource for Policy {
             ],
             delete: &["iam:DeletePolicy", "iam:DeletePolicyVersion", "iam:ListPolicyVersions"],
         },
+        acts_on: &["{arn}"],
         import: "ARN of the policy",
         ..Facts::new(IdForm::Output("arn"), FoundBy::Name)
     };

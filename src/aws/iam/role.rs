@@ -96,6 +96,7 @@ impl Resource for Role {
             ],
             delete: &["iam:DeleteRole", "iam:DeleteRolePolicy", "iam:DetachRolePolicy"],
         },
+        acts_on: &["{arn}"],
         import: "name of the role",
         ..Facts::new(IdForm::Input("name"), FoundBy::Name)
     };

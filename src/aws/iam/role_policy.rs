@@ -42,6 +42,7 @@ impl Resource for RolePolicy {
             update: &["iam:PutRolePolicy"],
             delete: &["iam:DeleteRolePolicy"],
         },
+        acts_on: &["iam::*:role/{role}", "iam::*:role/*/{role}"],
         import: "names of the role and the policy, `ROLE:POLICY`",
         ..Facts::new(IdForm::Joined(&["role", "name"], ":"), FoundBy::Name)
     };

@@ -41,6 +41,7 @@ impl Resource for RolePolicyAttachment {
             update: &[],
             delete: &["iam:DetachRolePolicy"],
         },
+        acts_on: &["iam::*:role/{role}", "iam::*:role/*/{role}"],
         import: "name of the role and ARN of the policy, `ROLE/ARN`",
         ..Facts::new(IdForm::Joined(&["role", "policyArn"], "/"), FoundBy::Name)
     };

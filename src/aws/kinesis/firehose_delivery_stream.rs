@@ -107,6 +107,8 @@ impl Resource for FirehoseDeliveryStream {
             ],
             delete: &["firehose:DeleteDeliveryStream"],
         },
+        acts_on: &["{arn}"],
+        passes_roles_to: &["firehose"],
         import: "name of the stream",
         ..Facts::new(IdForm::Input("name"), FoundBy::OwnerTag)
     };

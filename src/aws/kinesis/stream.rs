@@ -100,6 +100,7 @@ impl Resource for Stream {
             ],
             delete: &["kinesis:DeleteStream"],
         },
+        acts_on: &["{arn}"],
         import: "ARN of the stream",
         ..Facts::new(IdForm::Output("arn"), FoundBy::OwnerTag)
     };

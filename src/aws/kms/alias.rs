@@ -49,6 +49,7 @@ impl Resource for Alias {
             update: &["kms:UpdateAlias"],
             delete: &["kms:DeleteAlias"],
         },
+        acts_on: &["{arn}", "kms:{region}:*:key/*"],
         import: "name of the alias, `alias/orders`",
         ..Facts::new(IdForm::Input("name"), FoundBy::Name)
     };

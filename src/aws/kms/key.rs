@@ -115,6 +115,7 @@ impl Resource for Key {
             ],
             delete: &["kms:DescribeKey", "kms:ScheduleKeyDeletion"],
         },
+        acts_on: &["kms:{region}:*:key/*"],
         import: "id of the key, `1234abcd-12ab-34cd-56ef-1234567890ab`",
         ..Facts::new(IdForm::Random("", 36), FoundBy::OwnerTag)
     };

@@ -354,6 +354,8 @@ impl Resource for Function {
             ],
             delete: &["lambda:DeleteFunction", "lambda:UpdateFunctionConfiguration"],
         },
+        acts_on: &["{arn}", "{arn}:*"],
+        passes_roles_to: &["lambda"],
         import: "name of the function",
         ..Facts::new(IdForm::Input("name"), FoundBy::Name)
     };

@@ -59,6 +59,7 @@ impl Resource for Permission {
             update: &[],
             delete: &["lambda:RemovePermission"],
         },
+        acts_on: &["lambda:{region}:*:function:{function}", "lambda:{region}:*:function:{function}:*"],
         import: "`function/statementId`, or `function:qualifier/statementId`",
         ..Facts::new(IdForm::Joined(&["function", "statementId"], "/"), FoundBy::Name)
     };

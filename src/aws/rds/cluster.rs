@@ -415,6 +415,15 @@ impl Resource for Cluster {
                 "rds:RemoveFromGlobalCluster",
             ],
         },
+        acts_on: &[
+            "{arn}",
+            "rds:{region}:*:cluster-pg:*",
+            "rds:{region}:*:cluster-snapshot:*",
+            "rds:{region}:*:og:*",
+            "rds:{region}:*:subgrp:*",
+            "rds::*:global-cluster:*",
+        ],
+        passes_roles_to: &["monitoring.rds", "rds"],
         import: "identifier of the cluster",
         ..Facts::new(IdForm::Input("clusterIdentifier"), FoundBy::Name)
     };

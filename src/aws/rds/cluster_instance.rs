@@ -145,6 +145,17 @@ impl Resource for ClusterInstance {
             ],
             delete: &["rds:DeleteDBInstance", "rds:PromoteReadReplicaDBCluster"],
         },
+        acts_on: &[
+            "{arn}",
+            "rds:{region}:*:cluster:{clusterIdentifier}",
+            "rds:{region}:*:es:*",
+            "rds:{region}:*:og:*",
+            "rds:{region}:*:pg:*",
+            "rds:{region}:*:secgrp:*",
+            "rds:{region}:*:snapshot:*",
+            "rds:{region}:*:subgrp:*",
+        ],
+        passes_roles_to: &["monitoring.rds", "rds"],
         import: "identifier of the instance",
         ..Facts::new(IdForm::Input("identifier"), FoundBy::Name)
     };

@@ -80,6 +80,7 @@ impl Resource for EventSubscription {
             ],
             delete: &["rds:DeleteEventSubscription"],
         },
+        acts_on: &["{arn}"],
         import: "name of the subscription",
         ..Facts::new(IdForm::Input("name"), FoundBy::Name)
     };

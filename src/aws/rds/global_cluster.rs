@@ -93,6 +93,7 @@ impl Resource for GlobalCluster {
             update: &["rds:AddTagsToResource", "rds:ModifyGlobalCluster", "rds:RemoveTagsFromResource"],
             delete: &["rds:DeleteGlobalCluster", "rds:RemoveFromGlobalCluster"],
         },
+        acts_on: &["{arn}", "rds:*:*:cluster:*"],
         import: "identifier of the global database",
         ..Facts::new(IdForm::Input("globalClusterIdentifier"), FoundBy::Name)
     };

@@ -85,6 +85,7 @@ impl<L: Level> Resource for Group<L> {
         limits: Limits::minutes(10, 10, 10),
         takes: Takes::seconds(1, 1, 1),
         permissions: L::PERMISSIONS,
+        acts_on: &["{arn}"],
         import: "name of the parameter group",
         ..Facts::new(IdForm::Input("name"), FoundBy::Name)
     };

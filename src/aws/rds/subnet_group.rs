@@ -46,6 +46,7 @@ impl Resource for SubnetGroup {
             update: &["rds:AddTagsToResource", "rds:ModifyDBSubnetGroup", "rds:RemoveTagsFromResource"],
             delete: &["rds:DeleteDBSubnetGroup"],
         },
+        acts_on: &["{arn}"],
         import: "name of the subnet group",
         ..Facts::new(IdForm::Input("name"), FoundBy::Name)
     };

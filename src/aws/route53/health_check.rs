@@ -129,6 +129,7 @@ impl Resource for HealthCheck {
             update: &["cloudwatch:DescribeAlarms", "route53:ChangeTagsForResource", "route53:UpdateHealthCheck"],
             delete: &["route53:DeleteHealthCheck"],
         },
+        acts_on: &["route53:::healthcheck/*"],
         import: "id of the check, `abcdef11-2222-3333-4444-555555fedcba`",
         ..Facts::new(IdForm::Random("", 36), FoundBy::Marker("CallerReference"))
     };

@@ -230,6 +230,7 @@ impl Resource for Record {
             update: &["route53:ChangeResourceRecordSets", "route53:GetChange"],
             delete: &["route53:ChangeResourceRecordSets", "route53:GetChange", "route53:GetHostedZone"],
         },
+        acts_on: &["route53:::hostedzone/{zoneId}"],
         import: "zone, name and type, and the set identifier if there is one: `Z0123456789ABCDEFGHIJ_www.example.com_A_primary`",
         ..Facts::new(IdForm::Joined(&["zoneId", "name", "type", "setIdentifier"], "_"), FoundBy::Name)
     };

@@ -94,6 +94,7 @@ impl Resource for Zone {
                 "route53:UpdateHostedZoneFeatures",
             ],
         },
+        acts_on: &["route53:::hostedzone/*"],
         import: "id of the zone, `Z0123456789ABCDEFGHIJ`",
         ..Facts::new(IdForm::Random("Z", 20), FoundBy::Marker("CallerReference"))
     };

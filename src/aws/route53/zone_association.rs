@@ -41,6 +41,7 @@ impl Resource for ZoneAssociation {
             update: &[],
             delete: &["ec2:DescribeVpcs", "route53:DisassociateVPCFromHostedZone"],
         },
+        acts_on: &["route53:::hostedzone/{zoneId}"],
         import: "ids of zone and VPC, and the VPC's region if it is another one: `Z0123456789ABCDEFGHIJ:vpc-0123456789abcdef0:eu-west-1`",
         ..Facts::new(IdForm::Joined(&["zoneId", "vpcId", "vpcRegion"], ":"), FoundBy::Name)
     };

@@ -73,6 +73,7 @@ impl Resource for Bucket {
                 "s3:ListBucketVersions",
             ],
         },
+        acts_on: &["s3:::{bucket}", "s3:::{bucket}/*"],
         import: "name of the bucket",
         ..Facts::new(IdForm::Input("bucket"), FoundBy::Name)
     };

@@ -190,6 +190,7 @@ impl Setting for BucketLifecycleConfiguration {
             update: &["s3:PutLifecycleConfiguration"],
             delete: &["s3:PutLifecycleConfiguration"],
         },
+        acts_on: &["s3:::{bucket}"],
         import: setting::IMPORT,
         ..Facts::new(setting::ID, FoundBy::Name)
     };

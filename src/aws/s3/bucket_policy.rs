@@ -24,6 +24,7 @@ impl Setting for BucketPolicy {
             update: &["s3:PutBucketPolicy"],
             delete: &["s3:DeleteBucketPolicy"],
         },
+        acts_on: &["s3:::{bucket}"],
         import: "name of the bucket",
         ..Facts::new(IdForm::Input("bucket"), FoundBy::Name)
     };

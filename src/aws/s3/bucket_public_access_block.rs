@@ -40,6 +40,7 @@ impl Setting for BucketPublicAccessBlock {
             update: &["s3:PutBucketPublicAccessBlock"],
             delete: &["s3:PutBucketPublicAccessBlock"],
         },
+        acts_on: &["s3:::{bucket}"],
         import: "name of the bucket",
         ..Facts::new(IdForm::Input("bucket"), FoundBy::Name)
     };

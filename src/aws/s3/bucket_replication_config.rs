@@ -209,6 +209,8 @@ impl Setting for BucketReplicationConfig {
             update: &["iam:PassRole", "s3:PutReplicationConfiguration"],
             delete: &["s3:PutReplicationConfiguration"],
         },
+        acts_on: &["s3:::{bucket}"],
+        passes_roles_to: &["s3"],
         import: "name of the bucket",
         ..Facts::new(IdForm::Input("bucket"), FoundBy::Name)
     };

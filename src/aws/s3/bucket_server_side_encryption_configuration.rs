@@ -64,6 +64,7 @@ impl Setting for BucketServerSideEncryptionConfiguration {
             update: &["s3:PutEncryptionConfiguration"],
             delete: &["s3:PutEncryptionConfiguration"],
         },
+        acts_on: &["s3:::{bucket}"],
         import: setting::IMPORT,
         ..Facts::new(setting::ID, FoundBy::Name)
     };

@@ -52,6 +52,7 @@ impl Resource for BucketVersioning {
             update: &["s3:PutBucketVersioning"],
             delete: &["s3:PutBucketVersioning"],
         },
+        acts_on: &["s3:::{bucket}"],
         import: setting::IMPORT,
         ..Facts::new(setting::ID, FoundBy::Name)
     };

@@ -109,6 +109,7 @@ impl Resource for Secret {
             ],
             delete: &["secretsmanager:DeleteSecret", "secretsmanager:RemoveRegionsFromReplication"],
         },
+        acts_on: &["secretsmanager:{region}:*:secret:{name}-??????"],
         import: "ARN of the secret",
         ..Facts::new(IdForm::Output("arn"), FoundBy::Name)
     };

@@ -11,7 +11,7 @@ use crate::aws::delta::only_in;
 use crate::aws::error::OrNone;
 use crate::aws::verdict::Fact;
 use crate::aws::{Cx, each};
-use crate::engine::error::{Error, Result, need};
+use crate::engine::error::{Error, Kind, Result, need};
 use crate::engine::resource::{
     Facts, FoundBy, IdForm, Limits, Live, Made, Next, Permissions, Resource, Seen, Takes, Want,
 };
@@ -22,7 +22,7 @@ use crate::engine::urn::Id;
 /// The stage of the version that programs get unless they ask for another. AWS only moves it.
 const CURRENT: &str = "AWSCURRENT";
 
-/// A value of a secret. Its content is never read back.
+/// A value of a secret. Its content is read when it is imported, and never again.
 ///
 /// AWS deletes no version by itself: a deletion takes its stages away, but for `AWSCURRENT`, which
 /// stays until another version gets it or the secret is deleted.
@@ -68,6 +68,7 @@ impl Resource for SecretVersion {
             update: &["secretsmanager:UpdateSecretVersionStage"],
             delete: &["secretsmanager:UpdateSecretVersionStage"],
         },
+        acts_on: &["{secretId}"],
         import: "ARN of the secret and id of the version, `ARN|VERSION`",
         ..Facts::new(IdForm::Joined(&["secretId", "versionId"], "|"), FoundBy::Token)
     };
@@ -90,7 +91,7 @@ impl Resource for SecretVersion {
         Ok(Made::id(self.id(&need("VersionId", reply.version_id)?)))
     }
 
-    async fn read(ids: &[Id], _: &Want, cx: &Cx) -> Result<Vec<Seen<Live<Self>>>> {
+    async fn read(ids: &[Id], want: &Want, cx: &Cx) -> Result<Vec<Seen<Live<Self>>>> {
         let mut secrets: Vec<Id> = ids.iter().map(|id| Ok(Id(parts(id)?.0.to_owned()))).collect::<Result<_>>()?;
         secrets.sort();
         secrets.dedup();
@@ -99,7 +100,15 @@ impl Resource for SecretVersion {
             Ok((secret.0, versions))
         });
         let known: HashMap<String, Option<Versions>> = known.await?.into_iter().collect();
-        ids.iter().map(|id| seen(id, &known)).collect()
+        let mut found = ids.iter().map(|id| seen(id, &known)).collect::<Result<Vec<_>>>()?;
+        if *want == Want::All {
+            for (id, seen) in ids.iter().zip(&mut found) {
+                if let Seen::Ready(live) = seen {
+                    live.inputs.take_value(id, cx).await?;
+                }
+            }
+        }
+        Ok(found)
     }
 
     /// A stage is on one version at a time, so it is taken from the version that has it.
@@ -143,6 +152,23 @@ impl Resource for SecretVersion {
 }
 
 impl SecretVersion {
+    /// Reads the value, which nothing but an import needs: a program that gives another one then replaces
+    /// the version. Whoever may not read it has it believed.
+    async fn take_value(&mut self, id: &Id, cx: &Cx) -> Result<()> {
+        let (secret, version) = parts(id)?;
+        match cx.secretsmanager().get_secret_value().secret_id(secret).version_id(version).send().await {
+            Ok(value) => {
+                self.secret_string = value.secret_string.map(Secret::new);
+                self.secret_binary = value.secret_binary.map(|blob| Secret::new(BASE64.encode(blob)));
+                Ok(())
+            }
+            Err(error) => match Error::from(error) {
+                error if matches!(error.kind, Kind::Denied | Kind::NotFound | Kind::Unsupported) => Ok(()),
+                error => Err(error),
+            },
+        }
+    }
+
     fn id(&self, version: &str) -> String {
         format!("{}|{version}", self.secret_id)
     }
@@ -234,8 +260,26 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn read_gives_back_every_input_but_the_value() {
-        let replies = [("ListSecretVersionIds", versions(&[("v1", &["AWSCURRENT", "blue"])]))];
+    async fn an_import_reads_the_value_and_nothing_else_does() {
+        let value = json!({ "ARN": ARN, "VersionId": "v1", "SecretString": "s" }).to_string();
+        let list = || ("ListSecretVersionIds", versions(&[("v1", &["AWSCURRENT"])]));
+        let (aws, wire) = aws(&[list(), ("GetSecretValue", ok(value))]);
+        let kind = at(SecretVersion::TYPE).kind;
+        let read = async |want| match aws.read(&kind, &[id()], &want).await.unwrap().remove(0) {
+            Seen::Ready(live) => live.inputs,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(read(Want::All).await.get("secretString"), Some(&Value::from("s").secret()));
+        assert!(wire.requests("GetSecretValue")[0].contains(r#""VersionId":"v1""#));
+        assert!(read(Want::Only(Default::default())).await.get("secretString").is_none_or(Value::is_null));
+        assert_eq!(wire.requests("GetSecretValue").len(), 1);
+    }
+
+    #[tokio::test]
+    async fn whoever_may_not_read_a_value_imports_the_version_without_it() {
+        let denied = Reply::Says(400, json!({ "__type": "AccessDeniedException" }).to_string());
+        let replies =
+            [("ListSecretVersionIds", versions(&[("v1", &["AWSCURRENT", "blue"])])), ("GetSecretValue", denied)];
         let inputs = json!({ "secretId": ARN, "versionStages": ["AWSCURRENT", "blue"] });
         let live = reads_back(SecretVersion::TYPE, &id().0, &replies, &[], inputs).await;
         assert_eq!(live.outputs.get("versionId"), Some(&"v1".into()));

@@ -157,6 +157,8 @@ impl Resource for StateMachine {
             ],
             delete: &["logs:DeleteLogDelivery", "states:DeleteStateMachine"],
         },
+        acts_on: &["{arn}", "{arn}:*"],
+        passes_roles_to: &["states"],
         import: "ARN of the state machine",
         ..Facts::new(IdForm::Output("arn"), FoundBy::OwnerTag)
     };

@@ -116,6 +116,8 @@ impl Resource for Topic {
             update: &["iam:PassRole", "sns:SetTopicAttributes", "sns:TagResource", "sns:UntagResource"],
             delete: &["sns:DeleteTopic"],
         },
+        acts_on: &["{arn}"],
+        passes_roles_to: &["sns"],
         import: "ARN of the topic",
         ..Facts::new(IdForm::Output("arn"), FoundBy::Name)
     };

@@ -29,6 +29,7 @@ impl Resource for TopicPolicy {
             update: &["sns:SetTopicAttributes"],
             delete: &["sns:SetTopicAttributes"],
         },
+        acts_on: &["{arn}"],
         import: "ARN of the topic",
         ..Facts::new(IdForm::Input("arn"), FoundBy::Name)
     };

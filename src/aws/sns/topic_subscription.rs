@@ -79,6 +79,8 @@ impl Resource for TopicSubscription {
             update: &["iam:PassRole", "sns:SetSubscriptionAttributes"],
             delete: &["sns:Unsubscribe"],
         },
+        acts_on: &["{topic}"],
+        passes_roles_to: &["sns"],
         import: "ARN of the subscription",
         ..Facts::new(IdForm::Output("arn"), FoundBy::Name)
     };

@@ -106,6 +106,7 @@ impl Resource for Queue {
             update: &["sqs:SetQueueAttributes", "sqs:TagQueue", "sqs:UntagQueue"],
             delete: &["sqs:DeleteQueue"],
         },
+        acts_on: &["{arn}"],
         import: "URL of the queue",
         ..Facts::new(IdForm::Output("url"), FoundBy::OwnerTag)
     };

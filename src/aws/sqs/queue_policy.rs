@@ -30,6 +30,7 @@ impl Resource for QueuePolicy {
             update: &["sqs:SetQueueAttributes"],
             delete: &["sqs:SetQueueAttributes"],
         },
+        acts_on: &["{queueUrl}"],
         import: "URL of the queue",
         ..Facts::new(IdForm::Input("queueUrl"), FoundBy::Name)
     };

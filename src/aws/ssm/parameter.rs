@@ -95,6 +95,7 @@ impl Resource for Parameter {
             update: &["ssm:AddTagsToResource", "ssm:PutParameter", "ssm:RemoveTagsFromResource"],
             delete: &["ssm:DeleteParameter"],
         },
+        acts_on: &["{arn}"],
         import: "name of the parameter",
         ..Facts::new(IdForm::Input("name"), FoundBy::Name)
     };

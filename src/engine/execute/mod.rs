@@ -107,7 +107,7 @@ pub async fn execute(planned: Planned, run: Run) -> Result<Outcome> {
     let summary = Summary { outputs: outputs.unwrap_or(0), ..schedule.summary(&state) };
     let notes = notes(&state);
     let took = u64::try_from(run.clock.now().duration_since(started).as_millis()).unwrap_or_default();
-    run.sink.send(Event::RunEnded { ended: ended.clone(), summary, took, notes: notes.clone() });
+    run.sink.send(Event::RunEnded { version: None, ended: ended.clone(), summary, took, notes: notes.clone() });
     Ok(Outcome { ended, state, summary, notes })
 }
 

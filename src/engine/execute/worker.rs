@@ -16,7 +16,7 @@ use crate::engine::handle::Handle;
 use crate::engine::journal::Entry;
 use crate::engine::path::Path;
 use crate::engine::plan::{Op, Step};
-use crate::engine::program::{Known, Options, Program, Timeouts};
+use crate::engine::program::{Given, Known, Options, Program, Timeouts};
 use crate::engine::provider::{At, Company, KindAt, Live};
 use crate::engine::redact::Redactor;
 use crate::engine::remove::{Removal, Removed};
@@ -73,7 +73,7 @@ impl Worker {
     pub(super) async fn step(&self, step: Step, task: Task, needs_moved: bool) -> Result<Done> {
         let _member = self.crew.join();
         let quiet = match task {
-            Task::Keep { .. } => step.op == Op::Same,
+            Task::Keep { .. } | Task::Note => step.op == Op::Same,
             Task::Stay { .. } => true,
             _ => false,
         };
@@ -115,8 +115,10 @@ impl Worker {
     }
 
     /// The inputs of a declaration, with what is known now.
-    async fn inputs(&self, row: &Row) -> Result<Value> {
-        let Some(program) = &self.program else { return Ok(row.inputs.clone()) };
+    async fn inputs(&self, row: &Row) -> Result<Given> {
+        let Some(program) = &self.program else {
+            return Ok(Given { inputs: row.inputs.clone(), defaults: Vec::new() });
+        };
         let known: Known = {
             let all = self.known.read().unwrap_or_else(PoisonError::into_inner);
             let needed = row.needs.iter().filter_map(|urn| Some((urn.clone(), all.get(urn)?.clone())));
@@ -190,7 +192,7 @@ impl Worker {
         if needs_moved {
             let schema = self.schema(&row.ty)?;
             let given = self.inputs(&row).await?;
-            let wanted = names::fill(schema, given.clone(), &self.crew.ledger.lineage(), &row.key, Some(&old));
+            let wanted = names::fill(schema, given.inputs.clone(), &self.crew.ledger.lineage(), &row.key, Some(&old));
             let wanted = ignore_changes(schema, options, &old, None, wanted);
             if self.decide(schema, &old, None, &given, &wanted, options, step)? {
                 return self.bring(Row { inputs: wanted, ..row }, &old, None, &ignored(options), None).await;
@@ -212,11 +214,8 @@ impl Worker {
         company: Option<Company>,
     ) -> Result<Done> {
         let schema = self.schema(&row.ty)?;
-        let given = match self.program {
-            Some(_) => self.inputs(&row).await?,
-            None => row.inputs.clone(),
-        };
-        let wanted = names::fill(schema, given, &self.crew.ledger.lineage(), &row.key, None);
+        let given = self.inputs(&row).await?;
+        let wanted = names::fill(schema, given.inputs, &self.crew.ledger.lineage(), &row.key, None);
         if wanted.has_unknown() {
             return self.without(&row, &wanted).await;
         }
@@ -282,7 +281,7 @@ impl Worker {
         }
         let old = self.crew.ledger.row(&row.key).ok_or_else(|| Error::bug("the row to update is gone"))?;
         let given = self.inputs(&row).await?;
-        let wanted = names::fill(schema, given.clone(), &self.crew.ledger.lineage(), &row.key, Some(&old));
+        let wanted = names::fill(schema, given.inputs.clone(), &self.crew.ledger.lineage(), &row.key, Some(&old));
         let wanted = ignore_changes(schema, options, &old, live.as_ref(), wanted);
         if wanted.has_unknown() {
             return self.without(&row, &wanted).await;
@@ -305,7 +304,7 @@ impl Worker {
         schema: &TypeSchema,
         old: &Row,
         live: Option<&Live>,
-        given: &Value,
+        given: &Given,
         wanted: &Value,
         options: &Options,
         step: &Step,
@@ -437,8 +436,8 @@ impl Worker {
         let row = match row.id {
             Some(_) => row,
             None => {
-                let inputs = self.inputs(&row).await?;
-                let id = inputs.get("id").and_then(Value::as_str).map(|id| Id(id.to_owned()));
+                let given = self.inputs(&row).await?;
+                let id = given.inputs.get("id").and_then(Value::as_str).map(|id| Id(id.to_owned()));
                 let id = id.ok_or_else(|| Error::invalid("the id to read is not known"))?;
                 let live = self.found(&row, &id).await?;
                 Row { id: Some(id), inputs: live.inputs.clone(), seen: live.inputs, outputs: live.outputs, ..row }

@@ -41,6 +41,7 @@ impl Planner<'_> {
                     let seen = live.inputs.clone().tainted_like(&row.inputs);
                     let outputs = live.outputs.clone().tainted_like(&row.outputs);
                     if changes.is_empty() && row.seen == seen && row.outputs == outputs {
+                        self.note(&row, Op::Same, Vec::new(), Vec::new());
                         continue;
                     }
                     // A create or an update that was interrupted may be complete by now.
@@ -53,23 +54,29 @@ impl Planner<'_> {
             };
             let silent = changes.is_empty() && why == [Reason::Changed];
             self.record(entry)?;
-            if !silent {
-                let step = Step {
-                    key: row.key.clone(),
-                    ty: row.ty.clone(),
-                    place: row.place.clone(),
-                    op: Op::Refresh,
-                    id: row.id.clone(),
-                    why,
-                    changes,
-                    replacement: None,
-                    typical: 0,
-                    at: row.at.clone(),
-                    company: None,
-                };
-                self.add(step, Task::Note);
+            match silent {
+                true => self.note(&row, Op::Same, Vec::new(), Vec::new()),
+                false => self.note(&row, Op::Refresh, why, changes),
             }
         }
         Ok(())
+    }
+
+    /// Adds a step that makes no call.
+    fn note(&mut self, row: &Row, op: Op, why: Vec<Reason>, changes: Vec<Change>) {
+        let step = Step {
+            key: row.key.clone(),
+            ty: row.ty.clone(),
+            place: row.place.clone(),
+            op,
+            id: row.id.clone(),
+            why,
+            changes,
+            replacement: None,
+            typical: 0,
+            at: row.at.clone(),
+            company: None,
+        };
+        self.add(step, Task::Note);
     }
 }

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use crate::engine::decide::ignore_changes;
+use crate::engine::decide::{believed, ignore_changes};
 use crate::engine::diagnostic::Diagnostic;
 use crate::engine::diff::diff;
 use crate::engine::foresight;
 use crate::engine::handle::Handle;
 use crate::engine::names;
 use crate::engine::observe;
-use crate::engine::plan::{Change, Op, Reason, SetBy};
+use crate::engine::plan::{Change, Op, Reason};
 use crate::engine::planner::Planner;
-use crate::engine::program::Declaration;
+use crate::engine::program::{Declaration, Given};
 use crate::engine::provider::{KindAt, Live};
 use crate::engine::resource::{Seen, Want};
 use crate::engine::schema::TypeSchema;
@@ -27,7 +27,7 @@ impl Planner<'_> {
         schema: &TypeSchema,
         row: Row,
         id: Id,
-        given: Value,
+        given: Given,
     ) -> Result<(), Vec<Diagnostic>> {
         let Some(live) = self.read_one(declaration, &id).await? else { return Ok(()) };
         let row = Row {
@@ -37,7 +37,7 @@ impl Planner<'_> {
             outputs: live.outputs.clone(),
             ..row
         };
-        let wanted = names::fill(schema, given, &self.state.lineage, &row.key, Some(&row));
+        let wanted = names::fill(schema, given.inputs.clone(), &self.state.lineage, &row.key, Some(&row));
         let wanted = ignore_changes(schema, &declaration.options, &row, None, wanted);
         let row = Row { inputs: believed(schema, row.inputs, &wanted), ..row };
         let found = diff(&schema.inputs, &row.inputs, &wanted);
@@ -65,7 +65,7 @@ impl Planner<'_> {
                 before: Shown::of(&d.before),
                 after: Shown::of(&d.after),
                 replaces: d.replaces,
-                set_by: SetBy::Program,
+                set_by: given.set_by(&d.path),
             })
             .collect();
         let handle = foresight::of_changed(schema, &row, &wanted, &self.place(&row.place, row.id.clone()));
@@ -139,17 +139,4 @@ impl Planner<'_> {
         self.known.insert(declaration.urn.clone(), foresight::of_gone(&declaration.urn));
         Ok(None)
     }
-}
-
-/// What the cloud shows, and beside it what it never shows and would replace the resource: there is
-/// nothing to compare it with, so the program is believed.
-fn believed(schema: &TypeSchema, mut live: Value, wanted: &Value) -> Value {
-    if let Value::Map(inputs) = &mut live {
-        for property in schema.inputs.properties.iter().filter(|p| p.write_only && p.replace) {
-            if let Some(value) = wanted.get(&property.name) {
-                inputs.insert(property.name.clone(), value.clone());
-            }
-        }
-    }
-    live
 }

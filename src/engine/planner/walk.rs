@@ -8,9 +8,10 @@ use crate::engine::diagnostic::Diagnostic;
 use crate::engine::handle::Handle;
 use crate::engine::journal::Entry;
 use crate::engine::names;
-use crate::engine::plan::{Change, Op, Reason, SetBy};
+use crate::engine::path::Path;
+use crate::engine::plan::{Change, Op, Reason};
 use crate::engine::planner::Planner;
-use crate::engine::program::Declaration;
+use crate::engine::program::{Declaration, Given};
 use crate::engine::resource::Seen;
 use crate::engine::schema::TypeSchema;
 use crate::engine::selection::matches;
@@ -82,7 +83,7 @@ impl Planner<'_> {
             }
         };
         // A service may quote in one answer what it was sent in another.
-        program.secrets().learn_given(&given);
+        program.secrets().learn_given(&given.inputs);
         // A component groups its children and has no row of its own.
         let parent = declaration.parent.clone().filter(|urn| self.current.contains_key(urn));
         let template = |key: Key, row: Option<&Row>| Row {
@@ -91,7 +92,7 @@ impl Planner<'_> {
         };
         if let Some(external) = &declaration.external {
             let id = match &external.id {
-                Value::Unknown => given.get("id").cloned().unwrap_or(Value::Unknown),
+                Value::Unknown => given.inputs.get("id").cloned().unwrap_or(Value::Unknown),
                 id => id.clone(),
             };
             return self.look_at_external(declaration, template(self.first_key(urn), row.as_deref()), id).await;
@@ -163,7 +164,7 @@ impl Planner<'_> {
         schema: &TypeSchema,
         row: &Arc<Row>,
         kept: Row,
-        given: Value,
+        given: Given,
     ) {
         let (decision, wanted) = self.judge(declaration, schema, row, &given);
         let decision = if row.is_skipped() { Decision::Same } else { decision };
@@ -220,12 +221,12 @@ impl Planner<'_> {
     }
 
     /// What the program wants of a resource, and the inputs in full.
-    fn judge(&self, declaration: &Declaration, schema: &TypeSchema, row: &Row, given: &Value) -> (Decision, Value) {
+    fn judge(&self, declaration: &Declaration, schema: &TypeSchema, row: &Row, given: &Given) -> (Decision, Value) {
         let live = match self.sights.get(&row.key) {
             Some(Seen::Ready(live)) => Some(live),
             _ => None,
         };
-        let wanted = names::fill(schema, given.clone(), &self.state.lineage, &row.key, Some(row));
+        let wanted = names::fill(schema, given.inputs.clone(), &self.state.lineage, &row.key, Some(row));
         let wanted = ignore_changes(schema, &declaration.options, row, live, wanted);
         let decision = decide(&Case {
             schema,
@@ -246,7 +247,7 @@ impl Planner<'_> {
         declaration: &Declaration,
         schema: &TypeSchema,
         row: &Row,
-        given: &Value,
+        given: &Given,
     ) -> Option<Arc<Row>> {
         let replaces = |row: &Row| matches!(self.judge(declaration, schema, row, given).0, Decision::Replace { .. });
         if !row.is_begun() || !replaces(row) {
@@ -304,14 +305,14 @@ impl Planner<'_> {
         declaration: &Declaration,
         schema: &TypeSchema,
         row: Row,
-        given: Value,
+        given: Given,
         why: Vec<Reason>,
         changes: Vec<Change>,
         set_aside: Option<Key>,
     ) {
-        let inputs = names::fill(schema, given, &self.state.lineage, &row.key, None);
+        let inputs = names::fill(schema, given.inputs.clone(), &self.state.lineage, &row.key, None);
         self.note_company(schema, &row, &inputs);
-        let changes = if changes.is_empty() { all_new(schema, &inputs) } else { changes };
+        let changes = if changes.is_empty() { all_new(schema, &inputs, &given) } else { changes };
         let handle = foresight::of_new(schema, &declaration.urn, &inputs, &self.place(&row.place, None));
         self.known.insert(declaration.urn.clone(), handle);
         let attempt = self.retries.remove(&declaration.urn);
@@ -360,18 +361,17 @@ fn changes_of_options(row: &Row, wanted: &Row) -> Vec<Change> {
 }
 
 /// For a create, every input that is set.
-fn all_new(schema: &TypeSchema, inputs: &Value) -> Vec<Change> {
+fn all_new(schema: &TypeSchema, inputs: &Value, given: &Given) -> Vec<Change> {
     let set = inputs.as_map().into_iter().flatten().filter(|(_, value)| !value.is_null());
     set.filter_map(|(name, value)| {
         let property = schema.inputs.get(name)?;
-        let by_default = property.default.is_some() && value.to_json().ok() == property.default;
         let value = if property.secret { value.clone().secret() } else { value.clone() };
         Some(Change {
             path: name.clone(),
             before: Shown::of(&Value::Null),
             after: Shown::of(&value),
             replaces: false,
-            set_by: if by_default { SetBy::Default } else { SetBy::Program },
+            set_by: given.set_by(&Path::default().key(name)),
         })
     })
     .collect()

@@ -118,6 +118,17 @@ pub(crate) fn whole(number: &serde_json::Number) -> Option<i64> {
     number.as_i64().or_else(|| float().map(|f| f as i64))
 }
 
+/// A value in which equal numbers are written alike: `1.0` is `1`.
+pub(crate) fn by_value(value: &Value) -> Value {
+    match value {
+        Value::Number(n) => whole(n).map_or_else(|| value.clone(), Value::from),
+        Value::Secret(inner) => by_value(inner).secret(),
+        Value::List(items) => Value::List(items.iter().map(by_value).collect()),
+        Value::Map(map) => Value::Map(map.iter().map(|(key, value)| (key.clone(), by_value(value))).collect()),
+        other => other.clone(),
+    }
+}
+
 /// The operands of a function that takes a list of exactly `N`; `form` shows how to write them.
 pub(crate) fn operands<'a, const N: usize>(value: &'a Value, form: &str) -> Outcome<&'a [Value; N]> {
     let given = list(value)?;

@@ -2,7 +2,7 @@
 
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::arguments::{integer, list, map, noun, operand, operands, scalar_text, text};
+use super::arguments::{by_value, integer, list, map, noun, operand, operands, scalar_text, text};
 use super::text::order;
 use super::{Fault, Outcome, Site};
 use crate::engine::value::{Map, Value};
@@ -146,11 +146,11 @@ pub(super) fn sort(value: &Value, _: &Site) -> Outcome {
     Ok(Value::List(items))
 }
 
-/// Keeps the first of equal items.
+/// Keeps the first of equal items. Numbers are equal by value.
 pub(super) fn distinct(value: &Value, _: &Site) -> Outcome {
     let mut seen = std::collections::HashSet::new();
     let items = list(value)?.iter().filter(|item| {
-        let text = item.to_json().map(|json| json.to_string()).unwrap_or_default();
+        let text = by_value(item).to_json().map(|json| json.to_string()).unwrap_or_default();
         seen.insert(text)
     });
     Ok(Value::List(items.cloned().collect()))
@@ -160,7 +160,7 @@ pub(super) fn distinct(value: &Value, _: &Site) -> Outcome {
 pub(super) fn contains(value: &Value, _: &Site) -> Outcome {
     let [whole, part] = operands(value, "`[list, item]`")?;
     match whole.bare() {
-        Value::List(items) => Ok(items.contains(part).into()),
+        Value::List(items) => Ok(items.iter().any(|item| by_value(item) == by_value(part)).into()),
         Value::Map(entries) => Ok(scalar_text(part).is_some_and(|key| entries.contains_key(&key)).into()),
         Value::String(text) => Ok(scalar_text(part).is_some_and(|p| text.contains(&p)).into()),
         other => Err(Fault::at(0, format!("expected a list, a map or a string, got {}", noun(other)))),

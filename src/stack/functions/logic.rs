@@ -1,6 +1,6 @@
 //! Decisions, secrecy and the environment. The lazy ones are in `eval`.
 
-use super::arguments::{boolean, list, operand, operands, scalar_text, text};
+use super::arguments::{boolean, by_value, list, operand, operands, text};
 use super::{Fault, Outcome, Site};
 use crate::engine::value::Value;
 
@@ -11,8 +11,7 @@ pub(super) fn not(value: &Value, _: &Site) -> Outcome {
 /// Numbers are equal by value, so `1` is `1.0`.
 pub(super) fn equals(value: &Value, _: &Site) -> Outcome {
     let [a, b] = operands(value, "`[a, b]`")?;
-    let numbers = |a: &Value, b: &Value| matches!((a, b), (Value::Number(_), Value::Number(_)));
-    Ok(if numbers(a, b) { scalar_text(a) == scalar_text(b) } else { a == b }.into())
+    Ok((by_value(a) == by_value(b)).into())
 }
 
 /// The first operand that is not null.

@@ -158,6 +158,14 @@ fn resources() {
             "resources:\n  a: {type: aws:ec2:Vpc}\n  b: {type: aws:ec2:Vpc, options: {dependsOn: [a]}}\n",
         ),
         (
+            "dependsOn of a component",
+            "components:\n  c: {resources: {v: {type: aws:ec2:Vpc}}}\nresources:\n  a: {type: c, each: [x, y], options: {dependsOn: [b]}}\n",
+        ),
+        (
+            "a property that no instance has",
+            "resources:\n  a: {type: aws:ec2:Vpc, each: [x, y]}\n  b: {type: aws:ec2:Vpc, properties: {tags: {T: \"${a[*].idd}\"}}}\n",
+        ),
+        (
             "dependsOn a number and a text",
             "variables: {n: 5, t: [b]}\nresources:\n  a: {type: aws:ec2:Vpc, options: {dependsOn: \"${n}\"}}\n  b: {type: aws:ec2:Vpc, options: {dependsOn: [\"${t}\"]}}\n",
         ),

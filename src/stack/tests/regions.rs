@@ -98,6 +98,31 @@ outputs: {zones: "${zones}"}
 }
 
 #[test]
+fn a_data_source_is_asked_in_one_region() {
+    let zones = |argument: &str, option: &str| {
+        Desk::of(&format!(
+            r#"
+regions: {{primary: us-east-1, secondary: eu-west-1}}
+outputs:
+  zones:
+    fn::invoke:
+      function: aws:getAvailabilityZones
+      arguments: {{state: available, region: {argument}}}
+      options: {{region: {option}}}
+      return: names
+"#
+        ))
+    };
+    zones("secondary", "eu-west-1").good();
+    zones("null", "secondary").good();
+    assert_eq!(
+        zones("primary", "secondary").wrong(),
+        "stacks/test.yaml:7:37 error[conflict]: `aws:getAvailabilityZones` is asked in `us-east-1` by its argument \
+         `region`, and in `eu-west-1` by its option\n  stacks/test.yaml:8:25 the other one\n  help: remove one of them\n"
+    );
+}
+
+#[test]
 fn a_default_provider_serves_all_that_name_none() {
     let loaded = Desk::of(
         r"
@@ -165,8 +190,8 @@ resources:
         .declarations()
         .iter()
         .map(|d| {
-            let inputs = futures::executor::block_on(loaded.program.inputs(&d.urn, &known, &cloud)).unwrap();
-            inputs.get("availabilityZone").and_then(|z| z.as_str()).unwrap().to_owned()
+            let given = futures::executor::block_on(loaded.program.inputs(&d.urn, &known, &cloud)).unwrap();
+            given.inputs.get("availabilityZone").and_then(|z| z.as_str()).unwrap().to_owned()
         })
         .collect();
     assert_eq!(zones, ["us-east-1a", "us-east-1b", "eu-west-1a", "eu-west-1b"]);

@@ -274,8 +274,8 @@ async fn what_lies_behind_a_url_is_fetched_for_a_plan_and_other_content_is_refus
     // Loading asks nobody; the plan does.
     let loaded = desk.good();
     let urn = testing::urn(&loaded, "f");
-    let inputs = loaded.program.inputs(&urn, &Known::new(), &testing::Cloud::new()).await.unwrap();
-    let Some(Value::Asset(asset)) = inputs.get("code") else { panic!("{inputs:?}") };
+    let given = loaded.program.inputs(&urn, &Known::new(), &testing::Cloud::new()).await.unwrap();
+    let Some(Value::Asset(asset)) = given.inputs.get("code") else { panic!("{given:?}") };
     assert_eq!(loaded.assets.bytes(asset).unwrap(), b"one");
     let (later, asset) = (Assets::below(desk.dir.path()), asset.clone());
     let told = tokio::task::spawn_blocking(move || later.bytes(&asset).unwrap_err().to_string()).await.unwrap();

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use drctl::engine::event::Event;
-use drctl::engine::plan::{Op, Reason};
+use drctl::engine::plan::{Op, Reason, SetBy};
 use drctl::engine::provider::KindAt;
 use drctl::engine::value::Value;
 use jiff::SignedDuration;
 
-use super::theatre::Theatre;
+use super::theatre::{Theatre, program};
 use crate::support::stage::steps;
 
 const TWO: &str = "
@@ -52,6 +52,38 @@ async fn a_changed_input_is_updated_in_place() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_program_writes_is_the_programs_even_if_the_default_says_the_same() {
+    let mut t = Theatre::new();
+    let thing = |properties: &str| format!("a: {{type: test:Thing, properties: {{{properties}}}}}");
+    let says = async |t: &Theatre, text: &str, path: &str| {
+        let plan = t.stage.preview(&program(text)).await.unwrap();
+        let change = plan.steps[0].changes.iter().find(|c| c.path == path);
+        change.unwrap_or_else(|| panic!("{:?}", plan.steps[0].changes)).set_by
+    };
+    assert_eq!(says(&t, &thing(""), "size").await, SetBy::Default);
+    assert_eq!(says(&t, &thing("size: 0"), "size").await, SetBy::Program);
+    t.up(&thing("size: 5")).await;
+    assert_eq!(says(&t, &thing(""), "size").await, SetBy::Default);
+    assert_eq!(says(&t, &thing("size: 0"), "size").await, SetBy::Program);
+    assert_eq!(says(&t, &thing("size: 6"), "size").await, SetBy::Program);
+    t.drift("a", "size", Value::from(7));
+    t.stage.settings.refresh = true;
+    assert_eq!(says(&t, &thing("size: 5"), "size").await, SetBy::Cloud);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_default_within_a_value_says_so_too() {
+    let mut t = Theatre::new();
+    let list = |level: &str| format!("l: {{type: test:Lister, properties: {{settings: {{mode: m{level}}}}}}}");
+    t.up(&list(", level: 3")).await;
+    for (level, by) in [("", SetBy::Default), (", level: 0", SetBy::Program)] {
+        let plan = t.stage.preview(&program(&list(level))).await.unwrap();
+        let [change] = plan.steps[0].changes.as_slice() else { panic!("{:?}", plan.steps[0].changes) };
+        assert_eq!((change.path.as_str(), change.set_by), ("settings.level", by));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_resource_that_leaves_the_program_is_deleted() {
     let mut t = Theatre::new();
     t.up(TWO).await;
@@ -84,6 +116,18 @@ async fn drift_is_undone_and_named_as_the_clouds() {
     let change = &report.plan.steps.iter().find(|s| !s.changes.is_empty()).unwrap().changes[0];
     assert_eq!((change.path.as_str(), change.set_by), ("size", drctl::engine::plan::SetBy::Cloud));
     assert!(t.preview(TWO).await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refresh_counts_what_it_finds_unchanged() {
+    let mut t = Theatre::new();
+    t.up(TWO).await;
+    let report = t.stage.refresh().await.unwrap_or_else(|_| panic!("it is refused"));
+    assert_eq!((report.plan.summary().same, report.plan.summary().refresh), (2, 0));
+    assert!(report.plan.is_empty() && report.events.iter().all(|e| !matches!(e, Event::StepStarted { .. })));
+    t.drift("a", "size", Value::from(7));
+    let report = t.stage.refresh().await.unwrap_or_else(|_| panic!("it is refused"));
+    assert_eq!((report.plan.summary().same, report.plan.summary().refresh), (1, 1));
 }
 
 #[tokio::test(start_paused = true)]
