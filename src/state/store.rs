@@ -175,6 +175,12 @@ pub(super) trait Held: Send {
     /// If it cannot be written.
     fn keep_backup(&mut self, name: &Path, bytes: &[u8]) -> Result<()>;
 
+    /// The entry through which a snapshot must say that it goes, to be taken for whole although the
+    /// journal of a killed run is gone; 0 if none is.
+    fn beyond_lost(&self) -> u64 {
+        0
+    }
+
     /// Removes everything that is kept of the stack. If it `moved`, readers are told where to.
     ///
     /// # Errors
@@ -465,9 +471,15 @@ impl Stored {
         let keys = keys.clone();
         self.with(move |shelf| {
             let look = || Loaded::of(shelf.read()?, &keys);
-            // A run that ends at this moment may be seen halfway; the next look sees it whole.
+            // A run that begins or ends at this moment may be seen halfway; the next look sees it whole.
+            let is_half = |look: &Result<_>| {
+                matches!(
+                    look,
+                    Err(StateError::Damaged { .. } | StateError::Replay { .. } | StateError::JournalGone { .. })
+                )
+            };
             let mut looks = (0..3).map(|_| look());
-            let last = looks.find(|look| !matches!(look, Err(StateError::Damaged { .. } | StateError::Replay { .. })));
+            let last = looks.find(|look| !is_half(look));
             last.unwrap_or_else(look)
         })
         .await
@@ -562,6 +574,11 @@ impl Session {
 
     pub fn lineage(&self) -> &str {
         &self.lineage
+    }
+
+    /// The number of the entry that was appended last, by this run or one before.
+    pub fn last_entry(&self) -> u64 {
+        self.writer.n()
     }
 
     /// Why the lock is lost, if it is.

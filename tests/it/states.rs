@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use drctl::state::{FileLock, Owner, States, silently};
 
@@ -118,28 +118,59 @@ fn a_state_that_is_lost_is_never_taken_for_none() {
     assert_eq!(project.vpcs(), 2);
 }
 
+/// Makes the newest run one that was killed after its first change. Gives its record.
+fn killed(project: &Project) -> PathBuf {
+    let runs = std::fs::read_dir(project.dir_of("web").join("runs")).unwrap();
+    let record = runs.map(|entry| entry.unwrap().path()).max().unwrap();
+    let text = std::fs::read_to_string(&record).unwrap();
+    let begun: String = text.lines().filter(|line| !line.contains("run-ended")).map(|l| format!("{l}\n")).collect();
+    assert_ne!(begun, text);
+    std::fs::write(&record, begun).unwrap();
+    record
+}
+
+/// Makes a file as old as a tool that restores it may.
+fn date(path: &Path, time: SystemTime) {
+    std::fs::File::options().write(true).open(path).unwrap().set_modified(time).unwrap();
+}
+
 #[test]
 fn a_journal_that_is_lost_is_never_taken_for_empty() {
     let project = Project::with(&["web"]);
     project.good("up -s web");
-    let dir = project.dir_of("web");
-    let record = std::fs::read_dir(dir.join("runs")).unwrap().map(|entry| entry.unwrap().path()).max().unwrap();
-    // As if the run had been killed after its first change: the record is newer than the snapshot and has no end.
-    let text = std::fs::read_to_string(&record).unwrap();
-    let begun: String = text.lines().filter(|line| !line.contains("run-ended")).map(|l| format!("{l}\n")).collect();
-    assert_ne!(begun, text);
-    std::thread::sleep(Duration::from_millis(20));
-    std::fs::write(&record, begun).unwrap();
+    let state = project.dir_of("web").join("state.json");
+    let before = std::fs::read(&state).unwrap();
+    let more = "  other: {type: aws:ec2:Subnet, properties: {vpcId: '${vpc.id}', cidrBlock: 10.0.2.0/24}}\n";
+    std::fs::write(project.path().join("stacks/web.yaml"), NET.to_owned() + more).unwrap();
+    project.good("up -s web");
+    let record = killed(&project);
+    std::fs::write(&state, before).unwrap();
     let run = record.file_stem().unwrap().to_string_lossy().into_owned();
-    for line in ["preview -s web", "up -s web", "destroy -s web", "state ls -s web"] {
-        let text = project.refused(line, 2);
-        for part in ["journal.jsonl", "is gone", "drctl history show", &run, "drctl stack import"] {
-            assert!(text.contains(part), "drctl {line}: `{part}` is not in:\n{text}");
+    for time in [SystemTime::UNIX_EPOCH, SystemTime::now() + Duration::from_secs(3600)] {
+        date(&state, time);
+        for line in ["preview -s web", "up -s web", "destroy -s web", "state ls -s web"] {
+            let text = project.refused(line, 2);
+            for part in ["journal.jsonl", "is gone", "drctl history show", &run, "drctl stack import"] {
+                assert!(text.contains(part), "drctl {line}: `{part}` is not in:\n{text}");
+            }
         }
     }
     assert!(project.good("stack ls").contains("is gone"));
-    project.good(&format!("stack import {} -s web", dir.join("state.json").display()));
-    project.good("preview -s web --expect-no-changes");
+    project.good(&format!("stack import {} -s web", state.display()));
+    assert!(project.good("preview -s web").contains("other"));
+}
+
+#[test]
+fn a_state_that_holds_what_a_killed_run_did_is_taken_however_old_its_file_is() {
+    let project = Project::with(&["web"]);
+    project.good("up -s web");
+    let record = killed(&project);
+    for (state, runs) in [(0, 1_000_000_000), (1_000_000_000, 0)] {
+        let time = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        date(&project.dir_of("web").join("state.json"), time(state));
+        date(&record, time(runs));
+        project.good("preview -s web --expect-no-changes");
+    }
 }
 
 #[test]

@@ -151,10 +151,12 @@ impl Shelf for Folder {
                 return Err(gone);
             }
         }
-        if journal.iter().all(|part| part.bytes.is_empty())
-            && let Some(run) = runs::unfinished(&self.path(RUNS), &self.path(SNAPSHOT))
+        if let Some(part) = &snapshot
+            && journal.iter().all(|part| part.bytes.is_empty())
+            && let Some(lost) = runs::unfinished(&self.path(RUNS))
+            && Stamp::of(&part.bytes).is_some_and(|stamp| stamp.through <= lost.after)
         {
-            return Err(StateError::JournalGone { path: self.path(JOURNAL), run });
+            return Err(StateError::JournalGone { path: self.path(JOURNAL), run: lost.run });
         }
         Ok(Raw { snapshot, journal })
     }
@@ -286,6 +288,10 @@ impl Held for Holding {
         files::make_dir(&backups)?;
         let name = name.file_name().ok_or_else(|| StateError::damaged(name, None, "it has no name"))?;
         files::make_new(&backups.join(name), bytes).map(|_| ())
+    }
+
+    fn beyond_lost(&self) -> u64 {
+        runs::unfinished(&self.folder.path(RUNS)).map_or(0, |lost| lost.after + 1)
     }
 
     fn remove(&mut self, moved: Option<&str>) -> Result<()> {
