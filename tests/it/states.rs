@@ -174,6 +174,29 @@ fn a_state_that_holds_what_a_killed_run_did_is_taken_however_old_its_file_is() {
 }
 
 #[test]
+fn names_in_an_edited_state_that_do_not_exist_are_found_with_the_nearest_ones() {
+    let project = Project::with(&["web"]);
+    project.good("up -s web");
+    project.good("state check -s web");
+    let state = project.dir_of("web").join("state.json");
+    let text = std::fs::read_to_string(&state).unwrap();
+    let edited = text.replacen("\"type\": \"aws:ec2/vpc:Vpc\"", "\"type\": \"aws:ec2/vpc:Vcp\"", 1).replacen(
+        "\"place\": \"us-east-1\"",
+        "\"place\": \"us-est-1\"",
+        1,
+    );
+    std::fs::write(&state, edited).unwrap();
+    let said = project.run("state check -s web").ends_with(2).out;
+    let urn = "`urn:pulumi:web::shop::aws:ec2/vpc:Vpc::vpc`";
+    for found in [
+        "there is no type `aws:ec2/vpc:Vcp`: did you mean `aws:ec2/vpc:Vpc`?",
+        "there is no region `us-est-1`: did you mean `us-east-1`?",
+    ] {
+        assert!(said.contains(&format!("{urn}: {found}")), "`{found}` is not in:\n{said}");
+    }
+}
+
+#[test]
 fn an_editor_that_writes_in_place_does_not_reach_the_backups() {
     let project = Project::with(&["web"]);
     project.good("up -s web");
