@@ -174,6 +174,33 @@ fn a_state_that_holds_what_a_killed_run_did_is_taken_however_old_its_file_is() {
 }
 
 #[test]
+fn keys_that_are_lost_are_never_replaced_by_new_ones() {
+    let project = Project::with(&["web"]);
+    let secret =
+        NET.replace("resources:", "resources:\n  password: {type: random:RandomPassword, properties: {length: 12}}");
+    std::fs::write(project.path().join("stacks/web.yaml"), secret).unwrap();
+    project.good("up -s web");
+    let drctl = project.path().join(".drctl");
+    let lost = ["key", "keys.json"].map(|name| (drctl.join(name), std::fs::read(drctl.join(name)).unwrap()));
+    lost.iter().for_each(|(path, _)| std::fs::remove_file(path).unwrap());
+    for line in ["preview -s web", "up -s web", "destroy -s web", "state ls -s web", "state rotate-key -s web"] {
+        let text = project.refused(line, 2);
+        for part in ["keys.json` is gone", "key` too", "state.json", "DRCTL_PASSPHRASE", "stack rm --force"] {
+            assert!(text.contains(part), "drctl {line}: `{part}` is not in:\n{text}");
+        }
+        assert!(lost.iter().all(|(path, _)| !path.exists()), "drctl {line} made new keys");
+    }
+    // Those of another stack would be in the way of the lost ones.
+    std::fs::write(project.path().join("stacks/shop.yaml"), NET).unwrap();
+    project.refused("up -s shop", 2);
+    lost.iter().for_each(|(path, bytes)| std::fs::write(path, bytes).unwrap());
+    project.good("preview -s web --expect-no-changes");
+    lost.iter().for_each(|(path, _)| std::fs::remove_file(path).unwrap());
+    project.good("stack rm --force -s web");
+    project.good("up -s shop");
+}
+
+#[test]
 fn names_in_an_edited_state_that_do_not_exist_are_found_with_the_nearest_ones() {
     let project = Project::with(&["web"]);
     project.good("up -s web");

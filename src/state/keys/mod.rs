@@ -7,6 +7,7 @@
 //! The project's ring is `.drctl/keys.json`. A state whose secrets are opened by something else, or
 //! whose keys were rotated, has a ring of its own, `keys.json` beside it.
 
+mod bereft;
 mod notice;
 mod opening;
 mod ring;
@@ -31,9 +32,11 @@ use opening::Opening;
 use ring::{VERSION, Wrapped, Wrapping};
 use wrapper::Wrapper;
 
+pub(super) use bereft::no_ring;
 pub use notice::Notice;
 pub(super) use ring::{RING, Ring, differs};
 pub use source::{NEW_PASSPHRASE, PASSPHRASE, PASSPHRASE_FILE, Source};
+pub(super) use wrapper::KEY_FILE;
 
 type DataKey = Zeroizing<[u8; 32]>;
 
@@ -51,15 +54,18 @@ pub struct Keys {
 impl Keys {
     /// Opens the keys of a project, and makes them if it has none. `root` is its `.drctl`.
     ///
-    /// A preview of a stack that does not exist needs no keys and should make none.
+    /// A preview of a stack that does not exist needs no keys and should make none. Where something is
+    /// sealed already none are made: they would open nothing of it.
     ///
     /// # Errors
-    /// If the source does not open them, or a file cannot be read or written.
+    /// If the source does not open them, they are gone, or a file cannot be read or written.
     pub async fn open(root: &Path, source: Source) -> Result<(Self, Option<Notice>)> {
         let path = root.join(RING);
         if let Some(ring) = Ring::load(&path).await? {
             return Self::unwrap(path, ring, &source).await;
         }
+        let dir = root.to_owned();
+        blocking(move || bereft::check(&dir)).await?;
         let wrapper = Wrapper::make(root, &source).await?;
         let wrapped = Wrapped { wrappings: wrapper.wrap(&random()?).await? };
         let ring = Ring { version: VERSION, rotating: false, keys: vec![wrapped] };

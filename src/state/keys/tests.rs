@@ -197,3 +197,57 @@ async fn a_rotated_key_file_is_another_file_and_the_old_one_goes() {
     shared.begin_rotation(&below, &source, &source).await.unwrap().end().await.unwrap();
     assert!(path.exists(), "the project's key file still opens other states");
 }
+
+/// What is below a directory, by path.
+fn files_below(dir: &Path) -> Vec<PathBuf> {
+    let (mut dirs, mut found) = (vec![dir.to_owned()], Vec::new());
+    while let Some(dir) = dirs.pop() {
+        for path in std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() { dirs.push(path) } else { found.push(path) }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[tokio::test]
+async fn where_something_is_sealed_already_no_new_keys_are_made() {
+    for sealed in ["twin/prod/state.json", "aws/prod/journal.jsonl", "aws/prod/backups/00000001-0000000003.json"] {
+        let root = tempfile::tempdir().unwrap();
+        let (keys, _) = Keys::open(root.path(), Source::key_file()).await.unwrap();
+        let path = root.path().join(sealed);
+        files::make_dir(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, sealed_by(&keys).to_string()).unwrap();
+        let ring = root.path().join(RING);
+        let text = std::fs::read(&ring).unwrap();
+        std::fs::remove_file(&ring).unwrap();
+        for source in [Source::key_file(), passphrase("any")] {
+            let error = Keys::open(root.path(), source).await.unwrap_err();
+            assert!(error.to_string().contains("keys.json` is gone, and with it"), "{error}");
+            assert!(error.to_string().contains(sealed), "{error}");
+        }
+        let key = root.path().join("key");
+        let kept = std::fs::read(&key).unwrap();
+        std::fs::remove_file(&key).unwrap();
+        let before = files_below(root.path());
+        let error = Keys::open(root.path(), Source::key_file()).await.unwrap_err();
+        assert!(matches!(&error, StateError::NoRing { key: Some(gone), .. } if *gone == key), "{error}");
+        assert!(error.hint().contains("DRCTL_PASSPHRASE"), "{}", error.hint());
+        assert_eq!(files_below(root.path()), before, "something was written");
+        std::fs::write(&key, kept).unwrap();
+        std::fs::write(&ring, text).unwrap();
+        let (again, _) = Keys::open(root.path(), Source::key_file()).await.unwrap();
+        assert!(opens(&again, &serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap()));
+    }
+}
+
+#[tokio::test]
+async fn what_holds_no_secret_or_has_keys_of_its_own_needs_no_old_keys() {
+    let root = tempfile::tempdir().unwrap();
+    let own = root.path().join("aws/prod");
+    let (keys, _) = Keys::open(&own, Source::key_file()).await.unwrap();
+    std::fs::write(own.join("state.json"), sealed_by(&keys).to_string()).unwrap();
+    files::make_dir(&root.path().join("twin/open")).unwrap();
+    std::fs::write(root.path().join("twin/open/state.json"), r#"{"inputs": {"secret": "none"}}"#).unwrap();
+    Keys::open(root.path(), Source::key_file()).await.unwrap();
+}

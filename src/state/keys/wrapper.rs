@@ -18,7 +18,7 @@ use crate::state::files;
 use crate::state::seal::Cipher;
 use crate::state::store::blocking;
 
-pub(super) const KEY_FILE: &str = "key";
+pub(in crate::state) const KEY_FILE: &str = "key";
 const ABOUT: &[u8] = b"drctl data key v1";
 
 /// Argon2id's costs: those of OWASP's password storage cheat sheet, about 20 ms a try.

@@ -6,13 +6,14 @@ use tokio::time::Instant;
 use super::folder::group;
 use super::lease::{EXPIRY, HEARTBEAT};
 use super::memory::{Call, Fault, Memory};
-use super::objects::{Refused, put};
+use super::objects::{Refused, When, put};
 use super::*;
 use crate::engine::journal::{Entry, Journal};
 use crate::engine::state::{Begun, Key, Row, State};
 use crate::engine::urn::{Id, Place as Region, Urn};
 use crate::engine::value::{Map, Value};
 use crate::state::format::Snapshot;
+use crate::state::keys::KEY_FILE;
 use crate::state::store::{Lines, Lock, Session, Stored, replay, silently};
 
 const MARK: &str = "hunter2";
@@ -586,4 +587,24 @@ fn positions_are_ordered_by_epoch_and_then_by_group() {
     let at = |epoch, seq| Position { epoch, seq };
     assert!(at(2, 0) > at(1, 99) && at(2, 10) > at(2, 9));
     assert!(group(at(2, 0)) > group(at(1, 99)) && group(at(2, 10)) > group(at(2, 9)));
+}
+
+#[tokio::test]
+async fn keys_that_are_gone_from_a_bucket_with_secrets_are_not_replaced_by_new_ones() {
+    let bucket = bucket();
+    let machine = Machine::new(&[&bucket]);
+    let (mut state, session) = machine.session("one").await.unwrap();
+    record(&mut state, &session, an_up().remove(0)).await;
+    drop(session);
+    bucket.set("p/keys.json", None);
+    let other = machine.healthy();
+    for source in [Source::key_file(), Source::passphrase("any")] {
+        let error = other.states.open_keys(source).await.unwrap_err();
+        assert!(matches!(&error, StateError::NoRing { key: None, .. }), "{error}");
+        assert!(error.to_string().starts_with("`s3://first/p/keys.json` is gone"), "{error}");
+    }
+    assert!(!other.states.keys_root().exists() && bucket.bytes("p/keys.json").is_none());
+    // Whoever used them before has a copy.
+    assert_eq!(machine.load().await.unwrap().unwrap(), state);
+    assert_eq!(other.load().await.unwrap().unwrap(), state);
 }
