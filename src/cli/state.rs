@@ -39,10 +39,10 @@ pub(super) enum Command {
     Untaint(Many),
     /// Check that the state keeps its own rules, and names only types and regions that exist
     Check,
-    /// Seal the secrets of the state and its backups with a new key; backups in a bucket stay as they are
+    /// Seal the secrets of the state and its backups with a new key
     ///
-    /// Backups of a state in S3 stay sealed with the keys before. These stay in `keys.json`, which
-    /// serves all states of the bucket, and are opened as the new key is.
+    /// In S3 `keys.json` serves all states of the bucket, so the keys before stay in it, opened as the
+    /// new key is.
     RotateKey(rotate_key::Arguments),
 }
 

@@ -84,6 +84,10 @@ pub enum StateError {
         sealed: PathBuf,
     },
 
+    /// Another run gave the states of a bucket other keys, while this one was about to.
+    #[error("`{}` was changed by another run meanwhile, and stays as that one left it", path.display())]
+    RingChanged { path: PathBuf },
+
     /// The data key is wrapped by KMS, and there is no way to AWS.
     #[error("the secrets of this state are sealed with keys of AWS KMS, and AWS is not asked here")]
     NoKeyService,
@@ -257,7 +261,7 @@ impl StateError {
             Self::TooDeep { .. } => "give the value as a text, for example with `fn::toJSON`".to_owned(),
             Self::TooBig { .. } => "bring back the file from where a copy of it is kept".to_owned(),
             Self::Unknown { .. } => "this is a bug of drctl: report it with the command that you ran".to_owned(),
-            Self::Stopped => "run the command again".to_owned(),
+            Self::Stopped | Self::RingChanged { .. } => "run the command again".to_owned(),
             Self::Derive(_) => "free some memory: it takes 19 MiB".to_owned(),
             Self::NoRandom => "run the command again once the system has started up".to_owned(),
             Self::Lineage { .. } | Self::OtherStack { .. } | Self::Older { .. } | Self::Unsound(_) => {

@@ -20,7 +20,7 @@ use crate::engine::state::State;
 use crate::state::error::{Result, StateError};
 use crate::state::format::Snapshot;
 use crate::state::journal::{self, Desk, Writer};
-use crate::state::keys::{Keys, Notice, RING, Source, differs};
+use crate::state::keys::{Keys, Notice, RING, Ring, Source, differs};
 use crate::state::lock::Owner;
 
 /// Keeps the states of all stacks of one target.
@@ -51,11 +51,12 @@ pub(super) trait Store: fmt::Debug + Send + Sync {
     /// Opens the keys of the store, and makes them if it has none.
     fn open_keys(&self, source: Source) -> BoxFuture<'static, Result<(Keys, Option<Notice>)>>;
 
-    /// Makes keys that were changed in [`Store::keys_root`] those of the store. Blocks.
+    /// Makes keys that were changed in [`Store::keys_root`] those of the store, in the place of those
+    /// `before`. Blocks.
     ///
     /// # Errors
-    /// If they cannot be written.
-    fn publish_keys(&self) -> Result<()> {
+    /// If others are there by now, or they cannot be written.
+    fn publish_keys(&self, _before: &Ring) -> Result<()> {
         Ok(())
     }
 
@@ -175,6 +176,13 @@ pub(super) trait Held: Send {
     /// If it cannot be written.
     fn keep_backup(&mut self, name: &Path, bytes: &[u8]) -> Result<()>;
 
+    /// Writes everything among the backups anew, one after another. A crash leaves each as it was or as
+    /// it becomes.
+    ///
+    /// # Errors
+    /// If one cannot be read or written, or the lock was lost.
+    fn rewrite_backups(&mut self, anew: &Anew) -> Result<Rewritten>;
+
     /// The entry through which a snapshot must say that it goes, to be taken for whole although the
     /// journal of a killed run is gone; 0 if none is.
     fn beyond_lost(&self) -> u64 {
@@ -194,6 +202,17 @@ pub(super) trait Held: Send {
 
     /// Changes once, to the reason, when the lock is lost.
     fn loss(&self) -> watch::Receiver<Option<Arc<StateError>>>;
+}
+
+/// Gives an earlier snapshot or journal another form, unless it does not open.
+pub(super) type Anew = dyn Fn(&Path, &[u8]) -> Result<Vec<u8>> + Send + Sync;
+
+/// What became of backups that were to be written anew.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Rewritten {
+    pub(super) backups: usize,
+    /// Those that were left as they are, each with the reason.
+    pub(super) left: Vec<(PathBuf, String)>,
 }
 
 /// Lines of a journal.
@@ -339,13 +358,14 @@ impl States {
         self.store.keys_root()
     }
 
-    /// Makes keys that were changed in [`States::keys_root`] those of everybody who uses this place.
+    /// Makes keys that were changed in [`States::keys_root`] those of everybody who uses this place, in
+    /// the place of those `before`.
     ///
     /// # Errors
-    /// If they cannot be written.
-    pub async fn publish_keys(&self) -> Result<()> {
-        let store = Arc::clone(&self.store);
-        blocking(move || store.publish_keys()).await
+    /// If others are there by now, or they cannot be written.
+    pub(super) async fn publish_keys(&self, before: &Keys) -> Result<()> {
+        let (store, before) = (Arc::clone(&self.store), before.clone());
+        blocking(move || store.publish_keys(before.ring())).await
     }
 
     /// Whether the place keeps earlier versions of everything; `None` where there is no such thing.

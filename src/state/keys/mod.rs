@@ -154,6 +154,13 @@ impl Keys {
         files.collect()
     }
 
+    /// Each of them alone, the newest first.
+    #[cfg(test)]
+    pub(super) fn each(&self) -> Vec<Self> {
+        let alone = |key: &DataKey| Self::of((*self.ring).clone(), vec![key.clone()], self.path.clone());
+        self.open.iter().map(alone).collect()
+    }
+
     pub(super) fn seal<'a>(&'a self, lineage: &'a str) -> Seal<'a> {
         Seal { ciphers: &self.ciphers, lineage }
     }

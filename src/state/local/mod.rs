@@ -28,7 +28,7 @@ use crate::state::error::{Result, StateError};
 use crate::state::format::{self, Snapshot, Stamp, pretty};
 use crate::state::keys::{Keys, Notice, Source};
 use crate::state::lock::{self, FileLock, Owner};
-use crate::state::store::{Held, Lines, Part, Raw, Shelf, States, Store, Waits};
+use crate::state::store::{Anew, Held, Lines, Part, Raw, Rewritten, Shelf, States, Store, Waits};
 use crate::state::{backup, files, journal};
 
 /// Characters of targets and stacks that stand for themselves in the name of a directory.
@@ -37,7 +37,7 @@ const IN_NAMES: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b
 const SNAPSHOT: &str = "state.json";
 const JOURNAL: &str = "journal.jsonl";
 const LOCK: &str = "lock";
-pub(super) const BACKUPS: &str = "backups";
+const BACKUPS: &str = "backups";
 const MOVED: &str = "moved";
 const RUNS: &str = "runs";
 
@@ -288,6 +288,21 @@ impl Held for Holding {
         files::make_dir(&backups)?;
         let name = name.file_name().ok_or_else(|| StateError::damaged(name, None, "it has no name"))?;
         files::make_new(&backups.join(name), bytes).map(|_| ())
+    }
+
+    fn rewrite_backups(&mut self, anew: &Anew) -> Result<Rewritten> {
+        let mut done = Rewritten::default();
+        for path in backup::all(&self.folder.path(BACKUPS))? {
+            let Some(bytes) = files::read(&path)? else { continue };
+            match anew(&path, &bytes) {
+                Ok(bytes) => {
+                    files::replace(&path, &bytes)?;
+                    done.backups += 1;
+                }
+                Err(why) => done.left.push((path, why.to_string())),
+            }
+        }
+        Ok(done)
     }
 
     fn beyond_lost(&self) -> u64 {

@@ -9,7 +9,7 @@ use super::{Notes, Place, wait_for};
 use crate::engine::error::{Error, Kind};
 use crate::state::error::{Result, StateError};
 use crate::state::files;
-use crate::state::keys::{KEY_FILE, Keys, Notice, RING, Source, no_ring};
+use crate::state::keys::{KEY_FILE, Keys, Notice, RING, Ring, Source, no_ring};
 use crate::state::seal::holds_sealed;
 use crate::state::store::blocking;
 
@@ -147,11 +147,26 @@ impl SharedKeys {
         Ok(true)
     }
 
-    /// Puts the keys that are here in the place of those in the buckets.
-    pub(super) async fn publish(&self) -> Result<()> {
+    /// Puts the keys that are here in the place of those `before` in the buckets. Others are those of a
+    /// rotation at the same time, by which a state may be sealed already.
+    pub(super) async fn publish(&self, before: &Ring) -> Result<()> {
         let Some(bytes) = files::read(&self.root.join(RING))? else { return Ok(()) };
         for place in &self.places {
-            self.put(place, &bytes, When::Always).await?;
+            let key = place.location.key(RING);
+            let changed = || StateError::RingChanged { path: format!("{}/{key}", place.bucket()).into() };
+            let there = place.objects.get(&key).await.map_err(place.failed("read the keys in"))?;
+            let is_before =
+                |there: &Object| serde_json::from_slice(&there.bytes).is_ok_and(|ring: Ring| ring == *before);
+            let when = match there {
+                None => When::Absent,
+                Some(there) if is_before(&there) || there.bytes == bytes => When::Same(there.etag),
+                Some(_) => return Err(changed()),
+            };
+            match objects::put(&*place.objects, &key, &bytes, when).await {
+                Ok(_) => {}
+                Err(objects::Refused::Condition) => return Err(changed()),
+                Err(objects::Refused::Failed(error)) => return Err(place.failed("write the keys to")(error)),
+            }
         }
         Ok(())
     }

@@ -47,7 +47,7 @@ pub use url::Location;
 use crate::engine::error::Error;
 use crate::state::error::{Result, StateError};
 use crate::state::format::Position;
-use crate::state::keys::{Keys, Notice, Source};
+use crate::state::keys::{Keys, Notice, Ring, Source};
 use crate::state::local::{decoded, encoded};
 use crate::state::lock::Owner;
 use crate::state::store::{Held, Raw, Shelf, States, Store, Waits, blocking};
@@ -217,8 +217,8 @@ impl Store for Remote {
         self.keys().open(source).boxed()
     }
 
-    fn publish_keys(&self) -> Result<()> {
-        wait_for(self.keys().publish())
+    fn publish_keys(&self, before: &Ring) -> Result<()> {
+        wait_for(self.keys().publish(before))
     }
 
     fn keeps_versions(&self) -> Result<Option<bool>> {
