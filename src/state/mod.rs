@@ -35,6 +35,7 @@ pub(crate) use files::{make_dir, make_new};
 pub use keys::{Keys, NEW_PASSPHRASE, Notice, PASSPHRASE, PASSPHRASE_FILE, Source};
 pub use lint::{Broken, Finding, World, lint, lint_names};
 pub use lock::{FileLock, Owner};
+pub use migrate::KeyChange;
 pub use project::{ProjectMismatch, check_project};
 pub use rename::in_project;
 pub use rotate::Rotated;

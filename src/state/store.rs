@@ -51,6 +51,14 @@ pub(super) trait Store: fmt::Debug + Send + Sync {
     /// Opens the keys of the store, and makes them if it has none.
     fn open_keys(&self, source: Source) -> BoxFuture<'static, Result<(Keys, Option<Notice>)>>;
 
+    /// Brings the keys of the store into [`Store::keys_root`], if it has some. Blocks.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    fn bring_keys(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Makes keys that were changed in [`Store::keys_root`] those of the store, in the place of those
     /// `before`. Blocks.
     ///
@@ -414,6 +422,16 @@ impl Stored {
 
     pub(super) fn own_keys_dir(&self) -> Option<PathBuf> {
         self.states.store.own_keys(&self.stack)
+    }
+
+    /// The wrapped keys of the state's secrets as [`Stored::open_keys`] would find them, if there are some.
+    pub(super) async fn ring(&self) -> Result<Option<Ring>> {
+        if let Some(own) = self.own_keys_dir().map(|own| own.join(RING)).filter(|own| own.exists()) {
+            return Ring::load(&own).await;
+        }
+        let store = Arc::clone(&self.states.store);
+        blocking(move || store.bring_keys()).await?;
+        Ring::load(&self.states.keys_root().join(RING)).await
     }
 
     /// Opens the keys of the state's secrets, and makes them if there are none: those of all states

@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use crate::engine::key_provider::{KeyProvider, KmsKey};
+use crate::engine::key_provider::KeyProvider;
 use crate::state::error::{Result, StateError};
 use crate::state::files;
 use crate::state::seal::{Cipher, Seal};
@@ -111,13 +111,12 @@ impl Keys {
 
     /// What wraps the newest of them.
     pub fn provider(&self) -> KeyProvider {
-        let wrappings = self.ring.keys.first().map(|key| key.wrappings.as_slice()).unwrap_or_default();
-        let keys: Vec<KmsKey> = wrappings.iter().filter_map(Wrapping::kms_key).collect();
-        match wrappings.first() {
-            Some(Wrapping::Kms { .. }) => KeyProvider::Kms(keys),
-            Some(Wrapping::Passphrase { .. }) => KeyProvider::Passphrase,
-            Some(Wrapping::KeyFile { .. }) | None => KeyProvider::KeyFile,
-        }
+        self.ring.provider()
+    }
+
+    /// Whether the newest of them is wrapped as a user asks for.
+    pub(super) fn is_by(&self, wanted: &KeyProvider) -> bool {
+        self.ring.is_by(wanted)
     }
 
     /// What wraps them, in words.

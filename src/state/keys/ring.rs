@@ -65,7 +65,7 @@ fn is_key_file(name: &str) -> bool {
 }
 
 impl Ring {
-    pub(super) async fn load(path: &Path) -> Result<Option<Self>> {
+    pub(in crate::state) async fn load(path: &Path) -> Result<Option<Self>> {
         let path = path.to_owned();
         blocking(move || Self::read(&path)).await
     }
@@ -88,7 +88,18 @@ impl Ring {
         self.keys.iter().flat_map(|key| &key.wrappings)
     }
 
-    pub(super) fn sealed_by(&self) -> String {
+    /// What wraps the newest key.
+    pub(in crate::state) fn provider(&self) -> KeyProvider {
+        let wrappings = self.keys.first().map(|key| key.wrappings.as_slice()).unwrap_or_default();
+        let keys: Vec<KmsKey> = wrappings.iter().filter_map(Wrapping::kms_key).collect();
+        match wrappings.first() {
+            Some(Wrapping::Kms { .. }) => KeyProvider::Kms(keys),
+            Some(Wrapping::Passphrase { .. }) => KeyProvider::Passphrase,
+            Some(Wrapping::KeyFile { .. }) | None => KeyProvider::KeyFile,
+        }
+    }
+
+    pub(in crate::state) fn sealed_by(&self) -> String {
         let mut words: Vec<String> =
             self.keys.first().into_iter().flat_map(|key| &key.wrappings).map(Wrapping::word).collect();
         words.dedup();
@@ -96,7 +107,7 @@ impl Ring {
     }
 
     /// Whether the newest key is wrapped as a user asks for.
-    pub(super) fn is_by(&self, wanted: &KeyProvider) -> bool {
+    pub(in crate::state) fn is_by(&self, wanted: &KeyProvider) -> bool {
         let Some(key) = self.keys.first() else { return false };
         match wanted {
             KeyProvider::KeyFile => key.wrappings.iter().any(|w| matches!(w, Wrapping::KeyFile { .. })),

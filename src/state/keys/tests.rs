@@ -8,7 +8,7 @@ use futures::future::BoxFuture;
 
 use super::*;
 use crate::engine::error::{Error, Kind};
-use crate::engine::key_provider::KeyService;
+use crate::engine::key_provider::{KeyService, KmsKey};
 use crate::engine::value::Value;
 
 const US: &str = "arn:aws:kms:us-east-1:1:key/us";

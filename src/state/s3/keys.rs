@@ -49,7 +49,7 @@ impl SharedKeys {
     }
 
     /// Brings the keys of the buckets here. Keys that are only here stay.
-    async fn fetch(&self) -> Result<()> {
+    pub(super) async fn fetch(&self) -> Result<()> {
         let path = self.root.join(RING);
         let there = self.found().await?;
         if there.is_none() && !path.exists() {

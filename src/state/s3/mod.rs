@@ -217,6 +217,10 @@ impl Store for Remote {
         self.keys().open(source).boxed()
     }
 
+    fn bring_keys(&self) -> Result<()> {
+        wait_for(self.keys().fetch())
+    }
+
     fn publish_keys(&self, before: &Ring) -> Result<()> {
         wait_for(self.keys().publish(before))
     }

@@ -721,3 +721,31 @@ async fn of_two_rotations_at_once_in_a_bucket_the_later_one_leaves_the_keys_of_t
         assert_eq!(other.states.of(stack).load(&rotated.keys).await.unwrap().unwrap().rows, state.rows);
     }
 }
+
+#[tokio::test]
+async fn a_move_into_a_bucket_with_keys_of_another_kind_is_told_and_the_way_back_keeps_what_opens_the_secrets() {
+    let machine = Machine::new(&[&bucket()]);
+    let (passphrase, key_file) = (Source::passphrase("ours"), Source::key_file());
+    machine.states.open_keys(passphrase.clone()).await.unwrap();
+    let local = States::local(machine.dir.path().to_owned(), "twin").of("prod");
+    let (keys, _) = local.open_keys(key_file.clone()).await.unwrap();
+    let lock = async |stored: &Stored| {
+        stored.lock(Owner::here("move", "stack migrate-state"), Duration::ZERO, silently()).await.unwrap()
+    };
+    let (mut state, session) = lock(&local).await.session(keys.clone(), fresh()).await.unwrap();
+    record(&mut state, &session, an_up().remove(0)).await;
+    drop(session);
+    let there = machine.stored();
+    let change = there.key_change(&keys, &passphrase).await.unwrap().unwrap();
+    assert_eq!((change.from.as_str(), change.to.as_str()), ("the key file `key`", "a passphrase"));
+    lock(&local).await.move_to(&keys, passphrase.clone(), &there).await.unwrap();
+    let (keys, _) = there.open_keys(passphrase.clone()).await.unwrap();
+    assert_eq!(there.load(&keys).await.unwrap().unwrap(), state);
+    // The project's own keys are still those of the key file.
+    assert_eq!(local.key_change(&keys, &passphrase).await.unwrap(), None);
+    lock(&there).await.move_to(&keys, passphrase.clone(), &local).await.unwrap();
+    let (after, _) = local.open_keys(passphrase).await.unwrap();
+    assert_eq!(after.provider(), keys.provider());
+    assert_eq!(local.load(&after).await.unwrap().unwrap(), state);
+    assert!(matches!(local.open_keys(key_file).await, Err(StateError::NoPassphrase)));
+}
