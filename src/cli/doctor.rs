@@ -12,14 +12,15 @@ use crate::cli::confirm::declined;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result};
 use crate::cli::interrupt::Interrupts;
-use crate::cli::session::{Cloud, Site, Target, aws_settings, catalog, directory, load, nearest_state_root, runtime};
+use crate::cli::session::{
+    Cloud, Site, Target, aws_settings, catalog, directory, lint_all, load, nearest_state_root, runtime,
+};
 use crate::engine::error::{Error, Kind};
 use crate::engine::urn::Place;
 use crate::engine::value::{Map, Value};
 use crate::render;
 use crate::render::style::Label;
 use crate::render::words::duration;
-use crate::state::lint;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {}
@@ -166,7 +167,7 @@ async fn check_state(report: &mut Report, site: &Site) {
     }
     match site.state().await {
         Ok((state, keys)) => {
-            match lint(&state).first() {
+            match lint_all(&state).first() {
                 None => report.good("state", &format!("sound, {} resources", state.rows.len())),
                 Some(finding) => {
                     report.bad("state", &finding.to_string(), Some("`drctl state check` lists everything"));

@@ -9,7 +9,7 @@ use crate::cli::session::{Site, Target, failed, runtime};
 use crate::engine::key_provider::KeyProvider;
 use crate::render;
 use crate::render::words::count;
-use crate::state::{NEW_PASSPHRASE, Notice, Source};
+use crate::state::{NEW_PASSPHRASE, Notice, Rotated, Source};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -46,7 +46,8 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
         for (path, why) in &rotated.left {
             render::warn(format_args!("{} was left as it is: {why}", path.display()));
         }
-        render::say(format_args!("{}", sealed(&site.stack, rotated.backups, &rotated.keys.sealed_by().to_string())));
+        site.warn();
+        render::say(format_args!("{}", sealed(&site.stack, &rotated)));
         if wanted == KeyProvider::Passphrase && renews {
             let [name, _] = NEW_PASSPHRASE;
             render::say(format_args!("From now on `DRCTL_PASSPHRASE` must be what `{name}` was.\n"));
@@ -56,29 +57,13 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
 }
 
 /// What is sealed with the new key, and what is not.
-fn sealed(stack: &str, backups: Option<usize>, by: &str) -> String {
-    match backups {
-        Some(backups) => {
-            format!("The state of `{stack}` and {} are sealed anew, and {by} opens them.\n", count(backups, "backup"))
-        }
-        None => format!(
-            "The state of `{stack}` is sealed anew, and {by} opens it. Its backups in the bucket stay sealed with \
-             the keys before, which stay in `keys.json`, and {by} opens those, too.\n"
-        ),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_rotation_says_what_stays_sealed_with_the_keys_before() {
-        assert_eq!(
-            sealed("prod", Some(2), "a passphrase"),
-            "The state of `prod` and 2 backups are sealed anew, and a passphrase opens them.\n"
-        );
-        let remote = sealed("prod", None, "a passphrase");
-        assert!(remote.contains("backups in the bucket stay sealed with the keys before"), "{remote}");
-    }
+fn sealed(stack: &str, rotated: &Rotated) -> String {
+    let by = rotated.keys.sealed_by();
+    let others = if rotated.keeps_old {
+        format!(" The keys before stay in `keys.json` for the other states in the bucket, and {by} opens those, too.")
+    } else {
+        String::new()
+    };
+    let backups = count(rotated.backups, "backup");
+    format!("The state of `{stack}` and {backups} are sealed anew, and {by} opens them.{others}\n")
 }

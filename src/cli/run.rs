@@ -263,7 +263,7 @@ impl Job<'_> {
             self.refuse_emptied(program.as_deref(), &state, answers)?;
         }
         let mut stage = Stage::new(self, &site, &cloud, &run, self.style(&cloud));
-        stage.show(self.started(&site, &run));
+        stage.show(self.started(&site, &run, Some(session.last_entry())));
         let (sink, mut events) = Sink::new();
         let request = Request {
             program: program.as_deref(),
@@ -363,7 +363,7 @@ impl Job<'_> {
         };
         let mut stage = Stage::new(self, &site, &cloud, &run, style);
         let started = cloud.clock().now();
-        stage.show(self.started(&site, &run));
+        stage.show(self.started(&site, &run, None));
         let (sink, mut events) = Sink::new();
         let request = Request {
             program: program.as_deref(),
@@ -546,13 +546,14 @@ impl Job<'_> {
         }
     }
 
-    fn started(&self, site: &Site, run: &str) -> Event {
+    fn started(&self, site: &Site, run: &str, after: Option<u64>) -> Event {
         Event::RunStarted {
             version: VERSION,
             run: run.to_owned(),
             command: self.command.to_owned(),
             stack: site.stack.clone(),
             target: site.target.name().to_owned(),
+            after,
         }
     }
 

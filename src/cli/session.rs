@@ -28,8 +28,8 @@ use crate::render;
 use crate::render::regions::Regions;
 use crate::stack::{self, Backend, Loaded, Request, Stacks};
 use crate::state::{
-    FileLock, Keys, Location, Lock, Notice, Owner, Source, StateError, States, Stored, check_environment,
-    check_project, check_target, make_dir, make_new, silently,
+    FileLock, Finding, Keys, Location, Lock, Notice, Owner, Source, StateError, States, Stored, World,
+    check_environment, check_project, check_target, lint, lint_names, make_dir, make_new, silently,
 };
 use crate::twin::Twin;
 
@@ -43,6 +43,12 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(super) fn catalog() -> &'static Arc<Catalog> {
     static CATALOG: OnceLock<Arc<Catalog>> = OnceLock::new();
     CATALOG.get_or_init(|| Arc::clone(WithRandom::new(Arc::new(Aws::new(aws::Settings::default()))).catalog()))
+}
+
+/// Everything that is wrong with a state, in itself and in what it names.
+pub(super) fn lint_all(state: &State) -> Vec<Finding> {
+    let world = World { catalog: catalog(), regions: &stack::REGIONS };
+    lint(state).into_iter().chain(lint_names(state, world)).collect()
 }
 
 /// The variables of the process. Where none names a region, the AWS profile does.

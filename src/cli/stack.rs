@@ -15,7 +15,7 @@ use crate::cli::session::{Site, Target, failed, runtime, states_here};
 use crate::render;
 use crate::render::table::Table;
 use crate::render::words::count;
-use crate::state::{self, StackSummary, StateError};
+use crate::state::{self, KeyChange, StackSummary, StateError};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -226,11 +226,14 @@ fn migrate(to: &str, global: &Global) -> Result {
     runtime(false)?.block_on(async {
         site.must_exist().await?;
         let (from, into) = (site.states.place(), there.states().place());
+        let keys = site.keys().await?;
+        let source = site.source().map_err(failed)?;
+        if let Some(KeyChange { from, to }) = there.key_change(&keys, &source).await.map_err(failed)? {
+            render::warn(format_args!("what opens the secrets changes: {from} does now, and {to} will in {into}"));
+        }
         if !answers.agree(&format!("Move the state of `{}` from {from} to {into}?", site.stack)).await? {
             return Ok(declined());
         }
-        let keys = site.keys().await?;
-        let source = site.source().map_err(failed)?;
         let state = site.lock("stack migrate-state").await?.move_to(&keys, source, &there).await.map_err(failed)?;
         let resources = count(state.rows.len(), "resource");
         render::say(format_args!("Moved the state of `{}` with {resources} to {into}\n", site.stack));

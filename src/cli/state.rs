@@ -11,14 +11,13 @@ use crate::cli::edit::{edit, find};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result};
 use crate::cli::rotate_key;
-use crate::cli::session::{Site, runtime};
+use crate::cli::session::{Site, lint_all, runtime};
 use crate::engine::state::{Begun, Row, State};
 use crate::engine::urn::Urn;
 use crate::engine::value::Shown;
 use crate::render;
 use crate::render::table::Table;
 use crate::render::words::{count, resource, type_name};
-use crate::state::lint;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -38,12 +37,12 @@ pub(super) enum Command {
     Taint(Many),
     /// Take a taint back
     Untaint(Many),
-    /// Check that the state keeps its own rules
+    /// Check that the state keeps its own rules, and names only types and regions that exist
     Check,
-    /// Seal the secrets of the state and its backups with a new key; backups in a bucket stay as they are
+    /// Seal the secrets of the state and its backups with a new key
     ///
-    /// Backups of a state in S3 stay sealed with the keys before. These stay in `keys.json`, which
-    /// serves all states of the bucket, and are opened as the new key is.
+    /// In S3 `keys.json` serves all states of the bucket, so the keys before stay in it, opened as the
+    /// new key is.
     RotateKey(rotate_key::Arguments),
 }
 
@@ -194,7 +193,7 @@ fn shown(row: &Row) -> serde_json::Value {
 }
 
 fn check(state: &State, json: bool) -> Exit {
-    let findings = lint(state);
+    let findings = lint_all(state);
     if json {
         let findings: Vec<String> = findings.iter().map(ToString::to_string).collect();
         render::data(format_args!("{:#}\n", json!(findings)));
@@ -305,6 +304,7 @@ mod tests {
     use crate::engine::state::Key;
     use crate::engine::urn::{Id, Place};
     use crate::engine::value::{Map, Value};
+    use crate::state::lint;
 
     fn row(name: &str, needs: &[&str]) -> Row {
         let urn = |name: &str| Urn::new("s", "p", "aws:ec2/vpc:Vpc", name);

@@ -7,11 +7,8 @@ use std::time::{Duration, Instant};
 use futures::future::BoxFuture;
 
 use crate::engine::error::Result;
-use crate::engine::provider::{At, Catalog, Identity, KindAt, Live, Made, Next, Provider};
-use crate::engine::reach::Reach;
-use crate::engine::resource::{Await, Seen, Want};
-use crate::engine::urn::{Id, Place};
-use crate::engine::value::Value;
+use crate::engine::layer::{Call, Layer};
+use crate::engine::provider::{KindAt, Provider};
 use crate::render::words::type_name;
 
 /// Questions without an answer yet, in the order in which they were asked.
@@ -75,68 +72,22 @@ fn of(kind: &KindAt) -> String {
     format!("{} in {}", type_name(&kind.ty), kind.place)
 }
 
-impl Provider for Watched {
-    fn catalog(&self) -> &Arc<Catalog> {
-        self.cloud.catalog()
+impl Layer for Watched {
+    fn below(&self) -> &dyn Provider {
+        &*self.cloud
     }
 
-    fn reach(&self) -> &Reach {
-        self.cloud.reach()
-    }
-
-    fn identity(&self) -> BoxFuture<'_, Result<Identity>> {
-        Box::pin(async {
-            let _open = self.questions.ask(self.door.clone());
-            self.cloud.identity().await
-        })
-    }
-
-    fn create<'a>(&'a self, at: &'a At, inputs: &'a Value) -> BoxFuture<'a, Result<Made>> {
-        self.cloud.create(at, inputs)
-    }
-
-    fn read<'a>(&'a self, kind: &'a KindAt, ids: &'a [Id], want: &'a Want) -> BoxFuture<'a, Result<Vec<Seen<Live>>>> {
+    fn pass<'a, T: Send + 'a>(&'a self, call: Call<'a>, answer: BoxFuture<'a, Result<T>>) -> BoxFuture<'a, Result<T>> {
+        let what = match call {
+            Call::Identity => self.door.clone(),
+            Call::Read(kind) => of(kind),
+            Call::Find(at) => of(&at.kind),
+            Call::Invoke(function, place) => format!("{} in {place}", type_name(function)),
+            Call::Create(_) | Call::Update(_) | Call::Delete(_) | Call::Awaits(_) => return answer,
+        };
         Box::pin(async move {
-            let _open = self.questions.ask(of(kind));
-            self.cloud.read(kind, ids, want).await
-        })
-    }
-
-    fn update<'a>(&'a self, at: &'a At, id: &'a Id, inputs: &'a Value, live: &'a Live) -> BoxFuture<'a, Result<Next>> {
-        self.cloud.update(at, id, inputs, live)
-    }
-
-    fn delete<'a>(
-        &'a self,
-        at: &'a At,
-        id: &'a Id,
-        applied: &'a Value,
-        live: Option<&'a Live>,
-    ) -> BoxFuture<'a, Result<Next>> {
-        self.cloud.delete(at, id, applied, live)
-    }
-
-    fn find<'a>(&'a self, at: &'a At, inputs: &'a Value) -> BoxFuture<'a, Result<Vec<Id>>> {
-        Box::pin(async move {
-            let _open = self.questions.ask(of(&at.kind));
-            self.cloud.find(at, inputs).await
-        })
-    }
-
-    fn awaits<'a>(
-        &'a self,
-        at: &'a At,
-        id: &'a Id,
-        inputs: &'a Value,
-        before: Option<&'a Value>,
-    ) -> BoxFuture<'a, Result<Option<Await>>> {
-        self.cloud.awaits(at, id, inputs, before)
-    }
-
-    fn invoke<'a>(&'a self, function: &'a str, place: &'a Place, arguments: &'a Value) -> BoxFuture<'a, Result<Value>> {
-        Box::pin(async move {
-            let _open = self.questions.ask(format!("{} in {place}", type_name(function)));
-            self.cloud.invoke(function, place, arguments).await
+            let _open = self.questions.ask(what);
+            answer.await
         })
     }
 }

@@ -31,6 +31,9 @@ pub enum Event {
         command: String,
         stack: String,
         target: String,
+        /// The number of the last entry of the journal, which its own follow; none if it only looks.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<u64>,
     },
     /// The plan, before anything is done.
     Planned {

@@ -24,6 +24,7 @@ pub mod graph;
 pub mod handle;
 pub mod journal;
 pub mod key_provider;
+pub mod layer;
 pub mod ledger;
 pub mod names;
 pub mod observe;

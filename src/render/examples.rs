@@ -145,6 +145,7 @@ pub(crate) fn run() -> Vec<Envelope> {
                 command: "up".into(),
                 stack: "prod".into(),
                 target: "aws".into(),
+                after: None,
             },
         ),
         (1, Event::Planned { plan, summary }),

@@ -286,6 +286,7 @@ mod tests {
             command: "up".into(),
             stack: "prod".into(),
             target: "aws".into(),
+            after: None,
         };
         let mut story = Story::new(Detail::default());
         let text = std::iter::once(started)

@@ -53,7 +53,7 @@ pub use program::StackProgram;
 pub(crate) use project::{UNKNOWN, bare_name, locate};
 pub use pulumi_secrets::{DataKeys, KeyUrl, NoDataKeys};
 pub(crate) use pulumi_secrets::{Opener, Protection, Sealer};
-pub(crate) use regions::{is_region, unknown as unknown_region};
+pub(crate) use regions::{KNOWN as REGIONS, is_region, unknown as unknown_region};
 
 pub(crate) use check::Place as Written;
 pub(crate) use survey::{ACCOUNT as SURVEY_ACCOUNT, Link, Surveyed};

@@ -20,7 +20,7 @@ pub(crate) fn is_region(text: &str) -> bool {
 
 /// Regions that AWS lets accounts use, with those of China and GovCloud.
 /// <https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-regions.html>
-const KNOWN: [&str; 38] = [
+pub(crate) const KNOWN: [&str; 38] = [
     "af-south-1",
     "ap-east-1",
     "ap-east-2",

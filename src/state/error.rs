@@ -72,6 +72,22 @@ pub enum StateError {
     #[error("the key file `{}` that the secrets of this project are sealed with is {}", path.display(), if *.exists { "another one" } else { "not there" })]
     NoKeyFile { path: PathBuf, exists: bool },
 
+    /// The wrapped data keys are gone, and something is sealed with them.
+    #[error(
+        "`{}` is gone{}, and with it what opens the sealed values in `{}`",
+        ring.display(), .key.as_ref().map(|key| format!(", and `{}` too", key.display())).unwrap_or_default(), sealed.display()
+    )]
+    NoRing {
+        ring: PathBuf,
+        /// The key file, if it is not there either.
+        key: Option<PathBuf>,
+        sealed: PathBuf,
+    },
+
+    /// Another run gave the states of a bucket other keys, while this one was about to.
+    #[error("`{}` was changed by another run meanwhile, and stays as that one left it", path.display())]
+    RingChanged { path: PathBuf },
+
     /// The data key is wrapped by KMS, and there is no way to AWS.
     #[error("the secrets of this state are sealed with keys of AWS KMS, and AWS is not asked here")]
     NoKeyService,
@@ -228,6 +244,14 @@ impl StateError {
             Self::WrongPassphrase => "check `DRCTL_PASSPHRASE` or `DRCTL_PASSPHRASE_FILE`".to_owned(),
             Self::EmptyPassphrase(name) => format!("give `{name}` a passphrase, or unset it to use a key file"),
             Self::NoPassphrase => "set `DRCTL_PASSPHRASE` or `DRCTL_PASSPHRASE_FILE`".to_owned(),
+            Self::NoRing { key, .. } => format!(
+                "bring `keys.json` back from a copy of the project{}; no new key is made, because none but the lost ones \
+                 open these values. `drctl stack rm --force` gives a stack up whose keys are lost for good",
+                match key {
+                    Some(_) => ", and `key` with it, or set `DRCTL_PASSPHRASE` if a passphrase opened the secrets",
+                    None => "",
+                }
+            ),
             Self::NoKeyService => "give credentials for AWS, and run the command on AWS".to_owned(),
             Self::NoRegion { .. } => {
                 "check the credentials, and that they allow `kms:Decrypt` with one of these keys".to_owned()
@@ -237,7 +261,7 @@ impl StateError {
             Self::TooDeep { .. } => "give the value as a text, for example with `fn::toJSON`".to_owned(),
             Self::TooBig { .. } => "bring back the file from where a copy of it is kept".to_owned(),
             Self::Unknown { .. } => "this is a bug of drctl: report it with the command that you ran".to_owned(),
-            Self::Stopped => "run the command again".to_owned(),
+            Self::Stopped | Self::RingChanged { .. } => "run the command again".to_owned(),
             Self::Derive(_) => "free some memory: it takes 19 MiB".to_owned(),
             Self::NoRandom => "run the command again once the system has started up".to_owned(),
             Self::Lineage { .. } | Self::OtherStack { .. } | Self::Older { .. } | Self::Unsound(_) => {
@@ -296,6 +320,7 @@ impl From<&StateError> for Error {
             StateError::WrongPassphrase
             | StateError::NoPassphrase
             | StateError::NoKeyFile { .. }
+            | StateError::NoRing { .. }
             | StateError::NoKeyService
             | StateError::NoRegion { .. }
             | StateError::NotWrapped { .. } => Kind::Denied,

@@ -110,10 +110,11 @@ impl Lock {
         let (keys, state) = (keys.clone(), state.clone());
         blocking(move || {
             // Should the program end before the journal is set aside, its entries count as known.
-            let through = match self.held.read() {
+            let last = match self.held.read() {
                 Err(StateError::Moved { .. } | StateError::Gone { .. } | StateError::JournalGone { .. }) => 0,
                 present => last_entry(&present?),
             };
+            let through = last.max(self.held.beyond_lost());
             self.held.save(Snapshot::of(&state, through, &keys.seal(&state.lineage))?)?;
             self.held.set_journal_aside()?;
             Ok(self)

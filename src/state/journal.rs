@@ -280,7 +280,7 @@ mod tests {
     use crate::state::format::pretty;
     use crate::state::local::Holding;
     use crate::state::lock::Owner;
-    use crate::state::store::{Raw, silently};
+    use crate::state::store::{Anew, Raw, Rewritten, silently};
 
     const SEAL: Seal<'static> = Seal { ciphers: &[], lineage: "l" };
 
@@ -315,6 +315,10 @@ mod tests {
 
         fn keep_backup(&mut self, name: &Path, bytes: &[u8]) -> Result<()> {
             locked(&self.0).keep_backup(name, bytes)
+        }
+
+        fn rewrite_backups(&mut self, anew: &Anew) -> Result<Rewritten> {
+            locked(&self.0).rewrite_backups(anew)
         }
 
         fn remove(&mut self, moved: Option<&str>) -> Result<()> {

@@ -3,8 +3,11 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
+use crate::engine::diagnostic::nearest;
+use crate::engine::provider::Catalog;
+use crate::engine::resource::Scope;
 use crate::engine::state::{Begun, Row, State};
-use crate::engine::urn::Urn;
+use crate::engine::urn::{Place, Urn};
 use crate::state::order;
 
 /// A rule that a state breaks.
@@ -38,6 +41,92 @@ pub enum Broken {
     Itself,
     /// A row that is only read has a change under way.
     ExternalChanging,
+    /// There is no such type.
+    UnknownType {
+        given: String,
+        near: Option<String>,
+    },
+    /// The URN names another type than the row.
+    OtherType {
+        given: String,
+    },
+    /// There is no such region.
+    UnknownRegion {
+        given: String,
+        near: Option<String>,
+    },
+    /// The resource is in a region, and its type has none.
+    NotGlobal {
+        given: String,
+    },
+    /// The resource is in no region, and its type lives in one.
+    NotInRegion,
+    /// The region is of another partition of AWS than the state.
+    OtherPartition {
+        region: String,
+        partition: String,
+    },
+}
+
+/// What there is for a state to name.
+#[derive(Debug, Clone, Copy)]
+pub struct World<'a> {
+    pub catalog: &'a Catalog,
+    pub regions: &'a [&'a str],
+}
+
+/// What a state names that does not exist, or does not fit together, in the order of its rows.
+pub fn lint_names(state: &State, world: World<'_>) -> Vec<Finding> {
+    let names = |row: &Row| {
+        let rules = world.of_type(row).into_iter().chain(world.of_place(row, state.partition.as_deref()));
+        let finding = |rule| Finding { urn: row.key.urn.clone(), generation: row.key.generation, rule };
+        rules.map(finding).collect::<Vec<_>>()
+    };
+    state.rows.values().flat_map(|row| names(row)).collect()
+}
+
+impl World<'_> {
+    fn of_type(&self, row: &Row) -> Option<Broken> {
+        if row.ty.is_empty() {
+            return None;
+        }
+        let Some(schema) = self.catalog.find(&row.ty) else {
+            let near = nearest(&row.ty, self.catalog.types().iter().map(|schema| schema.token));
+            return Some(Broken::UnknownType { given: row.ty.clone(), near: near.map(str::to_owned) });
+        };
+        let named = row.key.urn.ty();
+        let is_same = self.catalog.find(named).is_some_and(|named| named.token == schema.token);
+        (!is_same && !named.is_empty()).then(|| Broken::OtherType { given: row.ty.clone() })
+    }
+
+    fn of_place(&self, row: &Row, partition: Option<&str>) -> Option<Broken> {
+        let Place(given) = &row.place;
+        if given.is_empty() {
+            return None;
+        }
+        let scope = self.catalog.find(&row.ty).map(|schema| schema.facts.scope);
+        match (row.place.is_global(), scope) {
+            (true, Some(Scope::Region)) => return Some(Broken::NotInRegion),
+            (true, _) => return None,
+            (false, Some(Scope::Global)) => return Some(Broken::NotGlobal { given: given.clone() }),
+            (false, _) => {}
+        }
+        if !self.regions.contains(&given.as_str()) {
+            let near = nearest(given, self.regions.iter().copied().chain([Place::GLOBAL]));
+            return Some(Broken::UnknownRegion { given: given.clone(), near: near.map(str::to_owned) });
+        }
+        let partition = partition.filter(|partition| *partition != partition_of(given))?;
+        Some(Broken::OtherPartition { region: given.clone(), partition: partition.to_owned() })
+    }
+}
+
+/// The part of AWS that a region is in.
+fn partition_of(region: &str) -> &'static str {
+    match region.split('-').take(2).collect::<Vec<_>>().as_slice() {
+        ["cn", ..] => "aws-cn",
+        ["us", "gov"] => "aws-us-gov",
+        _ => "aws",
+    }
 }
 
 /// Everything that is wrong with a state, in the order of its rows.
@@ -109,8 +198,22 @@ impl fmt::Display for Broken {
             Self::Later(urn) => write!(f, "it names `{urn}`, which comes after it"),
             Self::Itself => f.write_str("it depends on itself"),
             Self::ExternalChanging => f.write_str("it is only read, and a change of it is under way"),
+            Self::UnknownType { given, near } => write!(f, "there is no type `{given}`{}", meant(near.as_deref())),
+            Self::OtherType { given } => write!(f, "its type is `{given}`, and its URN names another one"),
+            Self::UnknownRegion { given, near } => write!(f, "there is no region `{given}`{}", meant(near.as_deref())),
+            Self::NotGlobal { given } => {
+                write!(f, "it is in `{given}`, and its type lives in no region: did you mean `{}`?", Place::GLOBAL)
+            }
+            Self::NotInRegion => write!(f, "it is `{}`, and its type lives in a region", Place::GLOBAL),
+            Self::OtherPartition { region, partition } => {
+                write!(f, "its region `{region}` is none of `{partition}`, where the account of the state is")
+            }
         }
     }
+}
+
+fn meant(near: Option<&str>) -> String {
+    near.map(|near| format!(": did you mean `{near}`?")).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -170,6 +273,46 @@ mod tests {
         assert_eq!(found([needs("a")]), [Broken::Itself]);
         assert_eq!(found([Row { parent: Some(urn("b")), ..row("a", 0) }]), [Broken::Missing(urn("b"))]);
         assert_eq!(found([Row { deleted_with: Some(urn("b")), ..row("a", 0) }]), [Broken::Missing(urn("b"))]);
+    }
+
+    #[test]
+    fn what_does_not_exist_or_fit_is_found_with_the_nearest_name() {
+        const VPC: &str = "aws:ec2/vpc:Vpc";
+        let at = |named: &str, ty: &str, place: &str| {
+            let key = Key { urn: Urn::new("s", "p", named, "a"), generation: 0 };
+            let row = Row { id: Some(Id("x".into())), ..Row::new(key, ty, Place(place.into())) };
+            let mut state = State { partition: Some("aws".into()), ..State::new("l", "s", "p", "aws") };
+            state.rows.insert(row.key.clone(), Arc::new(row));
+            let world = World { catalog: crate::aws::catalog(), regions: &["eu-west-1", "us-east-1", "cn-north-1"] };
+            let found = lint_names(&state, world).iter().map(ToString::to_string).collect::<Vec<_>>();
+            assert!(found.iter().all(|text| text.starts_with(&format!("`{}`: ", state.rows[0].key.urn))), "{found:?}");
+            found.into_iter().map(|text| text.split_once("`: ").unwrap().1.to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(at(VPC, VPC, "eu-west-1"), [""; 0]);
+        assert_eq!(at("aws:iam/role:Role", "aws:iam/role:Role", "global"), [""; 0]);
+        assert_eq!(at("my:c:C$aws:ec2/vpc:Vpc", VPC, "eu-west-1"), [""; 0]);
+        let found = |named: &str, ty: &str, place: &str| at(named, ty, place).join("; ");
+        assert_eq!(
+            found(VPC, "aws:ec2/vcp:Vcp", "eu-west-1"),
+            "there is no type `aws:ec2/vcp:Vcp`: did you mean `aws:ec2/vpc:Vpc`?"
+        );
+        assert_eq!(
+            found(VPC, "aws:ec2/subnet:Subnet", "eu-west-1"),
+            "its type is `aws:ec2/subnet:Subnet`, and its URN names another one"
+        );
+        assert_eq!(found(VPC, VPC, "eu-west1"), "there is no region `eu-west1`: did you mean `eu-west-1`?");
+        assert_eq!(found(VPC, VPC, "globl"), "there is no region `globl`: did you mean `global`?");
+        assert_eq!(found(VPC, VPC, "atlantis"), "there is no region `atlantis`");
+        assert_eq!(found(VPC, VPC, "global"), "it is `global`, and its type lives in a region");
+        assert_eq!(
+            found("aws:iam/role:Role", "aws:iam/role:Role", "us-east-1"),
+            "it is in `us-east-1`, and its type lives in no region: did you mean `global`?"
+        );
+        assert_eq!(
+            found(VPC, VPC, "cn-north-1"),
+            "its region `cn-north-1` is none of `aws`, where the account of the state is"
+        );
+        assert_eq!(found(VPC, "azure:x:Y", "moon"), "there is no type `azure:x:Y`; there is no region `moon`");
     }
 
     #[test]

@@ -2,26 +2,27 @@
 //!
 //! First the ring gets the new key beside the old ones, wrapped so that what opened the old keys and
 //! what is to open the new one both open all. Then snapshot, journal and backups are sealed with the
-//! new key. Last the old keys go. In a bucket, whose keys are those of all states there, the old ones
-//! stay, opened as the new one is, and backups stay sealed with them. Wherever it ends in between, the state opens, and rotating again
-//! goes on.
+//! new key, each in one step. Last the old keys go. In a bucket, whose keys are those of all states
+//! there, the old ones stay, opened as the new one is. Wherever it ends in between, everything opens,
+//! and rotating again goes on.
 
 use std::path::{Path, PathBuf};
 
 use crate::state::error::{Result, StateError};
-use crate::state::format::{Happened, Line, Snapshot, head, pretty};
+use crate::state::format::{Happened, Head, Line, Snapshot, VERSION, gate, pretty};
+use crate::state::journal;
 use crate::state::keys::{Keys, Notice, Source};
-use crate::state::local::BACKUPS;
-use crate::state::store::{Loaded, Lock, blocking};
-use crate::state::{backup, files, journal};
+use crate::state::store::{Loaded, Lock, Rewritten, blocking};
 
 /// What a rotation did.
 #[derive(Debug)]
 pub struct Rotated {
     pub keys: Keys,
     pub notice: Option<Notice>,
-    /// Backups that were sealed anew; `None` in a bucket, where they stay as they are.
-    pub backups: Option<usize>,
+    /// Other states may be sealed with the old keys, so these stay, opened as the new one is.
+    pub keeps_old: bool,
+    /// Backups that were sealed anew.
+    pub backups: usize,
     /// Those that did not open with the old keys and were left as they are, each with the reason.
     pub left: Vec<(PathBuf, String)>,
 }
@@ -29,69 +30,50 @@ pub struct Rotated {
 impl Lock {
     /// Seals the state, its journal and its backups with a new data key that `new` opens. `keys` are
     /// the present ones, which `old` opened. From then on a state in files has a ring of its own; in a
-    /// bucket the ring is that of all states there, so older keys stay in it, opened as the new one is,
-    /// and the backups there stay sealed with them.
+    /// bucket the ring is that of all states there, so older keys stay in it, opened as the new one is.
     ///
     /// Exports that were made before still open with what opened them then.
     ///
     /// # Errors
-    /// If the state does not open, `new` cannot wrap, or something cannot be written.
+    /// If the state does not open, `new` cannot wrap, something cannot be written, or another rotation
+    /// in the same bucket was faster.
     pub async fn rotate(self, keys: &Keys, old: &Source, new: &Source) -> Result<Rotated> {
-        let (stored, own) = (self.stored.clone(), self.stored.own_keys_dir());
-        let dir = own.clone().unwrap_or_else(|| stored.states().keys_root());
+        let (states, own) = (self.stored.states().clone(), self.stored.own_keys_dir());
+        let dir = own.clone().unwrap_or_else(|| states.keys_root());
         let rotation = keys.begin_rotation(&dir, old, new).await?;
-        let notice = rotation.notice.clone();
+        let (notice, both) = (rotation.notice.clone(), rotation.both.clone());
         if own.is_none() {
-            stored.states().publish_keys().await?;
+            states.publish_keys(keys).await?;
         }
-        let both = rotation.both.clone();
-        let (backups, left) = blocking(move || {
+        let seals = both.clone();
+        let Rewritten { backups, left } = blocking(move || {
             let Self { stored, mut held, .. } = self;
-            if let Some(Loaded { state, n, .. }) = Loaded::of(stored.shelf.read()?, &both)? {
-                held.save(Snapshot::of(&state, n, &both.seal(&state.lineage))?)?;
+            if let Some(Loaded { state, n, .. }) = Loaded::of(stored.shelf.read()?, &seals)? {
+                held.save(Snapshot::of(&state, n, &seals.seal(&state.lineage))?)?;
                 held.forget_journal();
             }
-            match own {
-                Some(own) => reseal_backups(&own.join(BACKUPS), &both).map(|(backups, left)| (Some(backups), left)),
-                None => Ok((None, Vec::new())),
-            }
+            held.rewrite_backups(&move |path, bytes| sealed_anew(path, bytes, &seals))
         })
         .await?;
-        let keys = match stored.own_keys_dir() {
-            Some(_) => rotation.end().await?,
-            None => {
-                let keys = rotation.end_keeping_old().await?;
-                stored.states().publish_keys().await?;
-                keys
-            }
+        let keeps_old = own.is_none();
+        let keys = if keeps_old {
+            let keys = rotation.end_keeping_old().await?;
+            states.publish_keys(&both).await?;
+            keys
+        } else {
+            rotation.end().await?
         };
-        Ok(Rotated { keys, notice, backups, left })
+        Ok(Rotated { keys, notice, keeps_old, backups, left })
     }
 }
 
-/// How many backups are sealed anew, and those that do not open, each with the reason.
-fn reseal_backups(dir: &Path, keys: &Keys) -> Result<(usize, Vec<(PathBuf, String)>)> {
-    let (mut backups, mut left) = (0, Vec::new());
-    for path in backup::all(dir)? {
-        match sealed_anew(&path, keys)? {
-            Ok(bytes) => {
-                files::replace(&path, &bytes)?;
-                backups += 1;
-            }
-            Err(why) => left.push((path, why.to_string())),
-        }
-    }
-    Ok((backups, left))
-}
-
-/// An earlier snapshot or journal, sealed with the newest of the keys; or why it does not open.
-fn sealed_anew(path: &Path, keys: &Keys) -> Result<Result<Vec<u8>>> {
-    let Some(bytes) = files::read(path)? else { return Ok(Err(StateError::damaged(path, None, "it vanished"))) };
-    Ok(if path.extension().is_some_and(|x| x == "jsonl") {
-        journal_anew(path, &bytes, keys)
+/// An earlier snapshot or journal, sealed with the newest of the keys.
+pub(super) fn sealed_anew(path: &Path, bytes: &[u8], keys: &Keys) -> Result<Vec<u8>> {
+    if path.extension().is_some_and(|x| x == "jsonl") {
+        journal_anew(path, bytes, keys)
     } else {
-        snapshot_anew(path, &bytes, keys)
-    })
+        snapshot_anew(path, bytes, keys)
+    }
 }
 
 fn snapshot_anew(path: &Path, bytes: &[u8], keys: &Keys) -> Result<Vec<u8>> {
@@ -102,14 +84,22 @@ fn snapshot_anew(path: &Path, bytes: &[u8], keys: &Keys) -> Result<Vec<u8>> {
     Ok(pretty(&Snapshot::of(&state, through, &seal)?))
 }
 
+/// A journal that was set aside may be several, one after another, each with its head.
 fn journal_anew(path: &Path, bytes: &[u8], keys: &Keys) -> Result<Vec<u8>> {
-    let found = journal::parse(path, bytes)?;
-    let lineage = found.lineage.unwrap_or_default();
-    let seal = keys.seal(&lineage);
-    let mut anew = head(&lineage, None);
-    for (number, Line { n, entry }) in found.lines {
+    let (mut anew, mut lineage) = (Vec::with_capacity(bytes.len()), String::new());
+    let lines = bytes[..journal::whole(bytes)].split_inclusive(|b| *b == b'\n');
+    for (number, text) in (1..).zip(lines) {
+        if let Ok(head) = serde_json::from_slice::<Head>(text) {
+            gate(path, text, VERSION)?;
+            lineage = head.lineage;
+            anew.extend(text);
+            continue;
+        }
+        let damaged = |e: serde_json::Error| StateError::json(path, number, &e);
+        let seal = keys.seal(&lineage);
+        let Line { n, entry } = serde_json::from_slice(text).map_err(damaged)?;
         let line = Line { n, entry: Happened::of(&entry.open(&seal)?, &seal)? };
-        serde_json::to_writer(&mut anew, &line).map_err(|e| StateError::json(path, number, &e))?;
+        serde_json::to_writer(&mut anew, &line).map_err(damaged)?;
         anew.push(b'\n');
     }
     Ok(anew)
@@ -126,6 +116,7 @@ mod tests {
     use crate::engine::state::{Begun, Key, Row, State};
     use crate::engine::urn::{Id, Place, Urn};
     use crate::engine::value::Value;
+    use crate::state::files;
     use crate::state::lock::Owner;
     use crate::state::replay;
     use crate::state::store::{States, Stored, silently};
@@ -208,15 +199,15 @@ mod tests {
         let (keys, _) = project.local.open_keys(old.clone()).await.unwrap();
         let rotated = project.lock().await.rotate(&keys, &old, &new).await.unwrap();
         assert_eq!(rotated.left, []);
-        assert!(rotated.backups.is_some_and(|backups| backups >= 2), "{:?}", rotated.backups);
+        assert!(rotated.backups >= 2 && !rotated.keeps_old, "{:?}", rotated.backups);
         assert_eq!(project.load(&new).await.unwrap().unwrap().rows, state.rows);
         assert!(matches!(project.load(&old).await, Err(StateError::WrongPassphrase)));
         assert!(project.local.load(&keys).await.is_err(), "the old data key opens it still");
         for (path, bytes) in project.files().into_iter().filter(|(path, _)| path.parent().unwrap().ends_with("backups"))
         {
-            let anew = sealed_anew(&path, &rotated.keys).unwrap();
+            let anew = sealed_anew(&path, &bytes, &rotated.keys);
             assert!(anew.is_ok(), "{}: {}", path.display(), String::from_utf8_lossy(&bytes));
-            assert!(sealed_anew(&path, &keys).unwrap().is_err(), "{} opens with the old key", path.display());
+            assert!(sealed_anew(&path, &bytes, &keys).is_err(), "{} opens with the old key", path.display());
         }
     }
 
@@ -232,9 +223,23 @@ mod tests {
         assert_eq!(std::fs::read(&odd).unwrap(), b"{ damaged");
     }
 
+    /// Every backup of the stack, and whether it opens.
+    async fn backups_open(project: &Project, sources: &[&Source]) -> Vec<(PathBuf, bool)> {
+        let mut opened = Vec::new();
+        for source in sources {
+            opened.extend(project.local.open_keys((*source).clone()).await.ok().map(|(keys, _)| keys));
+        }
+        let is_backup = |(path, _): &(PathBuf, _)| path.parent().unwrap().ends_with("backups");
+        let opens = |(path, bytes): (PathBuf, Vec<u8>)| {
+            let one = opened.iter().any(|keys| sealed_anew(&path, &bytes, keys).is_ok());
+            (path, one)
+        };
+        project.files().into_iter().filter(is_backup).map(opens).collect()
+    }
+
     /// The files as they were, or as they become, one write after another: what a kill leaves.
     #[tokio::test]
-    async fn wherever_a_rotation_is_killed_the_state_opens_with_old_or_new_and_rotating_again_ends_it() {
+    async fn wherever_a_rotation_is_killed_all_opens_with_old_or_new_and_rotating_again_ends_it() {
         let (old, new) = (Source::passphrase("old"), by(KeyProvider::Passphrase, Some("new")));
         let mut points = 0;
         for point in 0.. {
@@ -247,6 +252,8 @@ mod tests {
             let found: Vec<State> = opens.into_iter().filter_map(|load| load.ok().flatten()).collect();
             assert!(!found.is_empty(), "after {point} writes nothing opens");
             assert!(found.iter().all(|loaded| loaded.rows == state.rows), "after {point} writes");
+            let backups = backups_open(&project, &[&old, &new]).await;
+            assert!(backups.len() >= 2 && backups.iter().all(|(_, opens)| *opens), "after {point} writes: {backups:?}");
             if ended.is_ok() {
                 break;
             }
@@ -259,6 +266,7 @@ mod tests {
             project.lock().await.rotate(&opened.0, &opened.1, &new).await.unwrap();
             assert_eq!(project.load(&new).await.unwrap().unwrap().rows, state.rows);
             assert!(project.load(&old).await.is_err(), "after {point} writes and another rotation");
+            assert!(backups_open(&project, &[&new]).await.iter().all(|(_, opens)| *opens), "after {point} writes");
         }
         assert!(points >= 5, "only {points} writes were cut short");
     }

@@ -21,7 +21,7 @@ use crate::engine::state::State;
 use crate::state::error::{Result, StateError};
 use crate::state::format::Snapshot;
 use crate::state::journal::{self, Desk, Writer};
-use crate::state::keys::{Keys, Notice, RING, Source, differs};
+use crate::state::keys::{Keys, Notice, RING, Ring, Source, differs};
 use crate::state::lock::Owner;
 
 /// Keeps the states of all stacks of one target.
@@ -52,11 +52,20 @@ pub(super) trait Store: fmt::Debug + Send + Sync {
     /// Opens the keys of the store, and makes them if it has none.
     fn open_keys(&self, source: Source) -> BoxFuture<'static, Result<(Keys, Option<Notice>)>>;
 
-    /// Makes keys that were changed in [`Store::keys_root`] those of the store. Blocks.
+    /// Brings the keys of the store into [`Store::keys_root`], if it has some. Blocks.
     ///
     /// # Errors
-    /// If they cannot be written.
-    fn publish_keys(&self) -> Result<()> {
+    /// If they cannot be read.
+    fn bring_keys(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Makes keys that were changed in [`Store::keys_root`] those of the store, in the place of those
+    /// `before`. Blocks.
+    ///
+    /// # Errors
+    /// If others are there by now, or they cannot be written.
+    fn publish_keys(&self, _before: &Ring) -> Result<()> {
         Ok(())
     }
 
@@ -176,6 +185,19 @@ pub(super) trait Held: Send {
     /// If it cannot be written.
     fn keep_backup(&mut self, name: &Path, bytes: &[u8]) -> Result<()>;
 
+    /// Writes everything among the backups anew, one after another. A crash leaves each as it was or as
+    /// it becomes.
+    ///
+    /// # Errors
+    /// If one cannot be read or written, or the lock was lost.
+    fn rewrite_backups(&mut self, anew: &Anew) -> Result<Rewritten>;
+
+    /// The entry through which a snapshot must say that it goes, to be taken for whole although the
+    /// journal of a killed run is gone; 0 if none is.
+    fn beyond_lost(&self) -> u64 {
+        0
+    }
+
     /// Removes everything that is kept of the stack. If it `moved`, readers are told where to.
     ///
     /// # Errors
@@ -194,6 +216,17 @@ pub(super) trait Held: Send {
     fn lifeline(&self) -> Option<Lifeline> {
         None
     }
+}
+
+/// Gives an earlier snapshot or journal another form, unless it does not open.
+pub(super) type Anew = dyn Fn(&Path, &[u8]) -> Result<Vec<u8>> + Send + Sync;
+
+/// What became of backups that were to be written anew.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Rewritten {
+    pub(super) backups: usize,
+    /// Those that were left as they are, each with the reason.
+    pub(super) left: Vec<(PathBuf, String)>,
 }
 
 /// Lines of a journal.
@@ -340,13 +373,14 @@ impl States {
         self.store.keys_root()
     }
 
-    /// Makes keys that were changed in [`States::keys_root`] those of everybody who uses this place.
+    /// Makes keys that were changed in [`States::keys_root`] those of everybody who uses this place, in
+    /// the place of those `before`.
     ///
     /// # Errors
-    /// If they cannot be written.
-    pub async fn publish_keys(&self) -> Result<()> {
-        let store = Arc::clone(&self.store);
-        blocking(move || store.publish_keys()).await
+    /// If others are there by now, or they cannot be written.
+    pub(super) async fn publish_keys(&self, before: &Keys) -> Result<()> {
+        let (store, before) = (Arc::clone(&self.store), before.clone());
+        blocking(move || store.publish_keys(before.ring())).await
     }
 
     /// Whether the place keeps earlier versions of everything; `None` where there is no such thing.
@@ -395,6 +429,16 @@ impl Stored {
 
     pub(super) fn own_keys_dir(&self) -> Option<PathBuf> {
         self.states.store.own_keys(&self.stack)
+    }
+
+    /// The wrapped keys of the state's secrets as [`Stored::open_keys`] would find them, if there are some.
+    pub(super) async fn ring(&self) -> Result<Option<Ring>> {
+        if let Some(own) = self.own_keys_dir().map(|own| own.join(RING)).filter(|own| own.exists()) {
+            return Ring::load(&own).await;
+        }
+        let store = Arc::clone(&self.states.store);
+        blocking(move || store.bring_keys()).await?;
+        Ring::load(&self.states.keys_root().join(RING)).await
     }
 
     /// Opens the keys of the state's secrets, and makes them if there are none: those of all states
@@ -472,9 +516,15 @@ impl Stored {
         let keys = keys.clone();
         self.with(move |shelf| {
             let look = || Loaded::of(shelf.read()?, &keys);
-            // A run that ends at this moment may be seen halfway; the next look sees it whole.
+            // A run that begins or ends at this moment may be seen halfway; the next look sees it whole.
+            let is_half = |look: &Result<_>| {
+                matches!(
+                    look,
+                    Err(StateError::Damaged { .. } | StateError::Replay { .. } | StateError::JournalGone { .. })
+                )
+            };
             let mut looks = (0..3).map(|_| look());
-            let last = looks.find(|look| !matches!(look, Err(StateError::Damaged { .. } | StateError::Replay { .. })));
+            let last = looks.find(|look| !is_half(look));
             last.unwrap_or_else(look)
         })
         .await
@@ -569,6 +619,11 @@ impl Session {
 
     pub fn lineage(&self) -> &str {
         &self.lineage
+    }
+
+    /// The number of the entry that was appended last, by this run or one before.
+    pub fn last_entry(&self) -> u64 {
+        self.writer.n()
     }
 
     /// Why the lock is lost, if it is.

@@ -247,6 +247,39 @@ fn a_state_moves_into_a_bucket_and_back_and_no_run_begins_anew_where_it_was() {
 }
 
 #[test]
+fn a_rotation_in_a_bucket_says_what_stays_there_and_the_new_passphrase_opens_it() {
+    let office = Office::new().with_state_in_a_bucket();
+    let lab = &office.lab;
+    lab.run("up --yes").ends_with(0);
+    let drctl = |line: &str, variable: &str| {
+        let mut command = lab.drctl(&ministack().endpoint, line);
+        Said::of(&command.env(variable, "open sesame").output().unwrap())
+    };
+    let said = drctl("state rotate-key --to passphrase", "DRCTL_NEW_PASSPHRASE").ends_with(0);
+    for part in ["and 1 backup are sealed anew", "The keys before stay in `keys.json`"] {
+        assert!(said.err.contains(part), "`{part}` is not in:\n{}", said.err);
+    }
+    lab.run("outputs").ends_with(2);
+    drctl("preview --expect-no-changes", "DRCTL_PASSPHRASE").ends_with(0);
+    // The project has a key file, which other states are sealed with; this one keeps its passphrase.
+    drctl("up --local --yes --state local", "IGNORED").ends_with(0);
+    let moved = drctl("stack migrate-state --to local --yes", "DRCTL_PASSPHRASE").ends_with(0);
+    assert!(!moved.err.contains("what opens the secrets changes"), "{}", moved.err);
+    lab.run("outputs --state local").ends_with(2);
+    drctl("outputs --state local", "DRCTL_PASSPHRASE").ends_with(0);
+    let moved = drctl(
+        &format!("stack migrate-state --to {} --state local --secrets key-file --yes", office.url("second")),
+        "DRCTL_PASSPHRASE",
+    );
+    let moved = moved.ends_with(0);
+    assert!(
+        moved.err.contains("what opens the secrets changes: a passphrase does now, and a key file will"),
+        "{}",
+        moved.err
+    );
+}
+
+#[test]
 fn a_saved_plan_is_carried_out_as_it_is_or_not_at_all() {
     let office = Office::new().with_state_in_a_bucket();
     let plan = office.lab.path().join("plan").to_string_lossy().into_owned();

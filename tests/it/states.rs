@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use drctl::state::{FileLock, Owner, States, silently};
 
@@ -118,28 +118,109 @@ fn a_state_that_is_lost_is_never_taken_for_none() {
     assert_eq!(project.vpcs(), 2);
 }
 
+/// Makes the newest run one that was killed after its first change. Gives its record.
+fn killed(project: &Project) -> PathBuf {
+    let runs = std::fs::read_dir(project.dir_of("web").join("runs")).unwrap();
+    let record = runs.map(|entry| entry.unwrap().path()).max().unwrap();
+    let text = std::fs::read_to_string(&record).unwrap();
+    let begun: String = text.lines().filter(|line| !line.contains("run-ended")).map(|l| format!("{l}\n")).collect();
+    assert_ne!(begun, text);
+    std::fs::write(&record, begun).unwrap();
+    record
+}
+
+/// Makes a file as old as a tool that restores it may.
+fn date(path: &Path, time: SystemTime) {
+    std::fs::File::options().write(true).open(path).unwrap().set_modified(time).unwrap();
+}
+
 #[test]
 fn a_journal_that_is_lost_is_never_taken_for_empty() {
     let project = Project::with(&["web"]);
     project.good("up -s web");
-    let dir = project.dir_of("web");
-    let record = std::fs::read_dir(dir.join("runs")).unwrap().map(|entry| entry.unwrap().path()).max().unwrap();
-    // As if the run had been killed after its first change: the record is newer than the snapshot and has no end.
-    let text = std::fs::read_to_string(&record).unwrap();
-    let begun: String = text.lines().filter(|line| !line.contains("run-ended")).map(|l| format!("{l}\n")).collect();
-    assert_ne!(begun, text);
-    std::thread::sleep(Duration::from_millis(20));
-    std::fs::write(&record, begun).unwrap();
+    let state = project.dir_of("web").join("state.json");
+    let before = std::fs::read(&state).unwrap();
+    let more = "  other: {type: aws:ec2:Subnet, properties: {vpcId: '${vpc.id}', cidrBlock: 10.0.2.0/24}}\n";
+    std::fs::write(project.path().join("stacks/web.yaml"), NET.to_owned() + more).unwrap();
+    project.good("up -s web");
+    let record = killed(&project);
+    std::fs::write(&state, before).unwrap();
     let run = record.file_stem().unwrap().to_string_lossy().into_owned();
-    for line in ["preview -s web", "up -s web", "destroy -s web", "state ls -s web"] {
-        let text = project.refused(line, 2);
-        for part in ["journal.jsonl", "is gone", "drctl history show", &run, "drctl stack import"] {
-            assert!(text.contains(part), "drctl {line}: `{part}` is not in:\n{text}");
+    for time in [SystemTime::UNIX_EPOCH, SystemTime::now() + Duration::from_secs(3600)] {
+        date(&state, time);
+        for line in ["preview -s web", "up -s web", "destroy -s web", "state ls -s web"] {
+            let text = project.refused(line, 2);
+            for part in ["journal.jsonl", "is gone", "drctl history show", &run, "drctl stack import"] {
+                assert!(text.contains(part), "drctl {line}: `{part}` is not in:\n{text}");
+            }
         }
     }
     assert!(project.good("stack ls").contains("is gone"));
-    project.good(&format!("stack import {} -s web", dir.join("state.json").display()));
+    project.good(&format!("stack import {} -s web", state.display()));
+    assert!(project.good("preview -s web").contains("other"));
+}
+
+#[test]
+fn a_state_that_holds_what_a_killed_run_did_is_taken_however_old_its_file_is() {
+    let project = Project::with(&["web"]);
+    project.good("up -s web");
+    let record = killed(&project);
+    for (state, runs) in [(0, 1_000_000_000), (1_000_000_000, 0)] {
+        let time = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        date(&project.dir_of("web").join("state.json"), time(state));
+        date(&record, time(runs));
+        project.good("preview -s web --expect-no-changes");
+    }
+}
+
+#[test]
+fn keys_that_are_lost_are_never_replaced_by_new_ones() {
+    let project = Project::with(&["web"]);
+    let secret =
+        NET.replace("resources:", "resources:\n  password: {type: random:RandomPassword, properties: {length: 12}}");
+    std::fs::write(project.path().join("stacks/web.yaml"), secret).unwrap();
+    project.good("up -s web");
+    let drctl = project.path().join(".drctl");
+    let lost = ["key", "keys.json"].map(|name| (drctl.join(name), std::fs::read(drctl.join(name)).unwrap()));
+    lost.iter().for_each(|(path, _)| std::fs::remove_file(path).unwrap());
+    for line in ["preview -s web", "up -s web", "destroy -s web", "state ls -s web", "state rotate-key -s web"] {
+        let text = project.refused(line, 2);
+        for part in ["keys.json` is gone", "key` too", "state.json", "DRCTL_PASSPHRASE", "stack rm --force"] {
+            assert!(text.contains(part), "drctl {line}: `{part}` is not in:\n{text}");
+        }
+        assert!(lost.iter().all(|(path, _)| !path.exists()), "drctl {line} made new keys");
+    }
+    // Those of another stack would be in the way of the lost ones.
+    std::fs::write(project.path().join("stacks/shop.yaml"), NET).unwrap();
+    project.refused("up -s shop", 2);
+    lost.iter().for_each(|(path, bytes)| std::fs::write(path, bytes).unwrap());
     project.good("preview -s web --expect-no-changes");
+    lost.iter().for_each(|(path, _)| std::fs::remove_file(path).unwrap());
+    project.good("stack rm --force -s web");
+    project.good("up -s shop");
+}
+
+#[test]
+fn names_in_an_edited_state_that_do_not_exist_are_found_with_the_nearest_ones() {
+    let project = Project::with(&["web"]);
+    project.good("up -s web");
+    project.good("state check -s web");
+    let state = project.dir_of("web").join("state.json");
+    let text = std::fs::read_to_string(&state).unwrap();
+    let edited = text.replacen("\"type\": \"aws:ec2/vpc:Vpc\"", "\"type\": \"aws:ec2/vpc:Vcp\"", 1).replacen(
+        "\"place\": \"us-east-1\"",
+        "\"place\": \"us-est-1\"",
+        1,
+    );
+    std::fs::write(&state, edited).unwrap();
+    let said = project.run("state check -s web").ends_with(2).out;
+    let urn = "`urn:pulumi:web::shop::aws:ec2/vpc:Vpc::vpc`";
+    for found in [
+        "there is no type `aws:ec2/vpc:Vcp`: did you mean `aws:ec2/vpc:Vpc`?",
+        "there is no region `us-est-1`: did you mean `us-east-1`?",
+    ] {
+        assert!(said.contains(&format!("{urn}: {found}")), "`{found}` is not in:\n{said}");
+    }
 }
 
 #[test]

@@ -236,8 +236,15 @@ impl Folder {
 
     /// Earlier snapshots, the newest first.
     pub(super) async fn backups(&self) -> Result<Vec<String>> {
-        let mut names = self.names(BACKUPS).await?;
+        let mut names = self.kept().await?;
         names.retain(|name| Path::new(name).extension().is_some_and(|x| x == "json"));
+        Ok(names)
+    }
+
+    /// The same, and journals that were set aside.
+    pub(super) async fn kept(&self) -> Result<Vec<String>> {
+        let mut names = self.names(BACKUPS).await?;
+        names.retain(|name| Path::new(name).extension().is_some_and(|x| x == "json" || x == "jsonl"));
         names.reverse();
         Ok(names)
     }

@@ -4,8 +4,9 @@
 //! The first bucket must take everything. The second one may fail: it is then left behind, which the
 //! user is told, and comes up to date with the next snapshot.
 
+use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::future;
@@ -20,7 +21,7 @@ use crate::state::backup::KEPT;
 use crate::state::error::{Result, StateError};
 use crate::state::format::{Position, Snapshot, Stamp, VERSION, head, pretty};
 use crate::state::lock::Owner;
-use crate::state::store::{Held, Lines, Raw, Waits};
+use crate::state::store::{Anew, Held, Lines, Raw, Rewritten, Waits};
 
 /// How often a snapshot is tried whose predecessor changes meanwhile.
 const TRIES: usize = 5;
@@ -232,6 +233,30 @@ impl Holding {
         self.on_all(false, async |folder| folder.put(&name, bytes, When::Absent).await.map(|_| ())).await
     }
 
+    async fn rewrite(&mut self, anew: &Anew) -> Result<Rewritten> {
+        self.check()?;
+        let (run, written, left) = (self.run.clone(), Mutex::new(BTreeSet::new()), Mutex::new(Vec::new()));
+        self.on_all(false, async |folder| {
+            for name in folder.kept().await? {
+                let Some(object) = folder.get(&name).await? else { continue };
+                let path = folder.path(&name);
+                match anew(&path, &object.bytes) {
+                    Ok(bytes) => {
+                        if let Put::Refused = folder.put(&name, &bytes, When::Same(object.etag)).await? {
+                            return Err(lost(folder, &run).await);
+                        }
+                        written.lock().unwrap_or_else(PoisonError::into_inner).insert(name);
+                    }
+                    Err(why) => left.lock().unwrap_or_else(PoisonError::into_inner).push((path, why.to_string())),
+                }
+            }
+            Ok(())
+        })
+        .await?;
+        let backups = written.into_inner().unwrap_or_else(PoisonError::into_inner).len();
+        Ok(Rewritten { backups, left: left.into_inner().unwrap_or_else(PoisonError::into_inner) })
+    }
+
     async fn bury(&mut self, moved: Option<&str>) -> Result<()> {
         self.check()?;
         let at = self.next;
@@ -343,6 +368,10 @@ impl Held for Holding {
 
     fn keep_backup(&mut self, name: &Path, bytes: &[u8]) -> Result<()> {
         wait_for(self.keep(name, bytes))
+    }
+
+    fn rewrite_backups(&mut self, anew: &Anew) -> Result<Rewritten> {
+        wait_for(self.rewrite(anew))
     }
 
     fn remove(&mut self, moved: Option<&str>) -> Result<()> {

@@ -23,6 +23,7 @@
 mod bucket;
 mod folder;
 mod holding;
+mod keys;
 mod lease;
 #[cfg(test)]
 mod memory;
@@ -43,23 +44,18 @@ use tokio::runtime::Runtime;
 
 pub use url::Location;
 
-use crate::engine::error::{Error, Kind};
+use crate::engine::error::Error;
 use crate::state::error::{Result, StateError};
-use crate::state::files;
 use crate::state::format::Position;
-use crate::state::keys::{Keys, Notice, Source};
+use crate::state::keys::{Keys, Notice, Ring, Source};
 use crate::state::local::{decoded, encoded};
 use crate::state::lock::Owner;
 use crate::state::store::{Held, Raw, Shelf, States, Store, Waits, blocking};
 use bucket::Bucket;
 use folder::{Folder, Found, Peek, SNAPSHOT};
 use holding::Holding;
-use objects::{Etag, Object, Objects, When, is_away};
-
-/// The wrapped keys.
-const RING: &str = "keys.json";
-/// The key of this machine that opens them, if no passphrase does.
-const KEY_FILE: &str = "key";
+use keys::SharedKeys;
+use objects::{Etag, Objects, is_away};
 
 /// How a put ended.
 enum Put {
@@ -175,8 +171,8 @@ impl Remote {
         Err(failed.unwrap_or(StateError::Stopped))
     }
 
-    fn ring(&self) -> Ring {
-        Ring {
+    fn keys(&self) -> SharedKeys {
+        SharedKeys {
             places: self.places.clone(),
             root: self.keys_root(),
             project: self.root.clone(),
@@ -218,11 +214,15 @@ impl Store for Remote {
     }
 
     fn open_keys(&self, source: Source) -> BoxFuture<'static, Result<(Keys, Option<Notice>)>> {
-        self.ring().open(source).boxed()
+        self.keys().open(source).boxed()
     }
 
-    fn publish_keys(&self) -> Result<()> {
-        wait_for(self.ring().publish())
+    fn bring_keys(&self) -> Result<()> {
+        wait_for(self.keys().fetch())
+    }
+
+    fn publish_keys(&self, before: &Ring) -> Result<()> {
+        wait_for(self.keys().publish(before))
     }
 
     fn keeps_versions(&self) -> Result<Option<bool>> {
@@ -240,131 +240,6 @@ impl Store for Remote {
 
     fn warnings(&self) -> Vec<String> {
         self.notes.take()
-    }
-}
-
-/// The wrapped keys in the buckets, and their copy in a directory of this machine.
-struct Ring {
-    places: Vec<Place>,
-    root: PathBuf,
-    /// The project's `.drctl`, whose key file serves here, too.
-    project: PathBuf,
-    notes: Arc<Notes>,
-}
-
-impl Ring {
-    async fn open(self, source: Source) -> Result<(Keys, Option<Notice>)> {
-        let ring = Arc::new(self);
-        let root = ring.root.clone();
-        let fetching = Arc::clone(&ring);
-        blocking(move || wait_for(fetching.fetch())).await?;
-        let (keys, notice) = Keys::open(&root, source.clone()).await?;
-        let offering = Arc::clone(&ring);
-        if !blocking(move || wait_for(offering.offer())).await? {
-            // Another machine made keys at the same time, and was faster.
-            return Keys::open(&root, source).await;
-        }
-        let notice = match notice {
-            Some(Notice::KeyFileMade(made)) => Some(Notice::KeyFileMade(ring.share(&made)?)),
-            other => other,
-        };
-        Ok((keys, notice))
-    }
-
-    /// Makes a new key file that of the project, which serves all places. Gives the file to keep.
-    fn share(&self, made: &Path) -> Result<PathBuf> {
-        let key = self.project.join(KEY_FILE);
-        let bytes = files::read(made)?.unwrap_or_default();
-        Ok(if files::make_new(&key, &bytes)? { key } else { made.to_owned() })
-    }
-
-    /// Brings the keys of the buckets here. Keys that are only here stay.
-    async fn fetch(&self) -> Result<()> {
-        files::make_dir(&self.root)?;
-        let key = self.root.join(KEY_FILE);
-        if !key.exists()
-            && let Some(bytes) = files::read(&self.project.join(KEY_FILE))?
-        {
-            files::make_new(&key, &bytes)?;
-        }
-        let path = self.root.join(RING);
-        let mut unknown = true;
-        for place in &self.places {
-            let Some(there) = self.get(place).await? else { continue };
-            unknown = false;
-            if let Some(object) = there {
-                if files::read(&path)?.as_ref() != Some(&object.bytes) {
-                    files::replace(&path, &object.bytes)?;
-                }
-                return Ok(());
-            }
-        }
-        match self.places.first() {
-            // New keys must not take the place of some that cannot be seen.
-            Some(place) if unknown => {
-                Err(place.failed("read the keys in")(Error::new(Kind::Outage, "no copy of the state answers")))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// The keys in a bucket. `None` if it does not answer and another one may.
-    async fn get(&self, place: &Place) -> Result<Option<Option<Object>>> {
-        let bucket = place.bucket();
-        if self.places.len() > 1 && self.notes.is_away(&bucket) {
-            return Ok(None);
-        }
-        match place.objects.get(&place.location.key(RING)).await {
-            Err(error) if is_away(&error) && self.places.len() > 1 => {
-                self.notes.unread(&bucket, &error);
-                Ok(None)
-            }
-            there => there.map(Some).map_err(place.failed("read the keys in")),
-        }
-    }
-
-    /// Gives the keys to the buckets that have none. Says whether theirs are these.
-    async fn offer(&self) -> Result<bool> {
-        let path = self.root.join(RING);
-        let Some(bytes) = files::read(&path)? else { return Ok(true) };
-        for (i, place) in self.places.iter().enumerate() {
-            let key = place.location.key(RING);
-            let Some(there) = self.get(place).await? else { continue };
-            match (there, i) {
-                (Some(there), _) if there.bytes == bytes => {}
-                (Some(there), 0) => {
-                    files::replace(&path, &there.bytes)?;
-                    return Ok(false);
-                }
-                (Some(there), _) => self.put(place, &bytes, When::Same(there.etag)).await?,
-                (None, _) => match objects::put(&*place.objects, &key, &bytes, When::Absent).await {
-                    Err(objects::Refused::Condition) => {
-                        let there = place.objects.get(&key).await.map_err(place.failed("read the keys in"))?;
-                        files::replace(&path, &there.map(|object| object.bytes).unwrap_or(bytes))?;
-                        return Ok(false);
-                    }
-                    Err(objects::Refused::Failed(error)) => return Err(place.failed("write the keys to")(error)),
-                    Ok(_) => {}
-                },
-            }
-        }
-        Ok(true)
-    }
-
-    /// Puts the keys that are here in the place of those in the buckets.
-    async fn publish(&self) -> Result<()> {
-        let Some(bytes) = files::read(&self.root.join(RING))? else { return Ok(()) };
-        for place in &self.places {
-            self.put(place, &bytes, When::Always).await?;
-        }
-        Ok(())
-    }
-
-    async fn put(&self, place: &Place, bytes: &[u8], when: When) -> Result<()> {
-        match objects::put(&*place.objects, &place.location.key(RING), bytes, when).await {
-            Ok(_) | Err(objects::Refused::Condition) => Ok(()),
-            Err(objects::Refused::Failed(error)) => Err(place.failed("write the keys to")(error)),
-        }
     }
 }
 

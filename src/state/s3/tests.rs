@@ -6,13 +6,17 @@ use tokio::time::Instant;
 use super::folder::group;
 use super::lease::{EXPIRY, HEARTBEAT};
 use super::memory::{Call, Fault, Memory};
-use super::objects::{Refused, put};
+use super::objects::{Refused, When, put};
 use super::*;
 use crate::engine::journal::{Entry, Journal};
 use crate::engine::state::{Begun, Key, Row, State};
 use crate::engine::urn::{Id, Place as Region, Urn};
 use crate::engine::value::{Map, Value};
+use crate::state::Rotated;
 use crate::state::format::Snapshot;
+use crate::state::keys::KEY_FILE;
+use crate::state::rotate::sealed_anew;
+use crate::state::seal::holds_sealed;
 use crate::state::store::{Lines, Lock, Session, Stored, replay, silently};
 
 const MARK: &str = "hunter2";
@@ -440,29 +444,6 @@ async fn two_machines_that_begin_at_the_same_time_have_the_same_keys() {
 }
 
 #[tokio::test]
-async fn a_rotation_leaves_the_backups_of_a_bucket_as_they_are_and_the_new_source_opens_them() {
-    let machine = Machine::new(&[&bucket()]);
-    let (old, new) = (Source::passphrase("old"), Source::passphrase("new"));
-    let (keys, _) = machine.states.open_keys(old.clone()).await.unwrap();
-    let (mut state, session) = machine.lock("one").await.unwrap().session(keys.clone(), fresh()).await.unwrap();
-    for name in ["a", "b", "c"] {
-        record(&mut state, &session, vec![begin(name, Begun::Create)]).await;
-        session.finish(&state).await.unwrap();
-    }
-    drop(session);
-    let backups = machine.stored().backups().await.unwrap();
-    let rotated = machine.lock("two").await.unwrap().rotate(&keys, &old, &new).await.unwrap();
-    assert!(rotated.backups.is_none() && !backups.is_empty());
-    let (opened, _) = machine.states.open_keys(new).await.unwrap();
-    let (shelf, name) = (machine.stored().shelf, backups[0].clone());
-    let bytes = blocking(move || shelf.backup(&name)).await.unwrap();
-    let snapshot = Snapshot::parse(&backups[0], &bytes).unwrap();
-    let lineage = snapshot.lineage.clone();
-    let seal = opened.seal(&lineage);
-    assert!(snapshot.into_state(&backups[0], &seal).is_ok());
-}
-
-#[tokio::test]
 async fn a_removed_stack_is_gone_and_its_name_is_free_again() {
     let machine = Machine::new(&[&bucket()]);
     let (mut state, session) = machine.session("one").await.unwrap();
@@ -586,4 +567,185 @@ fn positions_are_ordered_by_epoch_and_then_by_group() {
     let at = |epoch, seq| Position { epoch, seq };
     assert!(at(2, 0) > at(1, 99) && at(2, 10) > at(2, 9));
     assert!(group(at(2, 0)) > group(at(1, 99)) && group(at(2, 10)) > group(at(2, 9)));
+}
+
+#[tokio::test]
+async fn keys_that_are_gone_from_a_bucket_with_secrets_are_not_replaced_by_new_ones() {
+    let bucket = bucket();
+    let machine = Machine::new(&[&bucket]);
+    let (mut state, session) = machine.session("one").await.unwrap();
+    record(&mut state, &session, an_up().remove(0)).await;
+    drop(session);
+    bucket.set("p/keys.json", None);
+    let other = machine.healthy();
+    for source in [Source::key_file(), Source::passphrase("any")] {
+        let error = other.states.open_keys(source).await.unwrap_err();
+        assert!(matches!(&error, StateError::NoRing { key: None, .. }), "{error}");
+        assert!(error.to_string().starts_with("`s3://first/p/keys.json` is gone"), "{error}");
+    }
+    assert!(!other.states.keys_root().exists() && bucket.bytes("p/keys.json").is_none());
+    // Whoever used them before has a copy.
+    assert_eq!(machine.load().await.unwrap().unwrap(), state);
+    assert_eq!(other.load().await.unwrap().unwrap(), state);
+}
+
+/// Deploys twice with a passphrase, and leaves a snapshot, backups, a journal that was set aside, and a
+/// journal.
+async fn sealed_with(source: &Source, machine: &Machine, stack: &str) -> State {
+    let stored = machine.states.of(stack);
+    let (keys, _) = stored.open_keys(source.clone()).await.unwrap();
+    let lock = async |run: &str| stored.lock(Owner::here(run, "up"), Duration::ZERO, silently()).await.unwrap();
+    let fresh = State::new(format!("lineage of {stack}"), stack, "dr", "twin");
+    let (mut state, session) = lock("one").await.session(keys.clone(), fresh).await.unwrap();
+    for entries in an_up() {
+        record(&mut state, &session, entries).await;
+        session.finish(&state).await.unwrap();
+    }
+    for name in ["c", "d"] {
+        record(&mut state, &session, vec![begin(name, Begun::Create)]).await;
+    }
+    drop(session);
+    lock("two").await.import(&keys, &state).await.unwrap();
+    let (mut state, session) = lock("three").await.session(keys, state).await.unwrap();
+    record(&mut state, &session, vec![begin("e", Begun::Create)]).await;
+    state
+}
+
+fn renewed(text: &str) -> Source {
+    Source { wanted: Some(crate::engine::key_provider::KeyProvider::Passphrase), ..Source::passphrase(text) }
+}
+
+async fn rotate(machine: &Machine, stack: &str, keys: &Keys, old: &Source, new: &Source) -> Result<Rotated> {
+    let (stored, owner) = (machine.states.of(stack), Owner::here("rotation", "state rotate-key"));
+    stored.lock(owner, Duration::ZERO, silently()).await.unwrap().rotate(keys, old, new).await
+}
+
+/// The number of the key among those of a source that opens each object below a prefix.
+async fn opened_by(machine: &Machine, bucket: &Memory, source: &Source, prefix: &str) -> Option<Vec<(String, usize)>> {
+    let (keys, _) = machine.states.open_keys(source.clone()).await.ok()?;
+    let objects = bucket.keys().into_iter().filter(|key| key.starts_with(prefix));
+    let sealed = objects.filter(|key| holds_sealed(&bucket.bytes(key).unwrap()));
+    let opener = |key: String| {
+        let bytes = bucket.bytes(&key).unwrap();
+        let name = PathBuf::from(if key.contains("/journal/") { format!("{key}.jsonl") } else { key.clone() });
+        let opener = keys.each().iter().position(|one| sealed_anew(&name, &bytes, one).is_ok());
+        let opener = opener.unwrap_or_else(|| panic!("nothing opens {key}"));
+        (key, opener)
+    };
+    Some(sealed.map(opener).collect())
+}
+
+/// Whether the newest key opens all but groups of the journal that only stand where a seal may be.
+fn are_anew(opened: &[(String, usize)]) -> bool {
+    opened.iter().all(|(name, key)| *key == 0 || name.contains("/journal/"))
+}
+
+#[tokio::test]
+async fn a_rotation_seals_the_backups_in_both_buckets_anew() {
+    let (first, second) = (bucket(), bucket());
+    let machine = Machine::new(&[&first, &second]);
+    let (old, new) = (Source::passphrase("old"), renewed("new"));
+    let state = sealed_with(&old, &machine, "prod").await;
+    let (keys, _) = machine.states.open_keys(old.clone()).await.unwrap();
+    let rotated = rotate(&machine, "prod", &keys, &old, &new).await.unwrap();
+    assert!(rotated.backups >= 3 && rotated.left.is_empty() && rotated.keeps_old, "{rotated:?}");
+    for bucket in [&first, &second] {
+        let opened = opened_by(&machine, bucket, &new, "p/twin/prod/").await.unwrap();
+        let journals = opened.iter().filter(|(key, _)| key.ends_with(".jsonl")).count();
+        assert!(opened.len() > 3 && journals > 0, "{opened:?}");
+        assert!(are_anew(&opened), "{opened:?}");
+    }
+    let stored = machine.states.of("prod");
+    assert_eq!(stored.load(&rotated.keys).await.unwrap().unwrap().rows, state.rows);
+    assert!(matches!(machine.states.open_keys(old).await, Err(StateError::WrongPassphrase)));
+}
+
+#[tokio::test]
+async fn wherever_a_rotation_in_a_bucket_is_killed_all_opens_with_old_or_new_and_rotating_again_ends_it() {
+    let (old, new) = (Source::passphrase("old"), renewed("new"));
+    let mut cut = 0;
+    for survives in 0.. {
+        let bucket = bucket();
+        let machine = Machine::new(&[&bucket]);
+        let state = sealed_with(&old, &machine, "prod").await;
+        let (keys, _) = machine.states.open_keys(old.clone()).await.unwrap();
+        let doomed = machine.another(|_, bucket| {
+            bucket.through(move |call: &Call<'_>| (call.writes > survives).then_some(Fault::LostBefore))
+        });
+        let (theirs, _) = doomed.states.open_keys(old.clone()).await.unwrap();
+        let lock = doomed.stored().lock(Owner::here("doomed", "state rotate-key"), Duration::ZERO, silently()).await;
+        let ended = match lock {
+            Ok(lock) => lock.rotate(&theirs, &old, &new).await.is_ok(),
+            Err(_) => false,
+        };
+        let next = machine.healthy();
+        next.stored().break_lock().await.unwrap();
+        let mut opened = 0;
+        for source in [&old, &new] {
+            let found = opened_by(&next, &bucket, source, "p/twin/prod/").await;
+            opened += usize::from(found.is_some_and(|found| found.len() > 3));
+        }
+        assert!(opened > 0, "after {survives} writes nothing opens");
+        if ended {
+            break;
+        }
+        cut += 1;
+        drop(keys);
+        let (keys, by) = match next.states.open_keys(old.clone()).await {
+            Ok((keys, _)) => (keys, &old),
+            Err(_) => (next.states.open_keys(new.clone()).await.unwrap().0, &new),
+        };
+        let rotated = rotate(&next, "prod", &keys, by, &new).await.unwrap();
+        let found = opened_by(&next, &bucket, &new, "p/twin/prod/").await.unwrap();
+        assert!(are_anew(&found), "after {survives} writes: {found:?}");
+        assert_eq!(next.stored().load(&rotated.keys).await.unwrap().unwrap().rows, state.rows);
+    }
+    assert!(cut > 10, "only {cut} points");
+}
+
+#[tokio::test]
+async fn of_two_rotations_at_once_in_a_bucket_the_later_one_leaves_the_keys_of_the_first() {
+    let bucket = bucket();
+    let machine = Machine::new(&[&bucket]);
+    let (old, new) = (Source::passphrase("old"), renewed("new"));
+    let states = [sealed_with(&old, &machine, "a").await, sealed_with(&old, &machine, "b").await];
+    let other = machine.healthy();
+    let (theirs, _) = other.states.open_keys(old.clone()).await.unwrap();
+    let (keys, _) = machine.states.open_keys(old.clone()).await.unwrap();
+    rotate(&machine, "a", &keys, &old, &new).await.unwrap();
+    let refused = rotate(&other, "b", &theirs, &old, &renewed("newer")).await.unwrap_err();
+    assert!(matches!(refused, StateError::RingChanged { .. }), "{refused}");
+    let (keys, _) = other.states.open_keys(new.clone()).await.unwrap();
+    let rotated = rotate(&other, "b", &keys, &new, &renewed("newer")).await.unwrap();
+    for (stack, state) in ["a", "b"].into_iter().zip(states) {
+        assert_eq!(other.states.of(stack).load(&rotated.keys).await.unwrap().unwrap().rows, state.rows);
+    }
+}
+
+#[tokio::test]
+async fn a_move_into_a_bucket_with_keys_of_another_kind_is_told_and_the_way_back_keeps_what_opens_the_secrets() {
+    let machine = Machine::new(&[&bucket()]);
+    let (passphrase, key_file) = (Source::passphrase("ours"), Source::key_file());
+    machine.states.open_keys(passphrase.clone()).await.unwrap();
+    let local = States::local(machine.dir.path().to_owned(), "twin").of("prod");
+    let (keys, _) = local.open_keys(key_file.clone()).await.unwrap();
+    let lock = async |stored: &Stored| {
+        stored.lock(Owner::here("move", "stack migrate-state"), Duration::ZERO, silently()).await.unwrap()
+    };
+    let (mut state, session) = lock(&local).await.session(keys.clone(), fresh()).await.unwrap();
+    record(&mut state, &session, an_up().remove(0)).await;
+    drop(session);
+    let there = machine.stored();
+    let change = there.key_change(&keys, &passphrase).await.unwrap().unwrap();
+    assert_eq!((change.from.as_str(), change.to.as_str()), ("the key file `key`", "a passphrase"));
+    lock(&local).await.move_to(&keys, passphrase.clone(), &there).await.unwrap();
+    let (keys, _) = there.open_keys(passphrase.clone()).await.unwrap();
+    assert_eq!(there.load(&keys).await.unwrap().unwrap(), state);
+    // The project's own keys are still those of the key file.
+    assert_eq!(local.key_change(&keys, &passphrase).await.unwrap(), None);
+    lock(&there).await.move_to(&keys, passphrase.clone(), &local).await.unwrap();
+    let (after, _) = local.open_keys(passphrase).await.unwrap();
+    assert_eq!(after.provider(), keys.provider());
+    assert_eq!(local.load(&after).await.unwrap().unwrap(), state);
+    assert!(matches!(local.open_keys(key_file).await, Err(StateError::NoPassphrase)));
 }

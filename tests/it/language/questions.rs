@@ -3,11 +3,10 @@
 use std::sync::{Arc, Mutex};
 
 use drctl::engine::error::{Error, Result};
-use drctl::engine::provider::{At, Catalog, Identity, KindAt, Live, Made, Next, Provider};
-use drctl::engine::reach::Reach;
-use drctl::engine::resource::{Await, Seen, Want};
+use drctl::engine::layer::Layer;
+use drctl::engine::provider::{Catalog, Provider};
 use drctl::engine::schema::{FunctionSchema, object};
-use drctl::engine::urn::{Id, Place};
+use drctl::engine::urn::Place;
 use drctl::engine::value::Value;
 use futures::future::BoxFuture;
 use serde_json::{Value as Json, json};
@@ -79,53 +78,13 @@ impl WithQuestions {
     }
 }
 
-impl Provider for WithQuestions {
+impl Layer for WithQuestions {
+    fn below(&self) -> &dyn Provider {
+        &*self.cloud
+    }
+
     fn catalog(&self) -> &Arc<Catalog> {
         &self.catalog
-    }
-
-    fn reach(&self) -> &Reach {
-        self.cloud.reach()
-    }
-
-    fn identity(&self) -> BoxFuture<'_, Result<Identity>> {
-        self.cloud.identity()
-    }
-
-    fn create<'a>(&'a self, at: &'a At, inputs: &'a Value) -> BoxFuture<'a, Result<Made>> {
-        self.cloud.create(at, inputs)
-    }
-
-    fn read<'a>(&'a self, at: &'a KindAt, ids: &'a [Id], want: &'a Want) -> BoxFuture<'a, Result<Vec<Seen<Live>>>> {
-        self.cloud.read(at, ids, want)
-    }
-
-    fn update<'a>(&'a self, at: &'a At, id: &'a Id, inputs: &'a Value, live: &'a Live) -> BoxFuture<'a, Result<Next>> {
-        self.cloud.update(at, id, inputs, live)
-    }
-
-    fn delete<'a>(
-        &'a self,
-        at: &'a At,
-        id: &'a Id,
-        applied: &'a Value,
-        live: Option<&'a Live>,
-    ) -> BoxFuture<'a, Result<Next>> {
-        self.cloud.delete(at, id, applied, live)
-    }
-
-    fn find<'a>(&'a self, at: &'a At, inputs: &'a Value) -> BoxFuture<'a, Result<Vec<Id>>> {
-        self.cloud.find(at, inputs)
-    }
-
-    fn awaits<'a>(
-        &'a self,
-        at: &'a At,
-        id: &'a Id,
-        inputs: &'a Value,
-        before: Option<&'a Value>,
-    ) -> BoxFuture<'a, Result<Option<Await>>> {
-        self.cloud.awaits(at, id, inputs, before)
     }
 
     fn invoke<'a>(&'a self, function: &'a str, place: &'a Place, arguments: &'a Value) -> BoxFuture<'a, Result<Value>> {

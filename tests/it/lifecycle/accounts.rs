@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use drctl::engine::error::Result;
 use drctl::engine::event::{Ended, Event, Skipped};
 use drctl::engine::execute::{Outcome, Run, execute};
+use drctl::engine::layer::Layer;
 use drctl::engine::planner::{Mode, Planned, Request, plan};
-use drctl::engine::provider::{At, Catalog, Identity, KindAt, Live, Made, Next, Provider};
-use drctl::engine::reach::Reach;
-use drctl::engine::resource::{Await, Seen, Want};
-use drctl::engine::urn::{Id, Place};
+use drctl::engine::provider::{At, Made, Provider};
 use drctl::engine::value::Value;
 use drctl::twin::Twin;
 use futures::future::BoxFuture;
@@ -17,48 +16,17 @@ use futures::future::BoxFuture;
 use super::theatre::{Theatre, program};
 use crate::support::stage::steps;
 
-type Answer<'a, T> = BoxFuture<'a, drctl::engine::error::Result<T>>;
-
 /// A cloud in whose code a create of a `Thing` meets a bug.
 struct Buggy(Arc<Twin>);
 
-impl Provider for Buggy {
-    fn catalog(&self) -> &Arc<Catalog> {
-        self.0.catalog()
+impl Layer for Buggy {
+    fn below(&self) -> &dyn Provider {
+        &*self.0
     }
-    fn reach(&self) -> &Reach {
-        self.0.reach()
-    }
-    fn identity(&self) -> Answer<'_, Identity> {
-        self.0.identity()
-    }
-    fn create<'a>(&'a self, at: &'a At, inputs: &'a Value) -> Answer<'a, Made> {
+
+    fn create<'a>(&'a self, at: &'a At, inputs: &'a Value) -> BoxFuture<'a, Result<Made>> {
         assert!(!at.kind.ty.ends_with("Thing"), "this is the bug");
         self.0.create(at, inputs)
-    }
-    fn read<'a>(&'a self, kind: &'a KindAt, ids: &'a [Id], want: &'a Want) -> Answer<'a, Vec<Seen<Live>>> {
-        self.0.read(kind, ids, want)
-    }
-    fn update<'a>(&'a self, at: &'a At, id: &'a Id, inputs: &'a Value, live: &'a Live) -> Answer<'a, Next> {
-        self.0.update(at, id, inputs, live)
-    }
-    fn delete<'a>(&'a self, at: &'a At, id: &'a Id, inputs: &'a Value, live: Option<&'a Live>) -> Answer<'a, Next> {
-        self.0.delete(at, id, inputs, live)
-    }
-    fn find<'a>(&'a self, at: &'a At, inputs: &'a Value) -> Answer<'a, Vec<Id>> {
-        self.0.find(at, inputs)
-    }
-    fn awaits<'a>(
-        &'a self,
-        at: &'a At,
-        id: &'a Id,
-        inputs: &'a Value,
-        before: Option<&'a Value>,
-    ) -> Answer<'a, Option<Await>> {
-        self.0.awaits(at, id, inputs, before)
-    }
-    fn invoke<'a>(&'a self, function: &'a str, place: &'a Place, arguments: &'a Value) -> Answer<'a, Value> {
-        self.0.invoke(function, place, arguments)
     }
 }
 

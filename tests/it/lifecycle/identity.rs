@@ -5,11 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use drctl::engine::error::Result;
-use drctl::engine::provider::{At, Catalog, Identity, KindAt, Live, Made, Next, Provider};
-use drctl::engine::reach::Reach;
-use drctl::engine::resource::{Await, Seen, Want};
-use drctl::engine::urn::{Id, Place};
-use drctl::engine::value::Value;
+use drctl::engine::layer::Layer;
+use drctl::engine::provider::{Identity, KindAt, Live, Provider};
+use drctl::engine::resource::{Seen, Want};
+use drctl::engine::urn::Id;
 use futures::future::BoxFuture;
 
 use super::theatre::{Theatre, program};
@@ -21,13 +20,9 @@ struct Renewed {
     asked: AtomicUsize,
 }
 
-impl Provider for Renewed {
-    fn catalog(&self) -> &Arc<Catalog> {
-        self.twin.catalog()
-    }
-
-    fn reach(&self) -> &Reach {
-        self.twin.reach()
+impl Layer for Renewed {
+    fn below(&self) -> &dyn Provider {
+        &*self.twin
     }
 
     fn identity(&self) -> BoxFuture<'_, Result<Identity>> {
@@ -38,44 +33,8 @@ impl Provider for Renewed {
         })
     }
 
-    fn create<'a>(&'a self, at: &'a At, inputs: &'a Value) -> BoxFuture<'a, Result<Made>> {
-        self.twin.create(at, inputs)
-    }
-
     fn read<'a>(&'a self, _: &'a KindAt, ids: &'a [Id], _: &'a Want) -> BoxFuture<'a, Result<Vec<Seen<Live>>>> {
         Box::pin(async { Ok(ids.iter().map(|_| Seen::Gone).collect()) })
-    }
-
-    fn update<'a>(&'a self, at: &'a At, id: &'a Id, inputs: &'a Value, live: &'a Live) -> BoxFuture<'a, Result<Next>> {
-        self.twin.update(at, id, inputs, live)
-    }
-
-    fn delete<'a>(
-        &'a self,
-        at: &'a At,
-        id: &'a Id,
-        applied: &'a Value,
-        live: Option<&'a Live>,
-    ) -> BoxFuture<'a, Result<Next>> {
-        self.twin.delete(at, id, applied, live)
-    }
-
-    fn find<'a>(&'a self, at: &'a At, inputs: &'a Value) -> BoxFuture<'a, Result<Vec<Id>>> {
-        self.twin.find(at, inputs)
-    }
-
-    fn awaits<'a>(
-        &'a self,
-        at: &'a At,
-        id: &'a Id,
-        inputs: &'a Value,
-        before: Option<&'a Value>,
-    ) -> BoxFuture<'a, Result<Option<Await>>> {
-        self.twin.awaits(at, id, inputs, before)
-    }
-
-    fn invoke<'a>(&'a self, function: &'a str, place: &'a Place, arguments: &'a Value) -> BoxFuture<'a, Result<Value>> {
-        self.twin.invoke(function, place, arguments)
     }
 }
 

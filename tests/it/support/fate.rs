@@ -4,11 +4,8 @@ use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use drctl::engine::error::{Error, Kind, Result};
-use drctl::engine::provider::{At, Catalog, Identity, KindAt, Live, Made, Next, Provider};
-use drctl::engine::reach::Reach;
-use drctl::engine::resource::{Await, Seen, Want};
-use drctl::engine::urn::{Id, Place};
-use drctl::engine::value::Value;
+use drctl::engine::layer::{Call, Layer};
+use drctl::engine::provider::Provider;
 use futures::future::BoxFuture;
 use tokio::sync::Notify;
 
@@ -112,56 +109,12 @@ pub struct Fateful {
     pub fate: Arc<Fate>,
 }
 
-impl Provider for Fateful {
-    fn catalog(&self) -> &Arc<Catalog> {
-        self.cloud.catalog()
+impl Layer for Fateful {
+    fn below(&self) -> &dyn Provider {
+        &*self.cloud
     }
 
-    fn reach(&self) -> &Reach {
-        self.cloud.reach()
-    }
-
-    fn identity(&self) -> BoxFuture<'_, Result<Identity>> {
-        Box::pin(self.fate.call(self.cloud.identity()))
-    }
-
-    fn create<'a>(&'a self, at: &'a At, inputs: &'a Value) -> BoxFuture<'a, Result<Made>> {
-        Box::pin(self.fate.change(self.cloud.create(at, inputs)))
-    }
-
-    fn read<'a>(&'a self, kind: &'a KindAt, ids: &'a [Id], want: &'a Want) -> BoxFuture<'a, Result<Vec<Seen<Live>>>> {
-        Box::pin(self.fate.call(self.cloud.read(kind, ids, want)))
-    }
-
-    fn update<'a>(&'a self, at: &'a At, id: &'a Id, inputs: &'a Value, live: &'a Live) -> BoxFuture<'a, Result<Next>> {
-        Box::pin(self.fate.change(self.cloud.update(at, id, inputs, live)))
-    }
-
-    fn delete<'a>(
-        &'a self,
-        at: &'a At,
-        id: &'a Id,
-        applied: &'a Value,
-        live: Option<&'a Live>,
-    ) -> BoxFuture<'a, Result<Next>> {
-        Box::pin(self.fate.change(self.cloud.delete(at, id, applied, live)))
-    }
-
-    fn find<'a>(&'a self, at: &'a At, inputs: &'a Value) -> BoxFuture<'a, Result<Vec<Id>>> {
-        Box::pin(self.fate.call(self.cloud.find(at, inputs)))
-    }
-
-    fn awaits<'a>(
-        &'a self,
-        at: &'a At,
-        id: &'a Id,
-        inputs: &'a Value,
-        before: Option<&'a Value>,
-    ) -> BoxFuture<'a, Result<Option<Await>>> {
-        Box::pin(self.fate.call(self.cloud.awaits(at, id, inputs, before)))
-    }
-
-    fn invoke<'a>(&'a self, function: &'a str, place: &'a Place, arguments: &'a Value) -> BoxFuture<'a, Result<Value>> {
-        Box::pin(self.fate.call(self.cloud.invoke(function, place, arguments)))
+    fn pass<'a, T: Send + 'a>(&'a self, call: Call<'a>, answer: BoxFuture<'a, Result<T>>) -> BoxFuture<'a, Result<T>> {
+        if call.changes() { Box::pin(self.fate.change(answer)) } else { Box::pin(self.fate.call(answer)) }
     }
 }

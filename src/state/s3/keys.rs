@@ -1,0 +1,186 @@
+//! The wrapped keys of all states in a bucket or two, and their copy on this machine.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::folder::{BACKUPS, JOURNAL, SNAPSHOT};
+use super::objects::{self, Object, When, is_away};
+use super::{Notes, Place, wait_for};
+use crate::engine::error::{Error, Kind};
+use crate::state::error::{Result, StateError};
+use crate::state::files;
+use crate::state::keys::{KEY_FILE, Keys, Notice, RING, Ring, Source, no_ring};
+use crate::state::seal::holds_sealed;
+use crate::state::store::blocking;
+
+/// The wrapped keys in the buckets, and their copy in a directory of this machine.
+pub(super) struct SharedKeys {
+    pub(super) places: Vec<Place>,
+    pub(super) root: PathBuf,
+    /// The project's `.drctl`, whose key file serves here, too.
+    pub(super) project: PathBuf,
+    pub(super) notes: Arc<Notes>,
+}
+
+impl SharedKeys {
+    pub(super) async fn open(self, source: Source) -> Result<(Keys, Option<Notice>)> {
+        let ring = Arc::new(self);
+        let root = ring.root.clone();
+        let fetching = Arc::clone(&ring);
+        blocking(move || wait_for(fetching.fetch())).await?;
+        let (keys, notice) = Keys::open(&root, source.clone()).await?;
+        let offering = Arc::clone(&ring);
+        if !blocking(move || wait_for(offering.offer())).await? {
+            // Another machine made keys at the same time, and was faster.
+            return Keys::open(&root, source).await;
+        }
+        let notice = match notice {
+            Some(Notice::KeyFileMade(made)) => Some(Notice::KeyFileMade(ring.share(&made)?)),
+            other => other,
+        };
+        Ok((keys, notice))
+    }
+
+    /// Makes a new key file that of the project, which serves all places. Gives the file to keep.
+    fn share(&self, made: &Path) -> Result<PathBuf> {
+        let key = self.project.join(KEY_FILE);
+        let bytes = files::read(made)?.unwrap_or_default();
+        Ok(if files::make_new(&key, &bytes)? { key } else { made.to_owned() })
+    }
+
+    /// Brings the keys of the buckets here. Keys that are only here stay.
+    pub(super) async fn fetch(&self) -> Result<()> {
+        let path = self.root.join(RING);
+        let there = self.found().await?;
+        if there.is_none() && !path.exists() {
+            self.refuse_beside_sealed().await?;
+        }
+        files::make_dir(&self.root)?;
+        let key = self.root.join(KEY_FILE);
+        if !key.exists()
+            && let Some(bytes) = files::read(&self.project.join(KEY_FILE))?
+        {
+            files::make_new(&key, &bytes)?;
+        }
+        match there {
+            Some(object) if files::read(&path)?.as_ref() != Some(&object.bytes) => files::replace(&path, &object.bytes),
+            _ => Ok(()),
+        }
+    }
+
+    /// The keys in the first of the buckets that has some.
+    async fn found(&self) -> Result<Option<Object>> {
+        let mut unknown = true;
+        for place in &self.places {
+            match self.get(place).await? {
+                Some(Some(object)) => return Ok(Some(object)),
+                Some(None) => unknown = false,
+                None => {}
+            }
+        }
+        match self.places.first() {
+            // New keys must not take the place of some that cannot be seen.
+            Some(place) if unknown => {
+                Err(place.failed("read the keys in")(Error::new(Kind::Outage, "no copy of the state answers")))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// New keys open nothing of what others sealed.
+    async fn refuse_beside_sealed(&self) -> Result<()> {
+        for place in self.places.iter().filter(|place| !self.notes.is_away(&place.bucket())) {
+            let keys = place.objects.list(&place.location.key("")).await.map_err(place.failed("list"))?;
+            let (states, others): (Vec<String>, Vec<String>) =
+                keys.into_iter().filter(|key| is_of_a_state(key)).partition(|key| key.ends_with(SNAPSHOT));
+            for key in states.into_iter().chain(others) {
+                let object = place.objects.get(&key).await.map_err(place.failed("read"))?;
+                if object.is_some_and(|object| holds_sealed(&object.bytes)) {
+                    let name = |key: &str| PathBuf::from(format!("{}/{key}", place.bucket()));
+                    return Err(no_ring(name(&place.location.key(RING)), &self.project, name(&key)));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The keys in a bucket. `None` if it does not answer and another one may.
+    async fn get(&self, place: &Place) -> Result<Option<Option<Object>>> {
+        let bucket = place.bucket();
+        if self.places.len() > 1 && self.notes.is_away(&bucket) {
+            return Ok(None);
+        }
+        match place.objects.get(&place.location.key(RING)).await {
+            Err(error) if is_away(&error) && self.places.len() > 1 => {
+                self.notes.unread(&bucket, &error);
+                Ok(None)
+            }
+            there => there.map(Some).map_err(place.failed("read the keys in")),
+        }
+    }
+
+    /// Gives the keys to the buckets that have none. Says whether theirs are these.
+    async fn offer(&self) -> Result<bool> {
+        let path = self.root.join(RING);
+        let Some(bytes) = files::read(&path)? else { return Ok(true) };
+        for (i, place) in self.places.iter().enumerate() {
+            let key = place.location.key(RING);
+            let Some(there) = self.get(place).await? else { continue };
+            match (there, i) {
+                (Some(there), _) if there.bytes == bytes => {}
+                (Some(there), 0) => {
+                    files::replace(&path, &there.bytes)?;
+                    return Ok(false);
+                }
+                (Some(there), _) => self.put(place, &bytes, When::Same(there.etag)).await?,
+                (None, _) => match objects::put(&*place.objects, &key, &bytes, When::Absent).await {
+                    Err(objects::Refused::Condition) => {
+                        let there = place.objects.get(&key).await.map_err(place.failed("read the keys in"))?;
+                        files::replace(&path, &there.map(|object| object.bytes).unwrap_or(bytes))?;
+                        return Ok(false);
+                    }
+                    Err(objects::Refused::Failed(error)) => return Err(place.failed("write the keys to")(error)),
+                    Ok(_) => {}
+                },
+            }
+        }
+        Ok(true)
+    }
+
+    /// Puts the keys that are here in the place of those `before` in the buckets. Others are those of a
+    /// rotation at the same time, by which a state may be sealed already.
+    pub(super) async fn publish(&self, before: &Ring) -> Result<()> {
+        let Some(bytes) = files::read(&self.root.join(RING))? else { return Ok(()) };
+        for place in &self.places {
+            let key = place.location.key(RING);
+            let changed = || StateError::RingChanged { path: format!("{}/{key}", place.bucket()).into() };
+            let there = place.objects.get(&key).await.map_err(place.failed("read the keys in"))?;
+            let is_before =
+                |there: &Object| serde_json::from_slice(&there.bytes).is_ok_and(|ring: Ring| ring == *before);
+            let when = match there {
+                None => When::Absent,
+                Some(there) if is_before(&there) || there.bytes == bytes => When::Same(there.etag),
+                Some(_) => return Err(changed()),
+            };
+            match objects::put(&*place.objects, &key, &bytes, when).await {
+                Ok(_) => {}
+                Err(objects::Refused::Condition) => return Err(changed()),
+                Err(objects::Refused::Failed(error)) => return Err(place.failed("write the keys to")(error)),
+            }
+        }
+        Ok(())
+    }
+
+    async fn put(&self, place: &Place, bytes: &[u8], when: When) -> Result<()> {
+        match objects::put(&*place.objects, &place.location.key(RING), bytes, when).await {
+            Ok(_) | Err(objects::Refused::Condition) => Ok(()),
+            Err(objects::Refused::Failed(error)) => Err(place.failed("write the keys to")(error)),
+        }
+    }
+}
+
+/// Whether an object is part of a state, present or earlier.
+fn is_of_a_state(key: &str) -> bool {
+    let is_below = |folder: &str| key.contains(&format!("/{folder}"));
+    key.ends_with(&format!("/{SNAPSHOT}")) || is_below(JOURNAL) || is_below(BACKUPS)
+}
