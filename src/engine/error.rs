@@ -41,7 +41,8 @@ pub enum Kind {
     Exists,
     /// Something else must finish or go first; the same call may succeed later.
     Busy,
-    /// Something made a moment ago is not known everywhere yet; the same call succeeds within a minute.
+    /// Something made or removed a moment ago is not known everywhere yet; the same call succeeds within
+    /// a minute, or never.
     Spreading,
     /// Too many calls.
     Throttled,

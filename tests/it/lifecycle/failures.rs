@@ -166,6 +166,20 @@ b: {type: test:Thing, region: secondary, properties: {name: b}}
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_deletion_that_waits_for_what_is_just_going_gives_up_after_a_minute() {
+    let mut t = Theatre::new();
+    t.up("a: {type: test:Named, properties: {name: a}}").await;
+    for _ in 0..20 {
+        t.twin.faults().strike(Calls::to(Operation::Delete), 1, Fault::Fails(Kind::Spreading));
+    }
+    let begin = t.twin.now();
+    let report = t.stage.destroy().await.unwrap();
+    assert!(matches!(report.outcome.ended, Ended::Failed { .. }));
+    let took = t.twin.now().duration_since(begin).as_secs();
+    assert!((50..90).contains(&took), "{took}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_deletion_waits_while_something_still_uses_the_resource() {
     let mut t = Theatre::new();
     t.up("a: {type: test:Named, properties: {name: a}}").await;
