@@ -91,6 +91,13 @@ impl Provider for Watched {
         })
     }
 
+    fn identity_now(&self) -> BoxFuture<'_, Result<Identity>> {
+        Box::pin(async {
+            let _open = self.questions.ask(self.door.clone());
+            self.cloud.identity_now().await
+        })
+    }
+
     fn create<'a>(&'a self, at: &'a At, inputs: &'a Value) -> BoxFuture<'a, Result<Made>> {
         self.cloud.create(at, inputs)
     }

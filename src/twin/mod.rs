@@ -255,6 +255,10 @@ impl Provider for Twin {
         Box::pin(self.call(call, |_, _| Ok(identity)))
     }
 
+    fn identity_now(&self) -> BoxFuture<'_, Result<Identity>> {
+        self.identity()
+    }
+
     fn create<'a>(&'a self, at: &'a At, inputs: &'a Value) -> BoxFuture<'a, Result<Made>> {
         let call = self.seen_call(Operation::Create, &at.kind, at.urn.to_string());
         Box::pin(self.call(call, move |cloud, now| cloud.create(at, inputs, now)))

@@ -92,6 +92,10 @@ impl Provider for WithQuestions {
         self.cloud.identity()
     }
 
+    fn identity_now(&self) -> BoxFuture<'_, Result<Identity>> {
+        self.cloud.identity_now()
+    }
+
     fn create<'a>(&'a self, at: &'a At, inputs: &'a Value) -> BoxFuture<'a, Result<Made>> {
         self.cloud.create(at, inputs)
     }

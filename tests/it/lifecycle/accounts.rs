@@ -32,6 +32,9 @@ impl Provider for Buggy {
     fn identity(&self) -> Answer<'_, Identity> {
         self.0.identity()
     }
+    fn identity_now(&self) -> Answer<'_, Identity> {
+        self.0.identity_now()
+    }
     fn create<'a>(&'a self, at: &'a At, inputs: &'a Value) -> Answer<'a, Made> {
         assert!(!at.kind.ty.ends_with("Thing"), "this is the bug");
         self.0.create(at, inputs)

@@ -125,6 +125,10 @@ impl Provider for Fateful {
         Box::pin(self.fate.call(self.cloud.identity()))
     }
 
+    fn identity_now(&self) -> BoxFuture<'_, Result<Identity>> {
+        Box::pin(self.fate.call(self.cloud.identity_now()))
+    }
+
     fn create<'a>(&'a self, at: &'a At, inputs: &'a Value) -> BoxFuture<'a, Result<Made>> {
         Box::pin(self.fate.change(self.cloud.create(at, inputs)))
     }
