@@ -66,6 +66,18 @@ pub enum Kind {
     Bug,
 }
 
+impl Kind {
+    /// The code of a diagnostic about a question to the cloud that a plan needs answered: one for all
+    /// questions where nobody answers or nobody may ask, `otherwise` that of the question.
+    pub fn code(self, otherwise: &'static str) -> &'static str {
+        match self {
+            Self::Unauthenticated => "credentials",
+            Self::Outage | Self::Unreachable | Self::Timeout => "unreachable",
+            _ => otherwise,
+        }
+    }
+}
+
 impl Error {
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self {

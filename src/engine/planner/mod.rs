@@ -134,9 +134,8 @@ async fn planned(request: Request<'_>, redactor: Arc<Redactor>) -> Result<Planne
 pub fn identified(answer: Result<Identity, Error>, state: &State) -> Result<Identity, Vec<Diagnostic>> {
     let identity = answer.map_err(|e| {
         let code = match e.kind {
-            Kind::Denied | Kind::Unauthenticated => "credentials",
-            Kind::Outage | Kind::Unreachable | Kind::Timeout => "unreachable",
-            _ => "identity",
+            Kind::Denied => "credentials",
+            kind => kind.code("identity"),
         };
         vec![Diagnostic {
             help: e.hint.clone(),
