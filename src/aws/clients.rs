@@ -6,6 +6,8 @@ use aws_config::SdkConfig;
 
 use super::config::has_endpoint;
 use super::ec2::joint::Joints;
+use super::ec2::prefix_lists::PrefixLists;
+use super::rds::Databases;
 use super::repeat::{Implemented, Unambiguous};
 use super::watch::Watch;
 
@@ -20,12 +22,22 @@ macro_rules! clients {
             unambiguous: bool,
             watch: Watch,
             joints: Joints,
+            prefix_lists: PrefixLists,
+            databases: Databases,
             $($name: OnceLock<$sdk::Client>,)*
         }
 
         impl Clients {
             fn with(config: SdkConfig, watch: Watch, unambiguous: bool) -> Self {
-                Self { config, unambiguous, watch, joints: Joints::default(), $($name: OnceLock::new(),)* }
+                Self {
+                    config,
+                    unambiguous,
+                    watch,
+                    joints: Joints::default(),
+                    prefix_lists: PrefixLists::default(),
+                    databases: Databases::default(),
+                    $($name: OnceLock::new(),)*
+                }
             }
 
             $(
@@ -82,6 +94,16 @@ impl Clients {
     /// Describes that types of the region share.
     pub(super) fn joints(&self) -> &Joints {
         &self.joints
+    }
+
+    /// Prefix lists of the region that are known.
+    pub(super) fn prefix_lists(&self) -> &PrefixLists {
+        &self.prefix_lists
+    }
+
+    /// What types of RDS read alike.
+    pub(super) fn databases(&self) -> &Databases {
+        &self.databases
     }
 
     /// Clients that repeat a call only if it surely had no effect. For creates without a client

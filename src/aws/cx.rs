@@ -3,6 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use super::caller::Caller;
 use super::clients::Clients;
 use super::config::ReadAsset;
 use super::route53::Dns;
@@ -10,13 +11,13 @@ use super::tags::{self, Tags};
 use super::traffic::Traffic;
 use crate::engine::asset::Asset;
 use crate::engine::error::{Error, Result};
-use crate::engine::provider::{At, Company, Identity};
+use crate::engine::provider::{At, Company};
 use crate::engine::urn::Place;
 
 /// The surroundings of a call. Its clients are methods: `cx.ec2()`.
 pub struct Cx {
     pub(super) clients: Arc<Clients>,
-    pub(super) identity: Identity,
+    pub(super) caller: Caller,
     pub(super) region: String,
     pub(super) default_region: String,
     pub(super) at: Option<At>,
@@ -48,12 +49,12 @@ impl Cx {
 
     /// Twelve digits.
     pub fn account(&self) -> &str {
-        &self.identity.account
+        &self.caller.identity.account
     }
 
     /// `aws`, `aws-cn`, `aws-us-gov`.
     pub fn partition(&self) -> &str {
-        &self.identity.partition
+        &self.caller.identity.partition
     }
 
     /// An ARN of this account and region.

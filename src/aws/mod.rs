@@ -30,6 +30,7 @@
 //! - Changes that AWS takes many of in one call go through an `outbox`; `route53/dns.rs` is the model.
 
 mod batch;
+mod caller;
 mod clients;
 mod config;
 mod cx;
@@ -44,6 +45,7 @@ mod mirror;
 mod outbox;
 mod prelude;
 mod provider;
+mod recent;
 mod repeat;
 mod session;
 pub mod tags;

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures::future::BoxFuture;
 use tokio::sync::OnceCell;
 
+use super::caller::Caller;
 use super::config::{self, Settings, credentials_name};
 use super::cx::Cx;
 use super::erase::AnyResource;
@@ -17,7 +18,7 @@ use super::route53::Dns;
 use super::session::Session;
 use super::traffic::Traffic;
 use super::{catalog, function, resource};
-use crate::engine::error::{Error, Kind, Result, need};
+use crate::engine::error::{Error, Kind, Result};
 use crate::engine::provider::{At, Catalog, Identity, KindAt, Live, Made, Next, Provider};
 use crate::engine::reach::Reach;
 use crate::engine::resource::{Await, FoundBy, Seen, Want};
@@ -30,7 +31,7 @@ pub struct Aws {
     settings: Settings,
     reach: Arc<Reach>,
     session: Mutex<Arc<Session>>,
-    identity: OnceCell<Identity>,
+    caller: OnceCell<Caller>,
     lanes: Shared<KindAt, Lane>,
     traffic: Arc<Traffic>,
     dns: Arc<Dns>,
@@ -44,7 +45,7 @@ impl Aws {
             settings,
             session: Mutex::new(Arc::new(Session::new(Arc::clone(&reach)))),
             reach,
-            identity: OnceCell::new(),
+            caller: OnceCell::new(),
             lanes: Shared::default(),
             traffic: Arc::default(),
             dns: Arc::default(),
@@ -97,7 +98,7 @@ impl Aws {
     }
 
     /// Asks the first region that answers.
-    async fn ask_who(&self, session: &Session) -> Result<Identity> {
+    async fn ask_who(&self, session: &Session) -> Result<Caller> {
         let config = session.config(&self.settings).await;
         let mut regions = self.settings.sts_regions.clone();
         if regions.is_empty() {
@@ -112,33 +113,29 @@ impl Aws {
                 break;
             }
         }
-        let caller = result?;
-        let account = need("Account", caller.account)?;
-        let arn = need("Arn", caller.arn)?;
-        let partition = arn.split(':').nth(1).unwrap_or("aws").to_owned();
-        let allowed = &self.settings.allowed_account_ids;
-        if !allowed.is_empty() && !allowed.contains(&account) {
+        let caller = Caller::told(result?)?;
+        let (account, allowed) = (&caller.identity.account, &self.settings.allowed_account_ids);
+        if !allowed.is_empty() && !allowed.contains(account) {
             let allowed = allowed.join("`, `");
             return Err(Error::new(Kind::Denied, format!("the credentials are for account `{account}`"))
                 .hint(format!("use credentials of `{allowed}`, or change `allowedAccountIds`")));
         }
-        let home = home(&partition).to_owned();
-        Ok(Identity { account, partition, home })
+        Ok(caller)
     }
 
-    async fn who(&self, session: &Session) -> Result<&Identity> {
-        self.identity.get_or_try_init(|| self.ask_who(session)).await
+    async fn who(&self, session: &Session) -> Result<&Caller> {
+        self.caller.get_or_try_init(|| self.ask_who(session)).await
     }
 
     /// The surroundings of a call. Only calls that may arrive twice get clients that repeat them.
     async fn cx(&self, session: &Session, place: &Place, at: Option<&At>, repeatable: bool) -> Result<Cx> {
-        let identity = self.who(session).await?.clone();
-        let region = identity.seat(place).to_owned();
+        let caller = self.who(session).await?.clone();
+        let region = caller.identity.seat(place).to_owned();
         let config = session.config(&self.settings).await;
         let clients = session.clients(&self.settings, &region, repeatable).await;
         Ok(Cx {
             clients,
-            identity,
+            caller,
             default_region: config.region().map_or_else(|| region.clone(), ToString::to_string),
             region,
             at: at.cloned(),
@@ -171,10 +168,12 @@ impl Aws {
         cx: &Cx,
         call: impl Future<Output = Result<T>>,
     ) -> Result<T> {
-        match schema.facts.joined {
+        let done = match schema.facts.joined {
             true => self.located(session, schema, place, cx, call.await).await,
             false => self.through(session, schema, place, cx, call).await,
-        }
+        };
+        session.outdate(&cx.region);
+        done
     }
 
     async fn located<T>(
@@ -193,15 +192,6 @@ impl Aws {
             }
             other => other,
         }
-    }
-}
-
-/// The region in which a partition's global services are reached.
-fn home(partition: &str) -> &'static str {
-    match partition {
-        "aws-cn" => "cn-north-1",
-        "aws-us-gov" => "us-gov-west-1",
-        _ => "us-east-1",
     }
 }
 
@@ -227,14 +217,12 @@ impl Provider for Aws {
         &self.reach
     }
 
-    /// What was told first is kept for the calls; whoever asks again is told anew.
     fn identity(&self) -> BoxFuture<'_, Result<Identity>> {
-        Box::pin(self.signed(move |session| async move {
-            match self.identity.get() {
-                None => self.who(&session).await.cloned(),
-                Some(_) => self.ask_who(&session).await,
-            }
-        }))
+        Box::pin(self.signed(move |session| async move { Ok(self.who(&session).await?.identity.clone()) }))
+    }
+
+    fn identity_now(&self) -> BoxFuture<'_, Result<Identity>> {
+        Box::pin(self.signed(move |session| async move { Ok(self.ask_who(&session).await?.identity) }))
     }
 
     fn create<'a>(&'a self, at: &'a At, inputs: &'a Value) -> BoxFuture<'a, Result<Made>> {

@@ -39,6 +39,13 @@ impl Session {
         Arc::clone(clients.entry((region.to_owned(), repeatable)).or_insert_with(make))
     }
 
+    /// Something of the region was changed: what its types know of each other's answers is old.
+    pub(super) fn outdate(&self, region: &str) {
+        let clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_region = clients.iter().filter(|((of, _), _)| of == region);
+        of_region.for_each(|(_, clients)| clients.databases().outdate());
+    }
+
     /// The clients of the first call, whose answer everything waits for.
     pub(super) async fn impatient_clients(&self, settings: &Settings, region: &str) -> Clients {
         let config = config::impatient(self.config(settings).await);

@@ -202,6 +202,19 @@ async fn an_account_that_is_not_allowed_is_refused_before_any_call() {
 }
 
 #[tokio::test]
+async fn sts_is_asked_once_by_whoever_wants_to_know_but_for_who_wants_to_know_it_now() {
+    let (aws, wire) = aws(&[("Action=DescribeSubnets", ok("<DescribeSubnetsResponse/>"))]);
+    let token = "aws:index/getCallerIdentity:getCallerIdentity";
+    let caller = aws.invoke(token, &Place::global(), &serde_json::json!({}).into()).await.unwrap();
+    assert_eq!(caller.get("userId"), Some(&Value::from("u")));
+    assert_eq!(aws.identity().await.unwrap().account, "123456789012");
+    wire::read(&aws, SUBNET, "subnet-1").await.unwrap();
+    assert_eq!(wire.greetings(), 1);
+    aws.identity_now().await.unwrap();
+    assert_eq!(wire.greetings(), 2);
+}
+
+#[tokio::test]
 async fn what_a_schema_calls_secret_comes_back_secret() {
     let (aws, _) = aws(&[("GetRandomPassword", ok(r#"{"RandomPassword":"hunter2"}"#))]);
     let token = "aws:secretsmanager/getRandomPassword:getRandomPassword";

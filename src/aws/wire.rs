@@ -1,6 +1,7 @@
 //! AWS as canned answers, for the tests of types.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use aws_credential_types::Credentials;
@@ -40,12 +41,19 @@ pub(super) fn ok(body: impl Into<String>) -> Reply {
 pub(super) struct Wire {
     replies: Arc<Vec<(String, Reply)>>,
     seen: Arc<Mutex<Vec<String>>>,
+    /// How often was asked who is asking.
+    greeted: Arc<AtomicUsize>,
 }
 
 impl Wire {
     /// The requests so far that hold the words.
     pub(super) fn requests(&self, words: &str) -> Vec<String> {
         self.seen.lock().unwrap().iter().filter(|r| r.contains(words)).cloned().collect()
+    }
+
+    /// How often STS was asked so far, which counts among no requests.
+    pub(super) fn greetings(&self) -> usize {
+        self.greeted.load(Ordering::SeqCst)
     }
 }
 
@@ -58,6 +66,7 @@ impl HttpConnector for Wire {
         let action = request.headers().get("x-amz-target").unwrap_or_default();
         let request = format!("{} {} {action} {body}", request.method(), request.uri());
         if request.contains("Action=GetCallerIdentity") {
+            self.greeted.fetch_add(1, Ordering::SeqCst);
             return says(200, CALLER);
         }
         self.seen.lock().unwrap().push(request.clone());
@@ -97,6 +106,7 @@ pub(super) fn aws_with(settings: Settings, replies: &[(&str, Reply)]) -> (Aws, W
     let wire = Wire {
         replies: Arc::new(replies.iter().map(|(words, reply)| ((*words).to_owned(), reply.clone())).collect()),
         seen: Arc::default(),
+        greeted: Arc::default(),
     };
     let connector = wire.clone();
     let aws = Aws::new(Settings {

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use ipnet::Ipv4Net;
 
 use crate::engine::diagnostic::{Diagnostic, Location};
+use crate::engine::resource::Where;
 use crate::engine::schema::TypeSchema;
 use crate::engine::urn::Place;
 use crate::engine::value::Value;
@@ -87,6 +88,18 @@ impl<'s> Item<'s> {
     /// Whether the program makes it, in place of only reading it.
     pub(super) fn is_managed(self) -> bool {
         self.surveyed().declaration.external.is_none()
+    }
+
+    /// Whether that is the ARN that it has or will have, as far as it follows from the inputs. The
+    /// account is not known here, and taken to be that of the ARN.
+    fn has_arn(self, arn: &str) -> bool {
+        let mut parts = arn.split(':').skip(1);
+        let partition = parts.next().unwrap_or_default().to_owned();
+        let account = parts.nth(2).unwrap_or_default().to_owned();
+        let id = self.schema().predicted_id(self.values());
+        let at = Where { partition, account, region: self.place().clone(), id };
+        let outputs = (self.schema().foresee)(self.values(), &at);
+        outputs.iter().any(|(name, value)| *name == "arn" && value.as_str() == Some(arn))
     }
 
     /// The name in the program.
@@ -236,15 +249,18 @@ impl<'s> Field<'s> {
         Some((Item { scene: self.owner.scene, index: link.resource }, link.property))
     }
 
-    /// The resource of that type that the text names, by a reference or by its id. One that the
-    /// program only reads is none: nothing is known of its inputs.
+    /// The resource of that type that the text names, by a reference, by its id or by its ARN. One that
+    /// the program only reads is none: nothing is known of its inputs.
     pub(super) fn target(self, token: &str) -> Option<Item<'s>> {
         if let Some(linked) = self.linked().find(|item| item.is(token)) {
             return Some(linked).filter(|item| item.is_managed());
         }
         let scene = self.owner.scene;
-        let token = scene.by_type.get_key_value(token)?.0;
-        let named = scene.by_id.get(&(*token, self.text()?.to_owned()))?;
+        let (token, text) = (scene.by_type.get_key_value(token)?.0, self.text()?);
+        if text.starts_with("arn:") {
+            return scene.of(token).find(|item| item.has_arn(text));
+        }
+        let named = scene.by_id.get(&(*token, text.to_owned()))?;
         let items = || named.iter().map(|index| Item { scene, index: *index });
         items().find(|item| item.place() == self.owner.place() || item.place().is_global()).or_else(|| items().next())
     }
@@ -304,6 +320,17 @@ resources:
   net: {type: aws:ec2:Vpc, properties: {cidrBlock: 10.0.0.0/16}}
   part: {type: aws:ec2:Subnet, properties: {vpcId: '${net.id}', cidrBlock: {'fn::cidrSubnet': ['${net.cidrBlock}', 8, 3]}}}
   group: {type: aws:cloudwatch:LogGroup, properties: {name: /a}}
+  calls: {type: aws:sns:Topic, region: secondary, properties: {name: calls}}
+  audit:
+    type: aws:cloudwatch:MetricAlarm
+    region: secondary
+    properties:
+      metricName: m
+      namespace: n
+      alarmActions:
+        - arn:aws:sns:eu-west-1:123456789012:calls
+        - arn:aws:sns:us-east-1:123456789012:calls
+        - arn:aws:sns:eu-west-1:123456789012:others
   filter:
     type: aws:cloudwatch:LogSubscriptionFilter
     properties: {logGroup: /a, filterPattern: '', destinationArn: 'arn:aws:lambda:eu-west-1:1:function:f'}
@@ -348,6 +375,9 @@ resources:
             let filter = item(scene, "filter");
             assert_eq!(filter.field("logGroup").target("aws:cloudwatch/logGroup:LogGroup").unwrap().name(), "group");
             assert_eq!(filter.field("destinationArn").elsewhere(), Some("eu-west-1"));
+            let sources = item(scene, "audit").field("alarmActions");
+            let named = sources.items().map(|arn| arn.target("aws:sns/topic:Topic").map(Item::name));
+            assert_eq!(named.collect::<Vec<_>>(), [Some("calls"), None, None]);
         });
     }
 }

@@ -69,5 +69,14 @@ mod tests {
 ";
         let expected = ["two | `masterUsername` cannot be given for a secondary cluster"];
         assert_eq!(found(&RULE, program), expected);
+        // An ARN that is written out names the cluster of its region.
+        let named = |region: &str| {
+            let literal = format!("'arn:aws:rds:{region}:123456789012:cluster:orders'");
+            program
+                .replace("'${source.arn}'", &literal)
+                .replace("{engine: a,", "{engine: a, clusterIdentifier: Orders,")
+        };
+        assert_eq!(found(&RULE, &named("us-east-1")), expected);
+        assert_eq!(found(&RULE, &named("eu-west-1")), [""; 0], "the other one is no member then");
     }
 }

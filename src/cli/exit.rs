@@ -27,7 +27,7 @@ pub enum Exit {
     /// All is done but what has to wait: deletions that the cloud allows only later, changes in a region
     /// that was given as unavailable.
     Pending = 10,
-    /// Nobody answers where the cloud should be.
+    /// Nobody answers where the cloud should be, or the bucket of the state.
     Unreachable = 11,
     /// drctl itself is wrong.
     Internal = 255,
@@ -82,15 +82,12 @@ impl From<Kind> for Exit {
             Kind::Denied | Kind::Unauthenticated => Self::Authentication,
             Kind::Invalid | Kind::Unsupported => Self::Configuration,
             Kind::Timeout => Self::Timeout,
+            Kind::Unreachable => Self::Unreachable,
             Kind::Cancelled => Self::Cancelled,
             Kind::Bug => Self::Internal,
-            Kind::NotFound
-            | Kind::Exists
-            | Kind::Busy
-            | Kind::Spreading
-            | Kind::Throttled
-            | Kind::Outage
-            | Kind::Unreachable => Self::Error,
+            Kind::NotFound | Kind::Exists | Kind::Busy | Kind::Spreading | Kind::Throttled | Kind::Outage => {
+                Self::Error
+            }
         }
     }
 }
@@ -111,6 +108,17 @@ impl From<&Ended> for Exit {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whoever_gets_no_answer_before_anything_is_done_ends_alike() {
+        let exit = |code| Exit::from(&[Diagnostic::error(code, "no answer")][..]);
+        for question in ["identity", "unreadable", "interrupted", "data-source"] {
+            assert_eq!(exit(Kind::Unreachable.code(question)), Exit::Unreachable);
+            assert_eq!(exit(Kind::Unauthenticated.code(question)), Exit::Authentication);
+        }
+        assert_eq!(exit(Kind::Denied.code("unreadable")), Exit::Resource);
+        assert_eq!(Exit::from(Kind::Unreachable), Exit::Unreachable);
+    }
 
     #[test]
     fn the_numbers_are_those_that_scripts_know() {

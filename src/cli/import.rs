@@ -17,7 +17,7 @@ use crate::cli::session::{self, Site, Target, catalog, failed, runtime};
 use crate::engine::diagnostic::Diagnostic;
 use crate::engine::error::Kind;
 use crate::engine::journal::{Entry, apply};
-use crate::engine::planner::identify;
+use crate::engine::planner::identified;
 use crate::engine::provider::{Catalog, Identity, KindAt, Live, Provider};
 use crate::engine::resource::{Scope, Seen, Want};
 use crate::engine::schema::{Group, Object, Property, Shape, TypeSchema};
@@ -74,7 +74,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
             site.check_project(&state)?;
             site.check_environment(&state)?;
             let provider = site.cloud()?.provider();
-            let identity = identify(&*provider, &state).await.map_err(Failure::Program)?;
+            let identity = identified(provider.identity().await, &state).map_err(Failure::Program)?;
             let mut rows = Vec::with_capacity(wanted.len());
             for one in &wanted {
                 rows.push(read(one, &*provider).await?);

@@ -139,36 +139,53 @@ impl Journey<'_> {
         let limit = if just_made { self.limits.create } else { self.limits.update };
         // What an earlier run asked for when it began may not be what is wanted now.
         let begun = row.pending.as_ref().map(|begun| &begun.inputs);
-        let (mut applied, want) = match (just_made, begun) {
+        let (applied, want) = match (just_made, begun) {
             (true, None) => (self.wanted.clone(), self.beside_defaults()),
             (true, Some(begun)) => (begun.clone(), given(&[self.wanted, begun])),
             (false, _) => (row.inputs.clone(), given(&[self.wanted, &row.inputs])),
         };
-        let mut lacks = Lacks { want, not_kept: row.not_kept.clone(), skipped: row.skipped.clone() };
-        let mut live = self.ready(id, &mut lacks, seen, just_made, limit).await?;
-        let aim = self.aim(&live, &applied, &lacks.not_kept);
-        let differences = |live: &Live, applied: &Value, lacks: &Lacks| {
-            diff(&self.schema.inputs, &self.base(live, applied, &lacks.not_kept), &aim)
+        let mut lacks = Lacks::so_far(want, row);
+        let live = self.ready(id, &mut lacks, seen, just_made, limit).await?;
+        let mut way = Way { live, applied, lacks };
+        let aim = self.aim(&way);
+        if !self.approach(id, &aim, None, &mut way).await? {
+            self.go_without(id, &aim, &mut way).await?;
+        }
+        if self.reach(id, (!just_made).then_some(&row.inputs), &mut way.lacks).await? {
+            self.look(id, &mut way).await?;
+        }
+        Ok(way.arrived(self.schema, &aim))
+    }
+
+    /// Makes calls until nothing differs from the aim, or until the part of it that is to change alone
+    /// does not. What no call removes is noted.
+    ///
+    /// False if the endpoint lacks what a call needs: it may have held back others.
+    async fn approach(&self, id: &Id, aim: &Value, alone: Option<&Path>, way: &mut Way) -> Result<bool> {
+        let aim = match alone {
+            Some(path) => {
+                let mut near = self.base(way);
+                path.transplant(aim, &mut near);
+                Cow::Owned(near)
+            }
+            None => Cow::Borrowed(aim),
         };
         let (since, deadline) = (Instant::now(), self.crew.clock.after(self.limits.update));
         let settling: &[&[u64]] = if self.crew.skip_unsupported { &SETTLING_SOON } else { &SETTLING };
         let (mut calls, mut rounds, mut lost) = (0, 0, 0);
         loop {
-            let left = differences(&live, &applied, &lacks);
+            let left = self.left(way, &aim);
             if left.is_empty() {
-                if self.reach(id, (!just_made).then_some(&row.inputs), &mut lacks).await? {
-                    live = self.ready(id, &mut lacks, None, false, self.limits.update).await?;
-                }
-                return Ok(lacks.arrived(live));
+                return Ok(true);
             }
             if rounds == settling.len() || calls == MOST_CALLS {
                 if !self.crew.skip_unsupported {
                     return Err(self.not_taken(&left));
                 }
-                lacks.note(self.schema, &left);
-                return Ok(lacks.arrived(live));
+                way.give_up(self.schema, &left, &aim);
+                return Ok(true);
             }
-            let shown = Live { inputs: self.base(&live, &applied, &lacks.not_kept), ..live.clone() };
+            let shown = Live { inputs: self.base(way), ..way.live.clone() };
             // No call changes what replaces: it may only be late to show.
             let next = match left.iter().all(|d| d.replaces) {
                 true => Ok(Next::Started),
@@ -177,16 +194,14 @@ impl Journey<'_> {
             let next = match next {
                 Ok(next) => next,
                 Err(error) if error.kind == Kind::Unsupported && self.crew.skip_unsupported => {
-                    lacks.skip(error);
-                    lacks.note(self.schema, &left);
-                    applied = self.wanted.clone();
-                    calls += 1;
-                    continue;
+                    way.lacks.skip(error);
+                    self.look(id, way).await?;
+                    return Ok(false);
                 }
                 // It may have had its effect, and made again it might have another one.
                 Err(error) if error.ambiguous && error.kind != Kind::Cancelled => {
                     self.crew.pause(self.at, error, &mut lost, deadline).await?;
-                    live = self.ready(id, &mut lacks, None, false, self.limits.update).await?;
+                    self.look(id, way).await?;
                     continue;
                 }
                 Err(error) => return Err(error),
@@ -199,24 +214,60 @@ impl Journey<'_> {
                 Next::Saw(live) => (Some(Seen::Ready(*live)), false),
                 Next::Waits(word) => {
                     self.crew.wait_for_others(self.at, &word, self.limits.poll, since, deadline).await?;
-                    live = self.ready(id, &mut lacks, None, false, self.limits.update).await?;
+                    self.look(id, way).await?;
                     continue;
                 }
                 Next::Gone | Next::Later(_) => return Err(Error::bug("an update answers like a deletion")),
             };
             if !more {
-                applied = self.wanted.clone();
+                match alone {
+                    Some(path) => path.transplant(&aim, &mut way.applied),
+                    None => way.applied = self.wanted.clone(),
+                }
+                way.lacks.take_back_hidden(self.schema, &left);
             }
-            live = self.ready(id, &mut lacks, seen, false, self.limits.update).await?;
+            way.live = self.ready(id, &mut way.lacks, seen, false, self.limits.update).await?;
             for pause in settling[rounds] {
-                if differences(&live, &applied, &lacks) != left {
+                if self.left(way, &aim) != left {
                     break;
                 }
                 self.crew.clock.sleep(Duration::from_millis(*pause)).await;
-                live = self.ready(id, &mut lacks, None, false, self.limits.update).await?;
+                self.look(id, way).await?;
             }
-            rounds = if differences(&live, &applied, &lacks) == left { rounds + 1 } else { 0 };
+            rounds = if self.left(way, &aim) == left { rounds + 1 } else { 0 };
         }
+    }
+
+    /// Makes the changes one by one, so that what the endpoint lacks for one holds back no other.
+    async fn go_without(&self, id: &Id, aim: &Value, way: &mut Way) -> Result<()> {
+        let left = self.left(way, aim);
+        if left.len() > 1 {
+            for difference in &left {
+                match self.approach(id, aim, Some(&difference.path), way).await {
+                    Ok(true) => {}
+                    Ok(false) => way.give_up(self.schema, std::slice::from_ref(difference), aim),
+                    // It may be right only together with others.
+                    Err(error) if error.kind == Kind::Invalid => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            if self.approach(id, aim, None, way).await? {
+                return Ok(());
+            }
+        }
+        let left = self.left(way, aim);
+        way.give_up(self.schema, &left, aim);
+        Ok(())
+    }
+
+    async fn look(&self, id: &Id, way: &mut Way) -> Result<()> {
+        way.live = self.ready(id, &mut way.lacks, None, false, self.limits.update).await?;
+        Ok(())
+    }
+
+    /// What differs from the aim.
+    fn left(&self, way: &Way, aim: &Value) -> Vec<Difference> {
+        diff(&self.schema.inputs, &self.base(way), aim)
     }
 
     /// What a new resource is asked to have beside its defaults, which need no look.
@@ -230,16 +281,16 @@ impl Journey<'_> {
         Want::Only(set.map(|(name, _)| name.clone()).collect())
     }
 
-    fn base(&self, live: &Live, applied: &Value, not_kept: &[String]) -> Value {
-        baseline(&self.schema.inputs, &live.inputs, applied, not_kept)
+    fn base(&self, way: &Way) -> Value {
+        baseline(&self.schema.inputs, &way.live.inputs, &way.applied, &way.lacks.not_kept)
     }
 
     /// What is asked, with what the cloud shows where that stands.
-    fn aim(&self, live: &Live, applied: &Value, not_kept: &[String]) -> Cow<'_, Value> {
+    fn aim(&self, way: &Way) -> Cow<'_, Value> {
         if self.follows.is_empty() {
             return Cow::Borrowed(self.wanted);
         }
-        let (base, mut aim) = (self.base(live, applied, not_kept), self.wanted.clone());
+        let (base, mut aim) = (self.base(way), self.wanted.clone());
         for path in self.follows {
             path.transplant(&base, &mut aim);
         }
@@ -328,7 +379,9 @@ impl Journey<'_> {
             match self.crew.call(&self.at.urn, &self.at.kind, call).await {
                 Ok(mut seen) => return Ok(seen.pop().unwrap_or(Seen::Gone)),
                 Err(error) if self.crew.skip_unsupported && lacks.want.goes_without(&error, &self.schema.inputs) => {
-                    lacks.not_kept.extend(error.input.clone());
+                    if let Some(input) = &error.input {
+                        lacks.note(input.clone());
+                    }
                     lacks.skip(error);
                 }
                 Err(error) if self.crew.may_do_without(&error, &mut lacks.skipped) => {}
@@ -357,6 +410,29 @@ fn given(inputs: &[&Value]) -> Want {
     Want::Only(all.filter(|(_, value)| !value.is_null()).map(|(name, _)| name.clone()).collect())
 }
 
+/// How far a resource has come.
+struct Way {
+    live: Live,
+    /// The inputs applied last, for those that the cloud does not show.
+    applied: Value,
+    lacks: Lacks,
+}
+
+impl Way {
+    /// Takes differences that no call removes for made, and notes their places.
+    fn give_up(&mut self, schema: &TypeSchema, left: &[Difference], aim: &Value) {
+        for difference in left {
+            difference.path.transplant(aim, &mut self.applied);
+            self.lacks.note(schema.inputs.pattern_of(&difference.path).to_string());
+        }
+    }
+
+    fn arrived(mut self, schema: &TypeSchema, aim: &Value) -> Arrived {
+        self.lacks.take_back_shown(&diff(&schema.inputs, &self.live.inputs, aim));
+        Arrived { live: self.live, not_kept: self.lacks.not_kept, skipped: self.lacks.skipped }
+    }
+}
+
 /// What the endpoint was found to lack, and what it is therefore not asked for.
 struct Lacks {
     want: Want,
@@ -365,12 +441,23 @@ struct Lacks {
 }
 
 impl Lacks {
-    /// The places of differences that no call removes.
-    fn note(&mut self, schema: &TypeSchema, left: &[Difference]) {
-        for place in left.iter().map(|d| schema.inputs.pattern_of(&d.path).to_string()) {
-            if !self.not_kept.contains(&place) {
-                self.not_kept.push(place);
+    /// What earlier runs found, to be looked at again.
+    fn so_far(want: Want, row: &Row) -> Self {
+        let (not_kept, skipped) = (row.not_kept.clone(), row.skipped.clone());
+        let places = not_kept.iter().filter_map(|place| Path::parse(place).ok());
+        let want = match want {
+            Want::Only(names) => {
+                let again = places.filter_map(|place| place.root().map(str::to_owned));
+                Want::Only(names.into_iter().chain(again).collect())
             }
+            Want::All => Want::All,
+        };
+        Self { want, not_kept, skipped }
+    }
+
+    fn note(&mut self, place: String) {
+        if !self.not_kept.contains(&place) {
+            self.not_kept.push(place);
         }
     }
 
@@ -381,9 +468,27 @@ impl Lacks {
         }
     }
 
-    fn arrived(self, live: Live) -> Arrived {
-        Arrived { live, not_kept: self.not_kept, skipped: self.skipped }
+    /// An input that the cloud never shows is kept as far as anybody can tell once a call has taken it.
+    fn take_back_hidden(&mut self, schema: &TypeSchema, taken: &[Difference]) {
+        let hidden = |d: &&Difference| {
+            let input = d.path.root().and_then(|name| schema.inputs.get(name));
+            input.is_some_and(|input| input.write_only)
+        };
+        let taken: Vec<&Difference> = taken.iter().filter(hidden).collect();
+        self.not_kept.retain(|place| !taken.iter().any(|d| touches(place, d)));
     }
+
+    /// What was looked for and does not differ any more is kept by now.
+    fn take_back_shown(&mut self, differences: &[Difference]) {
+        let Self { want, not_kept, .. } = self;
+        let looked_for =
+            |place: &str| Path::parse(place).is_ok_and(|path| path.root().is_some_and(|name| want.has(name)));
+        not_kept.retain(|place| !looked_for(place) || differences.iter().any(|d| touches(place, d)));
+    }
+}
+
+fn touches(place: &str, difference: &Difference) -> bool {
+    Path::parse(place).is_ok_and(|pattern| pattern.touches(&difference.path))
 }
 
 #[cfg(test)]

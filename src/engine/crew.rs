@@ -24,7 +24,7 @@ const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
 /// First pause after a failure that may pass, doubled with each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
-/// Pauses while something that was just made becomes known everywhere, together about a minute.
+/// Pauses while something that was just made or removed becomes known everywhere, together about a minute.
 const SPREADING: [Duration; 6] = [
     Duration::from_secs(2),
     Duration::from_secs(4),

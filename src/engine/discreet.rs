@@ -46,6 +46,10 @@ impl<C: Deref<Target: Provider> + Send + Sync> Provider for Discreet<C> {
         Box::pin(async { self.hide(self.cloud.identity().await) })
     }
 
+    fn identity_now(&self) -> BoxFuture<'_, Result<Identity>> {
+        Box::pin(async { self.hide(self.cloud.identity_now().await) })
+    }
+
     fn create<'a>(&'a self, at: &'a At, inputs: &'a Value) -> BoxFuture<'a, Result<Made>> {
         self.redactor.learn_given(inputs);
         Box::pin(async move {

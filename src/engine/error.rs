@@ -41,7 +41,8 @@ pub enum Kind {
     Exists,
     /// Something else must finish or go first; the same call may succeed later.
     Busy,
-    /// Something made a moment ago is not known everywhere yet; the same call succeeds within a minute.
+    /// Something made or removed a moment ago is not known everywhere yet; the same call succeeds within
+    /// a minute, or never.
     Spreading,
     /// Too many calls.
     Throttled,
@@ -63,6 +64,18 @@ pub enum Kind {
     Cancelled,
     /// drctl itself is wrong.
     Bug,
+}
+
+impl Kind {
+    /// The code of a diagnostic about a question to the cloud that a plan needs answered: one for all
+    /// questions where nobody answers or nobody may ask, `otherwise` that of the question.
+    pub fn code(self, otherwise: &'static str) -> &'static str {
+        match self {
+            Self::Unauthenticated => "credentials",
+            Self::Outage | Self::Unreachable | Self::Timeout => "unreachable",
+            _ => otherwise,
+        }
+    }
 }
 
 impl Error {

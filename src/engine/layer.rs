@@ -53,6 +53,10 @@ pub trait Layer: Send + Sync {
         self.pass(Call::Identity, self.below().identity())
     }
 
+    fn identity_now(&self) -> BoxFuture<'_, Result<Identity>> {
+        self.pass(Call::Identity, self.below().identity_now())
+    }
+
     fn create<'a>(&'a self, at: &'a At, inputs: &'a Value) -> BoxFuture<'a, Result<Made>> {
         self.pass(Call::Create(at), self.below().create(at, inputs))
     }
@@ -105,6 +109,10 @@ impl<L: Layer> Provider for L {
 
     fn identity(&self) -> BoxFuture<'_, Result<Identity>> {
         Layer::identity(self)
+    }
+
+    fn identity_now(&self) -> BoxFuture<'_, Result<Identity>> {
+        Layer::identity_now(self)
     }
 
     fn create<'a>(&'a self, at: &'a At, inputs: &'a Value) -> BoxFuture<'a, Result<Made>> {

@@ -98,15 +98,11 @@ pub fn given(row: &Row) -> impl Iterator<Item = String> {
 
 fn unreadable(kind: &KindAt, seat: &str, error: &Error) -> Diagnostic {
     let text = format!("cannot read {} in {}: {error}", kind.ty, kind.place);
-    Diagnostic { help: help(error, seat), ..Diagnostic::error(code(error, "unreadable"), text) }
+    Diagnostic { help: help(error, seat), ..Diagnostic::error(error.kind.code("unreadable"), text) }
 }
 
-/// Missing credentials are a problem of their own, whatever was to be done.
-fn code(error: &Error, otherwise: &'static str) -> &'static str {
-    if error.kind == Kind::Unauthenticated { "credentials" } else { otherwise }
-}
-
-fn help(error: &Error, seat: &str) -> Option<String> {
+/// What to do about a question that failed.
+pub fn help(error: &Error, seat: &str) -> Option<String> {
     let unreachable = || (error.kind == Kind::Unreachable).then(|| reach::unavailable(seat));
     error.hint.clone().or_else(unreachable)
 }
@@ -187,7 +183,8 @@ pub async fn find<'a>(
             Err(error) => {
                 let text = format!("an interrupted create of `{}` cannot be settled: {error}", key.urn.name());
                 let help = help(&error, identity.seat(&row.place));
-                problems.push(Diagnostic { help, ..Diagnostic::error(code(&error, "interrupted"), text).of(&key.urn) });
+                problems
+                    .push(Diagnostic { help, ..Diagnostic::error(error.kind.code("interrupted"), text).of(&key.urn) });
             }
         }
     }

@@ -22,9 +22,12 @@ pub trait Provider: Send + Sync {
     /// Which regions answer.
     fn reach(&self) -> &Reach;
 
-    /// Who we are there. Asked before anything else, and again before something that is not found
-    /// counts as deleted.
+    /// Who we are there. Asked before anything else; what was told first stands.
     fn identity(&self) -> BoxFuture<'_, Result<Identity>>;
+
+    /// The same asked anew, before something that is not found counts as deleted: credentials may have
+    /// been renewed for another account.
+    fn identity_now(&self) -> BoxFuture<'_, Result<Identity>>;
 
     /// Starts to make a resource; see `Resource::create`.
     fn create<'a>(&'a self, at: &'a At, inputs: &'a Value) -> BoxFuture<'a, Result<Made>>;

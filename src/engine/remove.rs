@@ -123,7 +123,7 @@ fn after(now: Timestamp, long: Duration) -> Timestamp {
 }
 
 fn still_used(error: Error) -> Error {
-    if error.kind == Kind::Busy && error.hint.is_none() {
+    if matches!(error.kind, Kind::Busy | Kind::Spreading) && error.hint.is_none() {
         return error.hint("something outside this stack still uses it: remove that, then run again");
     }
     error

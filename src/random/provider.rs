@@ -55,6 +55,10 @@ impl Provider for WithRandom {
         self.cloud.identity()
     }
 
+    fn identity_now(&self) -> BoxFuture<'_, Result<Identity>> {
+        self.cloud.identity_now()
+    }
+
     fn create<'a>(&'a self, at: &'a At, inputs: &'a Value) -> BoxFuture<'a, Result<Made>> {
         match kind(&at.kind) {
             Some(kind) => Box::pin(async move {

@@ -10,7 +10,7 @@ use futures::future::join_all;
 use tokio::sync::OnceCell;
 
 use crate::engine::diagnostic::{Diagnostic, Location};
-use crate::engine::error::{Error, Kind as ErrorKind, Result};
+use crate::engine::error::{Error, Result};
 use crate::engine::program::UNAVAILABLE;
 use crate::engine::provider::{Catalog, Provider};
 use crate::engine::urn::Place;
@@ -86,9 +86,7 @@ impl Answers {
                 let given_up = cloud.reach().is_given_up(&ask.place.0);
                 let code = match error.kind {
                     _ if given_up => UNAVAILABLE,
-                    ErrorKind::Unauthenticated => "credentials",
-                    ErrorKind::Unreachable => "unreadable",
-                    _ => "data-source",
+                    kind => kind.code("data-source"),
                 };
                 unanswered(code, &ask, &error, at)
             })

@@ -291,6 +291,9 @@ impl Provider for Cloud {
     fn identity(&self) -> BoxFuture<'_, Result<Identity>> {
         none()
     }
+    fn identity_now(&self) -> BoxFuture<'_, Result<Identity>> {
+        none()
+    }
     fn create<'a>(&'a self, _: &'a At, _: &'a Value) -> BoxFuture<'a, Result<Made>> {
         none()
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::engine::error::{Error, Kind, Result};
+use crate::engine::path::Path;
 use crate::engine::provider::{At, Catalog, KindAt, Live, Made, Next};
 use crate::engine::resource::{FoundBy, IdForm, Seen};
 use crate::engine::schema::{Property, Shape, TypeSchema};
@@ -158,6 +159,17 @@ impl Cloud {
         quirks::of(schema.token).show(&self.world, serial, &mut inputs, &mut outputs);
         outputs.retain(|name, _| schema.outputs.get(name).is_some());
         Some(Live { inputs: Value::Map(inputs), outputs: Value::Map(outputs) })
+    }
+
+    /// These inputs with some as the resource has them already.
+    pub(super) fn but_for(&self, some: &[String], kind: &KindAt, id: &Id, inputs: &Value) -> Value {
+        let mut inputs = inputs.clone();
+        let serial = self.catalog.find(&kind.ty).and_then(|schema| self.world.find(schema.token, &kind.place, id));
+        if let Some(row) = serial.and_then(|serial| self.world.row(serial)).filter(|_| !some.is_empty()) {
+            let has = Value::Map(row.inputs.clone());
+            some.iter().for_each(|input| Path::default().key(input).transplant(&has, &mut inputs));
+        }
+        inputs
     }
 
     pub(super) fn update(&mut self, at: &At, id: &Id, inputs: &Value, now: Timestamp) -> Result<Next> {

@@ -4,8 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::engine::error::{Error, Kind};
+use crate::engine::error::{Error, Kind, Result};
 use crate::engine::urn::Place;
+use crate::engine::value::Value;
 use crate::twin::HOME;
 use crate::twin::refusal::Operation;
 
@@ -114,6 +115,8 @@ pub struct Faults {
 struct Inner {
     planned: Vec<Planned>,
     cut: BTreeSet<String>,
+    /// Inputs that no operation changes, by the token of their type.
+    lacking: Vec<(String, String)>,
     /// Calls that still get an answer before the process dies.
     left: Option<Left>,
     log: Vec<Call>,
@@ -156,6 +159,17 @@ impl Faults {
         self.inner().planned.push(Planned { calls, after: 0, times, fault: Fault::Ignores });
     }
 
+    /// From now on there is no operation that changes this input of a type.
+    pub fn lack(&self, token: &str, input: &str) {
+        self.inner().lacking.push((token.to_owned(), input.to_owned()));
+    }
+
+    /// The inputs of a type that no operation changes.
+    pub(super) fn lacking(&self, token: &str) -> Vec<String> {
+        let inner = self.inner();
+        inner.lacking.iter().filter(|(of, _)| of == token).map(|(_, input)| input.clone()).collect()
+    }
+
     /// Lets no call to the region through: nobody answers there. With the home of global services,
     /// those are cut off too.
     pub fn cut(&self, region: &str) {
@@ -184,6 +198,7 @@ impl Faults {
         let mut inner = self.inner();
         inner.planned.clear();
         inner.cut.clear();
+        inner.lacking.clear();
         inner.left = None;
     }
 
@@ -243,6 +258,18 @@ impl Inner {
         }
         self.planned.retain(|p| p.times > 0);
         struck
+    }
+}
+
+/// Refuses an update that needs an operation that there is not.
+pub(super) fn refuse_lacking(lacking: &[String], live: &Value, wanted: &Value) -> Result<()> {
+    let value = |of: &Value, input: &str| of.get(input).map(Value::bare).cloned();
+    match lacking.iter().find(|input| value(live, input) != value(wanted, input)) {
+        Some(input) => {
+            let operation = Some(format!("test:Change{}{}", input[..1].to_uppercase(), &input[1..]));
+            Err(Error { operation, ..error(Kind::Unsupported) })
+        }
+        None => Ok(()),
     }
 }
 

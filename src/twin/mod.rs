@@ -255,6 +255,10 @@ impl Provider for Twin {
         Box::pin(self.call(call, |_, _| Ok(identity)))
     }
 
+    fn identity_now(&self) -> BoxFuture<'_, Result<Identity>> {
+        self.identity()
+    }
+
     fn create<'a>(&'a self, at: &'a At, inputs: &'a Value) -> BoxFuture<'a, Result<Made>> {
         let call = self.seen_call(Operation::Create, &at.kind, at.urn.to_string());
         Box::pin(self.call(call, move |cloud, now| cloud.create(at, inputs, now)))
@@ -266,9 +270,14 @@ impl Provider for Twin {
         Box::pin(self.call(call, move |cloud, now| cloud.read(kind, ids, now)))
     }
 
-    fn update<'a>(&'a self, at: &'a At, id: &'a Id, inputs: &'a Value, _: &'a Live) -> BoxFuture<'a, Result<Next>> {
+    fn update<'a>(&'a self, at: &'a At, id: &'a Id, inputs: &'a Value, live: &'a Live) -> BoxFuture<'a, Result<Next>> {
         let call = self.seen_call(Operation::Update, &at.kind, at.urn.to_string());
-        Box::pin(self.call(call, move |cloud, now| cloud.update(at, id, inputs, now)))
+        let lacking = self.faults.lacking(&call.token);
+        Box::pin(self.call(call, move |cloud, now| {
+            faults::refuse_lacking(&lacking, &live.inputs, inputs)?;
+            let inputs = cloud.but_for(&lacking, &at.kind, id, inputs);
+            cloud.update(at, id, &inputs, now)
+        }))
     }
 
     fn delete<'a>(

@@ -160,6 +160,48 @@ def test_a_page_that_drips_is_an_outage_when_the_timeout_of_the_whole_is_over(pr
     assert time.monotonic() - started < 2
 
 
+def test_a_name_that_is_not_found_in_time_is_an_outage_when_the_timeout_is_over(probe, monkeypatch):
+    over = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: over.wait(5))
+    started = time.monotonic()
+    sample = sample_of(probe, "http://region.test/health", TIMEOUT_SECONDS="0.5")
+    took = time.monotonic() - started
+    over.set()
+    assert sample.error == "URLError: <urlopen error the name region.test was not found in time>"
+    assert took < 2
+
+
+@contextmanager
+def silent():
+    """An address that lets nobody in."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
+        with socket.create_connection(listener.getsockname()):
+            yield listener.getsockname()
+
+
+def leads_to(monkeypatch, *addresses):
+    """Every name has these addresses."""
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 0, "", address) for address in addresses]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+
+
+def test_a_name_whose_addresses_do_not_answer_is_an_outage_when_the_timeout_of_the_whole_is_over(probe, monkeypatch):
+    with silent() as first, silent() as second, silent() as third:
+        leads_to(monkeypatch, first, second, third)
+        started = time.monotonic()
+        sample = sample_of(probe, "http://region.test/health", TIMEOUT_SECONDS="0.6")
+        took = time.monotonic() - started
+    assert not sample.healthy
+    assert 0.5 < took < 1.2
+
+
+def test_an_address_that_does_not_answer_leaves_time_for_the_next(probe, monkeypatch):
+    with silent() as first, serving() as url:
+        host, port = url.split("/")[2].split(":")
+        leads_to(monkeypatch, first, (host, int(port)))
+        assert sample_of(probe, url).healthy
+
+
 def test_six_samples_of_each_region_fill_the_minute_with_metrics(probe, clock, metrics):
     with serving() as well, serving(status=500) as ill:
         urls = {"primary": ill, "dr": well}

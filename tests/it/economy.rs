@@ -44,29 +44,37 @@ async fn a_stack_in_two_regions_costs_few_calls() {
     completed(&stage.destroy().await.unwrap_or_else(|p| panic!("{}", told(&p))));
     let destroy = meter.take();
 
-    let over: Vec<String> = [("create", create, CREATE), ("refresh", refresh, REFRESH), ("destroy", destroy, DESTROY)]
-        .into_iter()
-        .filter(|(_, calls, limit)| total(calls) > *limit)
-        .map(|(what, calls, limit)| format!("{what}: {} calls, at most {limit}:\n{}", total(&calls), table(&calls)))
-        .collect();
+    let over: Vec<String> =
+        [("create", &create, CREATE), ("refresh", &refresh, REFRESH), ("destroy", &destroy, DESTROY)]
+            .into_iter()
+            .filter(|(_, calls, limit)| total(calls) > *limit)
+            .map(|(what, calls, limit)| format!("{what}: {} calls, at most {limit}:\n{}", total(calls), table(calls)))
+            .collect();
     assert!(over.is_empty(), "{}", over.join("\n"));
+    for calls in [&create, &refresh, &destroy] {
+        let greetings = calls.iter().filter(|(ask, _)| ask.service == "sts").map(|(_, count)| count);
+        assert_eq!(greetings.sum::<usize>(), 1, "who we are is asked once a run:\n{}", table(calls));
+    }
+    let lists = |ask: &Ask| ask.operation.starts_with("Describe") && !ask.operation.ends_with("Attribute");
+    let twice: Vec<_> = refresh.iter().filter(|(ask, count)| lists(ask) && **count > ask.readers()).collect();
+    assert!(twice.is_empty(), "listed more than once: {twice:?}");
 }
 
 fn completed(report: &Report) {
     assert_eq!(report.outcome.ended, Ended::Completed, "{:#?}", report.failures());
 }
 
-type Calls = BTreeMap<String, usize>;
+type Calls = BTreeMap<Ask, usize>;
 
 fn total(calls: &Calls) -> usize {
     calls.values().sum()
 }
 
 fn table(calls: &Calls) -> String {
-    calls.iter().map(|(operation, count)| format!("{count:5}  {operation}\n")).collect()
+    calls.iter().map(|(ask, count)| format!("{count:5}  {ask}\n")).collect()
 }
 
-/// Counts calls by operation.
+/// Counts calls by operation and region.
 #[derive(Debug, Clone, Default)]
 struct Meter(Arc<Mutex<Calls>>);
 
@@ -111,7 +119,7 @@ impl HttpConnector for Counting {
     fn call(&self, mut request: HttpRequest) -> HttpConnectorFuture {
         let body = request.body().bytes().unwrap_or_default();
         let ask = Ask::of(request.method(), request.uri(), |name| request.headers().get(name), body);
-        *self.meter.0.lock().unwrap().entry(ask.name()).or_default() += 1;
+        *self.meter.0.lock().unwrap().entry(ask.clone()).or_default() += 1;
         if ask.service == "s3" {
             let uri = request.uri().replace(&self.network.endpoint, &self.buckets.endpoint);
             request.set_uri(uri).unwrap();

@@ -7,15 +7,6 @@ use crate::support::checkout::Checkout;
 use crate::support::emulator::{Emulator, ministack, own_moto};
 use crate::support::proxy::Proxy;
 
-/// Operations that several types read with, and how many. What they ask for at the same time goes out
-/// in one request, and each asks once.
-const SHARED: [(&str, usize); 4] = [
-    ("ec2:DescribeRouteTables", 3),
-    ("ec2:DescribeSecurityGroupRules", 2),
-    ("ec2:DescribeSecurityGroups", 2),
-    ("ec2:DescribeVpcPeeringConnections", 3),
-];
-
 /// A stack in an account, asked for through a proxy that counts.
 struct Deployed<'a> {
     checkout: Checkout,
@@ -53,8 +44,8 @@ impl<'a> Deployed<'a> {
         for ask in self.proxy.take() {
             *counts.entry(ask).or_default() += 1;
         }
-        let line = |(ask, count): (&Ask, &usize)| match SHARED.iter().find(|(name, _)| *name == ask.name()) {
-            Some((_, types)) if count <= types => format!("1 to {types}  {ask}\n"),
+        let line = |(ask, count): (&Ask, &usize)| match ask.readers() {
+            types if types > 1 && *count <= types => format!("1 to {types}  {ask}\n"),
             _ => format!("{count:6}  {ask}\n"),
         };
         counts.iter().map(line).collect()

@@ -46,7 +46,7 @@ fn a_region_that_does_not_answer_ends_its_steps_with_one_cause_and_the_rest_is_d
     assert!(said.err.contains("created ec2:Vpc here/vpc"), "{}", said.err);
     lab.run("state check").ends_with(0);
     // What was begun there cannot be settled now, and nobody guesses.
-    let said = lab.run_at(&cut.proxy.endpoint, "up --yes").ends_with(4);
+    let said = lab.run_at(&cut.proxy.endpoint, "up --yes").ends_with(11);
     assert!(said.err.contains("cannot be settled"), "{}", said.err);
     assert!(said.err.contains("--region-unavailable eu-west-1"), "{}", said.err);
     cut.asked();
@@ -86,7 +86,7 @@ fn a_read_that_gets_no_answer_changes_nothing_in_the_state() {
     lab.run("up --yes").ends_with(0);
     let before = std::fs::read_to_string(lab.state().join("state.json")).unwrap();
     let cut = Cut::off("eu-west-1");
-    let said = lab.run_at(&cut.proxy.endpoint, "refresh --yes").ends_with(4);
+    let said = lab.run_at(&cut.proxy.endpoint, "refresh --yes").ends_with(11);
     assert!(said.err.contains("--region-unavailable eu-west-1"), "{}", said.err);
     assert_eq!(std::fs::read_to_string(lab.state().join("state.json")).unwrap(), before);
     lab.run_at(&cut.proxy.endpoint, "refresh --yes --region-unavailable eu-west-1").ends_with(0);

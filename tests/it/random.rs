@@ -116,7 +116,8 @@ async fn get_there(t: &mut Theatre, resources: &str, troubles: &[Trouble]) -> Re
         match report {
             Ok(report) if report.outcome.ended == Ended::Completed => return Ok(()),
             Ok(_) => {}
-            Err(problems) if problems.iter().all(|p| p.code == "unreadable" || p.code == "interrupted") => {}
+            Err(problems)
+                if problems.iter().all(|p| matches!(p.code, "unreadable" | "unreachable" | "interrupted")) => {}
             Err(problems) => return Err(told(&problems)),
         }
     }

@@ -318,7 +318,7 @@ fn the_state_survives_the_loss_of_its_first_bucket() {
     });
     let shown = lab.run_at(&lost.endpoint, "state ls").ends_with(0);
     assert!(shown.err.contains("does not answer") && shown.out.contains("eu-west-1"), "{}", shown.err);
-    let refused = lab.run_at(&lost.endpoint, "state taint here/topic --yes").ends_with(1);
+    let refused = lab.run_at(&lost.endpoint, "state taint here/topic --yes").ends_with(11);
     assert!(refused.err.contains("go on with the copy"), "{}", refused.err);
     let on_copy = format!("state taint here/topic --state {second} --yes");
     lab.run_at(&lost.endpoint, &on_copy).ends_with(0);

@@ -13,6 +13,7 @@ mod nat_gateway;
 pub mod order;
 mod peering;
 mod peering_connection_options;
+pub(in crate::aws) mod prefix_lists;
 mod route;
 mod route_table;
 mod route_table_association;

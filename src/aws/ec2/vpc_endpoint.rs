@@ -2,7 +2,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use aws_sdk_ec2::types::{self as sdk, DnsRecordIpType, IpAddressType, ResourceType, VpcEndpointType};
 
-use super::{acceptance, any_of, arn, filter, is_mine, mine, refused, retag, tagged, tags_from};
+use super::{acceptance, any_of, arn, filter, is_mine, mine, prefix_lists, refused, retag, tagged, tags_from};
 use crate::aws::prelude::*;
 use crate::engine::rules::{computed, exactly_one, one_of, refers, replace, unordered, write_only};
 
@@ -197,7 +197,7 @@ impl Resource for VpcEndpoint {
     async fn read(ids: &[Id], _: &Want, cx: &Cx) -> Result<Vec<Seen<Live<Self>>>> {
         let endpoints = cx.ec2().describe_vpc_endpoints().filters(any_of("vpc-endpoint-id", ids));
         let endpoints = endpoints.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await?;
-        let lists = PrefixLists::of(&endpoints, cx).await?;
+        let lists = prefix_lists::of_services(gated(&endpoints), cx).await?;
         in_order(ids, endpoints.into_iter().map(|endpoint| seen(endpoint, &lists, cx)))
     }
 
@@ -312,20 +312,10 @@ fn difference(wanted: &Option<Vec<String>>, live: &Option<Vec<String>>) -> (Opti
     (some(only_in(wanted, live)), some(only_in(live, wanted)))
 }
 
-/// Prefix lists of the services that gateways lead to, by the name of the service.
-struct PrefixLists(HashMap<String, sdk::PrefixList>);
-
-impl PrefixLists {
-    async fn of(endpoints: &[sdk::VpcEndpoint], cx: &Cx) -> Result<Self> {
-        let gateways = endpoints.iter().filter(|e| e.vpc_endpoint_type == Some(VpcEndpointType::Gateway));
-        let names: BTreeSet<String> = gateways.filter_map(|e| e.service_name.clone()).collect();
-        if names.is_empty() {
-            return Ok(Self(HashMap::new()));
-        }
-        let lists = cx.ec2().describe_prefix_lists().filters(filter("prefix-list-name", names));
-        let lists = lists.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await?;
-        Ok(Self(lists.into_iter().filter_map(|list| Some((list.prefix_list_name.clone()?, list))).collect()))
-    }
+/// The services that gateways lead to.
+fn gated(endpoints: &[sdk::VpcEndpoint]) -> BTreeSet<String> {
+    let gateways = endpoints.iter().filter(|e| e.vpc_endpoint_type == Some(VpcEndpointType::Gateway));
+    gateways.filter_map(|e| e.service_name.clone()).collect()
 }
 
 /// AWS writes states in several ways.
@@ -337,7 +327,11 @@ fn is_unaccepted(state: &str) -> bool {
     is(state, "pendingAcceptance")
 }
 
-fn seen(e: sdk::VpcEndpoint, lists: &PrefixLists, cx: &Cx) -> Result<(String, Seen<Live<VpcEndpoint>>)> {
+fn seen(
+    e: sdk::VpcEndpoint,
+    lists: &HashMap<String, sdk::PrefixList>,
+    cx: &Cx,
+) -> Result<(String, Seen<Live<VpcEndpoint>>)> {
     let id = need("VpcEndpointId", e.vpc_endpoint_id)?;
     let state = need("State", e.state)?.as_str().to_owned();
     if is(&state, "deleted") {
@@ -350,7 +344,7 @@ fn seen(e: sdk::VpcEndpoint, lists: &PrefixLists, cx: &Cx) -> Result<(String, Se
         let why = e.last_error.and_then(|error| error.message).or(e.failure_reason);
         return Ok((id, Seen::Failed(why.map_or(state.clone(), |why| format!("{state}: {why}")))));
     }
-    let list = e.service_name.as_ref().and_then(|name| lists.0.get(name));
+    let list = e.service_name.as_ref().and_then(|name| lists.get(name));
     let entries = e.dns_entries.into_iter().flatten();
     let outputs = VpcEndpointOutputs {
         arn: cx.arn("ec2", &format!("vpc-endpoint/{id}")),
@@ -467,6 +461,20 @@ mod tests {
         let names = json!([{ "dnsName": "s3.example", "hostedZoneId": "Z1" }]);
         assert_eq!(live.outputs.get("dnsEntries"), Some(&Value::from(names)));
         assert_eq!(wire.requests("").len(), 1);
+    }
+
+    #[tokio::test]
+    async fn however_often_endpoints_are_looked_at_their_prefix_lists_are_asked_for_once() {
+        let (aws, wire) = aws(&[
+            ("Action=DescribeVpcEndpoints", endpoint("Gateway", "available")),
+            ("Action=DescribePrefixLists", ok(LISTS)),
+        ]);
+        for _ in 0..3 {
+            let Seen::Ready(live) = read(&aws, TYPE, "vpce-1").await.unwrap() else { panic!() };
+            assert_eq!(live.outputs.get("prefixListId").and_then(Value::as_str), Some("pl-1"));
+        }
+        assert_eq!(wire.requests("Action=DescribeVpcEndpoints").len(), 3);
+        assert_eq!(wire.requests("Action=DescribePrefixLists").len(), 1);
     }
 
     #[tokio::test]

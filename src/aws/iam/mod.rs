@@ -32,3 +32,35 @@ fn document(encoded: &str) -> Result<Document> {
     let text = percent_encoding::percent_decode_str(encoded).decode_utf8();
     Ok(Document::new(text.map_err(|e| Error::bug(format!("a policy document is no text: {e}")))?))
 }
+
+/// What keeps something from being deleted.
+struct Holder {
+    /// `the instance profile`.
+    what: &'static str,
+    name: String,
+    /// What makes it let go.
+    release: &'static str,
+}
+
+impl Holder {
+    fn each(what: &'static str, release: &'static str, names: Vec<String>) -> impl Iterator<Item = Self> {
+        names.into_iter().map(move |name| Self { what, name, release })
+    }
+}
+
+/// A refusal to delete something because of what holds it, with the names of that. It may be ours, and
+/// let go in a moment. Nothing is added where nothing is found, or cannot be looked for.
+async fn held(refusal: Error, what: &str, look: impl Future<Output = Result<Vec<Holder>>>) -> Error {
+    if refusal.code.as_deref() != Some("DeleteConflict") {
+        return refusal;
+    }
+    let holders = look.await.unwrap_or_default();
+    if holders.is_empty() {
+        return refusal;
+    }
+    let names: Vec<String> = holders.iter().map(|h| format!("{} `{}`", h.what, h.name)).collect();
+    let mut ways: Vec<&str> = holders.iter().map(|h| h.release).collect();
+    ways.dedup();
+    let message = format!("{what} cannot be deleted because of {}", names.join(", "));
+    Error { message, ..refusal }.hint(format!("if others attached that, {}; then run again", ways.join("; ")))
+}

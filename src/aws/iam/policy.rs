@@ -2,7 +2,7 @@ use aws_sdk_iam::types::PolicyVersion;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{document, tagged, tags_from};
+use super::{Holder, document, held, tagged, tags_from};
 use crate::aws::error::OrNone;
 use crate::aws::{Cx, Tags, each, tags};
 use crate::engine::document::Document;
@@ -69,7 +69,12 @@ impl Resource for Policy {
                 "iam:TagPolicy",
                 "iam:UntagPolicy",
             ],
-            delete: &["iam:DeletePolicy", "iam:DeletePolicyVersion", "iam:ListPolicyVersions"],
+            delete: &[
+                "iam:DeletePolicy",
+                "iam:DeletePolicyVersion",
+                "iam:ListEntitiesForPolicy",
+                "iam:ListPolicyVersions",
+            ],
         },
         acts_on: &["{arn}"],
         import: "ARN of the policy",
@@ -116,8 +121,10 @@ impl Resource for Policy {
         for version in versions(id, cx).await.or_none()?.into_iter().flatten().filter(|v| !v.is_default_version) {
             remove(id, &version, cx).await?;
         }
-        cx.iam().delete_policy().policy_arn(&id.0).send().await.or_none()?;
-        Ok(Next::Gone)
+        match cx.iam().delete_policy().policy_arn(&id.0).send().await.or_none() {
+            Ok(_) => Ok(Next::Gone),
+            Err(refusal) => Err(held(refusal, "the policy", holders(id, cx)).await),
+        }
     }
 
     async fn find(&self, cx: &Cx) -> Result<Vec<Id>> {
@@ -147,6 +154,22 @@ impl Resource for Policy {
         };
         vec![("arn", arn)]
     }
+}
+
+/// Those to which the policy is attached.
+async fn holders(id: &Id, cx: &Cx) -> Result<Vec<Holder>> {
+    const DETACH: &str = "detach the policy there";
+    let mut holders = Vec::new();
+    let mut pages = cx.iam().list_entities_for_policy().policy_arn(&id.0).into_paginator().send();
+    while let Some(page) = pages.try_next().await? {
+        let roles = page.policy_roles.into_iter().flatten().filter_map(|role| role.role_name);
+        let users = page.policy_users.into_iter().flatten().filter_map(|user| user.user_name);
+        let groups = page.policy_groups.into_iter().flatten().filter_map(|group| group.group_name);
+        holders.extend(Holder::each("the role", DETACH, roles.collect()));
+        holders.extend(Holder::each("the user", DETACH, users.collect()));
+        holders.extend(Holder::each("the group", DETACH, groups.collect()));
+    }
+    Ok(holders)
 }
 
 /// The number in `v12`: the order in which versions were made.
@@ -195,7 +218,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::aws::wire::{at, aws, ok, reads_back};
+    use crate::aws::wire::{Reply, at, aws, ok, reads_back};
     use crate::engine::provider::{self, Provider};
 
     const ARN: &str = "arn:aws:iam::123456789012:policy/app/p";
@@ -262,5 +285,26 @@ mod tests {
         assert_eq!(wire.requests("VersionId=v9").len(), 1);
         assert!(wire.requests("VersionId=v10").is_empty());
         assert_eq!(wire.requests("Action=DeletePolicy&").len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_policy_that_others_use_is_refused_with_their_names() {
+        let refusal = "<ErrorResponse><Error><Type>Sender</Type><Code>DeleteConflict</Code>\
+            <Message>Cannot delete a policy attached to entities.</Message></Error></ErrorResponse>";
+        let entities = "<ListEntitiesForPolicyResponse><ListEntitiesForPolicyResult><PolicyRoles><member>\
+            <RoleName>web</RoleName><RoleId>AROA1</RoleId></member></PolicyRoles><PolicyGroups/><PolicyUsers><member>\
+            <UserName>jo</UserName><UserId>AIDA1</UserId></member></PolicyUsers><IsTruncated>false</IsTruncated>\
+            </ListEntitiesForPolicyResult></ListEntitiesForPolicyResponse>";
+        let (aws, _) = aws(&[
+            ("Action=ListPolicyVersions&", ok(versions(&["v10"]))),
+            ("Action=DeletePolicy&", Reply::Says(409, refusal.into())),
+            ("Action=ListEntitiesForPolicy&", ok(entities)),
+        ]);
+        let applied = json!({ "name": "p", "policy": "{}" }).into();
+        let error = aws.delete(&at(Policy::TYPE), &Id(ARN.into()), &applied, None).await.unwrap_err();
+        insta::assert_snapshot!(format!("{error}\n{}", error.hint.as_deref().unwrap_or_default()), @r"
+        the policy cannot be deleted because of the role `web`, the user `jo`
+        if others attached that, detach the policy there; then run again
+        ");
     }
 }

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use futures::try_join;
 
-use super::{document, tagged, tags_from};
+use super::{Holder, document, held, tagged, tags_from};
 use crate::aws::prelude::*;
 use crate::engine::rules::{auto_name, computed, forced, refers, replace, unordered, write_only};
 
@@ -94,7 +94,14 @@ impl Resource for Role {
                 "iam:UpdateAssumeRolePolicy",
                 "iam:UpdateRole",
             ],
-            delete: &["iam:DeleteRole", "iam:DeleteRolePolicy", "iam:DetachRolePolicy"],
+            delete: &[
+                "iam:DeleteRole",
+                "iam:DeleteRolePolicy",
+                "iam:DetachRolePolicy",
+                "iam:ListAttachedRolePolicies",
+                "iam:ListInstanceProfilesForRole",
+                "iam:ListRolePolicies",
+            ],
         },
         acts_on: &["{arn}"],
         import: "name of the role",
@@ -171,8 +178,10 @@ impl Resource for Role {
                 cx.iam().detach_role_policy().role_name(&id.0).policy_arn(arn).send().await.or_none()?;
             }
         }
-        cx.iam().delete_role().role_name(&id.0).send().await.or_none()?;
-        Ok(Next::Gone)
+        match cx.iam().delete_role().role_name(&id.0).send().await.or_none() {
+            Ok(_) => Ok(Next::Gone),
+            Err(refusal) => Err(held(refusal, "the role", holders(id, cx)).await),
+        }
     }
 
     async fn find(&self, cx: &Cx) -> Result<Vec<Id>> {
@@ -256,6 +265,25 @@ async fn managed_arns(id: &Id, cx: &Cx) -> Result<Vec<String>> {
     policies.into_iter().map(|p| need("PolicyArn", p.policy_arn)).collect()
 }
 
+async fn profile_names(id: &Id, cx: &Cx) -> Result<Vec<String>> {
+    let pages = cx.iam().list_instance_profiles_for_role().role_name(&id.0).into_paginator().items().send();
+    let profiles = pages.collect::<Result<Vec<_>, _>>().await?;
+    Ok(profiles.into_iter().map(|profile| profile.instance_profile_name).collect())
+}
+
+async fn holders(id: &Id, cx: &Cx) -> Result<Vec<Holder>> {
+    let (managed, inline, profiles) = try_join!(managed_arns(id, cx), inline_names(id, cx), profile_names(id, cx))?;
+    let policies =
+        Holder::each("the managed policy", FORCE, managed).chain(Holder::each("the inline policy", FORCE, inline));
+    Ok(policies.chain(Holder::each("the instance profile", LEAVE, profiles)).collect())
+}
+
+/// How policies of others go.
+const FORCE: &str = "`forceDetachPolicies: true` and an `up`, or `--force-override-protection` at once, \
+    lets the role go with all its policies";
+/// How a role leaves the instance profile of others.
+const LEAVE: &str = "`aws iam remove-role-from-instance-profile` takes it out of an instance profile";
+
 async fn change_inline(id: &Id, old: &[InlinePolicy], wanted: &[InlinePolicy], cx: &Cx) -> Result<()> {
     let had: BTreeMap<&str, &Document> = old.iter().map(|p| (p.name.as_str(), &p.policy)).collect();
     for InlinePolicy { name, policy } in wanted {
@@ -285,7 +313,9 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::aws::wire::{ok, reads_back};
+    use crate::aws::wire::{Reply, at, aws, ok, reads_back};
+    use crate::engine::error::Kind;
+    use crate::engine::provider::Provider;
 
     const ROLE: &str = "<GetRoleResponse><GetRoleResult><Role><Path>/app/</Path><RoleName>r</RoleName>\
         <RoleId>AROA1</RoleId><Arn>arn:aws:iam::123456789012:role/app/r</Arn>\
@@ -323,5 +353,39 @@ mod tests {
             "tags": { "a": "b" },
         });
         reads_back(Role::TYPE, "r", &replies, &[], inputs).await;
+    }
+
+    #[tokio::test]
+    async fn a_role_that_others_use_is_refused_with_their_names() {
+        let refusal = "<ErrorResponse><Error><Type>Sender</Type><Code>DeleteConflict</Code>\
+            <Message>Cannot delete entity, must detach all policies first.</Message></Error></ErrorResponse>";
+        let profiles = "<ListInstanceProfilesForRoleResponse><ListInstanceProfilesForRoleResult><InstanceProfiles>\
+            <member><Path>/</Path><InstanceProfileName>web</InstanceProfileName><InstanceProfileId>A</InstanceProfileId>\
+            <Arn>arn:p</Arn><CreateDate>2026-01-01T00:00:00Z</CreateDate><Roles/></member></InstanceProfiles>\
+            <IsTruncated>false</IsTruncated></ListInstanceProfilesForRoleResult></ListInstanceProfilesForRoleResponse>";
+        let mut replies = vec![
+            ("Action=DeleteRole&", Reply::Says(409, refusal.into())),
+            ("Action=ListRolePolicies&", ok(NAMES)),
+            ("Action=ListAttachedRolePolicies&", ok(ATTACHED)),
+        ];
+        let delete = async |replies: &[(&str, Reply)]| {
+            let (aws, wire) = aws(replies);
+            let plain = json!({ "assumeRolePolicy": {}, "name": "r" }).into();
+            let error = aws.delete(&at(Role::TYPE), &Id("r".into()), &plain, None).await.unwrap_err();
+            assert!(wire.requests("Action=Detach").is_empty(), "what others attached stays");
+            assert_eq!(error.kind, Kind::Spreading, "ours may still count for a moment");
+            error
+        };
+        let blind = delete(&replies).await;
+        assert_eq!(
+            blind.message, "Cannot delete entity, must detach all policies first.",
+            "it cannot look at profiles"
+        );
+        replies.push(("Action=ListInstanceProfilesForRole&", ok(profiles)));
+        let error = delete(&replies).await;
+        insta::assert_snapshot!(format!("{error}\n{}", error.hint.as_deref().unwrap_or_default()), @r"
+        the role cannot be deleted because of the managed policy `arn:aws:iam::aws:policy/M`, the inline policy `p`, the instance profile `web`
+        if others attached that, `forceDetachPolicies: true` and an `up`, or `--force-override-protection` at once, lets the role go with all its policies; `aws iam remove-role-from-instance-profile` takes it out of an instance profile; then run again
+        ");
     }
 }

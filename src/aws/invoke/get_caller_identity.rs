@@ -28,14 +28,14 @@ impl Function for GetCallerIdentity {
     const REGIONAL: bool = false;
     type Answer = Answer;
 
+    /// STS was asked before the first call, whatever that is.
     async fn call(self, cx: &Cx) -> Result<Answer> {
-        let caller = cx.sts().get_caller_identity().send().await?;
-        let account = need("Account", caller.account)?;
+        let caller = &cx.caller;
         Ok(Answer {
-            account_id: account.clone(),
-            arn: need("Arn", caller.arn)?,
-            id: account,
-            user_id: need("UserId", caller.user_id)?,
+            account_id: cx.account().to_owned(),
+            arn: caller.arn.clone(),
+            id: cx.account().to_owned(),
+            user_id: need("UserId", caller.user_id.clone())?,
         })
     }
 }

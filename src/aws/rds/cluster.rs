@@ -6,7 +6,7 @@ use aws_smithy_types::date_time::Format;
 
 use super::global_cluster::LIFECYCLES;
 use super::roles::{self, Membership, memberships};
-use super::{State, arn, cluster_delete, cluster_update, filter, is_ours, retag, tagged, tags_from};
+use super::{State, arn, cluster_delete, cluster_update, databases, is_ours, retag, tagged, tags_from};
 use crate::aws::prelude::*;
 use crate::engine::alike::Alike;
 use crate::engine::rules::{
@@ -444,8 +444,7 @@ impl Resource for Cluster {
     }
 
     async fn read(ids: &[Id], want: &Want, cx: &Cx) -> Result<Vec<Seen<Live<Self>>>> {
-        let pages = cx.rds().describe_db_clusters().filters(filter("db-cluster-id", ids)).into_paginator();
-        let clusters = pages.items().send().collect::<Result<Vec<_>, _>>().await?;
+        let clusters = databases::clusters(ids, cx).await?;
         let known = ROLE_BOUND.iter().any(|input| want.has(input)) && !clusters.is_empty();
         let roles = if known { Some(memberships(cx).await?) } else { None };
         in_order(ids, clusters.into_iter().map(|c| seen(c, roles.as_ref())))

@@ -1,6 +1,6 @@
 use aws_sdk_rds::types as sdk;
 
-use super::{State, arn, filter, is_ours, new_choice, new_value, retag, tagged, tags_from};
+use super::{State, arn, databases, filter, is_ours, new_choice, new_value, retag, tagged, tags_from};
 use crate::aws::prelude::*;
 use crate::engine::alike::Alike;
 use crate::engine::rules::{alike, auto_name, computed, forced, form, one_of, refers, replace, write_only};
@@ -203,8 +203,7 @@ impl Resource for ClusterInstance {
         let mut clusters: Vec<Id> = instances.iter().filter_map(|i| i.db_cluster_identifier.clone()).map(Id).collect();
         clusters.sort();
         clusters.dedup();
-        let pages = cx.rds().describe_db_clusters().filters(filter("db-cluster-id", &clusters)).into_paginator();
-        let clusters = pages.items().send().collect::<Result<Vec<_>, _>>().await?;
+        let clusters = databases::clusters(&clusters, cx).await?;
         let members = clusters.iter().flat_map(|c| c.db_cluster_members());
         let writers: Vec<&str> = members
             .filter(|m| m.is_cluster_writer == Some(true))

@@ -1,6 +1,6 @@
 use aws_sdk_rds::types as sdk;
 
-use super::{is_ours, retag, roles, tagged, tags_from};
+use super::{databases, is_ours, retag, roles, tagged, tags_from};
 use crate::aws::prelude::*;
 use crate::engine::alike::Alike;
 use crate::engine::rules::{
@@ -120,7 +120,7 @@ impl Resource for GlobalCluster {
     }
 
     async fn read(ids: &[Id], _: &Want, cx: &Cx) -> Result<Vec<Seen<Live<Self>>>> {
-        in_order(ids, roles::globals(cx).await?.into_iter().map(seen))
+        in_order(ids, databases::globals(cx).await?.into_iter().map(seen))
     }
 
     async fn update(&self, id: &Id, live: &Live<Self>, cx: &Cx) -> Result<Next<Self>> {

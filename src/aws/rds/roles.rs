@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use aws_sdk_rds::types::GlobalCluster;
 
+use super::databases;
 use crate::aws::Cx;
 use crate::aws::error::OrNone;
 use crate::engine::error::{Result, need};
@@ -21,12 +22,6 @@ pub(super) struct Membership {
     pub has_others: bool,
 }
 
-/// All global databases that the region knows.
-pub(super) async fn globals(cx: &Cx) -> Result<Vec<GlobalCluster>> {
-    let pages = cx.rds().describe_global_clusters().into_paginator().items().send();
-    Ok(pages.collect::<Result<Vec<_>, _>>().await?)
-}
-
 /// The global database of that identifier.
 pub(super) async fn global(id: &str, cx: &Cx) -> Result<Option<GlobalCluster>> {
     let reply = cx.rds().describe_global_clusters().global_cluster_identifier(id).send().await.or_none()?;
@@ -36,7 +31,7 @@ pub(super) async fn global(id: &str, cx: &Cx) -> Result<Option<GlobalCluster>> {
 /// Memberships by the ARN of the cluster.
 pub(super) async fn memberships(cx: &Cx) -> Result<HashMap<String, Membership>> {
     let mut found = HashMap::new();
-    for global in globals(cx).await? {
+    for global in databases::globals(cx).await? {
         let id = need("GlobalClusterIdentifier", global.global_cluster_identifier)?;
         let members = global.global_cluster_members.unwrap_or_default();
         let has_others = members.len() > 1;

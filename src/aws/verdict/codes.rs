@@ -81,7 +81,8 @@ const SERVICES: &[(&str, &[(&str, Kind)])] = &[
         "iam",
         &[
             ("ConcurrentModification", Busy),
-            ("DeleteConflict", Busy),
+            // What was detached a moment ago may still count; what others attached does not go by itself.
+            ("DeleteConflict", Spreading),
             ("EntityAlreadyExists", Exists),
             ("EntityTemporarilyUnmodifiable", Busy),
             ("NoSuchEntity", NotFound),

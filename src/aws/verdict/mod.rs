@@ -59,6 +59,7 @@ mod tests {
             ("ec2:CreateVpc", "RequestLimitExceeded", Kind::Throttled),
             ("ec2:CreateKeyPair", "InvalidKeyPair.Duplicate", Kind::Exists),
             ("iam:CreateRole", "EntityAlreadyExists", Kind::Exists),
+            ("iam:DeleteRole", "DeleteConflict", Kind::Spreading),
             ("lambda:CreateFunction", "ResourceConflictException", Kind::Busy),
             ("rds:ModifyDBCluster", "InvalidDBClusterStateFault", Kind::Busy),
             ("route53:ChangeResourceRecordSets", "PriorRequestNotComplete", Kind::Throttled),

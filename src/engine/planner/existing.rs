@@ -122,20 +122,23 @@ impl Planner<'_> {
         let kind = KindAt { ty: declaration.ty.clone(), place: declaration.place.clone() };
         let (cloud, skip) = (self.request.cloud, self.request.settings.skip_unsupported);
         let seen = observe::read_some(cloud, &kind, std::slice::from_ref(id), Want::All, skip).await;
+        let unreadable = |code: &'static str, why: String| {
+            Diagnostic::error(code, format!("cannot read `{}` with id `{id}`: {why}", declaration.urn.name()))
+        };
         let problem = match seen.map(|mut seen| seen.pop()) {
             Ok(Some(Seen::Ready(live))) => return Ok(Some(live)),
-            Ok(Some(Seen::Pending(word) | Seen::Failed(word))) => format!("it is not ready: {word}"),
-            Ok(Some(Seen::Gone) | None) => format!("no such resource in {}", declaration.place),
-            Err(error) => error.to_string(),
+            Ok(Some(Seen::Pending(word) | Seen::Failed(word))) => {
+                unreadable("unreadable", format!("it is not ready: {word}"))
+            }
+            Ok(Some(Seen::Gone) | None) => {
+                unreadable("unreadable", format!("no such resource in {}", declaration.place))
+            }
+            Err(error) => Diagnostic {
+                help: observe::help(&error, self.identity.seat(&declaration.place)),
+                ..unreadable(error.kind.code("unreadable"), error.to_string())
+            },
         };
-        self.problems.push(
-            Diagnostic::error(
-                "unreadable",
-                format!("cannot read `{}` with id `{id}`: {problem}", declaration.urn.name()),
-            )
-            .at(declaration.at.clone())
-            .of(&declaration.urn),
-        );
+        self.problems.push(problem.at(declaration.at.clone()).of(&declaration.urn));
         self.known.insert(declaration.urn.clone(), foresight::of_gone(&declaration.urn));
         Ok(None)
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::engine::diagnostic::Diagnostic;
 use crate::engine::journal::Entry;
 use crate::engine::observe;
-use crate::engine::planner::{Mode, Planner, identify};
+use crate::engine::planner::{Mode, Planner, identified};
 use crate::engine::provider::Live;
 use crate::engine::resource::Seen;
 use crate::engine::schema::TypeSchema;
@@ -31,7 +31,7 @@ impl Planner<'_> {
         self.wait_for_the_invisible(rows).await?;
         if self.sights.values().any(|seen| *seen == Seen::Gone) {
             // Credentials that were renewed for another account since the run began would find nothing there.
-            identify(self.request.cloud, self.request.state).await?;
+            identified(self.request.cloud.identity_now().await, self.request.state)?;
         }
         let seen: Vec<(Key, Seen<Live>)> = self.sights.iter().map(|(k, s)| (k.clone(), s.clone())).collect();
         for (key, seen) in seen {

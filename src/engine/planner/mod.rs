@@ -25,7 +25,7 @@ use std::sync::Arc;
 use crate::engine::clock::Clock;
 use crate::engine::diagnostic::Diagnostic;
 use crate::engine::discreet::Discreet;
-use crate::engine::error::Kind;
+use crate::engine::error::{Error, Kind};
 use crate::engine::event::Sink;
 use crate::engine::journal::{Entry, apply};
 use crate::engine::observe::{Sights, Watch};
@@ -103,7 +103,7 @@ pub async fn plan(request: Request<'_>) -> Result<Planned, Vec<Diagnostic>> {
 
 async fn planned(request: Request<'_>, redactor: Arc<Redactor>) -> Result<Planned, Vec<Diagnostic>> {
     request.cloud.reach().begin(&request.settings.unavailable);
-    let identity = identify(request.cloud, request.state).await?;
+    let identity = identified(request.cloud.identity().await, request.state)?;
     let mut planner = Planner::new(request, identity);
     planner.check_unavailable()?;
     planner.settle_lost_creates().await?;
@@ -127,16 +127,15 @@ async fn planned(request: Request<'_>, redactor: Arc<Redactor>) -> Result<Planne
     planner.finish(redactor).await
 }
 
-/// Who we are in the cloud.
+/// Who we are in the cloud, by its answer.
 ///
 /// # Errors
-/// If that cannot be told, or the state belongs to another account.
-pub async fn identify(cloud: &dyn Provider, state: &State) -> Result<Identity, Vec<Diagnostic>> {
-    let identity = cloud.identity().await.map_err(|e| {
+/// If it cannot tell, or the state belongs to another account.
+pub fn identified(answer: Result<Identity, Error>, state: &State) -> Result<Identity, Vec<Diagnostic>> {
+    let identity = answer.map_err(|e| {
         let code = match e.kind {
-            Kind::Denied | Kind::Unauthenticated => "credentials",
-            Kind::Outage | Kind::Unreachable | Kind::Timeout => "unreachable",
-            _ => "identity",
+            Kind::Denied => "credentials",
+            kind => kind.code("identity"),
         };
         vec![Diagnostic {
             help: e.hint.clone(),

@@ -3,7 +3,7 @@
 Runs outside any VPC and asks as a customer would: over the internet, through the load balancer. A
 region works if its page answers 200 in time and, where a text is expected, holds it within the
 first 5,120 bytes, which is as far as Route 53 reads. Each answer becomes a metric. The timeout is
-for a sample as a whole, however slowly the page drips in.
+for a sample as a whole, however long its name is looked up and however slowly the page drips in.
 """
 
 import functools
@@ -11,11 +11,13 @@ import http.client
 import io
 import json
 import os
+import socket
 import ssl
+import threading
 import time
 import urllib.error
 import urllib.request
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
@@ -112,7 +114,7 @@ def take_sample(settings, target, url, clock=time):
     started = time.monotonic()
     deadline = started + settings.timeout
     try:
-        with opener(deadline).open(url, timeout=settings.timeout) as answer:
+        with opener(deadline).open(url) as answer:
             body = answer.read(BYTES_READ).decode(errors="replace")
             status = answer.status
         time_left(deadline)
@@ -133,6 +135,40 @@ def time_left(deadline):
     if left <= 0:
         raise TimeoutError("the page did not answer in time")
     return left
+
+
+def looked_up(host, port, deadline):
+    """The addresses of a name. A lookup knows no timeout: one that takes too long is left to itself."""
+    found = Future()
+
+    def look():
+        try:
+            found.set_result(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except Exception as error:
+            found.set_exception(error)
+
+    threading.Thread(target=look, daemon=True).start()
+    try:
+        return found.result(time_left(deadline))
+    except TimeoutError:
+        raise TimeoutError(f"the name {host} was not found in time") from None
+
+
+def reach(address, _timeout, _source_address, deadline):
+    """Connects to the first address of a name that answers. Those that do not share the time that is left."""
+    addresses = looked_up(*address, deadline)
+    failure = OSError("the name has no address")
+    for tried, (family, kind, protocol, _, where) in enumerate(addresses):
+        connected = socket.socket(family, kind, protocol)
+        try:
+            connected.settimeout(time_left(deadline) / (len(addresses) - tried))
+            connected.connect(where)
+            connected.settimeout(time_left(deadline))
+            return connected
+        except OSError as error:
+            connected.close()
+            failure = error
+    raise failure
 
 
 class Hurried(io.RawIOBase):
@@ -166,8 +202,9 @@ class Answer(http.client.HTTPResponse):
 def connecting(connection, deadline):
     """Makes connections whose parts have the time that is left."""
 
-    def connect(*args, timeout, **kwargs):
-        made = connection(*args, timeout=min(timeout, time_left(deadline)), **kwargs)
+    def connect(*args, **kwargs):
+        made = connection(*args, **kwargs)
+        made._create_connection = functools.partial(reach, deadline=deadline)
         made.response_class = functools.partial(Answer, deadline=deadline)
         return made
 

@@ -2,6 +2,7 @@
 
 use drctl::engine::error::Kind;
 use drctl::engine::event::{Ended, Event, Skipped};
+use drctl::engine::value::Value;
 use drctl::twin::{Calls, Fault, Operation};
 
 use super::theatre::Theatre;
@@ -77,6 +78,61 @@ async fn a_value_that_is_never_kept_ends_the_run_with_its_name() {
     }
 }
 
+const THING: &str = "test:index:Thing";
+
+fn thing(inputs: &str) -> String {
+    format!("a: {{type: test:Thing, properties: {{name: a, {inputs}}}}}")
+}
+
+/// What is not kept of the one resource, and what was skipped for it.
+fn lacks(t: &Theatre) -> (Vec<String>, Vec<String>) {
+    let row = t.stage.state.rows.values().next().unwrap();
+    (row.not_kept.clone(), row.skipped.clone())
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_operation_that_the_endpoint_lacks_holds_back_no_other_change() {
+    let mut t = Theatre::new();
+    t.stage.settings.skip_unsupported = true;
+    t.up(&thing("size: 1, zone: here, tags: {k: one}, password: {fn::secret: one}")).await;
+    t.twin.faults().lack(THING, "zone");
+    let changed = thing("size: 2, zone: there, tags: {k: two}, password: {fn::secret: two}");
+    t.up(&changed).await;
+    assert_eq!(t.shown("a", "size").await, Value::from(2));
+    assert_eq!(t.shown("a", "zone").await, Value::from("here"));
+    assert_eq!(t.shown("a", "tags").await.get("k"), Some(&Value::from("two")));
+    assert_eq!(lacks(&t), (vec!["zone".into()], vec!["test:ChangeZone".into()]));
+    assert!(t.preview(&changed).await.is_empty());
+    t.up(&thing("size: 3, zone: there, tags: {k: two}, password: {fn::secret: two}")).await;
+    assert_eq!(t.shown("a", "size").await, Value::from(3));
+    assert_eq!(lacks(&t).0, ["zone"], "nobody has kept it meanwhile");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_input_that_is_kept_after_all_counts_as_not_kept_no_more() {
+    let mut t = Theatre::new();
+    t.stage.settings.skip_unsupported = true;
+    let program = |size: u32, zone: &str, word: &str| {
+        thing(&format!("size: {size}, zone: {zone}, password: {{fn::secret: {word}}}"))
+    };
+    t.up(&program(1, "here", "one")).await;
+    for input in ["zone", "password"] {
+        t.twin.faults().lack(THING, input);
+    }
+    t.up(&program(2, "there", "two")).await;
+    assert_eq!(lacks(&t).0, ["password", "zone"]);
+    t.twin.faults().clear();
+    t.up(&program(3, "elsewhere", "two")).await;
+    assert_eq!(lacks(&t).0, ["password"], "nobody knows of it");
+    t.up(&program(3, "elsewhere", "three")).await;
+    assert!(lacks(&t).0.is_empty());
+    t.twin.faults().lack(THING, "zone");
+    t.up(&program(4, "there", "three")).await;
+    assert_eq!(lacks(&t).0, ["zone"]);
+    t.up(&program(5, "elsewhere", "three")).await;
+    assert!(lacks(&t).0.is_empty(), "it was there all the time");
+}
+
 #[tokio::test(start_paused = true)]
 async fn throttling_is_waited_out() {
     let mut t = Theatre::new();
@@ -107,6 +163,20 @@ b: {type: test:Thing, region: secondary, properties: {name: b}}
     t.twin.faults().heal("eu-central-1");
     t.up(program).await;
     assert_eq!(t.twin.inspect().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deletion_that_waits_for_what_is_just_going_gives_up_after_a_minute() {
+    let mut t = Theatre::new();
+    t.up("a: {type: test:Named, properties: {name: a}}").await;
+    for _ in 0..20 {
+        t.twin.faults().strike(Calls::to(Operation::Delete), 1, Fault::Fails(Kind::Spreading));
+    }
+    let begin = t.twin.now();
+    let report = t.stage.destroy().await.unwrap();
+    assert!(matches!(report.outcome.ended, Ended::Failed { .. }));
+    let took = t.twin.now().duration_since(begin).as_secs();
+    assert!((50..90).contains(&took), "{took}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,7 +2,6 @@
 //! deletion.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use drctl::engine::error::Result;
 use drctl::engine::layer::Layer;
@@ -14,10 +13,9 @@ use futures::future::BoxFuture;
 use super::theatre::{Theatre, program};
 use crate::support::stage::told;
 
-/// The twin, in whose account the caller is only when it asks first; what is read later is of another.
+/// The twin, in whose account the caller was at first; what is read later is of another.
 struct Renewed {
     twin: Arc<dyn Provider>,
-    asked: AtomicUsize,
 }
 
 impl Layer for Renewed {
@@ -26,11 +24,11 @@ impl Layer for Renewed {
     }
 
     fn identity(&self) -> BoxFuture<'_, Result<Identity>> {
-        let first = self.asked.fetch_add(1, Ordering::SeqCst) == 0;
-        Box::pin(async move {
-            let identity = self.twin.identity().await?;
-            Ok(if first { identity } else { Identity { account: "999999999999".into(), ..identity } })
-        })
+        self.twin.identity()
+    }
+
+    fn identity_now(&self) -> BoxFuture<'_, Result<Identity>> {
+        Box::pin(async { Ok(Identity { account: "999999999999".into(), ..self.twin.identity().await? }) })
     }
 
     fn read<'a>(&'a self, _: &'a KindAt, ids: &'a [Id], _: &'a Want) -> BoxFuture<'a, Result<Vec<Seen<Live>>>> {
@@ -44,7 +42,7 @@ async fn what_another_account_does_not_have_is_not_deleted() {
     let mut t = Theatre::new();
     t.up(PROGRAM).await;
     let before = t.stage.state.clone();
-    t.stage.cloud = Arc::new(Renewed { twin: Arc::clone(&t.twin) as _, asked: AtomicUsize::new(0) });
+    t.stage.cloud = Arc::new(Renewed { twin: Arc::clone(&t.twin) as _ });
     t.stage.settings.refresh = true;
     let Err(problems) = t.stage.up(&program(PROGRAM)).await else { panic!("it makes what is there already") };
     assert!(

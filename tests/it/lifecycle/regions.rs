@@ -189,7 +189,7 @@ async fn a_region_that_cannot_be_read_is_never_taken_for_empty() {
     let before = t.stage.state.clone();
     t.twin.faults().cut(LOST);
     let Err(problems) = t.stage.refresh().await else { panic!("nobody can know what is there") };
-    assert_eq!(problems[0].code, "unreadable");
+    assert_eq!(problems[0].code, "unreachable");
     assert!(problems[0].help.as_ref().unwrap().contains("`--region-unavailable eu-west-1`"), "{problems:?}");
     assert_eq!(t.stage.state.rows, before.rows);
     t.stage.settings.unavailable = vec![LOST.into()];

@@ -2,6 +2,15 @@
 
 use std::fmt;
 
+/// Operations that several types read with, and how many. What they ask for at the same time goes out
+/// in one request, and each asks once.
+const SHARED: [(&str, usize); 4] = [
+    ("ec2:DescribeRouteTables", 3),
+    ("ec2:DescribeSecurityGroupRules", 2),
+    ("ec2:DescribeSecurityGroups", 2),
+    ("ec2:DescribeVpcPeeringConnections", 3),
+];
+
 /// One operation of a service in a region: `us-east-1 ec2:CreateVpc`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ask {
@@ -29,6 +38,11 @@ impl Ask {
     pub fn is_change(&self) -> bool {
         const READS: [&str; 6] = ["Describe", "Get", "List", "GET", "HEAD", "POST tags"];
         !READS.iter().any(|read| self.operation.starts_with(read))
+    }
+
+    /// The most that a refresh may ask it in one region, if it lists: each type that reads with it once.
+    pub fn readers(&self) -> usize {
+        SHARED.iter().find(|(name, _)| *name == self.name()).map_or(1, |(_, types)| *types)
     }
 
     /// `ec2:CreateVpc`.
