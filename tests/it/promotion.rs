@@ -3,6 +3,7 @@
 
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
 use drctl::engine::clock::Clock;
 use drctl::engine::event::Ended;
@@ -98,6 +99,8 @@ async fn a_promotion_by_others_is_noted_and_never_undone_and_the_stack_can_be_de
     assert_eq!(stage.state.dr.active_region.as_deref(), Some("us-east-1"));
 
     switch_over(server, &account);
+    // What was described a moment ago may be told again to whoever asks in the same process.
+    tokio::time::sleep(Duration::from_secs(1)).await;
 
     let plan = stage.preview(PROGRAM).await.unwrap_or_else(|p| panic!("{}", told(&p)));
     assert_eq!(steps(&plan), [""; 0]);
