@@ -16,6 +16,7 @@ use crate::stack::answers::{Answers, NoAnswers, Question};
 use crate::stack::assets::Assets;
 use crate::stack::backend::Backend;
 use crate::stack::body::{self, Context, Sections, section};
+use crate::stack::budget::Unfolded;
 use crate::stack::components::Library;
 use crate::stack::config;
 use crate::stack::credentials::{self, Credentials};
@@ -437,6 +438,7 @@ impl<'a> Loader<'a> {
             project: &self.project.name,
             stack: &self.project.stack,
             components: &own,
+            unfolded: Unfolded::default(),
             problems: self.problems,
         }
         .run();
