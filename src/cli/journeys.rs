@@ -225,6 +225,22 @@ fn a_saved_plan_is_carried_out_as_a_whole_or_not_at_all() {
 }
 
 #[test]
+fn a_plan_does_not_hold_once_what_its_program_reads_has_changed() {
+    let project = Project::with(
+        "regions: {only: us-east-1}\nresources:\n  password:\n    type: aws:ssm:Parameter\n    properties: {name: /pw, type: \
+         SecureString, value: {fn::secret: {fn::readFile: ../pw.txt}}}\n",
+    );
+    let (file, secret) = (project.path().join("plan"), project.path().join("pw.txt"));
+    let (save, up) = (format!("preview --save-plan {}", file.display()), format!("up --plan {}", file.display()));
+    std::fs::write(&secret, "hunter2").unwrap();
+    project.expect(&save, Exit::Ok);
+    std::fs::write(&secret, "hunter3").unwrap();
+    project.expect(&up, Exit::Configuration);
+    std::fs::write(&secret, "hunter2").unwrap();
+    project.expect(&up, Exit::Ok);
+}
+
+#[test]
 fn a_place_for_the_state_that_is_none_is_refused() {
     let project = Project::with(&format!("backend: gs://states\n{STACK}"));
     project.expect("validate", Exit::Configuration);

@@ -32,6 +32,7 @@ use crate::stack::paths;
 use crate::stack::program::StackProgram;
 use crate::stack::project::{self, Project};
 use crate::stack::pulumi_secrets::{DataKeys, NoDataKeys, Opener, Protection};
+use crate::stack::reads::Reads;
 use crate::stack::regions;
 use crate::stack::secrets;
 use crate::stack::tags;
@@ -89,6 +90,8 @@ pub struct Loaded {
     pub secrets: Option<KeyProvider>,
     /// Reads the files and archives of the program.
     pub assets: Arc<Assets>,
+    /// What the program has read beside its own text; more while it is planned and carried out.
+    pub reads: Arc<Reads>,
 }
 
 /// No other stack is known.
@@ -416,6 +419,7 @@ impl<'a> Loader<'a> {
             program_dir: self.project.program_dir.clone(),
             environment: self.request.environment.clone(),
             assets: Arc::new(Assets::new(&self.project.program_dir, fence)),
+            reads: Arc::default(),
             secrets: Arc::default(),
             stacks: Others::new(stacks),
             constants: HashMap::new(),
@@ -425,7 +429,7 @@ impl<'a> Loader<'a> {
         if self.is_open(assets) {
             world.assets = Arc::new(Assets::new(&self.project.program_dir, Fence::open()));
         }
-        let assets = Arc::clone(&world.assets);
+        let (assets, reads) = (Arc::clone(&world.assets), Arc::clone(&world.reads));
         let environment = self.root(&mut world);
         let config_hash = self.config_hash(&world);
         self.regions(&mut world, regions);
@@ -477,6 +481,7 @@ impl<'a> Loader<'a> {
             refresh: self.project.refresh,
             secrets,
             assets,
+            reads,
         })
     }
 
