@@ -332,7 +332,7 @@ impl Job<'_> {
         };
         let mut fresh = site.fresh()?;
         let promise = match self.plan {
-            Some(path) => Some(self.promise(path, site, settings, &keys)?),
+            Some(path) => Some(self.promise(path, site, &keys)?),
             None => None,
         };
         if let Some(Promise { saved, .. }) = &promise {
@@ -421,8 +421,13 @@ impl Job<'_> {
         ))
     }
 
+    /// What the command line says.
+    fn asked(&self, site: &Site) -> Result<Settings> {
+        self.manner.settings(&self.global.selection, site)
+    }
+
     fn settings(&self, site: &Site) -> Result<Settings> {
-        let asked = self.manner.settings(&self.global.selection, site)?;
+        let asked = self.asked(site)?;
         let always = site.loaded.as_ref().is_some_and(|loaded| loaded.refresh);
         Ok(Settings { refresh: asked.refresh || always, ..asked })
     }
@@ -464,10 +469,11 @@ impl Job<'_> {
     }
 
     /// Reads the plan that is to be carried out.
-    fn promise(&self, path: &Path, site: &Site, settings: &Settings, keys: &Keys) -> Result<Promise> {
+    fn promise(&self, path: &Path, site: &Site, keys: &Keys) -> Result<Promise> {
         let (saved, basis) = SavedPlan::read(path, keys).map_err(failed)?;
         let refused = |message: String, help: String| Err(Failure::new(Exit::Configuration, message, help));
-        if *settings != Settings::default() {
+        // What the program itself asks for stands in the plan, too.
+        if self.asked(site)? != Settings::default() {
             let message = "a saved plan says by itself what it touches and how".to_owned();
             return refused(message, "leave the other flags out, or make another plan with them".to_owned());
         }
