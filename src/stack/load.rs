@@ -1,6 +1,6 @@
 //! From a stack's name to a checked program: the one entry of the language.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -23,7 +23,7 @@ use crate::stack::credentials::{self, Credentials};
 use crate::stack::dr::{self, Dr};
 use crate::stack::eval::Run;
 use crate::stack::expand::{Expansion, failed};
-use crate::stack::expr::{Expr, Keys, Kind as ExprKind, Part, Reader, Root, Scope, listed, wrong};
+use crate::stack::expr::{Expr, Keys, Kind as ExprKind, Part, Reader, Root, Scope, listed, tell, wrong};
 use crate::stack::fence::{self, Fence};
 use crate::stack::files::Files;
 use crate::stack::functions::scalar_text;
@@ -438,11 +438,11 @@ impl<'a> Loader<'a> {
         Expansion {
             answers: &*answers,
             questions: &mut questions,
+            unfolded: Unfolded::default(),
             world: &mut world,
             project: &self.project.name,
             stack: &self.project.stack,
             components: &own,
-            unfolded: Unfolded::default(),
             problems: self.problems,
         }
         .run();
@@ -517,11 +517,12 @@ impl<'a> Loader<'a> {
     fn undeclared_config(&mut self, declared: &[Entry]) {
         let own = format!("{}:", self.project.name);
         let names: Vec<&str> = declared.iter().map(|e| e.key.strip_prefix(&own).unwrap_or(&e.key)).collect();
+        let known: HashSet<&str> = names.iter().copied().collect();
         for (key, at) in std::mem::take(&mut self.written) {
-            let Some(name) = key.strip_prefix(&own).filter(|name| !names.contains(name)) else { continue };
+            let Some(name) = key.strip_prefix(&own).filter(|name| !known.contains(name)) else { continue };
             let text = format!("the program declares no config `{name}`, so its value has no effect");
             let problem = Diagnostic::warning("undeclared-config", text).at(at);
-            self.problems.push(match nearest(name, names.iter().copied()) {
+            tell(self.problems, problem, |problem| match nearest(name, names.iter().copied()) {
                 Some(near) => problem.help(format!("did you mean `{near}`?")),
                 None => problem.help("declare it under `config`, or take it out"),
             });
@@ -530,7 +531,7 @@ impl<'a> Loader<'a> {
 
     /// Entries of `config` and of its old spelling; those of the project file come first.
     fn config_entries(&mut self, program: &Node) -> Vec<Entry> {
-        let mut entries: Vec<Entry> = Vec::new();
+        let (mut entries, mut known) = (Vec::new(), HashSet::new());
         let project = self.project.project_config.take();
         let old = section(program, "configuration", self.problems).cloned();
         if let Some(old) = &old {
@@ -547,7 +548,7 @@ impl<'a> Loader<'a> {
                 continue;
             };
             for entry in more {
-                if !entries.iter().any(|e| e.key == entry.key) {
+                if known.insert(entry.key.clone()) {
                     entries.push(entry.clone());
                 }
             }
