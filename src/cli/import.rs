@@ -143,7 +143,7 @@ fn every<T>(all: impl IntoIterator<Item = std::result::Result<T, Diagnostic>>) -
 
 fn wanted<'a>(wish: &'a Wish, site: &Site, catalog: &'a Catalog) -> std::result::Result<Wanted<'a>, Diagnostic> {
     let Some(schema) = catalog.find(&wish.ty.text) else {
-        return Err(wish.ty.blame(stack::unknown_type(&wish.ty.text, catalog, &[])));
+        return Err(wish.ty.blame(stack::unknown_type(&wish.ty.text, catalog)));
     };
     let roles = site.loaded.as_ref().map(|l| &l.regions);
     let place = match (schema.facts.scope, &wish.region) {

@@ -225,6 +225,34 @@ fn a_saved_plan_is_carried_out_as_a_whole_or_not_at_all() {
 }
 
 #[test]
+fn a_plan_of_a_project_that_always_refreshes_is_carried_out() {
+    let project = Project::new();
+    let text = "name: network\nruntime: yaml\noptions: {refresh: always}\nconfig: {aws:region: us-east-1}\nresources:\n  \
+                vpc: {type: aws:ec2:Vpc, properties: {cidrBlock: 10.0.0.0/16}}\n";
+    std::fs::write(project.path().join("Pulumi.yaml"), text).unwrap();
+    let file = project.path().join("plan");
+    project.expect(&format!("preview --stack dev --save-plan {}", file.display()), Exit::Ok);
+    project.expect(&format!("up --stack dev --refresh --plan {}", file.display()), Exit::Configuration);
+    project.expect(&format!("up --stack dev --plan {}", file.display()), Exit::Ok);
+}
+
+#[test]
+fn a_plan_does_not_hold_once_what_its_program_reads_has_changed() {
+    let project = Project::with(
+        "regions: {only: us-east-1}\nresources:\n  password:\n    type: aws:ssm:Parameter\n    properties: {name: /pw, type: \
+         SecureString, value: {fn::secret: {fn::readFile: ../pw.txt}}}\n",
+    );
+    let (file, secret) = (project.path().join("plan"), project.path().join("pw.txt"));
+    let (save, up) = (format!("preview --save-plan {}", file.display()), format!("up --plan {}", file.display()));
+    std::fs::write(&secret, "hunter2").unwrap();
+    project.expect(&save, Exit::Ok);
+    std::fs::write(&secret, "hunter3").unwrap();
+    project.expect(&up, Exit::Configuration);
+    std::fs::write(&secret, "hunter2").unwrap();
+    project.expect(&up, Exit::Ok);
+}
+
+#[test]
 fn a_place_for_the_state_that_is_none_is_refused() {
     let project = Project::with(&format!("backend: gs://states\n{STACK}"));
     project.expect("validate", Exit::Configuration);

@@ -22,6 +22,7 @@ use crate::engine::execute::{Outcome, Run, execute};
 use crate::engine::plan::{Op, Plan, Summary};
 use crate::engine::planner::{Mode, Planned, Request, plan};
 use crate::engine::program::Program;
+use crate::engine::redact::Redactor;
 use crate::engine::settings::Settings;
 use crate::engine::state::State;
 use crate::engine::stop::Stop;
@@ -30,6 +31,7 @@ use crate::render::log::Log;
 use crate::render::plan_markdown::PlanMarkdown;
 use crate::render::words::{count, resource};
 use crate::render::{Detail, Numbering, Renderer, Style};
+use crate::stack::Reads;
 use crate::state::{Basis, Keys, Lock, Owner, SavedPlan, StateError, fingerprint, in_project};
 
 /// How a run goes about what is protected.
@@ -279,10 +281,12 @@ impl Job<'_> {
             Err(NoPlan::Refused(problems)) => return Err(stage.refuse(Failure::Program(problems))),
             Err(NoPlan::Interrupted) => return Ok(stage.decline(&Plan::default())),
         };
-        if let Some(promise) = &promise
-            && promise.saved.plan != planned.plan
-        {
-            return Err(stage.refuse(promise.broken(&planned.plan)));
+        if let Some(promise) = &promise {
+            let reads = self.hashes(site.hashes.as_ref()).reads;
+            let kept = promise.check_reads(&reads, &planned.redactor).and_then(|()| promise.check_plan(&planned.plan));
+            if let Err(failure) = kept {
+                return Err(stage.refuse(failure));
+            }
         }
         stage.show(Event::Planned { plan: planned.plan.clone(), summary: planned.plan.summary() });
         let changes = !planned.plan.is_empty();
@@ -328,7 +332,7 @@ impl Job<'_> {
         };
         let mut fresh = site.fresh()?;
         let promise = match self.plan {
-            Some(path) => Some(self.promise(path, site, settings, &keys)?),
+            Some(path) => Some(self.promise(path, site, &keys)?),
             None => None,
         };
         if let Some(Promise { saved, .. }) = &promise {
@@ -417,8 +421,13 @@ impl Job<'_> {
         ))
     }
 
+    /// What the command line says.
+    fn asked(&self, site: &Site) -> Result<Settings> {
+        self.manner.settings(&self.global.selection, site)
+    }
+
     fn settings(&self, site: &Site) -> Result<Settings> {
-        let asked = self.manner.settings(&self.global.selection, site)?;
+        let asked = self.asked(site)?;
         let always = site.loaded.as_ref().is_some_and(|loaded| loaded.refresh);
         Ok(Settings { refresh: asked.refresh || always, ..asked })
     }
@@ -434,8 +443,12 @@ impl Job<'_> {
 
     /// What a plan is made from. A program that does not matter is left out.
     fn basis(&self, program: Option<&Hashes>, state: &State, keys: &Keys) -> Result<Basis> {
-        let Hashes { program, config } = program.filter(|_| self.mode == Mode::Up).cloned().unwrap_or_default();
-        Ok(Basis { program, config, state: fingerprint(state, keys).map_err(failed)? })
+        let Hashes { program, config, reads } = self.hashes(program);
+        Ok(Basis { program, config, state: fingerprint(state, keys).map_err(failed)?, reads: reads.so_far() })
+    }
+
+    fn hashes(&self, program: Option<&Hashes>) -> Hashes {
+        program.filter(|_| self.mode == Mode::Up).cloned().unwrap_or_default()
     }
 
     async fn save(&self, path: &Path, plan: &Plan, site: &Site, state: &State, settings: Settings) -> Result<()> {
@@ -456,10 +469,11 @@ impl Job<'_> {
     }
 
     /// Reads the plan that is to be carried out.
-    fn promise(&self, path: &Path, site: &Site, settings: &Settings, keys: &Keys) -> Result<Promise> {
+    fn promise(&self, path: &Path, site: &Site, keys: &Keys) -> Result<Promise> {
         let (saved, basis) = SavedPlan::read(path, keys).map_err(failed)?;
         let refused = |message: String, help: String| Err(Failure::new(Exit::Configuration, message, help));
-        if *settings != Settings::default() {
+        // What the program itself asks for stands in the plan, too.
+        if self.asked(site)? != Settings::default() {
             let message = "a saved plan says by itself what it touches and how".to_owned();
             return refused(message, "leave the other flags out, or make another plan with them".to_owned());
         }
@@ -573,13 +587,34 @@ impl Promise {
         Failure::new(Exit::Configuration, message, "make a new one with `drctl preview --save-plan`, and look at it")
     }
 
-    /// The cloud is not what it was, though nothing else changed.
-    fn broken(&self, now: &Plan) -> Failure {
+    /// What the program reads may be secret, and two secrets look the same in a plan. What was read
+    /// only once, then or now, the cloud decided about.
+    fn check_reads(&self, now: &Reads, redactor: &Redactor) -> Result<()> {
+        let (old, now) = (&self.basis.reads, now.so_far());
+        let differs = |what: &str| now.get(what).is_some_and(|hashes| old.get(what) != Some(hashes));
+        let changed: Vec<&str> = old.keys().map(String::as_str).filter(|what| differs(what)).collect();
+        match changed.as_slice() {
+            [] => Ok(()),
+            [first] => Err(self.stale(&redactor.text(&format!("since then {first} changed, which the program reads")))),
+            [first, others @ ..] => {
+                let others = count(others.len(), "other thing");
+                let why = format!("since then {first} changed and {others} that the program reads");
+                Err(self.stale(&redactor.text(&why)))
+            }
+        }
+    }
+
+    /// The cloud may not be what it was, though nothing else changed.
+    fn check_plan(&self, now: &Plan) -> Result<()> {
         let old = &self.saved.plan;
+        if old == now {
+            return Ok(());
+        }
         let step = now.steps.iter().find(|step| !old.steps.contains(step));
         let step = step.or_else(|| old.steps.iter().find(|step| !now.steps.contains(step)));
         let whose = step.map(|step| format!(", first of all for {}", resource(&step.key.urn))).unwrap_or_default();
-        self.stale(&format!("what would be done now differs{whose}, because the cloud shows something else"))
+        let why = format!("what would be done now differs{whose}, because the cloud shows something else");
+        Err(self.stale(&why))
     }
 }
 
@@ -778,4 +813,39 @@ impl Stage {
 
 fn ended(ended: Ended, summary: Summary) -> Event {
     Event::RunEnded { version: None, ended, summary, took: 0, notes: Vec::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_that_does_not_hold_names_what_its_program_reads_and_was_changed() {
+        let reads = |all: &[(&str, &str)]| {
+            let reads = Reads::default();
+            all.iter().for_each(|(what, content)| reads.note((*what).to_owned(), content.as_bytes()));
+            reads
+        };
+        let then = [("`code`", "a"), ("`pw.txt`", "b"), ("`then`", "c")];
+        let saved = SavedPlan {
+            tool: String::new(),
+            command: "up".into(),
+            stack: "s".into(),
+            target: "twin".into(),
+            lineage: String::new(),
+            settings: Settings::default(),
+            plan: Plan::default(),
+        };
+        let basis = Basis { reads: reads(&then).so_far(), ..Basis::default() };
+        let promise = Promise { saved, basis, path: "p".into() };
+        let told = |now: &[(&str, &str)]| {
+            promise.check_reads(&reads(now), &Redactor::default()).err().map(|failure| failure.message())
+        };
+        assert_eq!(told(&then), None);
+        assert_eq!(told(&[("`code`", "a"), ("`pw.txt`", "b"), ("`now`", "c")]), None);
+        let expected = "the plan in p does not hold any more: since then `pw.txt` changed, which the program reads";
+        assert_eq!(told(&[("`code`", "a"), ("`pw.txt`", "x")]).unwrap(), expected);
+        let several = told(&[("`code`", "x"), ("`pw.txt`", "x")]).unwrap();
+        assert!(several.ends_with("`code` changed and 1 other thing that the program reads"), "{several}");
+    }
 }

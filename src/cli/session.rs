@@ -26,7 +26,7 @@ use crate::engine::value::Map;
 use crate::random::WithRandom;
 use crate::render;
 use crate::render::regions::Regions;
-use crate::stack::{self, Backend, Loaded, Request, Stacks};
+use crate::stack::{self, Backend, Loaded, Reads, Request, Stacks};
 use crate::state::{
     FileLock, Finding, Keys, Location, Lock, Notice, Owner, Source, StateError, States, Stored, World,
     check_environment, check_project, check_target, lint, lint_names, make_dir, make_new, silently,
@@ -329,11 +329,17 @@ pub(super) struct Site {
 pub(super) struct Hashes {
     pub(super) program: String,
     pub(super) config: String,
+    /// Complete once there is a plan.
+    pub(super) reads: Arc<Reads>,
 }
 
 impl Hashes {
     fn of(loaded: &Loaded) -> Self {
-        Self { program: loaded.program_hash.clone(), config: loaded.config_hash.clone() }
+        Self {
+            program: loaded.program_hash.clone(),
+            config: loaded.config_hash.clone(),
+            reads: Arc::clone(&loaded.reads),
+        }
     }
 }
 

@@ -11,13 +11,14 @@ use crate::cli::edit::{edit, find};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result};
 use crate::cli::rotate_key;
-use crate::cli::session::{Site, lint_all, runtime};
+use crate::cli::session::{Site, failed, lint_all, runtime};
 use crate::engine::state::{Begun, Row, State};
 use crate::engine::urn::Urn;
 use crate::engine::value::Shown;
 use crate::render;
 use crate::render::table::Table;
 use crate::render::words::{count, resource, type_name};
+use crate::state::StateError;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -69,7 +70,7 @@ pub(super) struct Remove {
     #[arg(required = true)]
     resources: Vec<String>,
 
-    /// Even if others depend on it, or it is protected
+    /// Even if others depend on it, it is protected, or an operation on it is under way
     #[arg(long)]
     force: bool,
 }
@@ -245,6 +246,11 @@ fn forget(state: &mut State, given: &[String], force: bool) -> Result<Vec<Urn>> 
                 let message = format!("{} is protected", resource(&row.key.urn));
                 return Err(Failure::new(Exit::Policy, message, "`drctl state unprotect` it first, or use `--force`"));
             }
+            if row.pending.is_some() && gone.contains(&row.key.urn) {
+                let unfinished = StateError::Unfinished(row.key.urn.clone());
+                let help = format!("{}; `--force` forgets it, and whatever was made stays behind", unfinished.hint());
+                return Err(Failure::new(Exit::Configuration, unfinished.to_string(), help));
+            }
             let needed = row.needs.iter().chain(&row.parent).find(|urn| gone.contains(urn));
             if let Some(needed) = needed.filter(|_| !gone.contains(&row.key.urn)) {
                 let message = format!("{} depends on {}", resource(&row.key.urn), resource(needed));
@@ -266,6 +272,10 @@ fn forget(state: &mut State, given: &[String], force: bool) -> Result<Vec<Urn>> 
 /// Gives a resource another name, wherever it is referred to.
 fn rename(state: &mut State, given: &str, name: &str) -> Result<Urn> {
     let old = find(state, given)?;
+    // What a lost call made is found by the name that it was made under.
+    if state.rows.values().any(|row| row.pending.is_some() && row.key.urn == old) {
+        return Err(failed(StateError::Unfinished(old)));
+    }
     let new = old.as_str().strip_suffix(old.name()).and_then(|head| Urn::parse(&format!("{head}{name}")));
     let Some(new) = new.filter(|_| !name.is_empty()) else {
         return Err(Failure::new(Exit::Configuration, "a logical name may not be empty", "give the new name"));
@@ -301,7 +311,7 @@ fn rename(state: &mut State, given: &str, name: &str) -> Result<Urn> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::state::Key;
+    use crate::engine::state::{Key, Pending};
     use crate::engine::urn::{Id, Place};
     use crate::engine::value::{Map, Value};
     use crate::state::lint;
@@ -344,6 +354,19 @@ mod tests {
         let mut state = state();
         forget(&mut state, &["a".into()], true).unwrap();
         assert_eq!(lint(&state), []);
+        assert_eq!(state.rows.len(), 2);
+    }
+
+    #[test]
+    fn what_is_being_made_is_forgotten_only_by_force_and_keeps_its_name() {
+        let mut state = state();
+        let pending = Pending { op: Begun::Create, attempt: "1".into(), inputs: Value::Null };
+        Arc::make_mut(&mut state.rows[1]).pending = Some(pending);
+        let Err(Failure::Error(_, error)) = forget(&mut state, &["b".into(), "c".into()], false) else { panic!() };
+        assert!(error.message.ends_with("has begun and not ended"), "{}", error.message);
+        assert!(rename(&mut state, "b", "z").is_err());
+        assert_eq!(state.rows.len(), 3);
+        forget(&mut state, &["b".into()], true).unwrap();
         assert_eq!(state.rows.len(), 2);
     }
 

@@ -8,7 +8,7 @@ use crate::engine::diagnostic::{Diagnostic, Location, nearest};
 use crate::engine::provider::Catalog;
 use crate::stack::check::no_such;
 use crate::stack::config::Input;
-use crate::stack::expr::{Expr, Keys, Kind, Reader, Root, Scope, listed, miscapitalized, wrong};
+use crate::stack::expr::{Expr, Keys, Kind, Reader, Root, Scope, listed, miscapitalized, tell, wrong};
 use crate::stack::yaml::{Entry, Kind as Yaml, Node};
 
 /// The text of a program or a component.
@@ -440,14 +440,23 @@ fn ty(node: &Node, cx: &Context, problems: &mut Vec<Diagnostic>) -> Type {
     {
         return Type::Managed(index);
     }
-    problems.push(unknown_type(token, cx.catalog, cx.components).at(node.at.clone()));
+    tell(problems, no_type(token).at(node.at.clone()), |problem| {
+        likely_type(problem, token, cx.catalog, cx.components)
+    });
     Type::Unknown
 }
 
-/// There is neither a resource type nor a component of that name.
-pub(crate) fn unknown_type(token: &str, catalog: &Catalog, components: &[String]) -> Diagnostic {
+/// There is no resource type of that name.
+pub(crate) fn unknown_type(token: &str, catalog: &Catalog) -> Diagnostic {
+    likely_type(no_type(token), token, catalog, &[])
+}
+
+fn no_type(token: &str) -> Diagnostic {
+    Diagnostic::error("unknown-type", format!("there is no resource type `{token}`"))
+}
+
+fn likely_type(problem: Diagnostic, token: &str, catalog: &Catalog, components: &[String]) -> Diagnostic {
     let known: Vec<String> = catalog.types().iter().map(|t| short(t.token)).chain(components.iter().cloned()).collect();
-    let problem = Diagnostic::error("unknown-type", format!("there is no resource type `{token}`"));
     match nearest(&short(token), known.iter().map(String::as_str)) {
         Some(near) => problem.help(format!("did you mean `{near}`?")),
         None => problem.help(among("types", token, &known)),

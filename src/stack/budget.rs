@@ -9,6 +9,11 @@ use crate::engine::value::{Map, Value};
 /// stands in the files as it is does not count. Ten thousand resources need a tenth of it.
 const MOST: Amount = Amount { values: 2_000_000, bytes: 64 << 20 };
 
+/// The most that a program may unfold to: its resources, the instances of its components and the items
+/// of every `each`, all together. Components inside components multiply, so that a few short lines could
+/// fill any memory. Ten thousand resources, each an item of its own, need two fifths of it.
+const MOST_UNFOLDED: usize = 50_000;
+
 /// Values, and the bytes of their texts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Amount {
@@ -43,7 +48,7 @@ impl Amount {
         Self { values: 0, bytes }
     }
 
-    fn and(self, other: Self) -> Self {
+    pub(crate) fn and(self, other: Self) -> Self {
         Self { values: self.values.saturating_add(other.values), bytes: self.bytes.saturating_add(other.bytes) }
     }
 
@@ -96,6 +101,31 @@ impl Budget {
     /// What a function may make.
     pub(crate) fn room(&self) -> Room {
         Room(self.held.and(self.made))
+    }
+}
+
+/// What a program has unfolded to so far, and what was copied for that out of its text.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Unfolded {
+    things: usize,
+    copied: Amount,
+}
+
+impl Unfolded {
+    /// Takes into account what is about to be made.
+    ///
+    /// # Errors
+    /// If it is too much.
+    pub(crate) fn charge(&mut self, things: usize, copied: Amount, at: &Location) -> Result<(), Diagnostic> {
+        self.things = self.things.saturating_add(things);
+        self.copied = self.copied.and(copied);
+        if self.things > MOST_UNFOLDED {
+            let what = "resources, instances of components and items of `each`";
+            let text = format!("with this, the program has more than {MOST_UNFOLDED} {what}");
+            let problem = Diagnostic::error("too-big", text).at(at.clone());
+            return Err(problem.help("make them fewer, or spread them over several stacks"));
+        }
+        if self.copied.fits() { Ok(()) } else { Err(too_big(at)) }
     }
 }
 

@@ -522,7 +522,12 @@ impl<'a> Run<'a> {
 
     fn stack_outputs(&mut self, name: &str, at: &Location) -> Option<Value> {
         match self.world.stacks.outputs(name) {
-            Ok(Some(outputs)) => Some(Value::Map(outputs)),
+            Ok(Some(outputs)) => {
+                let outputs = Value::Map(outputs);
+                let json = outputs.to_json().map(|json| json.to_string()).unwrap_or_default();
+                self.world.reads.note(format!("the outputs of `{name}`"), json.as_bytes());
+                Some(outputs)
+            }
             Ok(None) => {
                 let problem = Diagnostic::error("unknown-reference", format!("no state of a stack `{name}` was found"));
                 self.fail(problem.at(at.clone()).help("run `drctl up` for that stack first, or correct the name"))
@@ -646,6 +651,7 @@ impl<'a> Run<'a> {
             program: &world.program_dir,
             environment: &world.environment,
             assets: &world.assets,
+            reads: &world.reads,
             room: self.budget.room(),
         };
         match run(&value, &site) {
@@ -787,10 +793,15 @@ impl<'a> Run<'a> {
             Ok(json) => {
                 let ask = Ask { function: schema.token, place, arguments: json.to_string() };
                 match self.answers.get(&ask) {
-                    Some(answer) => match &invoke.result {
-                        None => Value::clone(&answer),
-                        Some((name, _)) => answer.get(name).cloned().unwrap_or_default(),
-                    },
+                    Some(answer) => {
+                        if !schema.volatile {
+                            self.note_answer(&ask, &answer);
+                        }
+                        match &invoke.result {
+                            None => Value::clone(&answer),
+                            Some((name, _)) => answer.get(name).cloned().unwrap_or_default(),
+                        }
+                    }
                     None => {
                         self.asks.push(Asking { ask, arguments, at: at.clone() });
                         Value::Unknown
@@ -799,6 +810,16 @@ impl<'a> Run<'a> {
             }
         };
         Some(if secret { value.secret() } else { value })
+    }
+
+    /// What is plain of an answer shows in the plan itself.
+    fn note_answer(&self, ask: &Ask, answer: &Value) {
+        if !answer.has_secret() {
+            return;
+        }
+        let what = format!("what `{}` tells", crate::stack::body::short(ask.function));
+        let json = answer.to_json().map(|json| json.to_string()).unwrap_or_default();
+        self.world.reads.note(what, format!("{ask:?} {json}").as_bytes());
     }
 
     /// The region that a data source is asked in.

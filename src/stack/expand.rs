@@ -8,13 +8,14 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
-use crate::engine::diagnostic::{Diagnostic, Severity};
+use crate::engine::diagnostic::{Diagnostic, Location, Severity};
 use crate::engine::program::Known;
 use crate::engine::resource::Scope;
 use crate::engine::urn::{Place, Urn};
 use crate::engine::value::Value;
 use crate::stack::answers::{Answered, Asking, Question};
 use crate::stack::body::{self, Block, Body, Type};
+use crate::stack::budget::{Amount, Unfolded};
 use crate::stack::check;
 use crate::stack::eval::Run;
 use crate::stack::expr::{Accessor, Expr, Kind, Part, Reference, Root};
@@ -35,6 +36,7 @@ pub(crate) struct Expansion<'a> {
     pub(crate) answers: &'a dyn Answered,
     /// What only a cloud can decide.
     pub(crate) questions: &'a mut Vec<Question>,
+    pub(crate) unfolded: Unfolded,
     pub(crate) problems: &'a mut Vec<Diagnostic>,
 }
 
@@ -73,13 +75,16 @@ impl Expansion<'_> {
             let before = waiting.len();
             let mut later = Vec::new();
             for (instance, n) in std::mem::take(&mut waiting) {
-                let made = (self.world.nodes.len(), self.world.instances.len());
+                let made = (self.world.nodes.len(), self.world.instances.len(), self.unfolded);
                 match self.resource(instance, n) {
                     Some(member) => self.world.instances[instance].members[n] = member,
                     None => {
                         self.undo(made);
                         later.push((instance, n));
                     }
+                }
+                if self.world.too_big.get().is_some() {
+                    return self.give_up();
                 }
             }
             let stuck = later.len() == before;
@@ -130,11 +135,31 @@ impl Expansion<'_> {
     }
 
     /// Takes back what a resource made before it turned out that it must wait.
-    fn undo(&mut self, (nodes, instances): (usize, usize)) {
+    fn undo(&mut self, (nodes, instances, unfolded): (usize, usize, Unfolded)) {
         for node in self.world.nodes.drain(nodes..) {
             self.world.by_urn.remove(&node.urn);
         }
         self.world.instances.truncate(instances);
+        self.unfolded = unfolded;
+    }
+
+    /// Lets everything go: of a program that is too big nothing else is looked at.
+    fn give_up(&mut self) {
+        self.world.nodes.clear();
+        self.world.by_urn.clear();
+        self.world.instances.truncate(1);
+        let root = &mut self.world.instances[0];
+        root.provider = None;
+        root.groups.clear();
+        root.members.fill_with(|| Member::Poison);
+    }
+
+    /// Takes into account what is about to be made.
+    fn charge(&mut self, things: usize, copied: Amount, at: &Location) -> Result<(), Stop> {
+        self.unfolded.charge(things, copied, at).map_err(|problem| {
+            self.world.too_big.get_or_init(|| problem);
+            Stop::Poison
+        })
     }
 
     fn default_provider(&mut self, block: &Block, index: usize) {
@@ -228,6 +253,8 @@ impl Expansion<'_> {
         if (value == Value::Unknown || unnamed) && !asks.is_empty() {
             return self.open(asks, each, what);
         }
+        let items = value.as_map().map(|map| map.len()).or(value.as_list().map(<[Value]>::len));
+        self.charge(items.unwrap_or(0), Amount::of(&value), &each.at)?;
         let (text, help) = match &value {
             Value::Map(map) => {
                 let (keys, values) = map.iter().map(|(k, v)| (k.clone(), v.clone())).unzip();
@@ -263,9 +290,16 @@ impl Expansion<'_> {
     fn one(&mut self, block: &Arc<Block>, n: usize, frame: Frame, key: Option<&str>) -> Result<Target, Stop> {
         self.condition(block, frame)?;
         let draft = self.draft(block, n, frame, key)?;
+        let names = Amount::bytes(draft.urn.as_str().len() + draft.types.len());
         match &block.ty {
-            Type::Component(component) => self.component(block, component, draft),
-            _ => self.node(block, draft),
+            Type::Component(component) => {
+                self.charge(1, names, &block.ty_at)?;
+                self.component(block, component, draft)
+            }
+            _ => {
+                self.charge(1, names, &block.at)?;
+                self.node(block, draft)
+            }
         }
     }
 
@@ -524,6 +558,12 @@ impl Expansion<'_> {
             let text = format!("component `{component}` contains itself");
             return self.poison(Diagnostic::error("cycle", text).at(block.ty_at.clone()));
         }
+        let given = std::iter::once(&block.properties).chain(&block.tags).chain(block.option("dependsOn"));
+        let inherited = outer.tags.iter().chain(&outer.depends_on).map(|(expr, _)| expr);
+        let copied = given.chain(inherited).chain(&self.world.bodies[body].tags).map(size);
+        let copied = copied.fold(Amount::default(), Amount::and);
+        self.charge(0, copied, &block.ty_at)?;
+        let outer = &self.world.instances[frame.instance];
         let mut chain = outer.chain.clone();
         chain.push(body);
         let mut depends_on = outer.depends_on.clone();
@@ -622,6 +662,25 @@ fn resources_in(expr: &Expr, body: &Body, found: &mut Vec<usize>, seen: &mut Has
         Kind::Call(_, argument) => resources_in(argument, body, found, seen),
         Kind::Invoke(invoke) => resources_in(&invoke.arguments, body, found, seen),
         Kind::Literal(_) | Kind::Poison => {}
+    }
+}
+
+/// What a copy of an expression takes.
+fn size(expr: &Expr) -> Amount {
+    let all = |amounts: &mut dyn Iterator<Item = Amount>| amounts.fold(Amount::values(1), Amount::and);
+    let path = |reference: &Reference| Amount::values(1 + reference.path.len());
+    match &expr.kind {
+        Kind::Literal(value) => Amount::of(value),
+        Kind::Text(parts) => all(&mut parts.iter().map(|part| match part {
+            Part::Literal(text) => Amount::bytes(text.len()),
+            Part::Reference(reference) => path(reference),
+        })),
+        Kind::Reference(reference) => path(reference),
+        Kind::List(items) => all(&mut items.iter().map(size)),
+        Kind::Map(entries) => all(&mut entries.iter().map(|(key, _, e)| Amount::bytes(key.len()).and(size(e)))),
+        Kind::Call(_, argument) => all(&mut std::iter::once(size(argument))),
+        Kind::Invoke(invoke) => all(&mut std::iter::once(size(&invoke.arguments))),
+        Kind::Poison => Amount::values(1),
     }
 }
 

@@ -317,10 +317,10 @@ impl Reader<'_> {
                 let at = places.place(start, cursor.at);
                 let Some(root) = self.scope.resolve(&name) else {
                     let at = places.place(start, name_end);
-                    self.problems.push(match self.scope.is_outside(&name) {
-                        true => outside(&name, at),
-                        false => unknown_name(&name, &self.scope.names(), at),
-                    });
+                    match self.scope.is_outside(&name) {
+                        true => self.problems.push(outside(&name, at)),
+                        false => unknown_name(&name, self.scope, at, self.problems),
+                    }
                     return None;
                 };
                 Some(Reference { root, name, path, at })
@@ -337,14 +337,17 @@ impl Reader<'_> {
 /// Names that the language itself gives a meaning.
 const ROOTS: [&str; 4] = ["regions", "region", "each", "pulumi"];
 
-fn unknown_name(name: &str, known: &[&str], at: Location) -> Diagnostic {
+fn unknown_name(name: &str, scope: &dyn Scope, at: Location, problems: &mut Vec<Diagnostic>) {
     let problem =
         Diagnostic::error("unknown-name", format!("no resource, variable or config value is called `{name}`")).at(at);
-    match nearest(name, known.iter().copied().chain(ROOTS)) {
-        Some(near) => problem.help(format!("did you mean `{near}`?")),
-        None if known.is_empty() => problem.help("write `$${` for the text `${`"),
-        None => problem.help(format!("the names are {}; write `$${{` for the text `${{`", listed(known, 8))),
-    }
+    tell(problems, problem, |problem| {
+        let known = scope.names();
+        match nearest(name, known.iter().copied().chain(ROOTS)) {
+            Some(near) => problem.help(format!("did you mean `{near}`?")),
+            None if known.is_empty() => problem.help("write `$${` for the text `${`"),
+            None => problem.help(format!("the names are {}; write `$${{` for the text `${{`", listed(&known, 8))),
+        }
+    });
 }
 
 fn outside(name: &str, at: Location) -> Diagnostic {
@@ -367,6 +370,15 @@ pub(crate) fn miscapitalized(given: &str, meant: &str, at: &Location) -> Diagnos
     Diagnostic::warning("capitals", format!("`{given}` is read as `{meant}`"))
         .at(at.clone())
         .help(format!("write `{meant}`"))
+}
+
+/// So many mistakes come with advice. Fewer are shown, and the nearest of all names takes a look at each of them.
+const ADVISED: usize = 300;
+
+/// Adds a mistake, with advice that takes a search unless there are too many already.
+pub(crate) fn tell(problems: &mut Vec<Diagnostic>, problem: Diagnostic, advise: impl FnOnce(Diagnostic) -> Diagnostic) {
+    let problem = if problems.len() < ADVISED { advise(problem) } else { problem };
+    problems.push(problem);
 }
 
 pub(crate) fn wrong(what: &str, wanted: &str, node: &Node) -> Diagnostic {

@@ -16,6 +16,7 @@ use crate::stack::assets::Assets;
 use crate::stack::body::{Block, Body, Type};
 use crate::stack::check::no_such;
 use crate::stack::expr::Expr;
+use crate::stack::reads::Reads;
 use crate::stack::regions::{Region, doubtful, is_region, unknown};
 
 /// Outputs of other stacks, for stack references.
@@ -60,6 +61,8 @@ pub(crate) struct World {
     pub(crate) program_dir: PathBuf,
     pub(crate) environment: BTreeMap<String, String>,
     pub(crate) assets: Arc<Assets>,
+    /// What was read for it.
+    pub(crate) reads: Arc<Reads>,
     /// Secrets of the program, and what became a part of a text.
     pub(crate) secrets: Arc<Redactor>,
     pub(crate) stacks: Others,

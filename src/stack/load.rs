@@ -1,6 +1,6 @@
 //! From a stack's name to a checked program: the one entry of the language.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -16,13 +16,14 @@ use crate::stack::answers::{Answers, NoAnswers, Question};
 use crate::stack::assets::Assets;
 use crate::stack::backend::Backend;
 use crate::stack::body::{self, Context, Sections, section};
+use crate::stack::budget::Unfolded;
 use crate::stack::components::Library;
 use crate::stack::config;
 use crate::stack::credentials::{self, Credentials};
 use crate::stack::dr::{self, Dr};
 use crate::stack::eval::Run;
 use crate::stack::expand::{Expansion, failed};
-use crate::stack::expr::{Expr, Keys, Kind as ExprKind, Part, Reader, Root, Scope, listed, wrong};
+use crate::stack::expr::{Expr, Keys, Kind as ExprKind, Part, Reader, Root, Scope, listed, tell, wrong};
 use crate::stack::fence::{self, Fence};
 use crate::stack::files::Files;
 use crate::stack::functions::scalar_text;
@@ -31,6 +32,7 @@ use crate::stack::paths;
 use crate::stack::program::StackProgram;
 use crate::stack::project::{self, Project};
 use crate::stack::pulumi_secrets::{DataKeys, NoDataKeys, Opener, Protection};
+use crate::stack::reads::Reads;
 use crate::stack::regions;
 use crate::stack::secrets;
 use crate::stack::tags;
@@ -88,6 +90,8 @@ pub struct Loaded {
     pub secrets: Option<KeyProvider>,
     /// Reads the files and archives of the program.
     pub assets: Arc<Assets>,
+    /// What the program has read beside its own text; more while it is planned and carried out.
+    pub reads: Arc<Reads>,
 }
 
 /// No other stack is known.
@@ -415,6 +419,7 @@ impl<'a> Loader<'a> {
             program_dir: self.project.program_dir.clone(),
             environment: self.request.environment.clone(),
             assets: Arc::new(Assets::new(&self.project.program_dir, fence)),
+            reads: Arc::default(),
             secrets: Arc::default(),
             stacks: Others::new(stacks),
             constants: HashMap::new(),
@@ -424,7 +429,7 @@ impl<'a> Loader<'a> {
         if self.is_open(assets) {
             world.assets = Arc::new(Assets::new(&self.project.program_dir, Fence::open()));
         }
-        let assets = Arc::clone(&world.assets);
+        let (assets, reads) = (Arc::clone(&world.assets), Arc::clone(&world.reads));
         let environment = self.root(&mut world);
         let config_hash = self.config_hash(&world);
         self.regions(&mut world, regions);
@@ -433,6 +438,7 @@ impl<'a> Loader<'a> {
         Expansion {
             answers: &*answers,
             questions: &mut questions,
+            unfolded: Unfolded::default(),
             world: &mut world,
             project: &self.project.name,
             stack: &self.project.stack,
@@ -475,6 +481,7 @@ impl<'a> Loader<'a> {
             refresh: self.project.refresh,
             secrets,
             assets,
+            reads,
         })
     }
 
@@ -510,11 +517,12 @@ impl<'a> Loader<'a> {
     fn undeclared_config(&mut self, declared: &[Entry]) {
         let own = format!("{}:", self.project.name);
         let names: Vec<&str> = declared.iter().map(|e| e.key.strip_prefix(&own).unwrap_or(&e.key)).collect();
+        let known: HashSet<&str> = names.iter().copied().collect();
         for (key, at) in std::mem::take(&mut self.written) {
-            let Some(name) = key.strip_prefix(&own).filter(|name| !names.contains(name)) else { continue };
+            let Some(name) = key.strip_prefix(&own).filter(|name| !known.contains(name)) else { continue };
             let text = format!("the program declares no config `{name}`, so its value has no effect");
             let problem = Diagnostic::warning("undeclared-config", text).at(at);
-            self.problems.push(match nearest(name, names.iter().copied()) {
+            tell(self.problems, problem, |problem| match nearest(name, names.iter().copied()) {
                 Some(near) => problem.help(format!("did you mean `{near}`?")),
                 None => problem.help("declare it under `config`, or take it out"),
             });
@@ -523,7 +531,7 @@ impl<'a> Loader<'a> {
 
     /// Entries of `config` and of its old spelling; those of the project file come first.
     fn config_entries(&mut self, program: &Node) -> Vec<Entry> {
-        let mut entries: Vec<Entry> = Vec::new();
+        let (mut entries, mut known) = (Vec::new(), HashSet::new());
         let project = self.project.project_config.take();
         let old = section(program, "configuration", self.problems).cloned();
         if let Some(old) = &old {
@@ -540,7 +548,7 @@ impl<'a> Loader<'a> {
                 continue;
             };
             for entry in more {
-                if !entries.iter().any(|e| e.key == entry.key) {
+                if known.insert(entry.key.clone()) {
                     entries.push(entry.clone());
                 }
             }

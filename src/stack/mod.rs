@@ -30,6 +30,7 @@ mod pattern;
 mod program;
 mod project;
 mod pulumi_secrets;
+mod reads;
 mod regions;
 mod remote;
 mod secrets;
@@ -53,6 +54,7 @@ pub use program::StackProgram;
 pub(crate) use project::{UNKNOWN, bare_name, locate};
 pub use pulumi_secrets::{DataKeys, KeyUrl, NoDataKeys};
 pub(crate) use pulumi_secrets::{Opener, Protection, Sealer};
+pub use reads::Reads;
 pub(crate) use regions::{KNOWN as REGIONS, is_region, unknown as unknown_region};
 
 pub(crate) use check::Place as Written;

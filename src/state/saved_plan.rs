@@ -1,10 +1,11 @@
 //! A plan in a file, to be carried out later as it was shown.
 //!
 //! The first line is a seal: made with the keys of the state, over every byte that follows, with
-//! fingerprints of the program, the config and the state inside. What follows is the plan as it is
-//! shown to people, which holds no secret. A plan is no program: `up --plan` plans anew, and goes on
-//! only if that gives the same.
+//! fingerprints of the program, what it reads, the config and the state inside. What follows is the plan
+//! as it is shown to people, which holds no secret. A plan is no program: `up --plan` plans anew, and
+//! goes on only if that gives the same.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
@@ -54,6 +55,8 @@ pub struct Basis {
     /// The values of its config, secret ones too.
     pub config: String,
     pub state: String,
+    /// What the program read beside its own text, secrets too, by what it is.
+    pub reads: BTreeMap<String, BTreeSet<String>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -189,7 +192,8 @@ mod tests {
     }
 
     fn basis() -> Basis {
-        Basis { program: "p".into(), config: "hunter2".into(), state: "s".into() }
+        let reads = [("`pw.txt`".to_owned(), ["hunter3".to_owned()].into())].into();
+        Basis { program: "p".into(), config: "hunter2".into(), state: "s".into(), reads }
     }
 
     async fn written() -> (tempfile::TempDir, std::path::PathBuf, Keys) {
@@ -204,7 +208,8 @@ mod tests {
     async fn a_plan_is_read_as_it_was_written_and_hides_what_it_was_made_from() {
         let (_dir, path, keys) = written().await;
         assert_eq!(SavedPlan::read(&path, &keys).unwrap(), (plan(), basis()));
-        assert!(!std::fs::read_to_string(&path).unwrap().contains("hunter2"));
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(!text.contains("hunter2") && !text.contains("hunter3") && !text.contains("pw.txt"));
     }
 
     #[cfg(unix)]

@@ -33,6 +33,14 @@ fn from_program(name: &str, site: &Site) -> String {
     path.to_string_lossy().into_owned()
 }
 
+/// Words for what a path or an address stands for, the same on every machine.
+pub(super) fn told(name: &str, site: &Site) -> String {
+    match Path::new(name).strip_prefix(site.program) {
+        Ok(inside) => format!("`{}`", inside.display()),
+        Err(_) => format!("`{}`", from_program(name, site)),
+    }
+}
+
 /// The path without `.` and `..` inside.
 fn clean(path: &Path) -> PathBuf {
     let mut out = PathBuf::new();
@@ -55,7 +63,17 @@ fn hashed(source: Source, name: &str, site: &Site) -> Outcome {
         remote::check(url).map_err(|why| Fault::new(format!("`{url}` cannot be fetched: {why}")))?;
     }
     match site.assets.hash(&source) {
-        Ok(sha256) => Ok(Value::Asset(Asset { source, sha256 })),
+        Ok(sha256) => {
+            match &source {
+                // Their parts were read by themselves, or stand in the program.
+                Source::Text(_) | Source::Entries(_) => {}
+                Source::Remote(url) | Source::RemoteArchive(url) => {
+                    site.reads.note_hash(format!("`{url}`"), sha256.clone());
+                }
+                Source::File(_) | Source::Archive(_) => site.reads.note_hash(told(name, site), sha256.clone()),
+            }
+            Ok(Value::Asset(Asset { source, sha256 }))
+        }
         Err(Unhashed::Remote(url)) => Err(Fault::Remote(url)),
         Err(Unhashed::Io(error)) => Err(Fault::new(unreadable(name, site, &error))),
     }

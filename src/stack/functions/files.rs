@@ -21,7 +21,9 @@ fn bytes(value: &Value, site: &Site) -> Outcome<Vec<u8>> {
         return Err(wrong(io::Error::other("it is no file")));
     }
     site.room_for(Amount::bytes(usize::try_from(found.len()).unwrap_or(usize::MAX)))?;
-    std::fs::read(path).map_err(wrong)
+    let bytes = std::fs::read(path).map_err(wrong)?;
+    site.reads.note(super::assets::told(&name, site), &bytes);
+    Ok(bytes)
 }
 
 pub(super) fn read_file(value: &Value, site: &Site) -> Outcome {

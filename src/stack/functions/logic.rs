@@ -40,7 +40,9 @@ pub(super) fn env(value: &Value, site: &Site) -> Outcome {
         Value::List(all) if all.len() == 2 => (operand(all, 0, text)?, Some(all[1].clone())),
         _ => (text(value)?, None),
     };
-    match (site.environment.get(&name), default) {
+    let given = site.environment.get(&name);
+    site.reads.note(format!("the variable `{name}`"), format!("{given:?}").as_bytes());
+    match (given, default) {
         (Some(found), _) => Ok(found.as_str().into()),
         (None, Some(default)) => Ok(default),
         (None, None) => {

@@ -19,6 +19,7 @@ use std::path::Path;
 
 use crate::engine::value::Value;
 use crate::stack::budget::{Amount, Room};
+use crate::stack::reads::Reads;
 
 /// Where a function is called.
 pub(crate) struct Site<'a> {
@@ -29,6 +30,8 @@ pub(crate) struct Site<'a> {
     pub(crate) environment: &'a BTreeMap<String, String>,
     /// Reads files.
     pub(crate) assets: &'a crate::stack::assets::Assets,
+    /// Learns what is read.
+    pub(crate) reads: &'a Reads,
     /// What it may make.
     pub(crate) room: Room,
 }

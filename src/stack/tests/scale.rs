@@ -1,7 +1,9 @@
 //! Large programs.
 
 use std::fmt::Write as _;
+use std::time::{Duration, Instant};
 
+use crate::engine::diagnostic::Diagnostic;
 use crate::engine::program::{Known, Program};
 use crate::stack::testing::{Cloud, Desk};
 
@@ -127,4 +129,80 @@ outputs:
     assert_eq!(follower.urn.name(), "follower[\"9999\"]");
     assert_eq!(follower.needs.len(), 1);
     assert_eq!(follower.needs[0].name(), "many[\"9999\"]");
+}
+
+/// What is told of a program that unfolds to too much, and where.
+fn too_much(program: &str, place: &str) {
+    let wrong = Desk::of(program).wrong();
+    let expected = "error[too-big]: with this, the program has more than 50000 resources, instances of components and \
+                    items of `each`";
+    assert!(wrong.lines().next().is_some_and(|line| line.contains(place) && line.ends_with(expected)), "{wrong}");
+    assert_eq!(wrong.matches("error[").count(), 1, "{wrong}");
+}
+
+#[test]
+fn components_that_multiply_are_refused_before_the_memory_ends() {
+    let of_corpus = |text: &str| too_much(&text.replace("aws:s3:Bucket", "aws:ec2:Vpc"), ":");
+    of_corpus(include_str!("../../../tests/it/fuzz/yaml/multiplied_components.yaml"));
+    of_corpus(include_str!("../../../tests/it/fuzz/yaml/multiplied_items.yaml"));
+    too_much("resources:\n  many: {type: aws:ec2:Vpc, each: {fn::range: 60000}}\n", ":2:");
+    too_much("resources:\n  none: {type: aws:ec2:Vpc, each: {fn::range: 60000}, if: false}\n", ":2:");
+}
+
+#[test]
+fn what_each_instance_copies_out_of_the_text_counts_too() {
+    let long = "x".repeat(100_000);
+    let named = format!("resources:\n  many: {{type: aws:ec2:Vpc, name: {long}, each: {{fn::range: 10000}}}}\n");
+    told_once(&named);
+    let given = format!(
+        "components:\n  c:\n    inputs: {{a: {{type: string}}}}\n    resources: {{}}\nresources:\n  many: {{type: c, each: \
+         {{fn::range: 10000}}, properties: {{a: {long}}}}}\n"
+    );
+    told_once(&given);
+}
+
+#[test]
+fn what_waits_for_others_is_counted_once() {
+    let loaded = Desk::of(
+        r#"
+resources:
+  child: {type: aws:ec2:Vpc, each: {fn::range: 20000}, options: {parent: "${top}"}}
+  top: {type: aws:ec2:Vpc}
+"#,
+    )
+    .good();
+    assert_eq!(loaded.program.declarations().len(), 20_001);
+}
+
+/// How long it takes to read a program that is wrong, and what is told of it.
+fn time_to_refuse(text: &str) -> (Duration, Vec<Diagnostic>) {
+    let desk = Desk::of(text);
+    let begun = Instant::now();
+    let problems = desk.load().err().unwrap_or_default();
+    (begun.elapsed(), problems)
+}
+
+#[test]
+fn only_the_first_of_many_mistakes_come_with_advice() {
+    let mut text = String::from("resources:\n");
+    for n in 0..1_000 {
+        let _ = writeln!(text, "  name{n}: {{type: aws:ec2:Vpx, properties: {{a: \"${{nome{n}}}\"}}}}");
+    }
+    let (_, problems) = time_to_refuse(&text);
+    assert_eq!(problems.len(), 2_000);
+    assert!(problems[0].help.is_some());
+    assert!(problems.iter().filter(|problem| problem.help.is_some()).count() <= 300);
+}
+
+#[test]
+fn twenty_times_the_config_takes_no_four_hundred_times_as_long() {
+    let program = |values: usize| {
+        let mut text = String::from("config:\n");
+        for n in 0..values {
+            let _ = writeln!(text, "  key{n}: {{type: string, default: a}}");
+        }
+        text + "resources:\n  wrong: {type: aws:ec2:Vpx}\n"
+    };
+    let (few, many) = (time_to_refuse(&program(2_000)).0, time_to_refuse(&program(40_000)).0);
+    assert!(many < few * 100, "{few:?}, {many:?}");
 }
