@@ -327,7 +327,8 @@ fn the_state_survives_the_loss_of_its_first_bucket() {
     let shown = lab.run_at(&lost.endpoint, "state ls").ends_with(0);
     assert!(shown.err.contains("does not answer") && shown.out.contains("eu-west-1"), "{}", shown.err);
     let refused = lab.run_at(&lost.endpoint, "state taint here/topic --yes").ends_with(11);
-    assert!(refused.err.contains("go on with the copy"), "{}", refused.err);
+    let ready = format!("go on with the copy: `--state '{second}'`").replace("?profile", "?region=eu-west-1&profile");
+    assert!(refused.err.contains(&ready), "{ready} is not in:\n{}", refused.err);
     let on_copy = format!("state taint here/topic --state {second} --yes");
     lab.run_at(&lost.endpoint, &on_copy).ends_with(0);
     // The first one is back, and learns what happened.
@@ -380,4 +381,17 @@ fn a_bucket_in_a_region_that_is_given_as_unavailable_is_never_asked() {
     assert!(done.ends_with(0).err.contains("is left behind"));
     let asked: Vec<Ask> = silent.take().into_iter().filter(is_of_a_lost_bucket).collect();
     assert_eq!(asked, []);
+}
+
+#[test]
+fn a_bucket_elsewhere_is_found_while_the_own_region_is_lost() {
+    let office = Office::new();
+    let lab = &office.lab;
+    let second = office.url("second");
+    lab.run(&format!("up --yes --state {second}")).ends_with(0);
+    for fault in [Fault::DropsBefore, Fault::Silent] {
+        let lost = Proxy::breaking(ministack(), move |ask| is_of_a_lost_bucket(ask).then_some(fault));
+        let shown = lab.run_at(&lost.endpoint, &format!("state ls --state {second}")).ends_with(0);
+        assert!(shown.out.contains("eu-west-1"), "{}", shown.out);
+    }
 }

@@ -1,6 +1,8 @@
 //! A bucket of S3.
 
 use std::fmt;
+use std::pin::pin;
+use std::time::Duration;
 
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -8,15 +10,33 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::OnceCell;
 
-use super::objects::{Etag, Object, Objects, Refused, When};
+use super::objects::{Etag, Object, Objects, Refused, When, is_away};
 use super::url::Location;
 use crate::aws;
 use crate::engine::error::{Error, Kind, Result, need};
 
 /// What tells the region of a bucket, even to those who may not use it.
 const REGION_HEADER: &str = "x-amz-bucket-region";
+
+/// How long the own region may take to tell where a bucket is, before others are asked, too.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// Regions to ask where a bucket is, by the beginning of the names of a partition's regions. Each knows
+/// all buckets of its partition.
+const GUIDES: [(&str, &[&str]); 3] = [
+    ("cn-", &["cn-north-1", "cn-northwest-1"]),
+    ("us-gov-", &["us-gov-west-1", "us-gov-east-1"]),
+    ("", &["us-east-1", "us-west-2", "eu-west-1"]),
+];
+
+/// The regions to ask in the place of one.
+fn guides(home: &str) -> impl Iterator<Item = &'static str> {
+    let partition = GUIDES.iter().find(|(beginning, _)| home.starts_with(beginning));
+    partition.into_iter().flat_map(|(_, regions)| regions.iter().copied()).filter(move |region| *region != home)
+}
 
 /// A bucket, reached when it is first asked for something.
 pub(super) struct Bucket {
@@ -46,8 +66,7 @@ impl Bucket {
             return Ok(self.client_in(Some(region)).await);
         }
         let own = self.client_in(None).await;
-        self.refuse_unavailable(&region_of(&own))?;
-        let region = self.told_by(&own).await?;
+        let region = self.region(&own).await?;
         self.refuse_unavailable(&region)?;
         Ok(if region == region_of(&own) { own } else { self.client_in(Some(&region)).await })
     }
@@ -67,6 +86,34 @@ impl Bucket {
         }
         let error = Error::new(Kind::Unreachable, format!("{region} was given as unavailable"));
         Err(error.hint("name a copy of the state in another region with `--state`, or wait for the region"))
+    }
+
+    /// The region of the bucket, as the own region tells it, or another one if that does not answer.
+    async fn region(&self, own: &Client) -> Result<String> {
+        let home = region_of(own);
+        let elsewhere = async {
+            let guides = guides(&home).filter(|guide| self.refuse_unavailable(guide).is_ok());
+            let mut asked: FuturesUnordered<_> =
+                guides.map(|guide| async move { self.told_by(&self.client_in(Some(guide)).await).await }).collect();
+            while let Some(told) = asked.next().await {
+                if !told.as_ref().is_err_and(is_away) {
+                    return Some(told);
+                }
+            }
+            None
+        };
+        if let Err(unavailable) = self.refuse_unavailable(&home) {
+            return elsewhere.await.unwrap_or(Err(unavailable));
+        }
+        let mut asked = pin!(self.told_by(own));
+        match tokio::time::timeout(PATIENCE, &mut asked).await {
+            Ok(Err(error)) if is_away(&error) => elsewhere.await.unwrap_or(Err(error)),
+            Ok(told) => told,
+            Err(_) => match elsewhere.await {
+                Some(told) => told,
+                None => asked.await,
+            },
+        }
     }
 
     /// The region of the bucket in the words of one region.
@@ -197,7 +244,14 @@ impl Objects for Bucket {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::s3::objects::is_away;
+
+    #[test]
+    fn the_way_to_a_bucket_is_asked_in_other_regions_of_the_same_partition() {
+        assert_eq!(guides("us-east-1").collect::<Vec<_>>(), ["us-west-2", "eu-west-1"]);
+        assert_eq!(guides("ap-south-1").count(), 3);
+        assert_eq!(guides("cn-north-1").collect::<Vec<_>>(), ["cn-northwest-1"]);
+        assert_eq!(guides("us-gov-east-1").collect::<Vec<_>>(), ["us-gov-west-1"]);
+    }
 
     #[tokio::test]
     async fn a_bucket_in_a_region_that_is_unavailable_is_away_without_a_call() {

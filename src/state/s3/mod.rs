@@ -225,7 +225,11 @@ impl Store for Remote {
     }
 
     fn shelf(&self, stack: &str) -> Arc<dyn Shelf> {
-        Arc::new(Rack { folders: self.folders(stack), notes: Arc::clone(&self.notes) })
+        Arc::new(Rack {
+            folders: self.folders(stack),
+            copy: self.places.get(1).map(|place| place.location.clone()),
+            notes: Arc::clone(&self.notes),
+        })
     }
 
     fn beside(&self, stack: &str) -> PathBuf {
@@ -270,6 +274,7 @@ impl Store for Remote {
 #[derive(Debug, Clone)]
 struct Rack {
     folders: Vec<Folder>,
+    copy: Option<Location>,
     notes: Arc<Notes>,
 }
 
@@ -312,13 +317,11 @@ impl Rack {
     }
 
     async fn take(self, owner: Owner, timeout: Duration, waits: Waits) -> Result<Holding> {
-        let other = self.folders.get(1).map(|folder| format!("{}/{}", folder.bucket, folder.prefix));
         match Holding::take(self.folders, owner, timeout, waits, self.notes).await {
             Err(StateError::Bucket { doing, path, mut source }) if is_away(&source) => {
-                if let Some(other) = other {
-                    source.hint = Some(format!(
-                        "if its region is lost, go on with the copy: `--state` with the place that `{other}` is in"
-                    ));
+                if let Some(copy) = self.copy {
+                    source.hint =
+                        Some(format!("if its region is lost, go on with the copy: `--state '{}'`", copy.url()));
                 }
                 Err(StateError::Bucket { doing, path, source })
             }
