@@ -190,12 +190,31 @@ pub(super) fn impatient(config: &SdkConfig) -> SdkConfig {
 /// Attempts at one call for a state. Who waits for it has other things to do if a bucket is away.
 const STATE_ATTEMPTS: u32 = 4;
 
+/// How long a bucket of states may take to begin an answer. S3 needs far under a second.
+const STATE_ATTEMPT: Duration = Duration::from_secs(6);
+/// The same for all attempts at a call: after that a bucket is away, and its copy is turned to.
+const STATE_CALL: Duration = Duration::from_secs(13);
+/// Bytes a second that what is written to a bucket gets through at the least.
+const STATE_UPLOAD: u64 = 64 << 10;
+
+/// The time limits of a call for a state that sends so many bytes.
+pub(crate) fn state_timeouts(bytes: usize) -> TimeoutConfig {
+    let sending = Duration::from_secs(bytes as u64 / STATE_UPLOAD);
+    TimeoutConfig::builder()
+        .connect_timeout(FIRST_CONNECT)
+        .read_timeout(STATE_ATTEMPT + sending)
+        .operation_attempt_timeout(STATE_ATTEMPT + sending)
+        .operation_timeout(STATE_CALL + 2 * sending)
+        .build()
+}
+
 /// A client for what is no resource: the bucket of a state. It repeats whatever failed in a passing way.
 pub(crate) async fn s3_client(settings: &Settings) -> aws_sdk_s3::Client {
     let config = load(settings).await;
     let config = aws_sdk_s3::config::Builder::from(&config)
         .force_path_style(has_endpoint(&config, "s3"))
-        .retry_config(RetryConfig::standard().with_max_attempts(STATE_ATTEMPTS));
+        .retry_config(RetryConfig::standard().with_max_attempts(STATE_ATTEMPTS))
+        .timeout_config(state_timeouts(0));
     aws_sdk_s3::Client::from_conf(config.build())
 }
 
@@ -269,6 +288,15 @@ mod tests {
     fn an_answer_of_the_cloud_stays_as_it_is() {
         let answer = Error { code: Some("InternalError".into()), ..Error::new(Kind::Outage, "an error") };
         assert_eq!(located(answer.clone(), "ec2", "us-east-1", &config(None)), answer);
+    }
+
+    #[test]
+    fn a_bucket_that_is_silent_is_given_up_soon_and_a_long_upload_is_not() {
+        let call = |bytes| state_timeouts(bytes).operation_timeout().unwrap();
+        assert!(call(0) <= Duration::from_secs(20), "{:?}", call(0));
+        let limits = state_timeouts(10 << 20);
+        assert!(limits.read_timeout().unwrap() >= Duration::from_secs(160), "{limits:?}");
+        assert!(limits.operation_timeout() > limits.operation_attempt_timeout(), "{limits:?}");
     }
 
     #[test]

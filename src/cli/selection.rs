@@ -59,6 +59,11 @@ fn parallel(text: &str) -> std::result::Result<usize, String> {
 }
 
 impl Selection {
+    /// The regions that do not answer. They may be named by their role.
+    pub(super) fn unavailable(&self, roles: &Regions) -> Result<Vec<String>> {
+        self.unavailable.iter().map(|given| region("--region-unavailable", given, roles)).collect()
+    }
+
     /// What the user asks of a run in these flags. Regions may be named by their role.
     pub(super) fn settings(&self, roles: &Regions) -> Result<Settings> {
         let default = Settings::default();
@@ -70,9 +75,7 @@ impl Selection {
             exclude_dependents: self.exclude_dependents,
             replaces: self.replaces.clone(),
             regions: self.regions.iter().map(|given| region("--region", given, roles)).collect::<Result<_>>()?,
-            unavailable: (self.unavailable.iter())
-                .map(|given| region("--region-unavailable", given, roles))
-                .collect::<Result<_>>()?,
+            unavailable: self.unavailable(roles)?,
             parallel: self.parallel.unwrap_or(default.parallel),
             ..default
         })

@@ -28,7 +28,7 @@ use crate::render;
 use crate::render::regions::Regions;
 use crate::stack::{self, Backend, Loaded, Reads, Request, Stacks};
 use crate::state::{
-    FileLock, Finding, Keys, Location, Lock, Notice, Owner, Source, StateError, States, Stored, World,
+    Buckets, FileLock, Finding, Keys, Location, Lock, Notice, Owner, Source, StateError, States, Stored, World,
     check_environment, check_project, check_target, lint, lint_names, make_dir, make_new, silently,
 };
 use crate::twin::Twin;
@@ -114,7 +114,12 @@ fn show_warnings(loaded: &Loaded) {
 
 fn try_load(global: &Global, answers: Arc<stack::Answers>) -> Result<Loaded> {
     let request = request(global)?;
-    let others = Others { request: request.clone(), target: Target::chosen(global)?, state: global.state.clone() };
+    let others = Others {
+        request: request.clone(),
+        target: Target::chosen(global)?,
+        state: global.state.clone(),
+        unavailable: global.selection.unavailable.clone(),
+    };
     Ok(stack::load_with(&request, catalog(), Arc::new(others), &ByKms, answers)?)
 }
 
@@ -190,8 +195,15 @@ pub(super) fn nearest_state_root(cwd: &Path) -> PathBuf {
 }
 
 /// Where the states of a target are kept: what the command line says, else what the stack's file says.
-/// States of the twin stay beside the twin unless the command line says otherwise.
-fn place(state: Option<&str>, target: &Target, backend: Option<&Backend>, root: PathBuf) -> Result<States> {
+/// States of the twin stay beside the twin unless the command line says otherwise. Buckets in regions that
+/// are `unavailable` are left alone.
+fn place(
+    state: Option<&str>,
+    target: &Target,
+    backend: Option<&Backend>,
+    root: PathBuf,
+    unavailable: Vec<String>,
+) -> Result<States> {
     let location = |url: &str, region: Option<&String>| -> Result<Location> {
         let parsed = Location::parse(url).map_err(failed)?;
         Ok(Location { region: region.cloned().or(parsed.region.clone()), ..parsed })
@@ -203,7 +215,7 @@ fn place(state: Option<&str>, target: &Target, backend: Option<&Backend>, root: 
         }
         None => None,
     };
-    let (first, second) = match (state, written) {
+    let (first, copy) = match (state, written) {
         (Some("local"), _) => return Ok(States::local(root, target.name())),
         (Some(url), written) => {
             let given = location(url, None)?;
@@ -217,11 +229,12 @@ fn place(state: Option<&str>, target: &Target, backend: Option<&Backend>, root: 
         (None, Some(written)) if *target != Target::Twin => written,
         (None, _) => return Ok(States::local(root, target.name())),
     };
-    if second.as_ref().is_some_and(|second| second.bucket == first.bucket) {
+    if copy.as_ref().is_some_and(|copy| copy.bucket == first.bucket) {
         let message = format!("a state in {first} can have no copy in the same bucket");
         return Err(Failure::new(Exit::Configuration, message, "name a bucket in another region as `replica`"));
     }
-    Ok(States::s3(root, target.name(), first, second))
+    let tell = Arc::new(|bucket: &str| render::say(format_args!("Waiting for {bucket}\n")));
+    Ok(States::s3(root, target.name(), Buckets { first, copy, unavailable, tell }))
 }
 
 /// Where states are kept of stacks that are not named: of the only stack there is, or of all of them
@@ -255,7 +268,7 @@ pub(super) fn states_here(global: &Global) -> Result<States> {
             ));
         }
     };
-    place(global.state.as_deref(), &target, backend, nearest_state_root(&cwd))
+    place(global.state.as_deref(), &target, backend, nearest_state_root(&cwd), Vec::new())
 }
 
 /// Outputs of other stacks on the same target, each where its own file says that its state is. One
@@ -264,6 +277,8 @@ struct Others {
     request: Request,
     target: Target,
     state: Option<String>,
+    /// Regions that were given as such. Those that were given as roles are known once the program is.
+    unavailable: Vec<String>,
 }
 
 impl Others {
@@ -273,7 +288,8 @@ impl Others {
             Ok(backend) => backend,
             Err(_) => stack::backend(&self.request).unwrap_or_default(),
         };
-        place(self.state.as_deref(), &self.target, backend.as_ref(), nearest_state_root(&self.request.cwd))
+        let root = nearest_state_root(&self.request.cwd);
+        place(self.state.as_deref(), &self.target, backend.as_ref(), root, self.unavailable.clone())
     }
 }
 
@@ -408,13 +424,15 @@ impl Site {
             Err(problems) => return Err(Failure::Program(problems)),
         };
         render::say(render::diagnostics::Diagnostics(&[found]));
+        let regions = Regions::default();
+        let unavailable = global.selection.unavailable(&regions)?;
         Ok(Self {
-            states: place(global.state.as_deref(), &target, backend.as_ref(), root.clone())?,
+            states: place(global.state.as_deref(), &target, backend.as_ref(), root.clone(), unavailable)?,
             root,
             target,
             stack,
             project: String::new(),
-            regions: Regions::default(),
+            regions,
             secrets: global.secrets.clone(),
             loaded: None,
             hashes: None,
@@ -424,14 +442,16 @@ impl Site {
     pub(super) fn of(loaded: Loaded, global: &Global) -> Result<Self> {
         let target = Target::with_profile(global, loaded.credentials.profile.as_deref())?;
         let root = state_root(&loaded.directory);
+        let regions = Regions::new(loaded.regions.clone());
+        let unavailable = global.selection.unavailable(&regions)?;
         Ok(Self {
-            states: place(global.state.as_deref(), &target, loaded.backend.as_ref(), root.clone())?,
+            states: place(global.state.as_deref(), &target, loaded.backend.as_ref(), root.clone(), unavailable)?,
             root,
             target,
             secrets: global.secrets.clone().or_else(|| loaded.secrets.clone()),
             stack: loaded.stack.clone(),
             project: loaded.project.clone(),
-            regions: Regions::new(loaded.regions.clone()),
+            regions,
             hashes: Some(Hashes::of(&loaded)),
             loaded: Some(loaded),
         })
@@ -449,13 +469,13 @@ impl Site {
     /// The place of the stack's state if it were kept in that place.
     pub(super) fn elsewhere(&self, to: &str) -> Result<Stored> {
         let backend = self.loaded.as_ref().and_then(|loaded| loaded.backend.as_ref());
-        Ok(place(Some(to), &self.target, backend, self.root.clone())?.of(&self.stack))
+        Ok(place(Some(to), &self.target, backend, self.root.clone(), Vec::new())?.of(&self.stack))
     }
 
     /// Where the file of the stack says that its state is.
     pub(super) fn backend_place(&self) -> Option<String> {
         let backend = self.loaded.as_ref().and_then(|loaded| loaded.backend.as_ref());
-        Some(place(None, &self.target, backend, self.root.clone()).ok()?.place())
+        Some(place(None, &self.target, backend, self.root.clone(), Vec::new()).ok()?.place())
     }
 
     /// Says what a user should know of the place where the state is kept.

@@ -3,7 +3,7 @@
 //!
 //! Format 2 added `protectedByHand` to rows; what format 1 lacks is as in a new row, so it is read as it is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -138,6 +138,30 @@ pub(super) enum Happened {
     Put(Box<Row>),
     Outputs(Json),
     Roles(Roles),
+}
+
+/// Which rows there are, and whether each has an id: all that can be told of them without keys.
+pub(super) type Census = HashMap<Key, bool>;
+
+impl Happened {
+    /// What it does to the rows, as [`crate::engine::journal::apply`] does it.
+    pub(super) fn count(self, rows: &mut Census) {
+        match self {
+            Self::Create { row, .. } | Self::Done(row) | Self::Put(row) => {
+                rows.insert(row.key(), row.id.is_some());
+            }
+            Self::Made { key, .. } => {
+                rows.insert(key, true);
+            }
+            Self::Gone(key) => {
+                rows.remove(&key);
+            }
+            Self::Failed { key, settled: true, .. } if rows.get(&key) == Some(&false) => {
+                rows.remove(&key);
+            }
+            Self::Failed { .. } | Self::Change { .. } | Self::Run { .. } | Self::Outputs(_) | Self::Roles(_) => {}
+        }
+    }
 }
 
 /// A row; what is absent is as in a new row.
@@ -283,6 +307,10 @@ impl Snapshot {
         serde_json::from_slice(bytes).map_err(|e| StateError::json(path, 1, &e))
     }
 
+    pub(super) fn census(&self) -> Census {
+        self.rows.iter().map(|row| (row.key(), row.id.is_some())).collect()
+    }
+
     pub(super) fn into_state(self, path: &Path, seal: &Seal<'_>) -> Result<State> {
         let mut rows = Rows::with_capacity(self.rows.len());
         for row in self.rows {
@@ -410,8 +438,12 @@ impl Row {
         })
     }
 
+    fn key(&self) -> Key {
+        Key { urn: self.urn.clone(), generation: self.generation }
+    }
+
     fn open(self, seal: &Seal<'_>) -> Result<state::Row> {
-        let urn = &owner(&Key { urn: self.urn.clone(), generation: self.generation });
+        let urn = &owner(&self.key());
         let pending = |p: Pending| -> Result<state::Pending> {
             Ok(state::Pending { op: p.op, attempt: p.attempt, inputs: seal.open(urn, "pending", p.inputs)? })
         };

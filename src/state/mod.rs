@@ -39,7 +39,7 @@ pub use migrate::KeyChange;
 pub use project::{ProjectMismatch, check_project};
 pub use rename::in_project;
 pub use rotate::Rotated;
-pub use s3::Location;
+pub use s3::{Buckets, Location, Tell};
 pub use saved_plan::{Basis, SavedPlan, fingerprint};
 pub use store::{Lock, Session, StackSummary, States, Stored, Waits, replay, silently};
 pub use target::{TargetMismatch, check_target};

@@ -281,7 +281,7 @@ pub struct StackSummary {
     pub stack: String,
     /// How many runs wrote, up to the last that ended well.
     pub serial: u64,
-    /// Rows of the snapshot.
+    /// Rows of the state, those included that a run made which did not end.
     pub resources: usize,
     /// A run ended without its compaction, or goes on.
     pub unfinished: bool,
@@ -687,13 +687,24 @@ fn summary(store: &dyn Store, stack: String) -> Result<Option<StackSummary>> {
         }
         Err(error) => return Err(error),
     };
-    let Some(part) = raw.snapshot else { return Ok(None) };
-    let (serial, resources, unreadable) = match Snapshot::parse(&part.name, &part.bytes) {
-        Ok(snapshot) => (snapshot.serial, snapshot.rows.len(), None),
+    let Some(part) = &raw.snapshot else { return Ok(None) };
+    let (serial, resources, unreadable) = match counted(part, &raw.journal) {
+        Ok((serial, resources)) => (serial, resources, None),
         Err(error) => (0, 0, Some(error.to_string())),
     };
     let unfinished = raw.journal.iter().any(|part| !part.bytes.is_empty());
     Ok(Some(StackSummary { stack, serial, resources, unfinished, locked_by: shelf.holder()?, unreadable }))
+}
+
+/// The runs of a snapshot, and the rows after the journal.
+fn counted(snapshot: &Part, journal: &[Part]) -> Result<(u64, usize)> {
+    let snapshot = Snapshot::parse(&snapshot.name, &snapshot.bytes)?;
+    let mut rows = snapshot.census();
+    for part in journal {
+        let lines = journal::parse(&part.name, &part.bytes)?.lines.into_iter();
+        lines.filter(|(_, line)| line.n > snapshot.through).for_each(|(_, line)| line.entry.count(&mut rows));
+    }
+    Ok((snapshot.serial, rows.len()))
 }
 
 /// Runs work that waits for a disk or a bucket where it stops no other task, and no virtual clock

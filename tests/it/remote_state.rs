@@ -62,6 +62,14 @@ impl Office {
         self
     }
 
+    fn with_a_copy(self) -> Self {
+        let (first, second) = (self.url("first"), self.url("second"));
+        self.write_backend(&format!(
+            "backend: {{url: \"{first}\", replica: {{url: \"{second}\", region: eu-west-1}}}}\n"
+        ));
+        self
+    }
+
     fn write_backend(&self, line: &str) {
         let mut file = OpenOptions::new().append(true).open(self.lab.path().join("stacks/lab.yaml")).unwrap();
         file.write_all(line.as_bytes()).unwrap();
@@ -305,21 +313,22 @@ fn a_saved_plan_is_carried_out_as_it_is_or_not_at_all() {
     assert!(wrong.err.contains("carry it out with `drctl destroy --plan`"), "{}", wrong.err);
 }
 
+fn is_of_a_lost_bucket(ask: &Ask) -> bool {
+    ask.service == "s3" && ask.region == "us-east-1"
+}
+
 #[test]
 fn the_state_survives_the_loss_of_its_first_bucket() {
-    let office = Office::new();
-    let (first, second) = (office.url("first"), office.url("second"));
-    office
-        .write_backend(&format!("backend: {{url: \"{first}\", replica: {{url: \"{second}\", region: eu-west-1}}}}\n"));
+    let office = Office::new().with_a_copy();
+    let second = office.url("second");
     let lab = &office.lab;
     lab.run("up --yes").ends_with(0);
-    let lost = Proxy::breaking(ministack(), |ask| {
-        (ask.service == "s3" && ask.region == "us-east-1").then_some(Fault::DropsBefore)
-    });
+    let lost = Proxy::breaking(ministack(), |ask| is_of_a_lost_bucket(ask).then_some(Fault::DropsBefore));
     let shown = lab.run_at(&lost.endpoint, "state ls").ends_with(0);
     assert!(shown.err.contains("does not answer") && shown.out.contains("eu-west-1"), "{}", shown.err);
     let refused = lab.run_at(&lost.endpoint, "state taint here/topic --yes").ends_with(11);
-    assert!(refused.err.contains("go on with the copy"), "{}", refused.err);
+    let ready = format!("go on with the copy: `--state '{second}'`").replace("?profile", "?region=eu-west-1&profile");
+    assert!(refused.err.contains(&ready), "{ready} is not in:\n{}", refused.err);
     let on_copy = format!("state taint here/topic --state {second} --yes");
     lab.run_at(&lost.endpoint, &on_copy).ends_with(0);
     // The first one is back, and learns what happened.
@@ -327,4 +336,62 @@ fn the_state_survives_the_loss_of_its_first_bucket() {
     assert!(shown.out.contains("to be replaced"), "{}", shown.out);
     lab.run("state untaint here/topic --yes").ends_with(0);
     lab.is_whole();
+}
+
+#[test]
+fn a_bucket_that_keeps_silent_is_named_and_given_up_within_seconds() {
+    let office = Office::new().with_a_copy();
+    let lab = &office.lab;
+    lab.run("up --yes").ends_with(0);
+    let silent = Proxy::breaking(ministack(), |ask| is_of_a_lost_bucket(ask).then_some(Fault::Silent));
+    let told = format!("Waiting for s3://{}\n", office.bucket("first"));
+    let on_copy = format!("state taint here/topic --state {} --yes", office.url("second"));
+    for (line, code) in [("up --yes", 11), ("preview --expect-no-changes --json", 0), (on_copy.as_str(), 0)] {
+        let start = Instant::now();
+        let said = lab.run_at(&silent.endpoint, line).ends_with(code);
+        assert!(start.elapsed() < Duration::from_secs(25), "`{line}` took {:?}", start.elapsed());
+        assert_eq!(said.err.matches(&told).count(), 1, "{}", said.err);
+    }
+}
+
+#[test]
+fn a_bucket_that_takes_seconds_for_each_answer_is_used_all_the_same() {
+    let office = Office::new().with_state_in_a_bucket();
+    let lab = &office.lab;
+    lab.run("up --yes").ends_with(0);
+    let sluggish = Proxy::breaking(ministack(), |ask| is_of_a_lost_bucket(ask).then_some(Fault::Sluggish));
+    let shown = lab.run_at(&sluggish.endpoint, "state ls").ends_with(0);
+    assert!(shown.out.contains("eu-west-1"), "{}", shown.out);
+    assert!(!shown.err.contains("does not answer"), "{}", shown.err);
+}
+
+#[test]
+fn a_bucket_in_a_region_that_is_given_as_unavailable_is_never_asked() {
+    let office = Office::new().with_a_copy();
+    let lab = &office.lab;
+    lab.run("up --yes").ends_with(0);
+    let silent = Proxy::breaking(ministack(), |ask| (ask.region == "us-east-1").then_some(Fault::Silent));
+    let away = "us-east-1 was given as unavailable";
+    let seen = lab.run_at(&silent.endpoint, "preview --region-unavailable primary").ends_with(0);
+    assert!(seen.err.contains(away), "{}", seen.err);
+    let refused = lab.run_at(&silent.endpoint, "up --yes --region-unavailable us-east-1").ends_with(11);
+    assert!(refused.err.contains(away) && refused.err.contains("go on with the copy"), "{}", refused.err);
+    let copy = format!("s3://{}/team?region=eu-west-1&profile=states", office.bucket("second"));
+    let done = lab.run_at(&silent.endpoint, &format!("up --yes --region-unavailable us-east-1 --state {copy}"));
+    assert!(done.ends_with(0).err.contains("is left behind"));
+    let asked: Vec<Ask> = silent.take().into_iter().filter(is_of_a_lost_bucket).collect();
+    assert_eq!(asked, []);
+}
+
+#[test]
+fn a_bucket_elsewhere_is_found_while_the_own_region_is_lost() {
+    let office = Office::new();
+    let lab = &office.lab;
+    let second = office.url("second");
+    lab.run(&format!("up --yes --state {second}")).ends_with(0);
+    for fault in [Fault::DropsBefore, Fault::Silent] {
+        let lost = Proxy::breaking(ministack(), move |ask| is_of_a_lost_bucket(ask).then_some(fault));
+        let shown = lab.run_at(&lost.endpoint, &format!("state ls --state {second}")).ends_with(0);
+        assert!(shown.out.contains("eu-west-1"), "{}", shown.out);
+    }
 }

@@ -1,6 +1,8 @@
 //! A bucket of S3.
 
 use std::fmt;
+use std::pin::pin;
+use std::time::Duration;
 
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -8,9 +10,10 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::OnceCell;
 
-use super::objects::{Etag, Object, Objects, Refused, When};
+use super::objects::{Etag, Object, Objects, Refused, When, is_away};
 use super::url::Location;
 use crate::aws;
 use crate::engine::error::{Error, Kind, Result, need};
@@ -18,15 +21,34 @@ use crate::engine::error::{Error, Kind, Result, need};
 /// What tells the region of a bucket, even to those who may not use it.
 const REGION_HEADER: &str = "x-amz-bucket-region";
 
+/// How long the own region may take to tell where a bucket is, before others are asked, too.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// Regions to ask where a bucket is, by the beginning of the names of a partition's regions. Each knows
+/// all buckets of its partition.
+const GUIDES: [(&str, &[&str]); 3] = [
+    ("cn-", &["cn-north-1", "cn-northwest-1"]),
+    ("us-gov-", &["us-gov-west-1", "us-gov-east-1"]),
+    ("", &["us-east-1", "us-west-2", "eu-west-1"]),
+];
+
+/// The regions to ask in the place of one.
+fn guides(home: &str) -> impl Iterator<Item = &'static str> {
+    let partition = GUIDES.iter().find(|(beginning, _)| home.starts_with(beginning));
+    partition.into_iter().flat_map(|(_, regions)| regions.iter().copied()).filter(move |region| *region != home)
+}
+
 /// A bucket, reached when it is first asked for something.
 pub(super) struct Bucket {
     location: Location,
+    /// Regions that must not be asked.
+    unavailable: Vec<String>,
     client: OnceCell<Client>,
 }
 
 impl Bucket {
-    pub(super) fn new(location: Location) -> Self {
-        Self { location, client: OnceCell::new() }
+    pub(super) fn new(location: Location, unavailable: Vec<String>) -> Self {
+        Self { location, unavailable, client: OnceCell::new() }
     }
 
     fn name(&self) -> &str {
@@ -39,28 +61,75 @@ impl Bucket {
 
     /// A client of the bucket's own region, which S3 tells if nobody else does.
     async fn reach(&self) -> Result<Client> {
-        let client = async |region: Option<String>| {
-            // A profile that is named counts for more than keys in the environment.
-            let credentials = self.location.profile.as_ref().map(|profile| {
-                SharedCredentialsProvider::new(ProfileFileCredentialsProvider::builder().profile_name(profile).build())
-            });
-            aws::s3_client(&aws::Settings { region, credentials, ..aws::Settings::default() }).await
-        };
         if let Some(region) = &self.location.region {
-            return Ok(client(Some(region.clone())).await);
+            self.refuse_unavailable(region)?;
+            return Ok(self.client_in(Some(region)).await);
         }
-        let anywhere = client(None).await;
-        let asked = anywhere.head_bucket().bucket(self.name()).send().await;
+        let own = self.client_in(None).await;
+        let region = self.region(&own).await?;
+        self.refuse_unavailable(&region)?;
+        Ok(if region == region_of(&own) { own } else { self.client_in(Some(&region)).await })
+    }
+
+    async fn client_in(&self, region: Option<&str>) -> Client {
+        // A profile that is named counts for more than keys in the environment.
+        let credentials = self.location.profile.as_ref().map(|profile| {
+            SharedCredentialsProvider::new(ProfileFileCredentialsProvider::builder().profile_name(profile).build())
+        });
+        let region = region.map(str::to_owned);
+        aws::s3_client(&aws::Settings { region, credentials, ..aws::Settings::default() }).await
+    }
+
+    fn refuse_unavailable(&self, region: &str) -> Result<()> {
+        if !self.unavailable.iter().any(|gone| gone == region) {
+            return Ok(());
+        }
+        let error = Error::new(Kind::Unreachable, format!("{region} was given as unavailable"));
+        Err(error.hint("name a copy of the state in another region with `--state`, or wait for the region"))
+    }
+
+    /// The region of the bucket, as the own region tells it, or another one if that does not answer.
+    async fn region(&self, own: &Client) -> Result<String> {
+        let home = region_of(own);
+        let elsewhere = async {
+            let guides = guides(&home).filter(|guide| self.refuse_unavailable(guide).is_ok());
+            let mut asked: FuturesUnordered<_> =
+                guides.map(|guide| async move { self.told_by(&self.client_in(Some(guide)).await).await }).collect();
+            while let Some(told) = asked.next().await {
+                if !told.as_ref().is_err_and(is_away) {
+                    return Some(told);
+                }
+            }
+            None
+        };
+        if let Err(unavailable) = self.refuse_unavailable(&home) {
+            return elsewhere.await.unwrap_or(Err(unavailable));
+        }
+        let mut asked = pin!(self.told_by(own));
+        match tokio::time::timeout(PATIENCE, &mut asked).await {
+            Ok(Err(error)) if is_away(&error) => elsewhere.await.unwrap_or(Err(error)),
+            Ok(told) => told,
+            Err(_) => match elsewhere.await {
+                Some(told) => told,
+                None => asked.await,
+            },
+        }
+    }
+
+    /// The region of the bucket in the words of one region.
+    async fn told_by(&self, client: &Client) -> Result<String> {
+        let asked = client.head_bucket().bucket(self.name()).send().await;
         let header = |headers: &aws_smithy_runtime_api::http::Headers| headers.get(REGION_HEADER).map(str::to_owned);
         let (region, refused) = match asked {
             Ok(found) => (found.bucket_region().map(str::to_owned), None),
             Err(failure) => (failure.raw_response().and_then(|reply| header(reply.headers())), Some(failure)),
         };
-        let own = anywhere.config().region().map(ToString::to_string);
+        let here = region_of(client);
         match (region, refused) {
-            (Some(region), _) if Some(&region) != own.as_ref() => Ok(client(Some(region)).await),
+            (Some(region), None) => Ok(region),
+            (Some(region), Some(_)) if region != here => Ok(region),
             (_, Some(failure)) => Err(self.explained(Error::from(failure))),
-            _ => Ok(anywhere),
+            (None, None) => Ok(here),
         }
     }
 
@@ -85,6 +154,10 @@ impl Bucket {
         let status = asked.map_err(|e| self.explained(e.into()))?.status;
         Ok(status == Some(aws_sdk_s3::types::BucketVersioningStatus::Enabled))
     }
+}
+
+fn region_of(client: &Client) -> String {
+    client.config().region().map(ToString::to_string).unwrap_or_default()
 }
 
 impl fmt::Debug for Bucket {
@@ -121,7 +194,9 @@ impl Objects for Bucket {
                 When::Absent => put.if_none_match("*"),
                 When::Same(Etag(etag)) => put.if_match(etag),
             };
-            let sent = put.content_type("application/json").body(ByteStream::from(bytes)).send().await;
+            let limits = aws_sdk_s3::config::Builder::new().timeout_config(aws::state_timeouts(bytes.len()));
+            let put = put.content_type("application/json").body(ByteStream::from(bytes));
+            let sent = put.customize().config_override(limits).send().await;
             let error = match sent.map_err(Error::from) {
                 Ok(made) => return need("ETag", made.e_tag).map(Etag).map_err(Refused::Failed),
                 Err(error) => error,
@@ -163,5 +238,27 @@ impl Objects for Bucket {
 
     fn keeps_versions(&self) -> BoxFuture<'_, Result<bool>> {
         self.is_versioned().boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_to_a_bucket_is_asked_in_other_regions_of_the_same_partition() {
+        assert_eq!(guides("us-east-1").collect::<Vec<_>>(), ["us-west-2", "eu-west-1"]);
+        assert_eq!(guides("ap-south-1").count(), 3);
+        assert_eq!(guides("cn-north-1").collect::<Vec<_>>(), ["cn-northwest-1"]);
+        assert_eq!(guides("us-gov-east-1").collect::<Vec<_>>(), ["us-gov-west-1"]);
+    }
+
+    #[tokio::test]
+    async fn a_bucket_in_a_region_that_is_unavailable_is_away_without_a_call() {
+        let location = Location::parse("s3://states?region=eu-west-1").unwrap();
+        let bucket = Bucket::new(location, vec!["eu-west-1".into()]);
+        let error = bucket.get("key").await.unwrap_err();
+        assert!(is_away(&error), "{error:?}");
+        assert_eq!(error.message, "eu-west-1 was given as unavailable");
     }
 }

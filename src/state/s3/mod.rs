@@ -28,6 +28,7 @@ mod lease;
 #[cfg(test)]
 mod memory;
 mod objects;
+mod patience;
 #[cfg(test)]
 mod tests;
 mod url;
@@ -42,6 +43,7 @@ use futures::FutureExt;
 use futures::future::{self, BoxFuture};
 use tokio::runtime::Runtime;
 
+pub use patience::Tell;
 pub use url::Location;
 
 use crate::engine::error::Error;
@@ -56,6 +58,7 @@ use folder::{Folder, Found, Peek, SNAPSHOT};
 use holding::Holding;
 use keys::SharedKeys;
 use objects::{Etag, Objects, is_away};
+use patience::Awaited;
 
 /// How a put ended.
 enum Put {
@@ -128,12 +131,27 @@ struct Place {
     objects: Arc<dyn Objects>,
 }
 
+/// Buckets that keep states, and how they are turned to.
+pub struct Buckets {
+    pub first: Location,
+    /// Where a copy is kept.
+    pub copy: Option<Location>,
+    /// Regions that do not answer. A bucket there is not asked for anything.
+    pub unavailable: Vec<String>,
+    /// Learns of buckets that keep a command waiting.
+    pub tell: Tell,
+}
+
 impl States {
-    /// States in S3, with a copy in another bucket if one is given. `root` is the project's `.drctl`,
-    /// where records of runs stay, and copies of the wrapped keys.
-    pub fn s3(root: PathBuf, target: &str, location: Location, replica: Option<Location>) -> Self {
-        let place = |location: Location| Place { objects: Arc::new(Bucket::new(location.clone())), location };
-        let places = std::iter::once(location).chain(replica).map(place).collect();
+    /// States in S3. `root` is the project's `.drctl`, where records of runs stay, and copies of the
+    /// wrapped keys.
+    pub fn s3(root: PathBuf, target: &str, buckets: Buckets) -> Self {
+        let Buckets { first, copy, unavailable, tell } = buckets;
+        let place = |location: Location| {
+            let bucket = Arc::new(Bucket::new(location.clone(), unavailable.clone()));
+            Place { objects: Arc::new(Awaited::new(bucket, name(&location), Arc::clone(&tell))), location }
+        };
+        let places = std::iter::once(first).chain(copy).map(place).collect();
         Self::new(Arc::new(Remote { places, target: target.to_owned(), root, notes: Arc::default() }), target)
     }
 }
@@ -183,13 +201,18 @@ impl Remote {
 
 impl Place {
     fn bucket(&self) -> String {
-        format!("s3://{}", self.location.bucket)
+        name(&self.location)
     }
 
     fn failed(&self, doing: &'static str) -> impl FnOnce(Error) -> StateError + use<> {
         let path = PathBuf::from(self.location.to_string());
         move |source| StateError::Bucket { doing, path, source: Box::new(source) }
     }
+}
+
+/// What messages call a bucket.
+fn name(location: &Location) -> String {
+    format!("s3://{}", location.bucket)
 }
 
 impl Store for Remote {
@@ -202,7 +225,11 @@ impl Store for Remote {
     }
 
     fn shelf(&self, stack: &str) -> Arc<dyn Shelf> {
-        Arc::new(Rack { folders: self.folders(stack), notes: Arc::clone(&self.notes) })
+        Arc::new(Rack {
+            folders: self.folders(stack),
+            copy: self.places.get(1).map(|place| place.location.clone()),
+            notes: Arc::clone(&self.notes),
+        })
     }
 
     fn beside(&self, stack: &str) -> PathBuf {
@@ -247,6 +274,7 @@ impl Store for Remote {
 #[derive(Debug, Clone)]
 struct Rack {
     folders: Vec<Folder>,
+    copy: Option<Location>,
     notes: Arc<Notes>,
 }
 
@@ -289,13 +317,11 @@ impl Rack {
     }
 
     async fn take(self, owner: Owner, timeout: Duration, waits: Waits) -> Result<Holding> {
-        let other = self.folders.get(1).map(|folder| format!("{}/{}", folder.bucket, folder.prefix));
         match Holding::take(self.folders, owner, timeout, waits, self.notes).await {
             Err(StateError::Bucket { doing, path, mut source }) if is_away(&source) => {
-                if let Some(other) = other {
-                    source.hint = Some(format!(
-                        "if its region is lost, go on with the copy: `--state` with the place that `{other}` is in"
-                    ));
+                if let Some(copy) = self.copy {
+                    source.hint =
+                        Some(format!("if its region is lost, go on with the copy: `--state '{}'`", copy.url()));
                 }
                 Err(StateError::Bucket { doing, path, source })
             }

@@ -4,11 +4,15 @@ use std::fmt;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
+use tokio::time::Instant;
 
 use crate::engine::error::{Error, Kind};
 
 /// How often a put is tried whose fate is not known. The SDK has tried each of them several times.
 const TRIES: u32 = 4;
+/// After so long nothing more is asked of a bucket that gives no answer at all: whoever reads what is not
+/// settled finds out.
+const GIVE_UP: Duration = Duration::from_secs(12);
 /// First pause between two of them, doubled with each.
 const PAUSE: Duration = Duration::from_millis(if cfg!(test) { 1 } else { 200 });
 
@@ -62,8 +66,9 @@ pub(super) trait Objects: fmt::Debug + Send + Sync {
 ///
 /// # Errors
 /// [`Refused::Condition`] if something of somebody else is there, and an ambiguous failure if even
-/// several tries and looks do not tell what is.
+/// several tries and looks do not tell what is, or the bucket is silent for [`GIVE_UP`].
 pub(super) async fn put(objects: &dyn Objects, key: &str, bytes: &[u8], when: When) -> Result<Etag, Refused> {
+    let start = Instant::now();
     let mut pause = PAUSE;
     let mut tries = 1;
     loop {
@@ -74,6 +79,12 @@ pub(super) async fn put(objects: &dyn Objects, key: &str, bytes: &[u8], when: Wh
         if let Refused::Failed(error) = &refused
             && !error.ambiguous
             && !may_pass(error.kind)
+        {
+            return Err(refused);
+        }
+        if let Refused::Failed(error) = &refused
+            && error.kind == Kind::Unreachable
+            && start.elapsed() >= GIVE_UP
         {
             return Err(refused);
         }

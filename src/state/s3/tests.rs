@@ -174,6 +174,29 @@ async fn a_run_that_ends_and_one_that_does_not_leave_the_same_state_for_another_
 }
 
 #[tokio::test]
+async fn a_list_counts_the_rows_of_a_run_that_did_not_end_as_the_state_has_them() {
+    let machine = Machine::new(&[&bucket()]);
+    let (mut state, session) = machine.session("one").await.unwrap();
+    let failed = |name: &str, settled| Entry::Failed { key: row(name).key, error: "no".into(), settled };
+    let after = vec![
+        vec![begin("c", Begun::Create), begin("d", Begun::Create)],
+        vec![failed("c", true), failed("d", false), failed("a", true)],
+        vec![Entry::Put { row: Arc::new(made("e")) }],
+        vec![begin("e", Begun::Update), failed("e", true)],
+    ];
+    let mut counts = Vec::new();
+    for entries in an_up().into_iter().chain(after) {
+        record(&mut state, &session, entries).await;
+        let listed = machine.states.list().await.unwrap();
+        assert_eq!(listed[0].resources, state.rows.len());
+        counts.push(state.rows.len());
+    }
+    assert_eq!(counts, [1, 1, 2, 2, 2, 2, 2, 1, 1, 3, 2, 3, 3]);
+    session.finish(&state).await.unwrap();
+    assert_eq!(machine.states.list().await.unwrap()[0].resources, 3);
+}
+
+#[tokio::test]
 async fn no_object_and_no_file_holds_a_secret_in_plain() {
     let bucket = bucket();
     let machine = Machine::new(&[&bucket]);

@@ -47,6 +47,14 @@ impl Location {
         (&self.bucket, &self.prefix) == (&other.bucket, &other.prefix)
     }
 
+    /// What [`Location::parse`] reads as this one.
+    pub fn url(&self) -> String {
+        let parameter = |name, value: &Option<String>| value.as_ref().map(|value| format!("{name}={value}"));
+        let parameters = [parameter("region", &self.region), parameter("profile", &self.profile)];
+        let query: Vec<String> = parameters.into_iter().flatten().collect();
+        if query.is_empty() { self.to_string() } else { format!("{self}?{}", query.join("&")) }
+    }
+
     /// The key of something in it.
     pub(super) fn key(&self, name: &str) -> String {
         if self.prefix.is_empty() { name.to_owned() } else { format!("{}/{name}", self.prefix) }
@@ -73,6 +81,18 @@ mod tests {
         assert_eq!(location.key("keys.json"), "team/a/keys.json");
         let bare = Location::parse("s3://my-states").unwrap();
         assert_eq!((bare.to_string().as_str(), bare.key("keys.json").as_str()), ("s3://my-states", "keys.json"));
+    }
+
+    #[test]
+    fn a_place_is_written_as_the_url_that_names_it() {
+        for url in [
+            "s3://states",
+            "s3://states/team",
+            "s3://states/team?region=eu-west-1&profile=ops",
+            "s3://states?profile=o",
+        ] {
+            assert_eq!(Location::parse(url).unwrap().url(), url);
+        }
     }
 
     #[test]

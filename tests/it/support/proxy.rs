@@ -23,6 +23,10 @@ pub enum Fault {
     DropsAfter,
     /// The answer takes a while.
     Slow,
+    /// The answer takes as long as a bad line makes it.
+    Sluggish,
+    /// The connection stays, and nothing comes.
+    Silent,
     /// Answered so instead.
     Refused(Refusal),
     /// Kept at the gate before it has an effect.
@@ -33,6 +37,7 @@ pub enum Fault {
 
 /// How long a slow answer takes.
 const SLOW: Duration = Duration::from_millis(400);
+const SLUGGISH: Duration = Duration::from_secs(3);
 /// Nothing in a test takes that long: a gate that nobody opens is a failure and no end of all tests.
 const FOREVER: Duration = Duration::from_secs(120);
 
@@ -203,6 +208,14 @@ impl Shared {
             Some(Fault::Slow) => {
                 std::thread::sleep(SLOW);
                 Some(forward()?)
+            }
+            Some(Fault::Sluggish) => {
+                std::thread::sleep(SLUGGISH);
+                Some(forward()?)
+            }
+            Some(Fault::Silent) => {
+                std::thread::sleep(FOREVER);
+                None
             }
             Some(Fault::Refused(refusal)) => Some(request.refusal(&refusal)),
             Some(Fault::HeldBefore) => match self.gate.keep(ask) {
