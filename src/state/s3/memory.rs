@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
-use futures::FutureExt;
 use futures::future::{self, BoxFuture};
+use futures::{FutureExt, TryFutureExt};
 
 use super::objects::{Etag, Object, Objects, Refused, When};
 use crate::engine::error::{Error, Kind};
@@ -19,7 +20,12 @@ pub(super) enum Fault {
     LostBefore,
     /// No answer, although it had its effect.
     LostAfter,
+    /// No effect, and no answer until it is given up.
+    Silent,
 }
+
+/// When a silent bucket is given up.
+pub(super) const SILENCE: Duration = Duration::from_secs(13);
 
 /// One call, as faults are chosen by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,12 +98,21 @@ impl Memory {
             None => Ok(effect(&mut self.contents())),
             Some(Fault::Throttled) => Err(Error::new(Kind::Throttled, "slow down")),
             Some(Fault::LostBefore) => Err(lost()),
+            Some(Fault::Silent) => Err(Error { ambiguous: true, ..Error::new(Kind::Unreachable, "time is over") }),
             Some(Fault::LostAfter) => {
                 effect(&mut self.contents());
                 Err(lost())
             }
         }
     }
+}
+
+/// Only a silent bucket takes time.
+async fn in_time<T>(answer: Result<T, Error>) -> Result<T, Error> {
+    if answer.as_ref().is_err_and(|error| error.kind == Kind::Unreachable) {
+        tokio::time::sleep(SILENCE).await;
+    }
+    answer
 }
 
 impl fmt::Debug for Memory {
@@ -112,7 +127,7 @@ impl Objects for Memory {
             let (bytes, version) = contents.objects.get(key)?;
             Some(Object { bytes: bytes.clone(), etag: Etag(version.to_string()) })
         });
-        future::ready(found).boxed()
+        in_time(found).boxed()
     }
 
     fn put<'a>(&'a self, key: &'a str, bytes: Vec<u8>, when: When) -> BoxFuture<'a, Result<Etag, Refused>> {
@@ -129,19 +144,19 @@ impl Objects for Memory {
                 Etag(contents.versions.to_string())
             })
         });
-        let put = put.map_err(Refused::Failed).and_then(|made| made.ok_or(Refused::Condition));
-        future::ready(put).boxed()
+        let put = in_time(put).map_err(Refused::Failed);
+        put.map(|put| put.and_then(|made| made.ok_or(Refused::Condition))).boxed()
     }
 
     fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>, Error>> {
         let all = |contents: &mut Contents| {
             contents.objects.keys().filter(|key| key.starts_with(prefix)).cloned().collect::<Vec<_>>()
         };
-        future::ready(self.answer("list", prefix, all)).boxed()
+        in_time(self.answer("list", prefix, all)).boxed()
     }
 
     fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<(), Error>> {
-        future::ready(self.answer("delete", key, |contents| drop(contents.objects.remove(key)))).boxed()
+        in_time(self.answer("delete", key, |contents| drop(contents.objects.remove(key)))).boxed()
     }
 
     fn keeps_versions(&self) -> BoxFuture<'_, Result<bool, Error>> {

@@ -1,13 +1,16 @@
 //! States in buckets in memory: what is durable, who may write, and which copy counts.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::folder::group;
-use super::lease::{EXPIRY, HEARTBEAT};
-use super::memory::{Call, Fault, Memory};
+use super::lease::{EXPIRY, HEARTBEAT, HOLDS};
+use super::memory::{Call, Fault, Memory, SILENCE};
 use super::objects::{Refused, When, put};
 use super::*;
+use crate::engine::fence::{Fence, Lifeline};
 use crate::engine::journal::{Entry, Journal};
 use crate::engine::state::{Begun, Key, Row, State};
 use crate::engine::urn::{Id, Place as Region, Urn};
@@ -365,6 +368,34 @@ async fn a_heart_that_finds_the_lock_taken_tells_the_run() {
     let lost = loss.borrow().clone().unwrap();
     assert!(matches!(&*lost, StateError::Lost { to: Some(owner) } if owner.run == "new"), "{lost}");
     new.leave().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_that_falls_silent_holds_up_no_sign_of_life() {
+    let (first, second) = (bucket(), bucket());
+    let silent = Arc::new(AtomicBool::new(false));
+    let fell = Arc::clone(&silent);
+    let copy = Arc::new(second.through(move |_| fell.load(Ordering::Relaxed).then_some(Fault::Silent)));
+    let folders = vec![Machine::new(&[&first]).folder(), Machine::new(&[&copy]).folder()];
+    let held = Holding::take(folders, Owner::here("one", "up"), Duration::ZERO, silently(), Arc::default());
+    let held = held.await.unwrap();
+    silent.store(true, Ordering::Relaxed);
+    let fence = Fence::default();
+    fence.follow(held.lifeline().map(|lifeline| Lifeline { holds: HOLDS - HEARTBEAT, ..lifeline }));
+    for second in 0..120 {
+        assert!(fence.check().is_ok(), "after {second} s");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    held.die().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_put_into_silence_is_given_up_after_one_try() {
+    let silent = bucket().through(|_| Some(Fault::Silent));
+    let start = Instant::now();
+    let refused = put(&silent, "key", b"bytes", When::Absent).await.unwrap_err();
+    assert!(matches!(&refused, Refused::Failed(error) if error.ambiguous), "{refused:?}");
+    assert_eq!(start.elapsed(), SILENCE);
 }
 
 #[tokio::test(start_paused = true)]
