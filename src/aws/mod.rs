@@ -89,7 +89,7 @@ pub use provider::Aws;
 pub use tags::Tags;
 
 use crate::engine::order::Rule;
-use crate::engine::provider::Catalog;
+use crate::engine::provider::{Catalog, Listed};
 use invoke::{AnyFunction, FUNCTIONS};
 
 macro_rules! registry {
@@ -221,9 +221,9 @@ const ORDERS: &[Rule] =
 pub fn catalog() -> &'static Arc<Catalog> {
     static CATALOG: OnceLock<Arc<Catalog>> = OnceLock::new();
     CATALOG.get_or_init(|| {
-        let types = TYPES.iter().map(|ty| ty.schema()).collect();
+        let types = TYPES.iter().map(|ty| Listed::new(ty.token(), ty.facts().aliases, || ty.schema())).collect();
         let functions = FUNCTIONS.iter().map(|f| f.schema()).collect();
-        Arc::new(Catalog::new(types, functions).with_orders(ORDERS.to_vec()).with_roles(rds::active_region))
+        Arc::new(Catalog::listed(types, functions).with_orders(ORDERS.to_vec()).with_roles(rds::active_region))
     })
 }
 

@@ -99,7 +99,8 @@ impl Report {
 
 pub(super) fn run(_: &Arguments, global: &Global) -> Result {
     let mut report = Report { json: global.json, checks: Vec::new(), exit: Exit::Ok };
-    report.good("drctl", &format!("version {}, {} resource types", env!("CARGO_PKG_VERSION"), catalog().types().len()));
+    report
+        .good("drctl", &format!("version {}, {} resource types", env!("CARGO_PKG_VERSION"), catalog().tokens().len()));
     let site = check_stack(&mut report, global)?;
     let target = site.as_ref().map_or_else(|| Target::chosen(global), |site| Ok(site.target.clone()))?;
     match &target {

@@ -42,7 +42,7 @@ pub(super) fn run(arguments: &Arguments, catalog: &Catalog, json: bool) -> Resul
 
 /// Everything that can be asked for, by kind.
 fn all_as_json(catalog: &Catalog) -> Json {
-    let types = catalog.types().iter().map(|t| json!({ "name": t.token, "description": t.description }));
+    let types = catalog.types().map(|t| json!({ "name": t.token, "description": t.description }));
     let functions = catalog.functions().iter().map(|f| json!({ "name": f.token, "description": f.description }));
     let options = option_descriptions().into_iter().map(|(name, what)| json!({ "name": name, "description": what }));
     let rules = checks::RULES.iter().map(|r| json!({ "name": r.code, "description": r.summary }));
@@ -121,7 +121,7 @@ fn options() -> String {
 
 fn everything(catalog: &Catalog) -> String {
     let mut table = Table::new(["NAME", "KIND", "WHAT IT IS"]);
-    let types = catalog.types().iter().map(|t| (short(t.token), "type", first_sentence(&t.description)));
+    let types = catalog.types().map(|t| (short(t.token), "type", first_sentence(&t.description)));
     let functions = catalog.functions().iter().map(|f| (short(f.token), "function", first_sentence(&f.description)));
     let mut rows: Vec<_> = types.chain(functions).collect();
     rows.sort();
@@ -167,9 +167,7 @@ fn explain(catalog: &Catalog, subject: &str) -> Result<String> {
 
 fn unknown(catalog: &Catalog, token: &str) -> Failure {
     let names: Vec<String> = catalog
-        .types()
-        .iter()
-        .map(|t| t.token)
+        .tokens()
         .chain(catalog.functions().iter().map(|f| f.token))
         .flat_map(|token| [short(token), token.to_owned()])
         .chain(FUNCTIONS.iter().flat_map(|f| [f.name.to_owned(), format!("fn::{}", f.name)]))

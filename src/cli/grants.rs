@@ -404,7 +404,7 @@ mod tests {
 
     #[test]
     fn actions_of_no_resource_are_actions_of_types_that_have_resources() {
-        let types = crate::aws::catalog().types().iter().filter(|ty| !ty.facts.acts_on.is_empty());
+        let types = crate::aws::catalog().types().filter(|ty| !ty.facts.acts_on.is_empty());
         let actions: BTreeSet<&str> = types
             .flat_map(|ty| {
                 let all = ty.facts.permissions;

@@ -223,10 +223,9 @@ fn component() -> Json {
 
 fn resource(catalog: &Catalog) -> Json {
     let own = ["pulumi:providers:aws", "pulumi:pulumi:StackReference"].map(str::to_owned);
-    let tokens: Vec<String> = catalog.types().iter().flat_map(spellings).chain(own).collect();
+    let tokens: Vec<String> = catalog.types().flat_map(spellings).chain(own).collect();
     let by_type: Vec<Json> = catalog
         .types()
-        .iter()
         .map(|ty| {
             json!({
                 "if": {"properties": {"type": {"enum": spellings(ty).collect::<Vec<_>>()}}, "required": ["type"]},

@@ -1,6 +1,7 @@
 //! What the engine needs from a cloud. AWS and the twin implement it.
 
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, LazyLock};
 
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
@@ -154,6 +155,37 @@ pub enum Next {
     Later(std::time::Duration),
 }
 
+/// A type of a catalog. What is known of it is worked out when somebody first asks: of many types a program
+/// uses a few.
+pub struct Listed {
+    token: &'static str,
+    aliases: &'static [&'static str],
+    schema: LazyLock<TypeSchema, Box<dyn FnOnce() -> TypeSchema + Send + Sync>>,
+}
+
+impl Listed {
+    pub fn new(
+        token: &'static str,
+        aliases: &'static [&'static str],
+        schema: impl FnOnce() -> TypeSchema + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        Arc::new(Self { token, aliases, schema: LazyLock::new(Box::new(schema)) })
+    }
+}
+
+impl From<TypeSchema> for Listed {
+    fn from(schema: TypeSchema) -> Self {
+        let (token, aliases) = (schema.token, schema.facts.aliases);
+        Self { token, aliases, schema: LazyLock::new(Box::new(move || schema)) }
+    }
+}
+
+impl fmt::Debug for Listed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.token)
+    }
+}
+
 /// All types and functions of a cloud, looked up by any of their tokens.
 #[derive(Debug, Default)]
 pub struct Catalog {
@@ -161,7 +193,7 @@ pub struct Catalog {
     pub orders: Vec<crate::engine::order::Rule>,
     /// Which region writes, as far as the rows tell.
     pub active_region: Option<fn(&crate::engine::state::State) -> Option<String>>,
-    types: Vec<TypeSchema>,
+    types: Vec<Arc<Listed>>,
     functions: Vec<FunctionSchema>,
     tokens: std::collections::HashMap<String, usize>,
     function_tokens: std::collections::HashMap<String, usize>,
@@ -169,9 +201,14 @@ pub struct Catalog {
 
 impl Catalog {
     pub fn new(types: Vec<TypeSchema>, functions: Vec<FunctionSchema>) -> Self {
+        Self::listed(types.into_iter().map(|ty| Arc::new(ty.into())).collect(), functions)
+    }
+
+    /// Of types that nobody may ask for.
+    pub fn listed(types: Vec<Arc<Listed>>, functions: Vec<FunctionSchema>) -> Self {
         let mut tokens = std::collections::HashMap::new();
         for (i, ty) in types.iter().enumerate() {
-            for token in std::iter::once(ty.token).chain(ty.facts.aliases.iter().copied()) {
+            for token in std::iter::once(ty.token).chain(ty.aliases.iter().copied()) {
                 tokens.insert(canonical(token), i);
             }
         }
@@ -190,15 +227,26 @@ impl Catalog {
     }
 
     /// The same with more types.
-    pub fn and(&self, types: impl IntoIterator<Item = TypeSchema>) -> Self {
+    pub fn and(&self, types: impl IntoIterator<Item = Arc<Listed>>) -> Self {
         let types = self.types.iter().cloned().chain(types).collect();
-        let all = Self::new(types, self.functions.clone());
+        let all = Self::listed(types, self.functions.clone());
         Self { orders: self.orders.clone(), active_region: self.active_region, ..all }
     }
 
     /// Finds a type by a canonical, short or older token, whatever its case.
     pub fn find(&self, token: &str) -> Option<&TypeSchema> {
-        self.tokens.get(&canonical(token)).map(|i| &self.types[*i])
+        self.index_of(token).map(|i| self.schema_at(i))
+    }
+
+    /// The number of the type that [`Catalog::find`] finds.
+    pub fn index_of(&self, token: &str) -> Option<usize> {
+        self.tokens.get(&canonical(token)).copied()
+    }
+
+    /// # Panics
+    /// If the number is not one of [`Catalog::index_of`].
+    pub fn schema_at(&self, index: usize) -> &TypeSchema {
+        &self.types[index].schema
     }
 
     /// Finds a function by a canonical or short token, whatever its case.
@@ -206,8 +254,14 @@ impl Catalog {
         self.function_tokens.get(&canonical(token)).map(|i| &self.functions[*i])
     }
 
-    pub fn types(&self) -> &[TypeSchema] {
-        &self.types
+    /// All that is known of all types, which takes a while.
+    pub fn types(&self) -> impl Iterator<Item = &TypeSchema> {
+        self.types.iter().map(|ty| &*ty.schema)
+    }
+
+    /// What all types are called.
+    pub fn tokens(&self) -> impl ExactSizeIterator<Item = &'static str> {
+        self.types.iter().map(|ty| ty.token)
     }
 
     pub fn functions(&self) -> &[FunctionSchema] {

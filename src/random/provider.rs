@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use super::{Local, RandomId, RandomPassword, facts};
 use crate::engine::error::{Error, Result};
-use crate::engine::provider::{At, Catalog, Identity, KindAt, Live, Made, Next, Provider};
+use crate::engine::provider::{At, Catalog, Identity, KindAt, Listed, Live, Made, Next, Provider};
 use crate::engine::reach::Reach;
 use crate::engine::resource::{Await, Seen, Want};
 use crate::engine::schema::{TypeSchema, json_schema, object};
@@ -37,7 +37,7 @@ pub struct WithRandom {
 
 impl WithRandom {
     pub fn new(cloud: Arc<dyn Provider>) -> Self {
-        let catalog = cloud.catalog().and(KINDS.iter().map(|kind| (kind.schema)()));
+        let catalog = cloud.catalog().and(KINDS.map(|kind| Listed::new(kind.token, &[], kind.schema)));
         Self { cloud, catalog: Arc::new(catalog) }
     }
 }

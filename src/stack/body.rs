@@ -411,7 +411,7 @@ fn look_up(state: &Node, ty: &Type, cx: &Context, reader: &mut Reader) {
         return;
     };
     let Type::Managed(index) = ty else { return };
-    let schema = &cx.catalog.types()[*index];
+    let schema = cx.catalog.schema_at(*index);
     for entry in entries {
         let properties = || schema.inputs.properties.iter().chain(&schema.outputs.properties);
         if !properties().any(|p| p.name == entry.key) {
@@ -435,9 +435,7 @@ fn ty(node: &Node, cx: &Context, problems: &mut Vec<Diagnostic>) -> Type {
         "pulumi:pulumi:StackReference" => return Type::StackReference,
         _ => {}
     }
-    if let Some(found) = cx.catalog.find(token)
-        && let Some(index) = cx.catalog.types().iter().position(|t| std::ptr::eq(t, found))
-    {
+    if let Some(index) = cx.catalog.index_of(token) {
         return Type::Managed(index);
     }
     tell(problems, no_type(token).at(node.at.clone()), |problem| {
@@ -456,7 +454,7 @@ fn no_type(token: &str) -> Diagnostic {
 }
 
 fn likely_type(problem: Diagnostic, token: &str, catalog: &Catalog, components: &[String]) -> Diagnostic {
-    let known: Vec<String> = catalog.types().iter().map(|t| short(t.token)).chain(components.iter().cloned()).collect();
+    let known: Vec<String> = catalog.tokens().map(short).chain(components.iter().cloned()).collect();
     match nearest(&short(token), known.iter().map(String::as_str)) {
         Some(near) => problem.help(format!("did you mean `{near}`?")),
         None => problem.help(among("types", token, &known)),
@@ -470,7 +468,7 @@ fn misplaced(what: &str, entry: &Entry, ty: &Type, cx: &Context) -> Diagnostic {
         return problem.help(format!("`{}` belongs under `options`", entry.key));
     }
     if let Type::Managed(index) = ty
-        && cx.catalog.types()[*index].inputs.get(&entry.key).is_some()
+        && cx.catalog.schema_at(*index).inputs.get(&entry.key).is_some()
     {
         return problem.help(format!("`{}` belongs under `properties`", entry.key));
     }
@@ -481,7 +479,9 @@ fn misplaced(what: &str, entry: &Entry, ty: &Type, cx: &Context) -> Diagnostic {
         return problem.help(format!("did you mean `{near}` under `options`?"));
     }
     let inputs = match ty {
-        Type::Managed(index) => cx.catalog.types()[*index].inputs.properties.iter().map(|p| p.name.as_str()).collect(),
+        Type::Managed(index) => {
+            cx.catalog.schema_at(*index).inputs.properties.iter().map(|p| p.name.as_str()).collect()
+        }
         _ => Vec::new(),
     };
     match nearest(&entry.key, inputs) {

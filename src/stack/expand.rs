@@ -345,7 +345,7 @@ impl Expansion<'_> {
             None => format!("{prefix}{name}"),
         };
         let token = match &block.ty {
-            Type::Managed(index) => self.world.catalog.types()[*index].token.to_owned(),
+            Type::Managed(index) => self.world.catalog.schema_at(*index).token.to_owned(),
             Type::Component(component) => format!("drctl:component:{component}"),
             Type::Provider => "pulumi:providers:aws".to_owned(),
             Type::StackReference => "pulumi:pulumi:StackReference".to_owned(),
@@ -478,7 +478,7 @@ impl Expansion<'_> {
             Type::Component(_) => return None,
             _ => return Some(expr),
         };
-        let schema = &self.world.catalog.types()[index];
+        let schema = self.world.catalog.schema_at(index);
         if schema.inputs.get("region").is_some() {
             return None;
         }
@@ -526,7 +526,7 @@ impl Expansion<'_> {
     fn place(&mut self, block: &Block, frame: Frame) -> Place {
         let region = self.world.region(frame).map(|region| Place(region.name.clone()));
         let Type::Managed(index) = block.ty else { return region.unwrap_or_else(Place::global) };
-        match self.world.catalog.types()[index].facts.scope {
+        match self.world.catalog.schema_at(index).facts.scope {
             Scope::Global => Place::global(),
             Scope::Region => region.unwrap_or_else(|| {
                 self.problems.push(regions::missing().at(block.at.clone()));

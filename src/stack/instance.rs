@@ -197,7 +197,7 @@ impl World {
 
     pub(crate) fn schema(&self, node: &Node) -> Option<&TypeSchema> {
         match node.block.ty {
-            Type::Managed(index) => self.catalog.types().get(index),
+            Type::Managed(index) => Some(self.catalog.schema_at(index)),
             _ => None,
         }
     }

@@ -229,7 +229,7 @@ impl World {
             self.refs(expr, *frame, inside, refs);
         }
         if let Type::Managed(ty) = block.ty
-            && self.catalog.types()[ty].inputs.get("tags").is_some()
+            && self.catalog.schema_at(ty).inputs.get("tags").is_some()
         {
             for (expr, frame) in &instance.tags {
                 self.refs(expr, *frame, inside, refs);

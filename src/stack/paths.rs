@@ -23,7 +23,7 @@ pub(crate) fn check(bodies: &[Body], components: &HashMap<String, usize>, catalo
             let parts = parts.into_iter().flatten().chain([&block.properties]);
             parts.chain(block.options.iter().map(|(_, e)| e)).for_each(|expr| checker.expr(body, expr));
             if let (Type::Managed(index), Kind::Map(entries)) = (&block.ty, &block.properties.kind) {
-                let inputs = &catalog.types()[*index].inputs;
+                let inputs = &catalog.schema_at(*index).inputs;
                 for (name, _, expr) in entries {
                     if let Some(property) = inputs.get(name) {
                         checker.flow(body, expr, &property.shape, name);
@@ -109,7 +109,7 @@ impl Checker<'_> {
             Root::Resource(n) => {
                 let block = &body.resources[n];
                 let Type::Managed(index) = block.ty else { return None };
-                let schema = &self.catalog.types()[index];
+                let schema = self.catalog.schema_at(index);
                 let path = match (&block.each, reference.path.as_slice()) {
                     (None, path) => path,
                     (Some(_), [(Accessor::Key(_) | Accessor::Of(_) | Accessor::Index(_), _), rest @ ..]) => rest,
@@ -175,7 +175,7 @@ impl Checker<'_> {
     }
 
     fn resource(&mut self, index: usize, path: &[(Accessor, Location)]) {
-        let schema = &self.catalog.types()[index];
+        let schema = self.catalog.schema_at(index);
         let [(Accessor::Name(name) | Accessor::Key(name), _), rest @ ..] = path else { return };
         match property(schema, name) {
             Some(property) => self.shape(name, &property.shape, rest),

@@ -91,7 +91,7 @@ impl World<'_> {
             return None;
         }
         let Some(schema) = self.catalog.find(&row.ty) else {
-            let near = nearest(&row.ty, self.catalog.types().iter().map(|schema| schema.token));
+            let near = nearest(&row.ty, self.catalog.tokens());
             return Some(Broken::UnknownType { given: row.ty.clone(), near: near.map(str::to_owned) });
         };
         let named = row.key.urn.ty();

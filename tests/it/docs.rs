@@ -22,7 +22,7 @@ fn commands() -> String {
 
 fn types() -> String {
     let mut table = String::from("| type | inputs | what it is |\n| --- | --- | --- |\n");
-    let mut types: Vec<_> = drctl::aws::catalog().types().iter().collect();
+    let mut types: Vec<_> = drctl::aws::catalog().types().collect();
     types.sort_by_key(|t| t.token);
     for ty in types {
         let first = ty.description.lines().next().unwrap_or_default();

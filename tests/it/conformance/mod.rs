@@ -64,7 +64,7 @@ services! {
 fn every_registered_type_has_a_case() {
     let cases = all_cases();
     let have: BTreeSet<&str> = cases.iter().map(|c| c.token.as_str()).collect();
-    let missing: Vec<&str> = aws::catalog().types().iter().map(|t| t.token).filter(|t| !have.contains(t)).collect();
+    let missing: Vec<&str> = aws::catalog().types().map(|t| t.token).filter(|t| !have.contains(t)).collect();
     assert!(missing.is_empty(), "types without a conformance case: {missing:#?}");
 }
 
@@ -74,7 +74,6 @@ fn every_input_and_every_part_of_one_is_tried_or_excused() {
     let of = |ty: &TypeSchema| cases.iter().filter(|c| c.token == ty.token).collect::<Vec<_>>();
     let gaps: Vec<String> = aws::catalog()
         .types()
-        .iter()
         .flat_map(|ty| untried(ty, &of(ty)).into_iter().map(|gap| format!("{}: {gap}", ty.token)))
         .collect();
     assert!(gaps.is_empty(), "{} inputs:\n{}", gaps.len(), gaps.join("\n"));

@@ -54,7 +54,7 @@ impl WithQuestions {
             function(CONSTANT, &json!({}), &json!({ "properties": { "answer": { "type": "integer" } } })),
         ];
         let functions = own.functions().iter().cloned().chain(functions).collect();
-        let catalog = Catalog::new(own.types().to_vec(), functions).with_orders(own.orders.clone());
+        let catalog = Catalog::new(own.types().cloned().collect(), functions).with_orders(own.orders.clone());
         Self { cloud, catalog: Arc::new(catalog), asked: Mutex::default() }
     }
 
