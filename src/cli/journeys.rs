@@ -472,3 +472,31 @@ fn a_program_that_was_emptied_deletes_nothing_unless_that_is_said() {
     project.expect("state show subnet", Exit::Configuration);
     project.expect("up", Exit::Ok);
 }
+
+#[test]
+fn what_comes_with_a_network_on_the_twin_can_be_referred_to() {
+    let project = Project::with(
+        r#"
+name: network
+regions: {primary: us-east-1}
+resources:
+  vpc:
+    type: aws:ec2:Vpc
+    properties: {cidrBlock: 10.0.0.0/16}
+  gateway:
+    type: aws:ec2:InternetGateway
+    properties: {vpcId: "${vpc.id}"}
+  route:
+    type: aws:ec2:Route
+    properties: {routeTableId: "${vpc.mainRouteTableId}", destinationCidrBlock: 0.0.0.0/0, gatewayId: "${gateway.id}"}
+  rule:
+    type: aws:vpc:SecurityGroupIngressRule
+    properties: {securityGroupId: "${vpc.defaultSecurityGroupId}", ipProtocol: tcp, fromPort: 443, toPort: 443, cidrIpv4: 10.0.0.0/16}
+outputs:
+  same: {fn::equals: ["${vpc.mainRouteTableId}", "${vpc.defaultRouteTableId}"]}
+"#,
+    );
+    project.expect("up", Exit::Ok);
+    project.expect("preview --refresh --expect-no-changes", Exit::Ok);
+    project.expect("destroy", Exit::Ok);
+}

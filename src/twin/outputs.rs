@@ -9,6 +9,11 @@ use crate::twin::ACCOUNT;
 use crate::twin::naming;
 use crate::twin::row::Serial;
 
+/// Ids of what a resource has beside its own, by the end of the property's name. The same end is the same thing:
+/// the main route table of a new VPC is its default one.
+const FOREIGN_IDS: [(&str, &str); 4] =
+    [("networkaclid", "acl"), ("routetableid", "rtb"), ("securitygroupid", "sg"), ("dhcpoptionsid", "dopt")];
+
 /// Texts that AWS chooses where nobody did, whatever else is given. Others depend on what the
 /// resource is, and an invented one would stand for a choice that AWS never makes.
 const CHOSEN: [&str; 4] = ["availabilityZone", "engineVersion", "region", "zone"];
@@ -117,7 +122,10 @@ impl Newborn<'_> {
                 self.host(&property.name)
             }
             _ if ends(&["date", "time", "createdat", "updatedat", "modifiedat"]) => self.now.to_string(),
-            _ if ends(&["id"]) => format!("{kind}-{}", digits(17)),
+            _ if ends(&["id"]) => match FOREIGN_IDS.iter().find(|(ending, _)| name.ends_with(ending)) {
+                Some((ending, prefix)) => format!("{prefix}-{}", naming::hex(self.serial, ending, 17)),
+                None => format!("{kind}-{}", digits(17)),
+            },
             _ if ends(&["status", "state"]) => "available".to_owned(),
             _ if property.required || property.computed => format!("{kind}-{}", digits(12)),
             _ => return None,

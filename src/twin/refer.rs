@@ -39,6 +39,10 @@ pub(super) struct From<'a> {
     pub(super) own: Option<Serial>,
 }
 
+/// What AWS makes with a VPC. It is no row of its own: whoever refers to it refers to the VPC.
+const COMES_ALONG: [&str; 5] =
+    ["defaultNetworkAclId", "defaultRouteTableId", "defaultSecurityGroupId", "dhcpOptionsId", "mainRouteTableId"];
+
 impl References {
     pub(super) fn new(catalog: &Catalog) -> Self {
         let mut all = Self::default();
@@ -76,7 +80,7 @@ impl References {
     pub(super) fn names(&self, row: &Row) -> Vec<String> {
         let properties = self.answers.get(row.token).into_iter().flatten().map(String::as_str);
         let mut names = vec![row.id.0.clone()];
-        for name in properties.chain(["arn", "name"]) {
+        for name in properties.chain(["arn", "name"]).chain(COMES_ALONG) {
             if let Some(text) = row.outputs.get(name).or_else(|| row.inputs.get(name)).and_then(Value::as_str)
                 && !names.iter().any(|n| n == text)
             {
