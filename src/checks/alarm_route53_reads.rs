@@ -32,6 +32,11 @@ fn find(scene: &Scene<'_>) -> Vec<Diagnostic> {
         }
         let by_name = || named.get(&(name.text()?, check.field("cloudwatchAlarmRegion").text()?)).copied();
         let Some(alarm) = name.linked().find(|item| item.is(METRIC)).or_else(by_name) else { continue };
+        let region = check.field("cloudwatchAlarmRegion");
+        if region.text().is_some_and(|text| text != alarm.place().0) {
+            let problem = region.wrong(format!("the alarm `{}` is in {}", alarm.name(), alarm.place()));
+            found.push(problem.also(name.at(), "the alarm that is followed").help("name the region of the alarm"));
+        }
         for (field, what) in obstacles(alarm) {
             let message = format!("Route 53 cannot follow an alarm {what}");
             found.push(field.wrong(message).also(name.at(), "the health check that follows it").help(HELP));
@@ -96,6 +101,13 @@ mod tests {
         }
         let plain = "period: 60, statistic: Average, evaluationPeriods: 3, datapointsToAlarm: 3";
         assert!(found(&RULE, &program(plain, "${alarm.name}")).is_empty());
+    }
+
+    #[test]
+    fn an_alarm_is_looked_for_in_its_own_region() {
+        let elsewhere = program("period: 60, statistic: Average", "${alarm.name}")
+            .replace("cloudwatchAlarmRegion: us-east-1", "cloudwatchAlarmRegion: us-east-2");
+        assert_eq!(found(&RULE, &elsewhere), ["us-east-2 | the alarm `alarm` is in us-east-1"]);
     }
 
     #[test]

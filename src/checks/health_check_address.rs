@@ -14,6 +14,7 @@ pub(super) const RULE: Rule = Rule {
 
 const CLUSTER: &str = "aws:rds/cluster:Cluster";
 const INSTANCE: &str = "aws:rds/clusterInstance:ClusterInstance";
+const GLOBAL: &str = "aws:rds/globalCluster:GlobalCluster";
 const BALANCER: &str = "aws:lb/loadBalancer:LoadBalancer";
 
 fn find(scene: &Scene<'_>) -> Vec<Diagnostic> {
@@ -49,7 +50,13 @@ fn behind(item: Item<'_>, public: &HashSet<usize>) -> Option<&'static str> {
     if !item.is_managed() {
         return None;
     }
-    if item.is(CLUSTER) && !public.contains(&item.index) {
+    let is_database = match item {
+        _ if item.is(CLUSTER) => !public.contains(&item.index),
+        _ if item.is(INSTANCE) => !item.field("publiclyAccessible").is_true(),
+        // Its name leads to the writer of one of its clusters.
+        _ => item.is(GLOBAL) && public.is_empty(),
+    };
+    if is_database {
         return Some("is a database without public address");
     }
     (item.is(BALANCER) && item.field("internal").is_true()).then_some("is an internal load balancer")
@@ -87,6 +94,10 @@ mod tests {
     fn a_health_check_asks_what_the_internet_reaches() {
         let program = "
   db: {type: aws:rds:Cluster, properties: {engine: a}}
+  world: {type: aws:rds:GlobalCluster, properties: {globalClusterIdentifier: w, engine: a}}
+  node: {type: aws:rds:ClusterInstance, properties: {clusterIdentifier: '${db.id}', engine: a, instanceClass: db.r6g.large}}
+  f: {type: aws:route53:HealthCheck, properties: {type: TCP, port: 5432, fqdn: '${world.endpoint}'}}
+  g: {type: aws:route53:HealthCheck, properties: {type: TCP, port: 5432, fqdn: '${node.endpoint}'}}
   a: {type: aws:route53:HealthCheck, properties: {type: TCP, port: 5432, ipAddress: 10.0.0.5}}
   b: {type: aws:route53:HealthCheck, properties: {type: TCP, port: 5432, fqdn: '${db.endpoint}'}}
   c: {type: aws:route53:HealthCheck, properties: {type: TCP, port: 5432, fqdn: db.corp.internal}}
@@ -95,6 +106,8 @@ mod tests {
 ";
         let expected = [
             "'${db.endpoint}' | `fqdn` of `b` is a database without public address, which Route 53 cannot ask",
+            "'${node.endpoint}' | `fqdn` of `g` is a database without public address, which Route 53 cannot ask",
+            "'${world.endpoint}' | `fqdn` of `f` is a database without public address, which Route 53 cannot ask",
             "10.0.0.5 | 10.0.0.5 is a private address, which Route 53 cannot ask",
             "db.corp.internal | the name is known in private networks only, which Route 53 cannot ask",
         ];
