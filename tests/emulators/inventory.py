@@ -16,6 +16,7 @@ import re
 import sys
 
 import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
@@ -24,23 +25,33 @@ CONFIG = Config(retries={"max_attempts": 1}, max_pool_connections=4)
 OURS = "drctl:"
 
 
+class Clients:
+    """One client for each service and region, as making one takes longer than all that it asks."""
+
+    def __init__(self, endpoint):
+        self.endpoint, self.made = endpoint, {}
+        session = botocore.session.Session()
+        session.set_credentials("nobody", "secret")
+        self.credentials = session.get_credentials()
+        self.session = boto3.Session(botocore_session=session)
+
+    def client(self, number, service, region):
+        # Each request is signed by whoever the credentials name just then.
+        self.credentials.access_key = number
+        if (service, region) not in self.made:
+            self.made[service, region] = self.session.client(
+                service, region, endpoint_url=self.endpoint, config=CONFIG
+            )
+        return self.made[service, region]
+
+
 class Account:
-    def __init__(self, endpoint, number):
-        self.endpoint, self.number = endpoint, number
-        self.clients = {}
+    def __init__(self, clients, number):
+        self.clients, self.number = clients, number
         self.names = {}
 
     def client(self, service, region):
-        if (service, region) not in self.clients:
-            self.clients[service, region] = boto3.client(
-                service,
-                region,
-                endpoint_url=self.endpoint,
-                aws_access_key_id=self.number,
-                aws_secret_access_key="secret",
-                config=CONFIG,
-            )
-        return self.clients[service, region]
+        return self.clients.client(self.number, service, region)
 
     def name(self, identifier):
         """What a resource is called by people, for one that others name by its identifier."""
@@ -369,10 +380,10 @@ def inventory(account, regions):
 
 
 def main():
-    endpoint = sys.argv[1]
+    clients = Clients(sys.argv[1])
     for request in sys.stdin:
         number, *regions = request.split()
-        for line in sorted(inventory(Account(endpoint, number), regions)):
+        for line in sorted(inventory(Account(clients, number), regions)):
             print(line)
         print(".", flush=True)
 

@@ -1,16 +1,18 @@
 //! The sweep over all requests of the trading platform's life: `up`, a change with replacements, and
-//! `destroy`, each struck at its n-th request. It takes hours and is started by hand:
+//! `destroy`, each struck at each of its requests. It takes hours and is started by hand:
 //!
 //! ```text
 //! SWEPT_LIVES=100 cargo test --test it sweep::every_request -- --ignored
 //! ```
 //!
-//! What it finds is appended to `tests/it/data/sweep.tsv`; with `SWEPT_FROM` it goes on where it stopped. A
-//! life is struck once in each of its three operations, and the account is compared after each. The
-//! points come in an order in which any number of them lies evenly over the run. `sweep::every_change`
-//! strikes all changes of a life instead, and compares at the end of each operation.
+//! `SWEPT_WORKERS` lives go on at once, and `SWEPT_PROGRAM` names another program, such as an optimised one.
+//! What is found is appended to `tests/it/data/sweep.tsv`, and the next sweep goes on with what is missing
+//! there. A run never makes its requests in the order of another, so a point is named by what is asked and
+//! how often it was asked before: the third `us-east-1 ec2:CreateSubnet`. A life is struck once in each
+//! of its three operations, and the account is compared after each. `sweep::every_change` strikes all
+//! changes of a life instead, and compares at the end of each operation.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -59,18 +61,21 @@ impl Blow {
 }
 
 /// A line of what was found.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 struct Found {
     operation: String,
     blow: String,
-    /// The number of the request, counted from 1.
+    /// Which of the requests for the same, counted from 1.
     nth: usize,
-    /// How many requests an undisturbed run makes.
+    /// How many of them an undisturbed run makes.
     of: usize,
     request: String,
-    /// `ok`, or what is wrong.
+    /// `ok`, `not reached` if the run made fewer of them, or what is wrong.
     result: String,
 }
+
+/// What an undisturbed run asks for, as a line of what was found.
+const UNDISTURBED: &str = "undisturbed";
 
 impl Found {
     fn read(line: &str) -> Option<Self> {
@@ -96,23 +101,63 @@ fn found() -> Vec<Found> {
     let text = std::fs::read_to_string(file()).unwrap_or_default();
     let mut points = BTreeMap::new();
     for found in text.lines().filter_map(Found::read) {
-        points.insert((found.operation.clone(), found.blow.clone(), found.nth), found);
+        points.insert((found.operation.clone(), found.blow.clone(), found.request.clone(), found.nth), found);
     }
     points.into_values().collect()
 }
 
-/// The n-th point of so many, any first of them evenly spread: a share of the whole that is n with its
-/// bits in reverse.
-fn spread(n: u32, of: usize) -> usize {
-    let share = u64::from(n.reverse_bits());
-    1 + usize::try_from((share * of as u64) >> 32).unwrap()
+/// Where a run is struck: at the `nth` request for the same.
+#[derive(Debug, Clone, PartialEq)]
+struct Point {
+    blow: Blow,
+    ask: Ask,
+    nth: usize,
+    of: usize,
+}
+
+/// The points of an operation that nobody tried yet: first those that may change something.
+fn missing(operation: &str, asked: &[Ask], found: &[Found]) -> VecDeque<Point> {
+    let tried: BTreeSet<(&str, &str, usize)> = found
+        .iter()
+        .filter(|f| f.operation == operation)
+        .map(|f| (f.blow.as_str(), f.request.as_str(), f.nth))
+        .collect();
+    let mut points = Vec::new();
+    for (ask, of) in counted(asked) {
+        let name = ask.to_string();
+        for blow in Blow::ALL {
+            let left = (1..=of).filter(|nth| !tried.contains(&(blow.name(), name.as_str(), *nth)));
+            points.extend(left.map(|nth| Point { blow, ask: ask.clone(), nth, of }));
+        }
+    }
+    // A read has no effect: what comes after it is what comes before it.
+    points.sort_by_key(|point| (!point.ask.is_change(), point.blow));
+    points.into()
+}
+
+fn counted(asked: &[Ask]) -> BTreeMap<Ask, usize> {
+    let mut counts = BTreeMap::new();
+    asked.iter().for_each(|ask| *counts.entry(ask.clone()).or_default() += 1);
+    counts
 }
 
 #[test]
-fn any_first_points_are_evenly_spread_and_all_come() {
-    let points: Vec<usize> = (0..8).map(|n| spread(n, 80)).collect();
-    assert_eq!(points, [1, 41, 21, 61, 11, 51, 31, 71]);
-    assert_eq!((0..128).map(|n| spread(n, 80)).collect::<BTreeSet<_>>().len(), 80);
+fn what_was_tried_is_not_tried_again_and_changes_come_first() {
+    let ask = |operation: &str| Ask { region: "us-east-1".into(), service: "ec2".into(), operation: operation.into() };
+    let asked = ["DescribeVpcs", "CreateVpc", "CreateVpc"].map(ask);
+    let tried = Found {
+        operation: "up".into(),
+        blow: Blow::KilledBefore.name().into(),
+        nth: 2,
+        of: 2,
+        request: "us-east-1 ec2:CreateVpc".into(),
+        result: "ok".into(),
+    };
+    assert_eq!(Found::read(tried.line().trim_end()), Some(tried.clone()));
+    let left = missing("up", &asked, &[tried]);
+    assert_eq!(left.len(), 8);
+    assert_eq!(left[0], Point { blow: Blow::KilledBefore, ask: ask("CreateVpc"), nth: 1, of: 2 });
+    assert!(left.iter().rev().take(3).all(|point| point.ask.operation == "DescribeVpcs"));
 }
 
 /// A life on a server of its own.
@@ -126,29 +171,33 @@ impl<'a> Life<'a> {
         Self { platform: Platform::new(server, &format!("{account:012}")), server }
     }
 
-    /// Strikes the n-th request of a command and finishes it; gives that request.
+    /// Strikes a command and finishes it; tells whether it came to that point.
     ///
     /// # Errors
     /// If it cannot be finished by one more run, or by itself if nothing killed it.
-    fn struck(&self, line: &str, nth: usize, blow: Blow) -> Result<Option<Ask>, String> {
-        let fault = blow.fault();
-        let mut seen = 0;
-        let proxy = Proxy::breaking(self.server, move |_| {
-            seen += 1;
-            (seen == nth).then_some(fault)
+    fn struck(&self, line: &str, point: &Point) -> Result<bool, String> {
+        let (fault, ask, nth) = (point.blow.fault(), point.ask.clone(), point.nth);
+        let reached = Arc::new(AtomicU32::new(0));
+        let seen = Arc::clone(&reached);
+        let proxy = Proxy::breaking(self.server, move |other| {
+            let same = *other == ask && seen.fetch_add(1, Ordering::Relaxed) + 1 == nth as u32;
+            same.then_some(fault)
         });
         match Running::unless_it_ends(self.platform.drctl(&proxy.endpoint, line), &proxy) {
             Ok(running) => {
                 running.kill();
                 proxy.end_the_held();
-                let said = self.platform.run(line);
-                let ended = (said.code == Some(0)).then_some(());
-                ended.ok_or_else(|| format!("the next run ends with {:?}: {}", said.code, tail(&said.err)))?;
-                Ok(proxy.held())
+                self.finishes(line).map(|()| true)
             }
-            Err(ended) if ended.code == Some(0) => Ok(proxy.take().into_iter().nth(nth - 1)),
+            Err(ended) if ended.code == Some(0) => Ok(reached.load(Ordering::Relaxed) >= nth as u32),
             Err(ended) => Err(format!("it ends with {:?}: {}", ended.code, tail(&ended.said))),
         }
+    }
+
+    fn finishes(&self, line: &str) -> Result<(), String> {
+        let said = self.platform.run(line);
+        let ended = (said.code == Some(0)).then_some(());
+        ended.ok_or_else(|| format!("the next run ends with {:?}: {}", said.code, tail(&said.err)))
     }
 
     fn is_as(&self, undisturbed: &[String], inventory: &mut Inventory) -> Result<(), String> {
@@ -160,23 +209,71 @@ impl<'a> Life<'a> {
         (check.code == Some(0)).then_some(()).ok_or_else(|| format!("the state is damaged: {}{}", check.out, check.err))
     }
 
-    fn tries(&self, points: [usize; 3], blow: Blow, undisturbed: &Undisturbed, inventory: &mut Inventory) {
+    /// Goes through the operations, as long as any is left to be struck.
+    fn goes_through(&self, work: &Work, inventory: &mut Inventory) {
         for (i, (operation, line)) in OPERATIONS.into_iter().enumerate() {
+            if work.is_done_from(i) {
+                return;
+            }
             if operation == "update" {
                 self.platform.change();
             }
-            let nth = points[i];
-            let ended = self.struck(line, nth, blow);
-            let request = ended.as_ref().ok().and_then(Option::as_ref).map_or_else(|| "?".into(), ToString::to_string);
-            let result = ended.and_then(|_| self.is_as(&undisturbed.holdings[i], inventory));
-            let wrong = result.is_err();
-            let result = result.map_or_else(|why| why, |()| "ok".to_owned());
-            let of = undisturbed.requests[i];
-            write(&Found { operation: operation.into(), blow: blow.name().into(), nth, of, request, result });
+            let Some(point) = work.take(i) else {
+                self.finishes(line).unwrap();
+                continue;
+            };
+            let ended = self.struck(line, &point);
+            let compared = |reached| self.is_as(&work.undisturbed.holdings[i], inventory).map(|()| reached);
+            let ended = ended.and_then(compared);
+            let wrong = ended.is_err();
+            let result = match ended {
+                Ok(true) => "ok".to_owned(),
+                Ok(false) => "not reached".to_owned(),
+                Err(why) => why,
+            };
+            let (operation, blow) = (operation.to_owned(), point.blow.name().to_owned());
+            write(&Found { operation, blow, nth: point.nth, of: point.of, request: point.ask.to_string(), result });
             if wrong {
                 return;
             }
         }
+    }
+}
+
+/// What is left to try.
+struct Work {
+    undisturbed: Undisturbed,
+    points: [Mutex<VecDeque<Point>>; 3],
+}
+
+impl Work {
+    fn new() -> Self {
+        let server = own_ministack();
+        let undisturbed = Undisturbed::on(&server, "400000000000", &mut Inventory::of(&server));
+        let found = found();
+        let points = [0, 1, 2].map(|i| {
+            let (operation, asked) = (OPERATIONS[i].0, &undisturbed.asked[i]);
+            for (ask, of) in counted(asked) {
+                let (operation, blow) = (operation.to_owned(), UNDISTURBED.to_owned());
+                let told = Found { operation, blow, nth: 0, of, request: ask.to_string(), result: "ok".into() };
+                if !found
+                    .iter()
+                    .any(|f| (&f.operation, &f.blow, &f.request) == (&told.operation, &told.blow, &told.request))
+                {
+                    write(&told);
+                }
+            }
+            Mutex::new(missing(operation, asked, &found))
+        });
+        Self { undisturbed, points }
+    }
+
+    fn take(&self, operation: usize) -> Option<Point> {
+        self.points[operation].lock().unwrap().pop_front()
+    }
+
+    fn is_done_from(&self, operation: usize) -> bool {
+        self.points[operation..].iter().all(|points| points.lock().unwrap().is_empty())
     }
 }
 
@@ -197,32 +294,37 @@ fn asked(name: &str, usual: u32) -> u32 {
     std::env::var(name).ok().map_or(usual, |text| text.parse().unwrap())
 }
 
+/// Lives on one server, which keeps what they leave behind.
+const LIVES_OF_A_SERVER: u32 = 25;
+
 #[test]
 #[ignore = "takes hours; its results are in tests/it/data/sweep.tsv"]
 fn every_request() {
-    let (first, lives) = (asked("SWEPT_FROM", 0), asked("SWEPT_LIVES", 10));
-    let next = AtomicU32::new(first);
+    let lives = asked("SWEPT_LIVES", 10);
+    let (work, next) = (Work::new(), AtomicU32::new(0));
+    let goes_on = || next.load(Ordering::Relaxed) < lives && !work.is_done_from(0);
     std::thread::scope(|scope| {
         for _ in 0..asked("SWEPT_WORKERS", 2) {
-            let next = &next;
-            scope.spawn(move || {
-                let server = own_ministack();
-                let mut inventory = Inventory::of(&server);
-                let undisturbed = Undisturbed::on(&server, "400000000000", &mut inventory);
-                loop {
-                    let n = next.fetch_add(1, Ordering::Relaxed);
-                    if n >= first + lives {
-                        return;
+            scope.spawn(|| {
+                while goes_on() {
+                    let server = own_ministack();
+                    let mut inventory = Inventory::of(&server);
+                    for _ in 0..LIVES_OF_A_SERVER {
+                        let n = next.fetch_add(1, Ordering::Relaxed);
+                        if n >= lives {
+                            break;
+                        }
+                        let life = Life::new(&server, 500_000_000_000 + u64::from(n));
+                        life.goes_through(&work, &mut inventory);
                     }
-                    let blow = Blow::ALL[n as usize % 3];
-                    let points = undisturbed.requests.map(|of| spread(n / 3, of));
-                    let life = Life::new(&server, 500_000_000_000 + u64::from(n));
-                    life.tries(points, blow, &undisturbed, &mut inventory);
                 }
             });
         }
     });
 }
+
+/// The request in a line about a life that is struck at all of its changes.
+const EVERY_CHANGE: &str = "every change";
 
 /// Chooses by the number of a change in its run, and among those of the same operation and region.
 type Strikes = fn(usize, usize) -> Option<Fault>;
@@ -265,24 +367,25 @@ fn every_change() {
             let result = result.map_or_else(|why| why, |()| "ok".to_owned());
             let times = struck.load(Ordering::Relaxed) as usize;
             let (operation, blow) = (operation.to_owned(), blow.to_owned());
-            write(&Found { operation, blow, nth: times, of: times, request: "every change".into(), result });
+            write(&Found { operation, blow, nth: times, of: times, request: EVERY_CHANGE.into(), result });
         }
     }
 }
 
-/// Each word of the sweep about an operation and a blow: what the table says of them.
+/// What the table says of each operation and blow.
 fn table() -> String {
     let found = found();
     let mut table = String::new();
     for (operation, _) in OPERATIONS {
-        let blows: BTreeSet<&str> =
-            found.iter().filter(|f| f.operation == operation).map(|f| f.blow.as_str()).collect();
-        for blow in blows {
-            let of_both: Vec<&Found> = found.iter().filter(|f| f.operation == operation && f.blow == blow).collect();
-            let of = of_both.iter().map(|f| f.of).max().unwrap_or_default();
-            let wrong = of_both.iter().filter(|f| f.result != "ok").count();
-            // A life that strikes every change is one word about all of them.
-            let tried = if EVERY.iter().any(|(every, _)| *every == blow) { of } else { of_both.len() };
+        let of_it: Vec<&Found> = found.iter().filter(|f| f.operation == operation).collect();
+        let (undisturbed, of_it): (Vec<&Found>, Vec<&Found>) = of_it.into_iter().partition(|f| f.blow == UNDISTURBED);
+        let requests: usize = undisturbed.iter().map(|f| f.of).sum();
+        for blow in of_it.iter().map(|f| f.blow.as_str()).collect::<BTreeSet<_>>() {
+            let words = || of_it.iter().filter(|f| f.blow == blow && f.result != "not reached");
+            let wrong = words().filter(|f| f.result != "ok").count();
+            // A life that is struck at every change is one word about all of them.
+            let all = words().find(|f| f.request == EVERY_CHANGE).map(|f| f.of);
+            let (tried, of) = all.map_or_else(|| (words().count(), requests), |of| (of, of));
             writeln!(table, "| `{operation}` | {blow} | {tried} of {of} | {wrong} |").unwrap();
         }
     }

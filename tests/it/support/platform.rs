@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
+use super::ask::Ask;
 use super::checkout::Checkout;
 use super::emulator::{Emulator, ministack};
 use super::inventory::Inventory;
@@ -85,8 +86,8 @@ impl<'a> Platform<'a> {
 
 /// What an undisturbed life shows, as it is made, changed and gone.
 pub struct Undisturbed {
-    /// Requests of each operation.
-    pub requests: [usize; 3],
+    /// What each operation asked for.
+    pub asked: [Vec<Ask>; 3],
     /// What the account holds after each.
     pub holdings: [Vec<String>; 3],
 }
@@ -97,12 +98,12 @@ impl Undisturbed {
         let proxy = Proxy::to(server);
         let mut seen = |line: &str| {
             Said::of(&platform.drctl(&proxy.endpoint, line).output().unwrap()).ends_with(0);
-            (proxy.take().len(), platform.holdings(inventory))
+            (proxy.take(), platform.holdings(inventory))
         };
         let up = seen(UP);
         platform.change();
         let (changed, gone) = (seen(UP), seen(DESTROY));
-        Self { requests: [up.0, changed.0, gone.0], holdings: [up.1, changed.1, gone.1] }
+        Self { asked: [up.0, changed.0, gone.0], holdings: [up.1, changed.1, gone.1] }
     }
 
     /// The one with which all tests compare.
