@@ -378,8 +378,14 @@ fn table() -> String {
     let mut table = String::new();
     for (operation, _) in OPERATIONS {
         let of_it: Vec<&Found> = found.iter().filter(|f| f.operation == operation).collect();
-        let (undisturbed, of_it): (Vec<&Found>, Vec<&Found>) = of_it.into_iter().partition(|f| f.blow == UNDISTURBED);
-        let requests: usize = undisturbed.iter().map(|f| f.of).sum();
+        // Runs differ by a read or two, by how often they had to look.
+        let mut most: BTreeMap<&str, usize> = BTreeMap::new();
+        for f in of_it.iter().filter(|f| f.request != EVERY_CHANGE) {
+            let of = most.entry(&f.request).or_default();
+            *of = f.of.max(*of);
+        }
+        let requests: usize = most.values().sum();
+        let of_it: Vec<&Found> = of_it.into_iter().filter(|f| f.blow != UNDISTURBED).collect();
         for blow in of_it.iter().map(|f| f.blow.as_str()).collect::<BTreeSet<_>>() {
             let words = || of_it.iter().filter(|f| f.blow == blow && f.result != "not reached");
             let wrong = words().filter(|f| f.result != "ok").count();
