@@ -91,6 +91,27 @@ fn a_state_of_another_project_is_refused_until_it_is_given_to_this_one() {
 }
 
 #[test]
+fn outputs_that_hold_whole_resources_settle() {
+    let project = Project::with(&["web"]);
+    let program = "
+name: shop
+regions: {primary: us-east-1}
+components:
+  net: {resources: {vpc: {type: aws:ec2:Vpc, properties: {cidrBlock: 10.1.0.0/16}}}, outputs: {vpc: '${vpc}'}}
+resources:
+  vpc: {type: aws:ec2:Vpc, properties: {cidrBlock: 10.0.0.0/16}}
+  many: {type: aws:ec2:Vpc, each: [a, b], properties: {cidrBlock: 10.2.0.0/16}}
+  net: {type: net}
+outputs: {vpc: '${vpc}', deep: {x: ['${vpc}']}, many: '${many}', net: '${net}', hidden: {fn::secret: '${vpc}'}}
+";
+    std::fs::write(project.path().join("stacks/web.yaml"), program).unwrap();
+    project.good("up -s web");
+    project.good("preview -s web --expect-no-changes");
+    assert!(project.good("outputs vpc -s web").starts_with("vpc-"));
+    assert!(project.good("outputs hidden -s web").contains("[secret]"));
+}
+
+#[test]
 fn a_state_that_is_lost_is_never_taken_for_none() {
     let project = Project::with(&["web"]);
     project.good("up -s web");
