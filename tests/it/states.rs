@@ -112,6 +112,21 @@ outputs: {vpc: '${vpc}', deep: {x: ['${vpc}']}, many: '${many}', net: '${net}', 
 }
 
 #[test]
+fn a_config_value_is_sealed_by_the_passphrase_of_the_states() {
+    let project = Project::with(&["web"]);
+    let run = |line: &str, passphrase: &[(&str, &str)]| {
+        Said::of(&project.command(line).envs(passphrase.iter().copied()).output().unwrap())
+    };
+    let own = [("DRCTL_PASSPHRASE", "horse")];
+    let missing = run("config set tok v --secret -s web", &[]).ends_with(2).err;
+    assert!(missing.contains("PULUMI_CONFIG_PASSPHRASE") && missing.contains("DRCTL_PASSPHRASE"), "{missing}");
+    run("config set tok hunter2 --secret -s web", &own).ends_with(0);
+    assert_eq!(run("config get tok -s web", &own).ends_with(0).out, "hunter2\n");
+    assert_eq!(run("config get tok -s web", &[("PULUMI_CONFIG_PASSPHRASE", "horse")]).ends_with(0).out, "hunter2\n");
+    run("config get tok -s web", &[own[0], ("PULUMI_CONFIG_PASSPHRASE", "cow")]).ends_with(2);
+}
+
+#[test]
 fn a_state_that_is_lost_is_never_taken_for_none() {
     let project = Project::with(&["web"]);
     project.good("up -s web");
