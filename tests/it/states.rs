@@ -112,6 +112,16 @@ outputs: {vpc: '${vpc}', deep: {x: ['${vpc}']}, many: '${many}', net: '${net}', 
 }
 
 #[test]
+fn whoever_asks_for_what_a_stack_does_not_have_ends_alike() {
+    let project = Project::with(&["web"]);
+    project.good("up -s web");
+    for line in ["outputs nope -s web", "history show nope -s web", "state show nope -s web", "config get nope -s web"]
+    {
+        assert!(project.refused(line, 2).contains("nope"), "drctl {line}");
+    }
+}
+
+#[test]
 fn a_config_value_is_sealed_by_the_passphrase_of_the_states() {
     let project = Project::with(&["web"]);
     let run = |line: &str, passphrase: &[(&str, &str)]| {
