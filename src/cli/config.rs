@@ -17,7 +17,7 @@ use crate::engine::diagnostic::nearest;
 use crate::engine::value::Shown;
 use crate::render;
 use crate::render::table::Table;
-use crate::stack::{Declared, Opener, Protection, Sealer, Ty, declared};
+use crate::stack::{Declared, GIVE_PASSPHRASE, Opener, Protection, Sealer, Ty, declared};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -38,8 +38,8 @@ pub(super) struct Set {
     /// Value, of the type that the program declares, else YAML; without it, a line of standard input
     value: Option<String>,
 
-    /// Seal the value with the passphrase in `PULUMI_CONFIG_PASSPHRASE`, or with the KMS key that the
-    /// file names as `secretsprovider`; what the program declares as secret is sealed in any case
+    /// Seal the value with the passphrase in `PULUMI_CONFIG_PASSPHRASE` or else `DRCTL_PASSPHRASE`, or with
+    /// the KMS key that the file names as `secretsprovider`; what the program declares as secret is sealed in any case
     #[arg(long)]
     secret: bool,
 }
@@ -313,8 +313,7 @@ impl File {
 }
 
 fn no_passphrase(message: &str) -> Failure {
-    let help = "set PULUMI_CONFIG_PASSPHRASE, or PULUMI_CONFIG_PASSPHRASE_FILE to a file that holds it; for \
-                `awskms://…` give credentials that may use the key";
+    let help = format!("{GIVE_PASSPHRASE}; for `awskms://…` give credentials that may use the key");
     Failure::new(Exit::Configuration, message, help)
 }
 

@@ -65,7 +65,7 @@ fn pick<'a>(records: &'a [PathBuf], run: Option<&str>) -> Result<&'a Path> {
     };
     found.map(PathBuf::as_path).ok_or_else(|| {
         let message = run.map_or("there are no runs".to_owned(), |run| format!("there is no run `{run}`"));
-        Failure::new(Exit::Error, message, "`drctl history` lists the runs that are recorded")
+        Failure::new(Exit::Configuration, message, "`drctl history` lists the runs that are recorded")
     })
 }
 

@@ -70,7 +70,7 @@ fn a_stack_comes_up_stays_quiet_changes_and_goes() {
     project.expect("up --config dns=false --expect-no-changes", Exit::UnexpectedChanges);
     project.expect("up --config dns=false", Exit::Ok);
     project.expect("outputs id", Exit::Ok);
-    project.expect("outputs ids", Exit::Error);
+    project.expect("outputs ids", Exit::Configuration);
     project.expect("destroy", Exit::Ok);
     project.expect("up --json", Exit::Ok);
 }
@@ -85,7 +85,7 @@ fn a_run_of_any_kind_leaves_a_record() {
     assert!(records.iter().all(|path| !log::read(path).unwrap().is_empty()));
     project.expect("history", Exit::Ok);
     project.expect("history show", Exit::Ok);
-    project.expect("history show nothing", Exit::Error);
+    project.expect("history show nothing", Exit::Configuration);
 }
 
 #[test]

@@ -34,7 +34,11 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => "`drctl outputs` lists all of them".to_owned(),
                 };
-                return Err(Failure::new(Exit::Error, format!("stack `{}` has no output `{name}`", site.stack), help));
+                return Err(Failure::new(
+                    Exit::Configuration,
+                    format!("stack `{}` has no output `{name}`", site.stack),
+                    help,
+                ));
             };
             match value {
                 Json::String(text) if !global.json => render::data(format_args!("{text}\n")),

@@ -4,6 +4,7 @@ use crate::engine::diagnostic::{Diagnostic, Location};
 use crate::engine::value::{Map, Value};
 use crate::stack::expr::{Expr, Keys, Reader, Scope, wrong};
 use crate::stack::functions::{self, scalar_text};
+use crate::stack::pulumi_secrets::GIVE_PASSPHRASE;
 use crate::stack::yaml::{self, Entry, Kind, Node};
 
 /// A config entry as declared.
@@ -182,7 +183,7 @@ pub(crate) fn value(node: &Node, secure: &mut dyn FnMut(&str) -> Result<String, 
                 let plain = secure(text).map_err(|why| {
                     Diagnostic::error("sealed-config", format!("the secure value cannot be opened: {why}"))
                         .at(sealed.at.clone())
-                        .help("set PULUMI_CONFIG_PASSPHRASE, or PULUMI_CONFIG_PASSPHRASE_FILE to a file that holds it")
+                        .help(GIVE_PASSPHRASE)
                 })?;
                 Value::from(plain).secret()
             }

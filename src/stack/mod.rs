@@ -53,7 +53,7 @@ pub use load::{Loaded, Request, load, load_beside, load_with};
 pub use program::StackProgram;
 pub(crate) use project::{UNKNOWN, bare_name, locate};
 pub use pulumi_secrets::{DataKeys, KeyUrl, NoDataKeys};
-pub(crate) use pulumi_secrets::{Opener, Protection, Sealer};
+pub(crate) use pulumi_secrets::{GIVE_PASSPHRASE, Opener, Protection, Sealer};
 pub use reads::Reads;
 pub(crate) use regions::{KNOWN as REGIONS, is_region, unknown as unknown_region};
 

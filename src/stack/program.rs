@@ -167,7 +167,7 @@ impl Program for StackProgram {
                 match run.slot(Slot::Output(0, n)) {
                     Some(value) if value.is_null() => {}
                     Some(value) => {
-                        map.insert(output.name.clone(), Value::clone(&value));
+                        map.insert(output.name.clone(), with_ids(&value));
                     }
                     None => complete = false,
                 }
@@ -206,6 +206,17 @@ fn has_resource(value: &Value) -> bool {
         Value::List(items) => items.iter().any(has_resource),
         Value::Map(map) => map.values().any(has_resource),
         _ => false,
+    }
+}
+
+/// The value with resources as their ids, which is what a state can hold of them.
+fn with_ids(value: &Value) -> Value {
+    match value {
+        Value::Resource(handle) => with_ids(&handle.id),
+        Value::Secret(inner) => with_ids(inner).secret(),
+        Value::List(items) => Value::List(items.iter().map(with_ids).collect()),
+        Value::Map(map) => Value::Map(map.iter().map(|(name, item)| (name.clone(), with_ids(item))).collect()),
+        other => other.clone(),
     }
 }
 

@@ -20,6 +20,10 @@ const ROUNDS: u32 = 1_000_000;
 const CHECK_WORD: &str = "pulumi";
 const KMS: &str = "awskms://";
 
+/// What to do where a passphrase is missing or wrong.
+pub(crate) const GIVE_PASSPHRASE: &str = "set PULUMI_CONFIG_PASSPHRASE or DRCTL_PASSPHRASE, or \
+    PULUMI_CONFIG_PASSPHRASE_FILE or DRCTL_PASSPHRASE_FILE to a file that holds it";
+
 /// Opens and wraps data keys outside of this program.
 pub trait DataKeys: fmt::Debug {
     /// # Errors
@@ -202,13 +206,25 @@ fn cipher(passphrase: &str, salt: &[u8]) -> Result<Aes256Gcm, String> {
     Aes256Gcm::new_from_slice(&*key).map_err(|e| e.to_string())
 }
 
+/// Pulumi's passphrase, else the one that opens the states.
 fn passphrase(environment: &BTreeMap<String, String>) -> Result<Zeroizing<String>, String> {
+    let read = |file: &String| {
+        let text = std::fs::read_to_string(file).map_err(|e| format!("`{file}` cannot be read: {e}"))?;
+        Ok::<_, String>(Zeroizing::new(text))
+    };
     if let Some(passphrase) = environment.get("PULUMI_CONFIG_PASSPHRASE") {
         return Ok(Zeroizing::new(passphrase.clone()));
     }
-    let file = environment.get("PULUMI_CONFIG_PASSPHRASE_FILE").ok_or("there is no passphrase")?;
-    let text = std::fs::read_to_string(file).map_err(|e| format!("`{file}` cannot be read: {e}"))?;
-    Ok(Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned()))
+    if let Some(file) = environment.get("PULUMI_CONFIG_PASSPHRASE_FILE") {
+        return Ok(Zeroizing::new(read(file)?.trim_end_matches(['\r', '\n']).to_owned()));
+    }
+    let own = match (environment.get("DRCTL_PASSPHRASE"), environment.get("DRCTL_PASSPHRASE_FILE")) {
+        (Some(passphrase), _) => passphrase.clone(),
+        (None, Some(file)) => read(file)?.lines().next().unwrap_or_default().to_owned(),
+        (None, None) => String::new(),
+    };
+    // Pulumi takes an empty one; a state does not.
+    if own.is_empty() { Err("there is no passphrase".into()) } else { Ok(Zeroizing::new(own)) }
 }
 
 fn random<const N: usize>() -> Result<[u8; N], String> {
@@ -285,6 +301,26 @@ mod tests {
         }
         assert!(Sealer::new(&protection(None, Some("gcpkms://x"), &environment)).is_err());
         assert!(Sealer::new(&protection(None, None, &BTreeMap::new())).is_err());
+    }
+
+    #[test]
+    fn the_passphrase_of_the_states_stands_in_for_that_of_pulumi() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("passphrase");
+        std::fs::write(&path, "from file\nmore\n").unwrap();
+        let file = path.to_str().unwrap();
+        let found = |variables: &[(&str, &str)]| {
+            let environment = variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+            passphrase(&environment).map(|passphrase| passphrase.to_string())
+        };
+        let (own, own_file) = (("DRCTL_PASSPHRASE", "own"), ("DRCTL_PASSPHRASE_FILE", file));
+        let theirs_file = ("PULUMI_CONFIG_PASSPHRASE_FILE", file);
+        assert_eq!(found(&[own]).as_deref(), Ok("own"));
+        assert_eq!(found(&[own_file]).as_deref(), Ok("from file"));
+        assert_eq!(found(&[own, own_file]).as_deref(), Ok("own"));
+        assert_eq!(found(&[own, theirs_file]).as_deref(), Ok("from file\nmore"));
+        assert_eq!(found(&[own, theirs_file, ("PULUMI_CONFIG_PASSPHRASE", "")]).as_deref(), Ok(""));
+        assert_eq!(found(&[("DRCTL_PASSPHRASE", "")]).unwrap_err(), "there is no passphrase");
     }
 
     /// A service that knows one key.

@@ -91,6 +91,52 @@ fn a_state_of_another_project_is_refused_until_it_is_given_to_this_one() {
 }
 
 #[test]
+fn outputs_that_hold_whole_resources_settle() {
+    let project = Project::with(&["web"]);
+    let program = "
+name: shop
+regions: {primary: us-east-1}
+components:
+  net: {resources: {vpc: {type: aws:ec2:Vpc, properties: {cidrBlock: 10.1.0.0/16}}}, outputs: {vpc: '${vpc}'}}
+resources:
+  vpc: {type: aws:ec2:Vpc, properties: {cidrBlock: 10.0.0.0/16}}
+  many: {type: aws:ec2:Vpc, each: [a, b], properties: {cidrBlock: 10.2.0.0/16}}
+  net: {type: net}
+outputs: {vpc: '${vpc}', deep: {x: ['${vpc}']}, many: '${many}', net: '${net}', hidden: {fn::secret: '${vpc}'}}
+";
+    std::fs::write(project.path().join("stacks/web.yaml"), program).unwrap();
+    project.good("up -s web");
+    project.good("preview -s web --expect-no-changes");
+    assert!(project.good("outputs vpc -s web").starts_with("vpc-"));
+    assert!(project.good("outputs hidden -s web").contains("[secret]"));
+}
+
+#[test]
+fn whoever_asks_for_what_a_stack_does_not_have_ends_alike() {
+    let project = Project::with(&["web"]);
+    project.good("up -s web");
+    for line in ["outputs nope -s web", "history show nope -s web", "state show nope -s web", "config get nope -s web"]
+    {
+        assert!(project.refused(line, 2).contains("nope"), "drctl {line}");
+    }
+}
+
+#[test]
+fn a_config_value_is_sealed_by_the_passphrase_of_the_states() {
+    let project = Project::with(&["web"]);
+    let run = |line: &str, passphrase: &[(&str, &str)]| {
+        Said::of(&project.command(line).envs(passphrase.iter().copied()).output().unwrap())
+    };
+    let own = [("DRCTL_PASSPHRASE", "horse")];
+    let missing = run("config set tok v --secret -s web", &[]).ends_with(2).err;
+    assert!(missing.contains("PULUMI_CONFIG_PASSPHRASE") && missing.contains("DRCTL_PASSPHRASE"), "{missing}");
+    run("config set tok hunter2 --secret -s web", &own).ends_with(0);
+    assert_eq!(run("config get tok -s web", &own).ends_with(0).out, "hunter2\n");
+    assert_eq!(run("config get tok -s web", &[("PULUMI_CONFIG_PASSPHRASE", "horse")]).ends_with(0).out, "hunter2\n");
+    run("config get tok -s web", &[own[0], ("PULUMI_CONFIG_PASSPHRASE", "cow")]).ends_with(2);
+}
+
+#[test]
 fn a_state_that_is_lost_is_never_taken_for_none() {
     let project = Project::with(&["web"]);
     project.good("up -s web");

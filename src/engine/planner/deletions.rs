@@ -90,6 +90,11 @@ impl Planner<'_> {
                     continue;
                 }
             };
+            let typical = match (&task, schema) {
+                (Task::Remove { .. }, Some(schema)) => schema.facts.takes.delete,
+                // What the run only forgets takes no time.
+                _ => 0,
+            };
             let step = Step {
                 key: row.key.clone(),
                 ty: row.ty.clone(),
@@ -99,7 +104,7 @@ impl Planner<'_> {
                 why,
                 changes: Vec::new(),
                 replacement: partner,
-                typical: schema.map_or(0, |s| s.facts.takes.delete),
+                typical,
                 at: row.at.clone(),
                 company: None,
             };

@@ -105,7 +105,7 @@ impl Planner<'_> {
                 None => {
                     let row = template(self.next_key(urn), None);
                     let why = if self.gone.contains(urn) { Reason::GoneFromCloud } else { Reason::New };
-                    self.make(declaration, schema, row, given, Vec::from([why]), Vec::new(), None);
+                    self.make(declaration, schema, row, given, Vec::from([why]), None, None);
                     Ok(())
                 }
             },
@@ -211,7 +211,7 @@ impl Planner<'_> {
                 let fresh = Row { key: self.next_key(&declaration.urn), created: None, ..kept };
                 let fresh = Row { id: None, not_kept: Vec::new(), skipped: Vec::new(), tainted: false, ..fresh };
                 let aside = (!makes_room).then(|| row.key.clone());
-                self.make(declaration, schema, fresh, given, why, changes, aside);
+                self.make(declaration, schema, fresh, given, why, Some(changes), aside);
                 if makes_room {
                     self.deleted_first.insert(declaration.urn.clone());
                     self.known.insert(declaration.urn.clone(), foresight::of_gone(&declaration.urn));
@@ -299,6 +299,7 @@ impl Planner<'_> {
         reasons
     }
 
+    /// Plans a new resource. `changes` are the differences from the one that it replaces, if it does.
     #[expect(clippy::too_many_arguments, reason = "the parts of one step, each used once")]
     pub(super) fn make(
         &mut self,
@@ -307,12 +308,12 @@ impl Planner<'_> {
         row: Row,
         given: Given,
         why: Vec<Reason>,
-        changes: Vec<Change>,
+        changes: Option<Vec<Change>>,
         set_aside: Option<Key>,
     ) {
         let inputs = names::fill(schema, given.inputs.clone(), &self.state.lineage, &row.key, None);
         self.note_company(schema, &row, &inputs);
-        let changes = if changes.is_empty() { all_new(schema, &inputs, &given) } else { changes };
+        let changes = changes.unwrap_or_else(|| all_new(schema, &inputs, &given));
         let handle = foresight::of_new(schema, &declaration.urn, &inputs, &self.place(&row.place, None));
         self.known.insert(declaration.urn.clone(), handle);
         let attempt = self.retries.remove(&declaration.urn);

@@ -66,6 +66,23 @@ b: {type: test:Loose, options: {deletedWith: '${a}'}}
 }
 
 #[tokio::test(start_paused = true)]
+async fn only_what_is_deleted_by_a_call_is_expected_to_take_time() {
+    let mut t = Theatre::new();
+    t.up("
+a: {type: test:Slow, properties: {name: a}}
+kept: {type: test:Slow, properties: {name: kept}, options: {retainOnDelete: true}}
+read: {type: test:Slow, get: {id: '${a.id}'}}
+with: {type: test:Slow, properties: {name: with}, options: {deletedWith: '${a}'}}
+")
+        .await;
+    let plan = t.destroy().await.plan;
+    let takes = |name: &str| plan.steps.iter().find(|step| step.key.urn.name() == name).unwrap().typical;
+    assert!(takes("a") > 0);
+    assert_eq!(["kept", "read", "with"].map(takes), [0, 0, 0]);
+    assert_eq!(plan.critical_path().1, u64::from(takes("a")));
+}
+
+#[tokio::test(start_paused = true)]
 async fn depends_on_orders_without_a_reference() {
     let mut t = Theatre::new();
     t.up("

@@ -2,6 +2,7 @@
 
 use drctl::engine::error::Kind;
 use drctl::engine::event::{Ended, Event};
+use drctl::engine::value::Value;
 use drctl::twin::{Calls, Fault, Operation};
 
 use super::theatre::{Theatre, program};
@@ -28,6 +29,28 @@ async fn a_change_of_outputs_alone_is_a_change() {
     assert_eq!(up(&mut t, &text).await.outcome.summary.outputs, 1);
     assert!(t.stage.preview(&text).await.unwrap().is_empty());
     assert_eq!(t.stage.state.outputs.get("two"), Some(&"word".into()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_output_that_holds_a_whole_resource_is_its_id() {
+    let mut t = Theatre::new();
+    let each = "many: {type: test:Thing, each: [x, y], properties: {size: 2}}";
+    let outputs = "{one: '${a}', deep: {list: ['${a}']}, each: '${many}', hidden: {fn::secret: '${a}'}}";
+    let text = with_outputs(&format!("{A}\n{each}"), outputs);
+    up(&mut t, &text).await;
+    let id = |name: &str| {
+        let row = t.stage.state.rows.values().find(|row| row.key.urn.name() == name).unwrap();
+        Value::from(row.id.clone().unwrap().0)
+    };
+    let map = |of: &[(&str, Value)]| Value::Map(of.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect());
+    let wanted = [
+        ("one", id("a")),
+        ("deep", map(&[("list", Value::List(vec![id("a")]))])),
+        ("each", map(&[("x", id("many[\"x\"]")), ("y", id("many[\"y\"]"))])),
+        ("hidden", id("a").secret()),
+    ];
+    assert_eq!(Value::Map(t.stage.state.outputs.clone()), map(&wanted));
+    assert!(t.stage.preview(&text).await.unwrap().is_empty());
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,7 +1,7 @@
 //! Replacement: which half goes first, and whom it takes along.
 
 use super::theatre::Theatre;
-use crate::support::stage::steps;
+use crate::support::stage::{Report, steps};
 
 #[tokio::test(start_paused = true)]
 async fn an_automatic_name_lets_the_new_half_come_first() {
@@ -109,4 +109,26 @@ async fn an_old_half_whose_deletion_failed_is_deleted_by_the_next_up() {
     t.up(&program(2)).await;
     assert_eq!(t.stage.state.rows.len(), 1);
     assert_eq!(t.twin.inspect().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replacement_that_is_asked_for_shows_no_input_as_new() {
+    let program = |trigger: u32, size: u32| {
+        format!(
+            "a: {{type: test:Thing, options: {{replacementTrigger: {trigger}, replaceOnChanges: [size]}}, \
+             properties: {{name: n, size: {size}}}}}"
+        )
+    };
+    let shown = |report: &Report| -> Vec<String> {
+        report.plan.steps.iter().flat_map(|step| &step.changes).map(|change| change.path.clone()).collect()
+    };
+    let mut t = Theatre::new();
+    assert_eq!(shown(&t.up(&program(1, 1)).await), ["name", "size"]);
+    let report = t.up(&program(2, 1)).await;
+    assert_eq!((report.plan.summary().replace, shown(&report)), (1, vec![]));
+    t.stage.settings.replaces.push("a".to_owned());
+    let report = t.up(&program(2, 1)).await;
+    assert_eq!((report.plan.summary().replace, shown(&report)), (1, vec![]));
+    let report = t.up(&program(2, 2)).await;
+    assert_eq!((report.plan.summary().replace, shown(&report)), (1, vec!["size".to_owned()]));
 }
