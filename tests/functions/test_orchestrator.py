@@ -4,7 +4,7 @@ from datetime import datetime, timedelta, timezone
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
 from conftest import NAMESPACE, PRIMARY, SUFFIX, Clock
 
@@ -93,20 +93,6 @@ def test_each_move_has_the_next_epoch(call, database, small_lag):
 def refused(answer, reason):
     assert (answer["result"], answer["reason"]) == ("refused", reason)
     return True
-
-
-def test_a_target_that_is_the_writer_is_refused(call, database, small_lag, notices, metrics):
-    database.rds.failover_global_cluster(
-        GlobalClusterIdentifier=database.identifier,
-        TargetDbClusterIdentifier=database.standby_arn,
-        AllowDataLoss=True,
-    )
-    answer = call()
-    assert refused(answer, "already-writer")
-    assert notices() == [answer]
-    assert no_record()
-    assert metrics("FailoverRefused", "Sum", Suffix=SUFFIX) == [1]
-    assert metrics("FailoverEvent", "Sum", Suffix=SUFFIX) == []
 
 
 def test_a_repeated_refusal_is_told_once_in_a_quarter_of_an_hour(call, clock, notices):
@@ -466,3 +452,210 @@ def test_a_group_that_cannot_be_raised_does_not_stop_the_failover(
     answer = call(GROUP_NAME="app", GROUP_CAPACITY="3")
     assert (answer["result"], answer["instances"]) == ("succeeded", None)
     assert database.writer == database.standby_arn
+
+
+RAISES = {"GROUP_NAME": "app", "GROUP_CAPACITY": "3"}
+
+
+def move_by_hand(database):
+    database.rds.failover_global_cluster(
+        GlobalClusterIdentifier=database.identifier,
+        TargetDbClusterIdentifier=database.standby_arn,
+        AllowDataLoss=True,
+    )
+
+
+def put_record(**fields):
+    boto3.client("ssm").put_parameter(
+        Name=RECORD, Value=json.dumps(fields), Type="String", Overwrite=True
+    )
+
+
+class Died(BaseException):
+    """The end of a function's process, which nothing in it can catch."""
+
+
+def die(**_):
+    raise Died
+
+
+@pytest.fixture
+def mortal(orchestrator, monkeypatch):
+    """Lets a run that died keep its lock, as the end of its process would."""
+    monkeypatch.setattr(orchestrator.Lock, "release", lambda lock: None)
+
+
+def test_a_move_whose_answer_is_lost_is_asked_for_once_and_goes_on(
+    call, database, small_lag, session, group, notices, metrics
+):
+    attempts = []
+
+    def lose_the_answer(**_):
+        attempts.append(1)
+        if len(attempts) == 1:
+            move_by_hand(database)
+        raise ReadTimeoutError(endpoint_url="https://rds.eu-west-1.amazonaws.com")
+
+    session.events.register("before-send.rds.FailoverGlobalCluster", lose_the_answer)
+    answer = call(**RAISES)
+    assert len(attempts) == 1
+    assert (answer["result"], answer["epoch"], answer["lagMs"]) == ("succeeded", 1, 120)
+    assert record() == answer
+    assert notices() == [answer]
+    assert group() == 3
+    assert metrics("FailoverEvent", "Sum", Suffix=SUFFIX) == [1]
+
+
+def test_a_move_that_nobody_can_see_is_failed_until_the_next_run_finds_it(
+    call, database, small_lag, session, group, notices, metrics
+):
+    moved = []
+
+    def lose_the_answer(**_):
+        moved.append(1)
+        move_by_hand(database)
+        raise ReadTimeoutError(endpoint_url="https://rds.eu-west-1.amazonaws.com")
+
+    def be_away_once(**_):
+        if len(moved) == 1:
+            moved.append(2)
+            raise EndpointConnectionError(endpoint_url="https://rds.eu-west-1.amazonaws.com")
+
+    session.events.register("before-send.rds.FailoverGlobalCluster", lose_the_answer)
+    session.events.register("before-call.rds.DescribeGlobalClusters", be_away_once)
+    with pytest.raises(ReadTimeoutError):
+        call(**RAISES)
+    assert (record()["result"], group()) == ("failed", 1)
+
+    answer = call(**RAISES)
+    assert (answer["result"], answer["epoch"], answer["lagMs"]) == ("succeeded", 1, 120)
+    assert "error" not in answer
+    assert record() == answer
+    assert [notice["result"] for notice in notices()] == ["failed", "succeeded"]
+    assert group() == 3
+    assert metrics("FailoverEvent", "Sum", Suffix=SUFFIX) == [1]
+
+
+def test_what_follows_a_move_is_done_by_the_next_run_when_one_died_after_it(
+    call, database, small_lag, session, clock, mortal, group, notices, metrics
+):
+    session.events.register("after-call.rds.FailoverGlobalCluster", die)
+    with pytest.raises(Died):
+        call(**RAISES)
+    assert database.writer == database.standby_arn
+    assert (record()["result"], group()) == ("started", 1)
+    assert refused(call(**RAISES), "locked")
+    clock.sleep(901)
+
+    answer = call(**RAISES)
+    assert (answer["result"], answer["epoch"], answer["lagMs"]) == ("succeeded", 1, 120)
+    assert answer["seconds"] == 901
+    assert record() == answer
+    assert [notice["result"] for notice in notices()] == ["refused", "succeeded"]
+    assert group() == 3
+    assert metrics("FailoverEvent", "Sum", Suffix=SUFFIX) == [1]
+
+
+def test_a_run_that_died_while_it_waited_leaves_only_the_end_to_the_next_one(
+    call, database, small_lag, clock, mortal, group, notices, metrics, change_answer, monkeypatch
+):
+    answers = []
+
+    def fail_over_for_a_while(answer):
+        answers.append(answer)
+        if len(answers) == 2:
+            answer["GlobalClusters"][0]["FailoverState"] = {"Status": "failing-over"}
+
+    change_answer("DescribeGlobalClusters", fail_over_for_a_while)
+    with monkeypatch.context() as dying:
+        dying.setattr(clock, "sleep", lambda seconds: die())
+        with pytest.raises(Died):
+            call(**RAISES)
+    assert (record()["result"], group()) == ("moving", 3)
+    boto3.client("autoscaling").set_desired_capacity(AutoScalingGroupName="app", DesiredCapacity=2)
+    clock.sleep(901)
+
+    answer = call(**RAISES)
+    assert (answer["result"], answer["epoch"]) == ("succeeded", 1)
+    assert record() == answer
+    assert notices() == [answer]
+    assert group() == 2
+    assert metrics("FailoverEvent", "Sum", Suffix=SUFFIX) == [1]
+
+
+@pytest.mark.parametrize("present", [None, {"epoch": 4}], ids=["no record", "a new record"])
+def test_a_writer_that_was_moved_by_hand_is_followed_up(
+    call, database, group, notices, metrics, present
+):
+    if present:
+        put_record(**present)
+    move_by_hand(database)
+    answer = call(**RAISES)
+    assert (answer["result"], answer["source"], answer["from"]) == ("succeeded", "unknown", None)
+    assert answer["epoch"] == (5 if present else 1)
+    assert record() == answer
+    assert notices() == [answer]
+    assert group() == 3
+    assert metrics("FailoverEvent", "Sum", Suffix=SUFFIX) == [1]
+
+
+def test_a_writer_whose_record_has_its_end_is_left_alone(
+    call, database, small_lag, group, notices, metrics
+):
+    moved = call(**RAISES)
+    assert notices() == [moved]
+    boto3.client("autoscaling").set_desired_capacity(AutoScalingGroupName="app", DesiredCapacity=1)
+    answer = call(**RAISES)
+    assert refused(answer, "already-writer")
+    assert notices() == [answer]
+    assert record() == moved
+    assert group() == 1
+    assert metrics("FailoverRefused", "Sum", Suffix=SUFFIX) == [1]
+    assert metrics("FailoverEvent", "Sum", Suffix=SUFFIX) == [1]
+
+
+def test_a_move_to_the_target_found_in_progress_is_waited_for_and_told_once(
+    call, database, group, clock, notices, metrics, change_answer
+):
+    """Whatever an earlier record told: a move in progress is a later one."""
+    put_record(epoch=4, to=database.standby_arn, result="succeeded")
+    move_by_hand(database)
+    over = []
+
+    def fail_over(answer):
+        if not over:
+            answer["GlobalClusters"][0]["FailoverState"] = {
+                "Status": "failing-over",
+                "FromDbClusterArn": database.home_arn,
+                "ToDbClusterArn": database.standby_arn,
+            }
+
+    change_answer("DescribeGlobalClusters", fail_over)
+    first = call(remaining=60, **RAISES)
+    assert (first["result"], first["epoch"], first["from"]) == ("pending", 5, database.home_arn)
+    assert call(remaining=120, **RAISES)["result"] == "pending"
+    assert notices() == [first]
+
+    over.append(True)
+    last = call(**RAISES)
+    assert (last["result"], last["epoch"]) == ("succeeded", 5)
+    assert record() == last
+    assert notices() == [last]
+    assert group() == 3
+    assert metrics("FailoverEvent", "Sum", Suffix=SUFFIX) == [1]
+
+
+@pytest.mark.parametrize(("status", "to"), [("cancelling", "standby_arn"), ("pending", "home_arn")])
+def test_a_move_that_does_not_end_at_the_target_is_refused(
+    call, database, small_lag, group, change_answer, status, to
+):
+    def fail_over(answer):
+        answer["GlobalClusters"][0]["FailoverState"] = {
+            "Status": status,
+            "ToDbClusterArn": getattr(database, to),
+        }
+
+    change_answer("DescribeGlobalClusters", fail_over)
+    assert refused(call(**RAISES), "in-progress")
+    assert group() == 1
+    assert no_record()

@@ -11,6 +11,9 @@ check holds, and otherwise says why not:
 With the move it raises the Auto Scaling group of its region, where there is one: the instances that
 waited are too few for all of the load.
 
+A move to the target that is found under way or done, while the record knows nothing of its end, is
+not asked for again, only followed up: its answer was lost, its run died, or somebody made it by hand.
+
 A refusal is an answer, a failure is an exception: Lambda tries an asynchronous call again, and
 its error metric tells somebody.
 """
@@ -168,41 +171,29 @@ def read_alarm(detail):
 
 def move_writer(settings, trigger, remaining_millis, clock):
     started = clock.monotonic()
-    rds = rds_as_failover_role(settings)
-    database = describe(rds, settings)
-    source_arn = check_roles(rds, settings, database)
-    lag_ms = check_lag(settings, trigger)
-    if trigger.planned:
-        check_primary_health(settings, clock)
-
-    record = {
-        "epoch": last_epoch(settings) + 1,
-        "time": datetime.fromtimestamp(clock.time(), timezone.utc).isoformat(),
-        "mode": trigger.mode,
-        "source": trigger.source,
-        "from": source_arn,
-        "to": settings.target_arn,
-        "lagMs": lag_ms,
-        "evidence": trigger.evidence,
-    }
-    write_record(settings, {**record, "result": "started"})
-    try:
-        request_move(rds, settings, trigger)
-    except AWS_ERRORS as error:
-        write_record(settings, {**record, "result": "failed", "error": str(error)})
-        raise
-    put_event_metric(settings, "FailoverEvent")
-    if settings.group_name:
-        record["instances"] = raise_group(settings)
+    rds_client = rds_as_failover_role(settings)
+    rds = rds_client(config=LIMITS)
+    database, last = describe(rds, settings), last_record(settings)
+    if heads_for_target(database, settings) and not is_told(last, database, settings):
+        record = record_of_found_move(settings, trigger, database, last, clock)
+        log("move_found", **record)
+    else:
+        source_arn = check_roles(rds, settings, database)
+        lag_ms = check_lag(settings, trigger)
+        if trigger.planned:
+            check_primary_health(settings, clock)
+        record = new_record(settings, trigger, last, source_arn, lag_ms, clock)
+        write_record(settings, record)
+        try:
+            request_move(rds_client(config=ONE_ATTEMPT), settings, trigger)
+        except AWS_ERRORS as error:
+            if not is_accepted_after_all(rds, settings):
+                write_record(settings, {**record, "result": "failed", "error": str(error)})
+                raise
+            log("answer_lost", error=str(error))
 
     budget = min(settings.wait_seconds, remaining_millis() / 1000 - RESERVE_SECONDS)
-    moved = wait_for_writer(rds, settings, started + budget, clock)
-    record["result"] = "succeeded" if moved else "pending"
-    record["seconds"] = round(clock.monotonic() - started, 1)
-    write_record(settings, record)
-    log("moved", **record)
-    notify(settings, record["result"], record)
-    return record
+    return follow_up(rds, settings, record, started + budget, clock)
 
 
 def request_move(rds, settings, trigger):
@@ -214,6 +205,37 @@ def request_move(rds, settings, trigger):
         rds.switchover_global_cluster(**move)
     else:
         rds.failover_global_cluster(**move, AllowDataLoss=True)
+
+
+def is_accepted_after_all(rds, settings):
+    """Returns whether the move is under way or done although asking for it ended in an error."""
+    try:
+        return heads_for_target(describe(rds, settings), settings)
+    except AWS_ERRORS as error:
+        # Not known: the next run looks again.
+        log("describe_failed", error=str(error))
+        return False
+
+
+def follow_up(rds, settings, record, deadline, clock):
+    """Does what the record does not know as done after a move that was accepted; returns the record."""
+    before = record["result"]
+    if before not in ("moving", "pending"):
+        put_event_metric(settings, "FailoverEvent")
+    if settings.group_name and record.get("instances") is None:
+        record["instances"] = raise_group(settings)
+    if before != "pending":
+        write_record(settings, {**record, "result": "moving"})
+
+    moved = wait_for_writer(rds, settings, deadline, clock)
+    record["result"] = "succeeded" if moved else "pending"
+    asked = datetime.fromisoformat(record["time"]).timestamp()
+    record["seconds"] = max(0.0, round(clock.time() - asked, 1))
+    write_record(settings, record)
+    log("moved", **record)
+    if record["result"] != before:
+        notify(settings, record["result"], record)
+    return record
 
 
 def wait_for_writer(rds, settings, deadline, clock):
@@ -332,18 +354,19 @@ def measured(namespace, metric, dimensions, statistic, start, end):
 
 
 def rds_as_failover_role(settings):
+    """Returns what makes a client of RDS from its `config`."""
     session = client("sts").assume_role(
         RoleArn=settings.failover_role_arn,
         RoleSessionName=f"failover-{settings.suffix}"[:64],
         DurationSeconds=900,
     )
     keys = session["Credentials"]
-    return boto3.client(
+    return functools.partial(
+        boto3.client,
         "rds",
         aws_access_key_id=keys["AccessKeyId"],
         aws_secret_access_key=keys["SecretAccessKey"],
         aws_session_token=keys["SessionToken"],
-        config=LIMITS,
     )
 
 
@@ -359,6 +382,15 @@ def writer_of(database):
 
 def state_of(database):
     return database.get("FailoverState", {}).get("Status", "")
+
+
+def heads_for_target(database, settings):
+    """Returns whether the target is the writer for good, or a move that is under way makes it so."""
+    state = state_of(database)
+    if state:
+        to = database["FailoverState"].get("ToDbClusterArn")
+        return state != "cancelling" and to == settings.target_arn
+    return writer_of(database) == settings.target_arn
 
 
 # The lock and the record
@@ -404,12 +436,46 @@ class Lock:
         return answer["Version"]
 
 
-def last_epoch(settings):
+# The result of a record is `started` before the move is asked for, `moving` when it was accepted and
+# the metric and the group are done, `pending` when it outlasted a run, and `succeeded` or `failed`.
+
+
+def last_record(settings):
     try:
         text = client("ssm").get_parameter(Name=settings.record_name)["Parameter"]["Value"]
     except client("ssm").exceptions.ParameterNotFound:
-        return 0
-    return json.loads(text)["epoch"]
+        return {"epoch": 0}
+    return json.loads(text)
+
+
+def is_told(last, database, settings):
+    """Returns whether the last record tells of the end of the move that the database shows."""
+    # A record has an end only after the state was gone: a state is of another, later move.
+    ended = last.get("result") == "succeeded" and last["to"] == settings.target_arn
+    return ended and not state_of(database)
+
+
+def new_record(settings, trigger, last, source_arn, lag_ms, clock):
+    return {
+        "epoch": last["epoch"] + 1,
+        "time": datetime.fromtimestamp(clock.time(), timezone.utc).isoformat(),
+        "mode": trigger.mode,
+        "source": trigger.source,
+        "from": source_arn,
+        "to": settings.target_arn,
+        "lagMs": lag_ms,
+        "evidence": trigger.evidence,
+        "result": "started",
+    }
+
+
+def record_of_found_move(settings, trigger, database, last, clock):
+    """Returns the record that lacks its end, or a new one of a move that somebody else asked for."""
+    if last.get("to") == settings.target_arn and last["result"] != "succeeded":
+        return {name: value for name, value in last.items() if name != "error"}
+    source_arn = database.get("FailoverState", {}).get("FromDbClusterArn")
+    found = new_record(settings, trigger, last, source_arn, None, clock)
+    return {**found, "source": "unknown"}
 
 
 def write_record(settings, record):
@@ -467,6 +533,8 @@ def put_event_metric(settings, name):
 
 # A region that is down may swallow packets: every call has a short limit.
 LIMITS = Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 3})
+# A move whose answer was lost would be refused when it is asked for again.
+ONE_ATTEMPT = LIMITS.merge(Config(retries={"total_max_attempts": 1}))
 
 # The global STS endpoint is in the region that may be the lost one.
 os.environ.setdefault("AWS_STS_REGIONAL_ENDPOINTS", "regional")
