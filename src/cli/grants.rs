@@ -7,7 +7,7 @@ use crate::engine::handle::Handle;
 use crate::engine::names;
 use crate::engine::program::Declaration;
 use crate::engine::resource::Where;
-use crate::engine::schema::TypeSchema;
+use crate::engine::schema::{FunctionSchema, TypeSchema};
 use crate::engine::urn::Urn;
 use crate::engine::value::{Map, Value};
 use crate::stack::{Link, SURVEY_ACCOUNT, Surveyed};
@@ -90,11 +90,17 @@ const ANYWHERE: [&str; 34] = [
     "ssm:DescribeParameters",
 ];
 
-/// What the resources of a program need, by service and type.
-pub(super) fn grants(resources: &[Surveyed], read_only: bool, detail: Detail) -> Vec<Grant> {
+/// What the resources and the data sources of a program need, by service and type.
+pub(super) fn grants(
+    resources: &[Surveyed],
+    functions: &[&FunctionSchema],
+    read_only: bool,
+    detail: Detail,
+) -> Vec<Grant> {
     let scene = Scene::of(resources, detail);
     let mut grants = Grants::default();
-    ALWAYS.into_iter().for_each(|action| grants.anywhere(action));
+    let asked = functions.iter().flat_map(|function| function.permissions).copied();
+    ALWAYS.into_iter().chain(asked).for_each(|action| grants.anywhere(action));
     for (i, surveyed) in resources.iter().enumerate() {
         let facts = &surveyed.schema.facts;
         let needed = facts.permissions;

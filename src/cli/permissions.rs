@@ -26,8 +26,8 @@ pub(super) struct Arguments {
 /// Writes one policy as it is, and several as a list: what a managed policy may hold decides.
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
     let loaded = load(global)?;
-    let resources = loaded.program.survey();
-    let policies = |detail| pack(&grants(&resources, arguments.read_only, detail), POLICY_LIMIT);
+    let (resources, functions) = (loaded.program.survey(), loaded.program.functions());
+    let policies = |detail| pack(&grants(&resources, &functions, arguments.read_only, detail), POLICY_LIMIT);
     let by_name = policies(Detail::Names);
     let named = by_name.len() <= ROLE_LIMIT;
     let policies = if named { by_name } else { policies(Detail::Kinds) };
@@ -199,7 +199,7 @@ resources:
         };
         let loaded = crate::stack::load(&request, crate::aws::catalog());
         let loaded = loaded.unwrap_or_else(|p| panic!("{}", crate::stack::testing::shown(&p)));
-        grants(&loaded.program.survey(), read_only, detail)
+        grants(&loaded.program.survey(), &loaded.program.functions(), read_only, detail)
     }
 
     /// What policies allow, each action on each resource.
@@ -233,6 +233,36 @@ resources:
             assert!(!verbs.iter().any(|verb| name.starts_with(verb)), "{action}");
         }
         assert!(allowed(&policies).contains(&("ec2:DescribeVpcs".into(), "*".into())));
+    }
+
+    #[test]
+    fn the_data_sources_that_the_text_calls_may_be_asked() {
+        let stack = r#"
+regions: {primary: eu-west-1}
+variables:
+  zones: {fn::invoke: {function: aws:getAvailabilityZones, arguments: {state: available}}}
+components:
+  used:
+    resources: {topic: {type: aws:sns:Topic}}
+    outputs: {made: {fn::secret: {fn::aws:secretsmanager:getRandomPassword: {}}}}
+  unused:
+    resources: {topic: {type: aws:sns:Topic}}
+    variables: {image: {fn::invoke: {function: aws:ec2:getAmi}}}
+resources:
+  one: {type: used}
+outputs:
+  load: {fn::join: ["", [{fn::invoke: {function: aws:cloudwatch:getMetricValue, arguments: {namespace: a, metricName: b, statistic: Sum}, return: timestamp}}]]}
+"#;
+        for read_only in [true, false] {
+            let all = allowed(&pack(&granted(stack, read_only, Detail::Names), POLICY_LIMIT));
+            let anywhere = |action: &str| all.contains(&(action.to_owned(), "*".to_owned()));
+            for action in
+                ["ec2:DescribeAvailabilityZones", "secretsmanager:GetRandomPassword", "cloudwatch:GetMetricStatistics"]
+            {
+                assert!(anywhere(action), "{action}: {all:?}");
+            }
+            assert!(!anywhere("ec2:DescribeImages"), "no instance of the component is there");
+        }
     }
 
     #[test]
