@@ -266,6 +266,43 @@ outputs:
     }
 
     #[test]
+    fn an_input_that_names_a_key_a_bucket_or_a_layer_allows_its_use_on_that() {
+        let stack = |secret: &str, parameter: &str, function: &str| {
+            format!(
+                r#"
+regions: {{primary: eu-west-1, secondary: us-east-1}}
+variables: {{layer: "arn:aws:lambda:eu-west-1:123456789012:layer:tools:3"}}
+resources:
+  key: {{type: aws:kms:Key, region: secondary}}
+  code: {{type: aws:s3:Bucket, properties: {{bucket: code}}}}
+  secret: {{type: aws:secretsmanager:Secret, properties: {{name: db, {secret}}}}}
+  value: {{type: aws:ssm:Parameter, properties: {{name: a, type: SecureString, value: {{fn::secret: x}}, {parameter}}}}}
+  function: {{type: aws:lambda:Function, properties: {{name: f, role: "arn:aws:iam::123456789012:role/r", runtime: python3.13, handler: a.b, {function}}}}}
+"#
+            )
+        };
+        let of = |stack: &str, read_only: bool| {
+            let mut all = allowed(&pack(&granted(stack, read_only, Detail::Names), POLICY_LIMIT));
+            all.retain(|(action, _)| {
+                ["kms:Decrypt", "kms:Encrypt", "kms:CreateGrant", "kms:GenerateDataKey", "lambda:GetLayerVersion"]
+                    .contains(&action.as_str())
+                    || action.starts_with("s3:GetObject")
+            });
+            all.into_iter().map(|(action, on)| format!("{action} {on}\n")).collect::<String>()
+        };
+        let plain = stack("description: x", "description: x", "code: {fn::stringAsset: x}");
+        assert_eq!(of(&plain, false), "");
+        let with_keys = stack(
+            "kmsKeyId: alias/own, replicas: [{region: us-east-1, kmsKeyId: '${key.arn}'}]",
+            "keyId: '${key.keyId}'",
+            "s3Bucket: '${code.bucket}', s3Key: a.zip, layers: ['${layer}'], \
+             kmsKeyArn: 'arn:aws:kms:eu-west-1:123456789012:key/k'",
+        );
+        insta::assert_snapshot!(of(&with_keys, false));
+        insta::assert_snapshot!(of(&with_keys, true));
+    }
+
+    #[test]
     fn what_is_only_looked_at_may_not_be_changed() {
         let all = allowed(&pack(&granted(STACK, false, Detail::Names), POLICY_LIMIT));
         assert!(all.iter().any(|(action, _)| action == "sqs:GetQueueAttributes"));
