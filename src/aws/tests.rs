@@ -314,6 +314,17 @@ fn every_type_states_its_facts() {
 }
 
 #[test]
+fn data_sources_only_look() {
+    for function in catalog().functions() {
+        for action in function.permissions {
+            let looks =
+                action.split_once(':').is_some_and(|(_, name)| name.starts_with("Get") || name.starts_with("Describe"));
+            assert!(looks, "{}: {action}", function.token);
+        }
+    }
+}
+
+#[test]
 fn schemas_hold_only_rules_that_the_engine_knows() {
     for ty in TYPES {
         let schema = ty.raw_schema().to_string();

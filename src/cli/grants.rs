@@ -7,7 +7,7 @@ use crate::engine::handle::Handle;
 use crate::engine::names;
 use crate::engine::program::Declaration;
 use crate::engine::resource::Where;
-use crate::engine::schema::TypeSchema;
+use crate::engine::schema::{FunctionSchema, TypeSchema};
 use crate::engine::urn::Urn;
 use crate::engine::value::{Map, Value};
 use crate::stack::{Link, SURVEY_ACCOUNT, Surveyed};
@@ -53,7 +53,7 @@ const INSTANCE_PROFILE: &str = "aws:iam/instanceProfile:InstanceProfile";
 
 /// Actions that take no resource, that list whatever is there, or that need a second resource which the
 /// stack does not name (Service Authorization Reference, "Actions defined by …" of each service).
-const ANYWHERE: [&str; 34] = [
+const ANYWHERE: [&str; 35] = [
     "autoscaling:DescribeAutoScalingGroups",
     "autoscaling:DescribeInstanceRefreshes",
     "autoscaling:DescribePolicies",
@@ -68,6 +68,7 @@ const ANYWHERE: [&str; 34] = [
     "events:ListRules",
     "kms:CreateKey",
     "kms:ListAliases",
+    "kms:ListKeys",
     "lambda:PutFunctionCodeSigningConfig",
     "logs:DescribeDestinations",
     "logs:DescribeLogGroups",
@@ -90,11 +91,17 @@ const ANYWHERE: [&str; 34] = [
     "ssm:DescribeParameters",
 ];
 
-/// What the resources of a program need, by service and type.
-pub(super) fn grants(resources: &[Surveyed], read_only: bool, detail: Detail) -> Vec<Grant> {
+/// What the resources and the data sources of a program need, by service and type.
+pub(super) fn grants(
+    resources: &[Surveyed],
+    functions: &[&FunctionSchema],
+    read_only: bool,
+    detail: Detail,
+) -> Vec<Grant> {
     let scene = Scene::of(resources, detail);
     let mut grants = Grants::default();
-    ALWAYS.into_iter().for_each(|action| grants.anywhere(action));
+    let asked = functions.iter().flat_map(|function| function.permissions).copied();
+    ALWAYS.into_iter().chain(asked).for_each(|action| grants.anywhere(action));
     for (i, surveyed) in resources.iter().enumerate() {
         let facts = &surveyed.schema.facts;
         let needed = facts.permissions;
@@ -124,6 +131,21 @@ pub(super) fn grants(resources: &[Surveyed], read_only: bool, detail: Detail) ->
                     }
                     _ => grants.anywhere(action),
                 },
+            }
+        }
+        for with in facts.permissions_with {
+            let named = scene.named_in(i, with.input);
+            if named.is_empty() {
+                continue;
+            }
+            let written: &[_] = if looks_only { &[] } else { with.write };
+            for action in with.read.iter().chain(written).copied() {
+                if named.contains(ANY) {
+                    grants.anywhere(action);
+                } else {
+                    let name = format!("{}Of{}", letters(service(action)), surveyed.schema.short_name());
+                    grants.add(name, action, named.clone(), []);
+                }
             }
         }
     }
@@ -254,6 +276,21 @@ impl<'a> Scene<'a> {
         Some(vec![format!("arn:{}:{before}{}{after}", self.partition, text.as_deref().unwrap_or(ANY))])
     }
 
+    /// ARNs of what an input names, `*` where that cannot be told. None if the input is not given.
+    fn named_in(&self, i: usize, input: &str) -> BTreeSet<String> {
+        let arns = |value: &Value| {
+            let text = value.bare().as_str()?;
+            match Link::all(text).next() {
+                Some(link) if link.whole => self.arns(link.resource),
+                // Policies know a key by its own ARN only.
+                None if text.starts_with("arn:") && !text.contains(":alias/") => Some(vec![text.to_owned()]),
+                _ => None,
+            }
+        };
+        let given = values_at(&self.resources[i].links, input).into_iter();
+        given.flat_map(|value| arns(value).unwrap_or_else(|| vec![ANY.to_owned()])).collect()
+    }
+
     /// The resource whose id, name or ARN is all that an input is given.
     fn named_by(&self, i: usize, input: &str) -> Option<usize> {
         let text = self.resources[i].links.get(input)?.as_str()?;
@@ -324,6 +361,18 @@ fn placeholder(pattern: &str) -> Option<(&str, &str, &str)> {
     Some((before, name, after))
 }
 
+/// What is given at a path, with `*` for the items of a list. What is not known may hold it.
+fn values_at<'v>(value: &'v Value, path: &str) -> Vec<&'v Value> {
+    path.split('.').fold(vec![value], |values, step| {
+        let next = values.into_iter().flat_map(|value| match value.bare() {
+            Value::Unknown => vec![value],
+            Value::List(items) if step == "*" => items.iter().collect(),
+            value => value.get(step).into_iter().collect(),
+        });
+        next.filter(|value| !value.bare().is_null()).collect()
+    })
+}
+
 /// Inputs with what automatic names look like.
 fn named(schema: &TypeSchema, declaration: &Declaration, values: &Value, detail: Detail) -> Value {
     let mut inputs: Map = values.as_map().cloned().unwrap_or_default();
@@ -389,6 +438,17 @@ mod tests {
                 let all = ty.facts.permissions;
                 let mut actions = [all.create, all.read, all.update, all.delete].into_iter().flatten();
                 assert!(before.is_empty() || actions.any(|a| super::service(a) == service), "{}: {pattern}", ty.token);
+            }
+        }
+    }
+
+    #[test]
+    fn inputs_that_need_more_permissions_are_inputs_of_the_type() {
+        for ty in crate::aws::catalog().types() {
+            for with in ty.facts.permissions_with {
+                let root = with.input.split('.').next().unwrap_or_default();
+                assert!(ty.inputs.get(root).is_some(), "{}: {}", ty.token, with.input);
+                assert!(with.read.iter().chain(with.write).all(|action| action.contains(':')), "{}", ty.token);
             }
         }
     }

@@ -26,8 +26,8 @@ pub(super) struct Arguments {
 /// Writes one policy as it is, and several as a list: what a managed policy may hold decides.
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
     let loaded = load(global)?;
-    let resources = loaded.program.survey();
-    let policies = |detail| pack(&grants(&resources, arguments.read_only, detail), POLICY_LIMIT);
+    let (resources, functions) = (loaded.program.survey(), loaded.program.functions());
+    let policies = |detail| pack(&grants(&resources, &functions, arguments.read_only, detail), POLICY_LIMIT);
     let by_name = policies(Detail::Names);
     let named = by_name.len() <= ROLE_LIMIT;
     let policies = if named { by_name } else { policies(Detail::Kinds) };
@@ -199,7 +199,7 @@ resources:
         };
         let loaded = crate::stack::load(&request, crate::aws::catalog());
         let loaded = loaded.unwrap_or_else(|p| panic!("{}", crate::stack::testing::shown(&p)));
-        grants(&loaded.program.survey(), read_only, detail)
+        grants(&loaded.program.survey(), &loaded.program.functions(), read_only, detail)
     }
 
     /// What policies allow, each action on each resource.
@@ -233,6 +233,73 @@ resources:
             assert!(!verbs.iter().any(|verb| name.starts_with(verb)), "{action}");
         }
         assert!(allowed(&policies).contains(&("ec2:DescribeVpcs".into(), "*".into())));
+    }
+
+    #[test]
+    fn the_data_sources_that_the_text_calls_may_be_asked() {
+        let stack = r#"
+regions: {primary: eu-west-1}
+variables:
+  zones: {fn::invoke: {function: aws:getAvailabilityZones, arguments: {state: available}}}
+components:
+  used:
+    resources: {topic: {type: aws:sns:Topic}}
+    outputs: {made: {fn::secret: {fn::aws:secretsmanager:getRandomPassword: {}}}}
+  unused:
+    resources: {topic: {type: aws:sns:Topic}}
+    variables: {image: {fn::invoke: {function: aws:ec2:getAmi}}}
+resources:
+  one: {type: used}
+outputs:
+  load: {fn::join: ["", [{fn::invoke: {function: aws:cloudwatch:getMetricValue, arguments: {namespace: a, metricName: b, statistic: Sum}, return: timestamp}}]]}
+"#;
+        for read_only in [true, false] {
+            let all = allowed(&pack(&granted(stack, read_only, Detail::Names), POLICY_LIMIT));
+            let anywhere = |action: &str| all.contains(&(action.to_owned(), "*".to_owned()));
+            for action in
+                ["ec2:DescribeAvailabilityZones", "secretsmanager:GetRandomPassword", "cloudwatch:GetMetricStatistics"]
+            {
+                assert!(anywhere(action), "{action}: {all:?}");
+            }
+            assert!(!anywhere("ec2:DescribeImages"), "no instance of the component is there");
+        }
+    }
+
+    #[test]
+    fn an_input_that_names_a_key_a_bucket_or_a_layer_allows_its_use_on_that() {
+        let stack = |secret: &str, parameter: &str, function: &str| {
+            format!(
+                r#"
+regions: {{primary: eu-west-1, secondary: us-east-1}}
+variables: {{layer: "arn:aws:lambda:eu-west-1:123456789012:layer:tools:3"}}
+resources:
+  key: {{type: aws:kms:Key, region: secondary}}
+  code: {{type: aws:s3:Bucket, properties: {{bucket: code}}}}
+  secret: {{type: aws:secretsmanager:Secret, properties: {{name: db, {secret}}}}}
+  value: {{type: aws:ssm:Parameter, properties: {{name: a, type: SecureString, value: {{fn::secret: x}}, {parameter}}}}}
+  function: {{type: aws:lambda:Function, properties: {{name: f, role: "arn:aws:iam::123456789012:role/r", runtime: python3.13, handler: a.b, {function}}}}}
+"#
+            )
+        };
+        let of = |stack: &str, read_only: bool| {
+            let mut all = allowed(&pack(&granted(stack, read_only, Detail::Names), POLICY_LIMIT));
+            all.retain(|(action, _)| {
+                ["kms:Decrypt", "kms:Encrypt", "kms:CreateGrant", "kms:GenerateDataKey", "lambda:GetLayerVersion"]
+                    .contains(&action.as_str())
+                    || action.starts_with("s3:GetObject")
+            });
+            all.into_iter().map(|(action, on)| format!("{action} {on}\n")).collect::<String>()
+        };
+        let plain = stack("description: x", "description: x", "code: {fn::stringAsset: x}");
+        assert_eq!(of(&plain, false), "");
+        let with_keys = stack(
+            "kmsKeyId: alias/own, replicas: [{region: us-east-1, kmsKeyId: '${key.arn}'}]",
+            "keyId: '${key.keyId}'",
+            "s3Bucket: '${code.bucket}', s3Key: a.zip, layers: ['${layer}'], \
+             kmsKeyArn: 'arn:aws:kms:eu-west-1:123456789012:key/k'",
+        );
+        insta::assert_snapshot!(of(&with_keys, false));
+        insta::assert_snapshot!(of(&with_keys, true));
     }
 
     #[test]

@@ -110,6 +110,7 @@ pub(crate) fn catalog() -> Catalog {
         ),
         region_aware: true,
         volatile: false,
+        permissions: &["ec2:DescribeAvailabilityZones"],
     };
     Catalog::new(vec![vpc, cluster, role], vec![zones])
 }

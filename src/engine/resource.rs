@@ -268,6 +268,8 @@ pub struct Facts {
     pub joined: bool,
     /// IAM actions that each operation needs.
     pub permissions: Permissions,
+    /// Actions that only some inputs make necessary.
+    pub permissions_with: &'static [WithInput],
     /// ARNs of what the actions of its own service are about, without `arn:` and the partition, for policies.
     /// `{region}` is where it is, `{arn}` and the like are outputs that can be foreseen, or inputs; what is
     /// not known there is a `*`. None if AWS gives it an id that says nothing of it.
@@ -365,6 +367,16 @@ pub struct Permissions {
     pub delete: &'static [&'static str],
 }
 
+/// IAM actions that are needed if an input is given, on what it names.
+#[derive(Debug, Clone, Copy)]
+pub struct WithInput {
+    /// Path of the input, with `*` for the items of a list: `replicas.*.kmsKeyId`.
+    pub input: &'static str,
+    pub read: &'static [&'static str],
+    /// To create or to update.
+    pub write: &'static [&'static str],
+}
+
 impl Facts {
     /// Facts of a regional type with usual limits; the rest by struct update.
     pub const fn new(id: IdForm, found_by: FoundBy) -> Self {
@@ -382,6 +394,7 @@ impl Facts {
             local: false,
             joined: false,
             permissions: Permissions { create: &[], read: &[], update: &[], delete: &[] },
+            permissions_with: &[],
             acts_on: &[],
             passes_roles_to: &[],
             import: "",

@@ -40,6 +40,8 @@ pub struct FunctionSchema {
     pub region_aware: bool,
     /// Every call gives another result, so it must not feed a managed input unnoticed.
     pub volatile: bool,
+    /// IAM actions of its calls.
+    pub permissions: &'static [&'static str],
 }
 
 /// Named properties and the rules between them.

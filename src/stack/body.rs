@@ -23,6 +23,16 @@ pub(crate) struct Body {
     pub(crate) components: HashMap<String, usize>,
 }
 
+impl Body {
+    /// Every expression that is written in it.
+    pub(crate) fn expressions(&self) -> impl Iterator<Item = &Expr> {
+        let inputs = self.inputs.iter().filter_map(|input| input.default.as_ref());
+        let named = self.variables.iter().chain(&self.outputs).map(|named| &named.value);
+        let blocks = self.resources.iter().flat_map(|block| block.expressions());
+        inputs.chain(named).chain(&self.tags).chain(blocks)
+    }
+}
+
 /// A name with its expression.
 pub(crate) struct Named {
     pub(crate) name: String,
@@ -63,6 +73,12 @@ pub(crate) enum Type {
 impl Block {
     pub(crate) fn option(&self, name: &str) -> Option<&Expr> {
         self.options.iter().find(|(word, _)| *word == name).map(|(_, expr)| expr)
+    }
+
+    fn expressions(&self) -> impl Iterator<Item = &Expr> {
+        let parts = [&self.name, &self.region, &self.tags, &self.each, &self.condition, &self.get];
+        let options = self.options.iter().map(|(_, expr)| expr);
+        parts.into_iter().flatten().chain([&self.properties]).chain(options)
     }
 }
 

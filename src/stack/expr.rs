@@ -1,5 +1,7 @@
 //! `${…}` and `fn::` to expression trees whose parts know their place.
 
+use std::collections::BTreeSet;
+
 use crate::engine::diagnostic::{Diagnostic, Location, nearest};
 use crate::engine::value::Value;
 use crate::stack::functions::{self, Builtin};
@@ -35,6 +37,21 @@ impl Expr {
             Kind::Literal(_) | Kind::Text(_) | Kind::Poison => self.at.hide(),
             Kind::List(items) => items.iter().for_each(Self::hide),
             Kind::Map(entries) => entries.iter().for_each(|(_, _, value)| value.hide()),
+        }
+    }
+
+    /// Adds the data sources that it calls.
+    pub(crate) fn functions(&self, found: &mut BTreeSet<&'static str>) {
+        match &self.kind {
+            Kind::Literal(_) | Kind::Text(_) | Kind::Reference(_) | Kind::Poison => {}
+            Kind::List(items) => items.iter().for_each(|item| item.functions(found)),
+            Kind::Map(entries) => entries.iter().for_each(|(_, _, value)| value.functions(found)),
+            Kind::Call(_, argument) => argument.functions(found),
+            Kind::Invoke(invoke) => {
+                found.insert(invoke.function);
+                let options = [&invoke.region, &invoke.provider, &invoke.depends_on].into_iter().flatten();
+                options.chain([&invoke.arguments]).for_each(|expr| expr.functions(found));
+            }
         }
     }
 

@@ -15,13 +15,8 @@ use crate::stack::expr::{Accessor, Expr, Kind, Part, Reference, Root};
 pub(crate) fn check(bodies: &[Body], components: &HashMap<String, usize>, catalog: &Catalog) -> Vec<Diagnostic> {
     let mut checker = Checker { bodies, components, catalog, problems: Vec::new() };
     for body in bodies {
-        let inputs = body.inputs.iter().filter_map(|i| i.default.as_ref());
-        let named = body.variables.iter().chain(&body.outputs).map(|n| &n.value);
-        inputs.chain(named).chain(&body.tags).for_each(|expr| checker.expr(body, expr));
+        body.expressions().for_each(|expr| checker.expr(body, expr));
         for block in &body.resources {
-            let parts = [&block.name, &block.region, &block.tags, &block.each, &block.condition, &block.get];
-            let parts = parts.into_iter().flatten().chain([&block.properties]);
-            parts.chain(block.options.iter().map(|(_, e)| e)).for_each(|expr| checker.expr(body, expr));
             if let (Type::Managed(index), Kind::Map(entries)) = (&block.ty, &block.properties.kind) {
                 let inputs = &catalog.schema_at(*index).inputs;
                 for (name, _, expr) in entries {

@@ -1,7 +1,7 @@
 //! A program as rules look at it: the inputs of every resource as far as they follow from the text,
 //! and which resources they name.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::engine::diagnostic::Location;
@@ -10,7 +10,7 @@ use crate::engine::graph;
 use crate::engine::handle::Handle;
 use crate::engine::program::{Declaration, Given, Known};
 use crate::engine::resource::Where;
-use crate::engine::schema::{Object, Shape, TypeSchema};
+use crate::engine::schema::{FunctionSchema, Object, Shape, TypeSchema};
 use crate::engine::value::{Map, Value};
 use crate::stack::answers::{Answered, Ask, NoAnswers};
 use crate::stack::budget::{Amount, Budget};
@@ -113,6 +113,15 @@ impl StackProgram {
             properties: &world.nodes[node].block.properties,
         });
         surveyed.collect()
+    }
+
+    /// Data sources that its text calls, in the order of their names.
+    pub(crate) fn functions(&self) -> Vec<&FunctionSchema> {
+        let world = &self.world;
+        let used: BTreeSet<usize> = world.instances.iter().map(|instance| instance.body).collect();
+        let mut found = BTreeSet::new();
+        used.into_iter().flat_map(|n| world.bodies[n].expressions()).for_each(|expr| expr.functions(&mut found));
+        found.into_iter().filter_map(|token| world.catalog.function(token)).collect()
     }
 
     /// Inputs in the order of dependencies, each with what can be said of those before it.

@@ -245,6 +245,7 @@ fn function<A: JsonSchema, R: JsonSchema>(token: &'static str, volatile: bool) -
         result: object(&json_schema::<R>()),
         region_aware: true,
         volatile,
+        permissions: &[],
     }
 }
 

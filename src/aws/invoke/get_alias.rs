@@ -30,6 +30,7 @@ pub(super) struct Answer {
 
 impl Function for GetAlias {
     const TOKEN: &'static str = "aws:kms/getAlias:getAlias";
+    const PERMISSIONS: &'static [&'static str] = &["kms:DescribeKey"];
     type Answer = Answer;
 
     /// Asking for the key by its alias makes AWS create a managed key that was never used, which

@@ -71,6 +71,7 @@ pub(super) struct Answer {
 
 impl Function for GetAmi {
     const TOKEN: &'static str = "aws:ec2/getAmi:getAmi";
+    const PERMISSIONS: &'static [&'static str] = &["ec2:DescribeImages"];
     type Answer = Answer;
 
     async fn call(self, cx: &Cx) -> Result<Answer> {

@@ -40,6 +40,7 @@ pub(super) struct Answer {
 
 impl Function for GetAvailabilityZones {
     const TOKEN: &'static str = "aws:index/getAvailabilityZones:getAvailabilityZones";
+    const PERMISSIONS: &'static [&'static str] = &["ec2:DescribeAvailabilityZones"];
     type Answer = Answer;
 
     async fn call(self, cx: &Cx) -> Result<Answer> {

@@ -25,6 +25,7 @@ pub(super) struct Answer {
 
 impl Function for GetCallerIdentity {
     const TOKEN: &'static str = "aws:index/getCallerIdentity:getCallerIdentity";
+    const PERMISSIONS: &'static [&'static str] = &["sts:GetCallerIdentity"];
     const REGIONAL: bool = false;
     type Answer = Answer;
 

@@ -47,6 +47,7 @@ pub(super) struct Answer {
 
 impl Function for GetMetricValue {
     const TOKEN: &'static str = "aws:cloudwatch/getMetricValue:getMetricValue";
+    const PERMISSIONS: &'static [&'static str] = &["cloudwatch:GetMetricStatistics"];
     const VOLATILE: bool = true;
     type Answer = Answer;
 

@@ -42,6 +42,7 @@ pub(super) struct Answer {
 
 impl Function for GetParameter {
     const TOKEN: &'static str = "aws:ssm/getParameter:getParameter";
+    const PERMISSIONS: &'static [&'static str] = &["ssm:GetParameter"];
     type Answer = Answer;
 
     async fn call(self, cx: &Cx) -> Result<Answer> {

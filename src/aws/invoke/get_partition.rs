@@ -25,6 +25,7 @@ pub(super) struct Answer {
 
 impl Function for GetPartition {
     const TOKEN: &'static str = "aws:index/getPartition:getPartition";
+    const PERMISSIONS: &'static [&'static str] = &[];
     const REGIONAL: bool = false;
     type Answer = Answer;
 

@@ -106,6 +106,7 @@ pub(super) struct Answer {
 
 impl Function for GetPolicyDocument {
     const TOKEN: &'static str = "aws:iam/getPolicyDocument:getPolicyDocument";
+    const PERMISSIONS: &'static [&'static str] = &[];
     const REGIONAL: bool = false;
     type Answer = Answer;
 

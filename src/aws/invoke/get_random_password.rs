@@ -43,6 +43,7 @@ pub(super) struct Answer {
 
 impl Function for GetRandomPassword {
     const TOKEN: &'static str = "aws:secretsmanager/getRandomPassword:getRandomPassword";
+    const PERMISSIONS: &'static [&'static str] = &["secretsmanager:GetRandomPassword"];
     const VOLATILE: bool = true;
     type Answer = Answer;
 

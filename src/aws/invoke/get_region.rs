@@ -28,6 +28,7 @@ pub(super) struct Answer {
 
 impl Function for GetRegion {
     const TOKEN: &'static str = "aws:index/getRegion:getRegion";
+    const PERMISSIONS: &'static [&'static str] = &[];
     type Answer = Answer;
 
     async fn call(self, cx: &Cx) -> Result<Answer> {

@@ -20,6 +20,8 @@ use crate::engine::value::Value;
 pub(super) trait Function: DeserializeOwned + JsonSchema + Send + 'static {
     /// Pulumi's canonical token: `aws:index/getRegion:getRegion`.
     const TOKEN: &'static str;
+    /// IAM actions of its calls.
+    const PERMISSIONS: &'static [&'static str];
     /// Whether the answer depends on the region.
     const REGIONAL: bool = true;
     /// Whether every call gives another answer.
@@ -54,6 +56,7 @@ impl<F: Function> AnyFunction for Erased<F> {
             result: object(&json_schema::<F::Answer>()),
             region_aware: F::REGIONAL,
             volatile: F::VOLATILE,
+            permissions: F::PERMISSIONS,
         }
     }
 

@@ -102,7 +102,13 @@ impl Resource for Key {
         takes: Takes::seconds(2, 1, 1),
         permissions: Permissions {
             create: &["kms:CreateKey", "kms:DisableKey", "kms:EnableKeyRotation", "kms:TagResource"],
-            read: &["kms:DescribeKey", "kms:GetKeyPolicy", "kms:GetKeyRotationStatus", "kms:ListResourceTags"],
+            read: &[
+                "kms:DescribeKey",
+                "kms:GetKeyPolicy",
+                "kms:GetKeyRotationStatus",
+                "kms:ListKeys",
+                "kms:ListResourceTags",
+            ],
             update: &[
                 "kms:DisableKey",
                 "kms:DisableKeyRotation",

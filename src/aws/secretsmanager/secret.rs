@@ -12,13 +12,17 @@ use crate::engine::alike::Alike;
 use crate::engine::document::Document;
 use crate::engine::error::{Error, Kind, Result, need};
 use crate::engine::resource::{
-    Facts, FoundBy, IdForm, Live, Made, Next, Permissions, Resource, Retag, Seen, Takes, Want,
+    Facts, FoundBy, IdForm, Live, Made, Next, Permissions, Resource, Retag, Seen, Takes, Want, WithInput,
 };
 use crate::engine::rules::{alike, auto_name, computed, refers, replace, unordered, write_only};
 use crate::engine::urn::Id;
 
 /// How long after its deletion a secret that is deleted for good may still hold its name.
 const LETS_GO: Duration = Duration::from_secs(300);
+
+/// What the caller must be allowed on a key that is not AWS's own. That lets versions be written, too
+/// (Secrets Manager User Guide, "Secret encryption and decryption in AWS Secrets Manager").
+const KEY_USE: &[&str] = &["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"];
 
 /// A place for a secret value, with copies in other regions. Versions hold the value.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -109,6 +113,10 @@ impl Resource for Secret {
             ],
             delete: &["secretsmanager:DeleteSecret", "secretsmanager:RemoveRegionsFromReplication"],
         },
+        permissions_with: &[
+            WithInput { input: "kmsKeyId", read: &[], write: KEY_USE },
+            WithInput { input: "replicas.*.kmsKeyId", read: &[], write: KEY_USE },
+        ],
         acts_on: &["secretsmanager:{region}:*:secret:{name}-??????"],
         import: "ARN of the secret",
         ..Facts::new(IdForm::Output("arn"), FoundBy::Name)

@@ -13,7 +13,7 @@ use crate::aws::{Cx, Tags, each, tags};
 use crate::engine::alike::Alike;
 use crate::engine::error::{Error, Result, need};
 use crate::engine::resource::{
-    Facts, FoundBy, IdForm, Limits, Live, Made, Next, Permissions, Resource, Retag, Seen, Takes, Want, Where,
+    Facts, FoundBy, IdForm, Limits, Live, Made, Next, Permissions, Resource, Retag, Seen, Takes, Want, Where, WithInput,
 };
 use crate::engine::rules::{alike, auto_name, computed, exactly_one, one_of, refers, replace, write_only};
 use crate::engine::secret::Secret;
@@ -95,6 +95,12 @@ impl Resource for Parameter {
             update: &["ssm:AddTagsToResource", "ssm:PutParameter", "ssm:RemoveTagsFromResource"],
             delete: &["ssm:DeleteParameter"],
         },
+        // A value of the tier `Advanced` has a data key of its own.
+        permissions_with: &[WithInput {
+            input: "keyId",
+            read: &["kms:Decrypt"],
+            write: &["kms:Encrypt", "kms:GenerateDataKey"],
+        }],
         acts_on: &["{arn}"],
         import: "name of the parameter",
         ..Facts::new(IdForm::Input("name"), FoundBy::Name)

@@ -33,6 +33,7 @@ fn function(token: &'static str, arguments: &Json, result: &Json) -> FunctionSch
         result: object(result),
         region_aware: false,
         volatile: false,
+        permissions: &[],
     }
 }
 
