@@ -227,6 +227,15 @@ pub fn catalog() -> &'static Arc<Catalog> {
     })
 }
 
+/// The partition that a region belongs to: a part of AWS with accounts and ARNs of its own.
+pub(crate) fn partition_of(region: &str) -> &'static str {
+    match region {
+        region if region.starts_with("cn-") => "aws-cn",
+        region if region.starts_with("us-gov-") => "aws-us-gov",
+        _ => "aws",
+    }
+}
+
 /// The end of the partition's host names.
 fn dns_suffix(partition: &str) -> &'static str {
     match partition {

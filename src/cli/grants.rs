@@ -1,7 +1,8 @@
 //! What a stack must be allowed to do, and on what, from the types' own lists.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use crate::aws;
 use crate::engine::foresight;
 use crate::engine::handle::Handle;
 use crate::engine::names;
@@ -208,6 +209,7 @@ impl Grants {
 /// The resources of a program with what is known of them before they exist.
 struct Scene<'a> {
     resources: &'a [Surveyed<'a>],
+    by_urn: HashMap<&'a Urn, usize>,
     inputs: Vec<Value>,
     handles: Vec<Handle>,
     partition: &'static str,
@@ -217,7 +219,7 @@ struct Scene<'a> {
 impl<'a> Scene<'a> {
     fn of(resources: &'a [Surveyed<'a>], detail: Detail) -> Self {
         let region = resources.iter().map(|r| &r.declaration.place).find(|place| !place.is_global());
-        let partition = partition(region.map_or("", |place| &place.0));
+        let partition = aws::partition_of(region.map_or("", |place| &place.0));
         let inputs: Vec<Value> = resources.iter().map(|r| named(r.schema, r.declaration, &r.values, detail)).collect();
         let handles = resources.iter().zip(&inputs).map(|(Surveyed { schema, declaration, .. }, inputs)| {
             let at = Where {
@@ -228,7 +230,8 @@ impl<'a> Scene<'a> {
             };
             foresight::of_new(schema, &declaration.urn, inputs, &at)
         });
-        Self { resources, handles: handles.collect(), inputs, partition, detail }
+        let by_urn = resources.iter().enumerate().map(|(i, resource)| (&resource.declaration.urn, i)).collect();
+        Self { resources, by_urn, handles: handles.collect(), inputs, partition, detail }
     }
 
     /// Services as policies name them. In China some have the domain of that part, some the common one.
@@ -350,7 +353,7 @@ impl<'a> Scene<'a> {
     }
 
     fn find(&self, urn: &Urn) -> Option<usize> {
-        self.resources.iter().position(|resource| resource.declaration.urn == *urn)
+        self.by_urn.get(urn).copied()
     }
 }
 
@@ -409,15 +412,6 @@ fn role_arns(value: &Value, found: &mut impl FnMut(&str)) {
         Value::List(items) => items.iter().for_each(|item| role_arns(item, found)),
         Value::Map(map) => map.values().for_each(|value| role_arns(value, found)),
         _ => {}
-    }
-}
-
-/// The part of AWS that a region belongs to.
-fn partition(region: &str) -> &'static str {
-    match region {
-        region if region.starts_with("cn-") => "aws-cn",
-        region if region.starts_with("us-gov-") => "aws-us-gov",
-        _ => "aws",
     }
 }
 

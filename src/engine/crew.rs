@@ -112,8 +112,12 @@ impl Crew {
         if let Some((_, why)) = self.lost(&kind.ty, &kind.place) {
             return Err(why);
         }
-        self.cloud.reach().fence.passed().await?;
         let since = Instant::now();
+        let fence = &self.cloud.reach().fence;
+        if fence.check().is_err() {
+            self.say_waiting(urn, "waiting for a sign of life of the stack's lock", since);
+            fence.passed().await?;
+        }
         let call = tokio::time::timeout(CALL_LIMIT, call);
         tokio::pin!(call);
         loop {

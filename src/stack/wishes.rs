@@ -1,5 +1,6 @@
 //! A list of resources to import: maps with `type`, `name`, `id` and perhaps `region`.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::engine::diagnostic::{Diagnostic, Location, Source};
@@ -51,9 +52,12 @@ pub(crate) fn wishes(file: &str, text: String) -> (Vec<Wish>, Vec<Diagnostic>) {
     let mut problems = Vec::new();
     let read: Vec<Option<Wish>> = items.iter().map(|item| wish(item, &mut problems)).collect();
     let wishes: Vec<Wish> = read.into_iter().flatten().collect();
-    for (n, later) in wishes.iter().enumerate() {
-        let same = |first: &&Wish| first.name.text == later.name.text && first.ty.text == later.ty.text;
-        if let Some(Word { at: Some(first), .. }) = wishes[..n].iter().find(same).map(|first| &first.name) {
+    let mut firsts: HashMap<(&str, &str), &Word> = HashMap::new();
+    for later in &wishes {
+        let first = *firsts.entry((&later.ty.text, &later.name.text)).or_insert(&later.name);
+        if !std::ptr::eq(first, &later.name)
+            && let Some(first) = &first.at
+        {
             let problem = Diagnostic::error("duplicate-name", format!("`{}` is imported twice", later.name.text));
             let problem = later.name.blame(problem).also(first.clone(), "first given here");
             problems.push(problem.help("give each resource a name of its own"));

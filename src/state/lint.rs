@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
+use crate::aws;
 use crate::engine::diagnostic::nearest;
 use crate::engine::provider::Catalog;
 use crate::engine::resource::Scope;
@@ -115,17 +116,8 @@ impl World<'_> {
             let near = nearest(given, self.regions.iter().copied().chain([Place::GLOBAL]));
             return Some(Broken::UnknownRegion { given: given.clone(), near: near.map(str::to_owned) });
         }
-        let partition = partition.filter(|partition| *partition != partition_of(given))?;
+        let partition = partition.filter(|partition| *partition != aws::partition_of(given))?;
         Some(Broken::OtherPartition { region: given.clone(), partition: partition.to_owned() })
-    }
-}
-
-/// The part of AWS that a region is in.
-fn partition_of(region: &str) -> &'static str {
-    match region.split('-').take(2).collect::<Vec<_>>().as_slice() {
-        ["cn", ..] => "aws-cn",
-        ["us", "gov"] => "aws-us-gov",
-        _ => "aws",
     }
 }
 

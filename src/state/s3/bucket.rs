@@ -24,18 +24,17 @@ const REGION_HEADER: &str = "x-amz-bucket-region";
 /// How long the own region may take to tell where a bucket is, before others are asked, too.
 const PATIENCE: Duration = Duration::from_secs(4);
 
-/// Regions to ask where a bucket is, by the beginning of the names of a partition's regions. Each knows
-/// all buckets of its partition.
+/// Regions to ask where a bucket is, by their partition. Each knows all buckets of its partition.
 const GUIDES: [(&str, &[&str]); 3] = [
-    ("cn-", &["cn-north-1", "cn-northwest-1"]),
-    ("us-gov-", &["us-gov-west-1", "us-gov-east-1"]),
-    ("", &["us-east-1", "us-west-2", "eu-west-1"]),
+    ("aws-cn", &["cn-north-1", "cn-northwest-1"]),
+    ("aws-us-gov", &["us-gov-west-1", "us-gov-east-1"]),
+    ("aws", &["us-east-1", "us-west-2", "eu-west-1"]),
 ];
 
 /// The regions to ask in the place of one.
 fn guides(home: &str) -> impl Iterator<Item = &'static str> {
-    let partition = GUIDES.iter().find(|(beginning, _)| home.starts_with(beginning));
-    partition.into_iter().flat_map(|(_, regions)| regions.iter().copied()).filter(move |region| *region != home)
+    let there = GUIDES.iter().filter(|(partition, _)| *partition == aws::partition_of(home));
+    there.flat_map(|(_, regions)| regions.iter().copied()).filter(move |region| *region != home)
 }
 
 /// A bucket, reached when it is first asked for something.
