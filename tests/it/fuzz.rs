@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use drctl::aws;
 use drctl::engine::provider::Catalog;
 use drctl::stack;
-use drctl::state::{Source, States, Stored, read_export};
+use drctl::state::{SavedPlan, Source, States, Stored, read_export};
 use drctl::twin::Twin;
 
 use crate::support::checkout::root;
@@ -47,6 +47,7 @@ const ENTRIES: &[Entry] = &[
     Entry { name: "journals", corpus: &["tests/it/fuzz/state/journal.jsonl"], words: JSON, read: journal },
     Entry { name: "keys", corpus: &["tests/it/fuzz/state/keys.json"], words: JSON, read: keys },
     Entry { name: "exports", corpus: &["tests/it/fuzz/state/export.json"], words: JSON, read: export },
+    Entry { name: "plans", corpus: &["tests/it/fuzz/state/plan.json"], words: JSON, read: plan },
     Entry { name: "worlds", corpus: &["tests/it/fuzz/state/world.json"], words: JSON, read: world },
     Entry { name: "records", corpus: &["tests/it/fuzz/state/run.jsonl"], words: JSON, read: record },
 ];
@@ -233,6 +234,11 @@ impl Desk {
         })
     }
 
+    fn read_plan(&self) -> Option<SavedPlan> {
+        let (keys, _) = self.runtime.block_on(self.stored().open_keys(Source::key_file())).ok()?;
+        SavedPlan::read(&self.path("plan"), &keys).ok().map(|(plan, _)| plan)
+    }
+
     fn read_program(&self, text: &[u8]) -> bool {
         std::fs::write(self.path("stacks/fuzz.yaml"), text).unwrap();
         let request = stack::Request {
@@ -288,6 +294,14 @@ fn export(desk: &Desk, text: &[u8]) {
         let (keys, _) = desk.stored().open_keys(Source::key_file()).await.unwrap();
         drop(read_export(Path::new("export"), text.to_owned(), desk.dir.path(), &keys, Source::key_file()).await);
     });
+}
+
+/// The plan behind the seal is read as well: whoever holds the keys can seal anything.
+fn plan(desk: &Desk, text: &[u8]) {
+    std::fs::write(desk.path("plan"), text).unwrap();
+    drop(desk.read_plan());
+    let behind = text.iter().position(|byte| *byte == b'\n').map_or(text, |end| &text[end..]);
+    drop(serde_json::from_slice::<SavedPlan>(behind));
 }
 
 fn world(desk: &Desk, text: &[u8]) {
@@ -468,9 +482,16 @@ fn no_text_makes_the_reader_of_simulations_and_records_panic_hang_or_fill_the_me
 }
 
 #[test]
+fn no_text_makes_the_reader_of_plans_panic_hang_or_fill_the_memory() {
+    try_all("plans");
+}
+
+#[test]
 fn every_text_of_the_corpus_that_is_whole_is_read() {
     let desk = Desk::new();
     assert!(desk.load(), "the state of the corpus does not open");
+    std::fs::copy(root().join("tests/it/fuzz/state/plan.json"), desk.path("plan")).unwrap();
+    assert!(desk.read_plan().is_some(), "the plan of the corpus does not open");
     assert!(corpus(&ENTRIES[0]).iter().filter(|text| desk.read_program(text)).count() >= 3);
 }
 
