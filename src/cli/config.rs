@@ -10,9 +10,11 @@ use serde_yaml::{Mapping, Value as Yaml};
 
 use crate::cli::Global;
 use crate::cli::data_keys::ByKms;
+use crate::cli::environment::environment;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result, io};
-use crate::cli::session::{config_file, environment, request};
+use crate::cli::program::config_file;
+use crate::cli::project::request;
 use crate::engine::diagnostic::nearest;
 use crate::engine::value::Shown;
 use crate::render;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use zeroize::Zeroizing;
 
 use crate::aws::{self, Kms, KmsNamed};
-use crate::cli::session::runtime;
+use crate::cli::runtime::runtime;
 use crate::stack::{DataKeys, KeyUrl};
 
 /// AWS KMS, with the credentials of the environment or of the profile that a file names.

@@ -8,13 +8,18 @@ use serde_json::json;
 
 use crate::aws;
 use crate::cli::Global;
+use crate::cli::cloud::{Cloud, aws_settings};
 use crate::cli::confirm::declined;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result};
 use crate::cli::interrupt::Interrupts;
-use crate::cli::session::{
-    Cloud, Site, Target, aws_settings, catalog, directory, lint_all, load, nearest_state_root, runtime,
-};
+use crate::cli::places::nearest_state_root;
+use crate::cli::program::{catalog, load};
+use crate::cli::project::directory;
+use crate::cli::runtime::runtime;
+use crate::cli::site::Site;
+use crate::cli::state::lint_all;
+use crate::cli::target::Target;
 use crate::engine::error::{Error, Kind};
 use crate::engine::urn::Place;
 use crate::engine::value::{Map, Value};

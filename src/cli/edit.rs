@@ -1,8 +1,10 @@
 //! Changes to a state that make no call: one path for all of them, under the lock and with a backup.
 
 use crate::cli::exit::Exit;
-use crate::cli::failure::{Failure, Result};
-use crate::cli::session::{Site, Target, failed, runtime};
+use crate::cli::failure::{Failure, Result, failed};
+use crate::cli::runtime::runtime;
+use crate::cli::site::Site;
+use crate::cli::target::Target;
 use crate::engine::diagnostic::nearest;
 use crate::engine::graph;
 use crate::engine::state::State;

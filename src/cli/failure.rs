@@ -7,6 +7,7 @@ use crate::engine::event::{Ended, Event};
 use crate::render;
 use crate::render::diagnostics::Diagnostics;
 use crate::render::failure::Failure as Shown;
+use crate::state::StateError;
 
 /// The result of a command.
 pub(super) type Result<T = Exit> = std::result::Result<T, Failure>;
@@ -109,4 +110,15 @@ impl From<render::log::Unreadable> for Failure {
 pub(super) fn io(what: &str, path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Failure {
     let message = format!("cannot {what} {}", path.display());
     move |error| Failure::Error(Exit::Error, Box::new(Error::new(Kind::Invalid, format!("{message}: {error}"))))
+}
+
+/// A failure of the state's files.
+pub(super) fn failed(error: StateError) -> Failure {
+    let exit = match &error {
+        StateError::Locked { .. } | StateError::Lost { .. } => Exit::Error,
+        StateError::Bucket { source, .. } => source.kind.into(),
+        _ => Exit::Configuration,
+    };
+    let hint = error.hint();
+    Failure::new(exit, error.to_string(), hint)
 }

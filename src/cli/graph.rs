@@ -10,7 +10,7 @@ use crate::cli::Global;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Result, io};
 use crate::cli::graph_svg::Svg;
-use crate::cli::session::load;
+use crate::cli::program::load;
 use crate::engine::program::{Declaration, Program};
 use crate::engine::urn::Place;
 use crate::render;

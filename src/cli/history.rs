@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::cli::Global;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result, io};
-use crate::cli::session::Site;
+use crate::cli::site::Site;
 use crate::engine::clock::Clock;
 use crate::engine::event::{Ended, Envelope, Event};
 use crate::render::table::Table;

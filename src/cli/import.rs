@@ -11,9 +11,13 @@ use crate::cli::Global;
 use crate::cli::confirm::{Answers, declined};
 use crate::cli::edit::edit;
 use crate::cli::exit::Exit;
-use crate::cli::failure::{Failure, Result, io};
+use crate::cli::failure::{Failure, Result, failed, io};
 use crate::cli::interrupt::Interrupts;
-use crate::cli::session::{self, Site, Target, catalog, failed, runtime};
+use crate::cli::program::catalog;
+use crate::cli::project::directory;
+use crate::cli::runtime::runtime;
+use crate::cli::site::Site;
+use crate::cli::target::Target;
 use crate::engine::diagnostic::Diagnostic;
 use crate::engine::error::Kind;
 use crate::engine::journal::{Entry, apply};
@@ -114,7 +118,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
 
 fn wishes(arguments: &Arguments, global: &Global) -> Result<(Vec<Wish>, Vec<Diagnostic>)> {
     if let Some(path) = &arguments.from {
-        let file = session::directory(global)?.join(path);
+        let file = directory(global)?.join(path);
         let text = std::fs::read_to_string(&file).map_err(io("read", path))?;
         return Ok(stack::wishes(&path.display().to_string(), text));
     }

@@ -1,7 +1,12 @@
 //! The command line: global flags, the commands, and what each of them calls.
 //!
-//! One file a command. The doc comments of arguments are the help text.
+//! One file a command. The doc comments of arguments are the help text. What they share, from the question
+//! to the answer: `project` finds which stack is meant and `program` loads it, `target` and `places` say where
+//! it is and where its state is kept, `site` holds these together, `cloud` and `twin` open what answers, and
+//! `run` plans and carries out.
 
+mod aws_profile;
+mod cloud;
 mod completions;
 mod config;
 mod confirm;
@@ -9,6 +14,7 @@ mod data_keys;
 mod destroy;
 mod doctor;
 mod edit;
+mod environment;
 mod exit;
 mod explain;
 mod failure;
@@ -21,22 +27,29 @@ mod import;
 mod interrupt;
 #[cfg(test)]
 mod journeys;
+mod key_source;
 mod local;
 mod man;
+mod others;
 mod outputs;
 mod permissions;
+mod places;
 mod preview;
+mod program;
+mod project;
 mod refresh;
 mod rotate_key;
 mod run;
+mod runtime;
 mod schema;
 mod selection;
-mod session;
+mod site;
 mod stack;
 mod state;
 mod target;
 #[cfg(test)]
 mod testing;
+mod twin;
 mod unlock;
 mod up;
 mod validate;
@@ -272,11 +285,11 @@ fn dispatch(cli: &Cli) -> Result {
         Command::Import(arguments) => import::run(arguments, global),
         Command::Config(command) => config::run(command, global),
         Command::History(arguments) => history::run(arguments, global),
-        Command::Explain(arguments) => explain::run(arguments, session::catalog(), global.json),
+        Command::Explain(arguments) => explain::run(arguments, program::catalog(), global.json),
         Command::Graph(arguments) => graph::run(arguments, global),
         Command::Permissions(arguments) => permissions::run(arguments, global),
         Command::Schema => {
-            render::data(format_args!("{:#}\n", schema::stack_files(session::catalog())));
+            render::data(format_args!("{:#}\n", schema::stack_files(program::catalog())));
             Ok(Exit::Ok)
         }
         Command::Doctor(arguments) => doctor::run(arguments, global),

@@ -9,7 +9,8 @@ use crate::cli::Global;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Result, io};
 use crate::cli::grants::{Detail, Grant, grants};
-use crate::cli::session::{self, load};
+use crate::cli::program::load;
+use crate::cli::project;
 use crate::render;
 
 #[derive(Debug, Args)]
@@ -33,7 +34,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
     let policies = if named { by_name } else { policies(Detail::Kinds) };
     let name = format!("drctl-{}", loaded.stack);
     if let Some(directory) = &arguments.files {
-        let directory = session::directory(global)?.join(directory);
+        let directory = project::directory(global)?.join(directory);
         std::fs::create_dir_all(&directory).map_err(io("make", &directory))?;
         for (name, policy) in names(&name, policies.len()).zip(&policies) {
             let path = directory.join(format!("{name}.json"));

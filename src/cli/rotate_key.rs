@@ -4,8 +4,10 @@ use clap::Args;
 
 use crate::cli::Global;
 use crate::cli::exit::Exit;
-use crate::cli::failure::Result;
-use crate::cli::session::{Site, Target, failed, runtime};
+use crate::cli::failure::{Result, failed};
+use crate::cli::runtime::runtime;
+use crate::cli::site::Site;
+use crate::cli::target::Target;
 use crate::engine::key_provider::KeyProvider;
 use crate::render;
 use crate::render::words::count;

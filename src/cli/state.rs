@@ -9,16 +9,19 @@ use crate::cli::Global;
 use crate::cli::confirm::{Answers, declined};
 use crate::cli::edit::{edit, find};
 use crate::cli::exit::Exit;
-use crate::cli::failure::{Failure, Result};
+use crate::cli::failure::{Failure, Result, failed};
+use crate::cli::program::catalog;
 use crate::cli::rotate_key;
-use crate::cli::session::{Site, failed, lint_all, runtime};
+use crate::cli::runtime::runtime;
+use crate::cli::site::Site;
 use crate::engine::state::{Begun, Row, State};
 use crate::engine::urn::Urn;
 use crate::engine::value::Shown;
 use crate::render;
 use crate::render::table::Table;
 use crate::render::words::{count, resource, type_name};
-use crate::state::StateError;
+use crate::stack::REGIONS;
+use crate::state::{Finding, StateError, World, lint, lint_names};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -306,6 +309,12 @@ fn rename(state: &mut State, given: &str, name: &str) -> Result<Urn> {
         })
         .collect();
     Ok(new)
+}
+
+/// Everything that is wrong with a state, in itself and in what it names.
+pub(super) fn lint_all(state: &State) -> Vec<Finding> {
+    let world = World { catalog: catalog(), regions: &REGIONS };
+    lint(state).into_iter().chain(lint_names(state, world)).collect()
 }
 
 #[cfg(test)]

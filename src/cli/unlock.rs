@@ -8,8 +8,9 @@ use clap::Args;
 use crate::cli::Global;
 use crate::cli::confirm::{Answers, declined};
 use crate::cli::exit::Exit;
-use crate::cli::failure::{Failure, Result};
-use crate::cli::session::{Site, failed, runtime};
+use crate::cli::failure::{Failure, Result, failed};
+use crate::cli::runtime::runtime;
+use crate::cli::site::Site;
 use crate::render;
 
 #[derive(Debug, Args)]

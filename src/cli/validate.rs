@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::cli::Global;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result};
-use crate::cli::session::{load, read};
+use crate::cli::program::{load, read};
 use crate::engine::event::Event;
 use crate::engine::program::Program;
 use crate::render;

@@ -1,0 +1,188 @@
+//! A plan that is saved, and one that is carried out only if it still holds.
+
+use std::path::{Path, PathBuf};
+
+use crate::cli::exit::Exit;
+use crate::cli::failure::{Failure, Result, failed};
+use crate::cli::run::Job;
+use crate::cli::site::{Hashes, Site};
+use crate::engine::plan::Plan;
+use crate::engine::planner::Mode;
+use crate::engine::redact::Redactor;
+use crate::engine::settings::Settings;
+use crate::engine::state::State;
+use crate::render;
+use crate::render::words::{count, resource};
+use crate::stack::Reads;
+use crate::state::{Basis, Keys, SavedPlan, fingerprint};
+
+/// A saved plan that is to be carried out.
+pub(super) struct Promise {
+    pub(super) saved: SavedPlan,
+    pub(super) basis: Basis,
+    pub(super) path: PathBuf,
+}
+
+impl Job<'_> {
+    /// The command that carries out what this job plans.
+    fn deed(&self) -> &'static str {
+        match self.mode {
+            Mode::Up => "up",
+            Mode::Destroy => "destroy",
+            Mode::Refresh => "refresh",
+        }
+    }
+
+    /// What a plan is made from. A program that does not matter is left out.
+    fn basis(&self, program: Option<&Hashes>, state: &State, keys: &Keys) -> Result<Basis> {
+        let Hashes { program, config, reads } = self.hashes(program);
+        Ok(Basis { program, config, state: fingerprint(state, keys).map_err(failed)?, reads: reads.so_far() })
+    }
+
+    pub(super) fn hashes(&self, program: Option<&Hashes>) -> Hashes {
+        program.filter(|_| self.mode == Mode::Up).cloned().unwrap_or_default()
+    }
+
+    pub(super) async fn save(
+        &self,
+        path: &Path,
+        plan: &Plan,
+        site: &Site,
+        state: &State,
+        settings: Settings,
+    ) -> Result<()> {
+        let keys = site.keys().await?;
+        let saved = SavedPlan {
+            tool: env!("CARGO_PKG_VERSION").to_owned(),
+            command: self.deed().to_owned(),
+            stack: site.stack.clone(),
+            target: site.target.name().to_owned(),
+            lineage: state.lineage.clone(),
+            settings,
+            plan: plan.clone(),
+        };
+        saved.write(path, &self.basis(site.hashes.as_ref(), state, &keys)?, &keys).map_err(failed)?;
+        let path = path.display();
+        render::say(format_args!("Saved the plan in {path}: `drctl {} --plan {path}` carries it out\n", self.deed()));
+        Ok(())
+    }
+
+    /// Reads the plan that is to be carried out.
+    pub(super) fn promise(&self, path: &Path, site: &Site, keys: &Keys) -> Result<Promise> {
+        let (saved, basis) = SavedPlan::read(path, keys).map_err(failed)?;
+        let refused = |message: String, help: String| Err(Failure::new(Exit::Configuration, message, help));
+        // What the program itself asks for stands in the plan, too.
+        if self.asked(site)? != Settings::default() {
+            let message = "a saved plan says by itself what it touches and how".to_owned();
+            return refused(message, "leave the other flags out, or make another plan with them".to_owned());
+        }
+        let meant = (saved.stack.as_str(), saved.target.as_str());
+        if meant != (site.stack.as_str(), site.target.name()) {
+            let message = format!(
+                "the plan in {} is for `{}` on `{}`, and this is `{}` on `{}`",
+                path.display(),
+                saved.stack,
+                saved.target,
+                site.stack,
+                site.target.name()
+            );
+            return refused(message, "name the stack that it is for".to_owned());
+        }
+        if saved.command != self.deed() {
+            let message = format!("the plan in {} is one of `{}`", path.display(), saved.command);
+            return refused(message, format!("carry it out with `drctl {} --plan`", saved.command));
+        }
+        Ok(Promise { saved, basis, path: path.to_owned() })
+    }
+
+    /// Refuses a plan that was made from something else than what is there now.
+    pub(super) fn still_holds(&self, promise: &Promise, site: &Site, state: &State, keys: &Keys) -> Result<()> {
+        let now = self.basis(site.hashes.as_ref(), state, keys)?;
+        let Promise { saved, basis, .. } = promise;
+        let version = env!("CARGO_PKG_VERSION");
+        let tool = format!("drctl (it was {}, and is {version})", saved.tool);
+        let differs = [
+            (saved.tool != version, tool.as_str()),
+            (basis.program != now.program, "the program"),
+            (basis.config != now.config, "the config"),
+            (saved.lineage != state.lineage || basis.state != now.state, "the state"),
+        ];
+        let differs: Vec<&str> = differs.iter().filter_map(|(differs, what)| differs.then_some(*what)).collect();
+        match differs.as_slice() {
+            [] => Ok(()),
+            several => Err(promise.stale(&format!("since then {} changed", several.join(" and ")))),
+        }
+    }
+}
+
+impl Promise {
+    fn stale(&self, why: &str) -> Failure {
+        let message = format!("the plan in {} does not hold any more: {why}", self.path.display());
+        Failure::new(Exit::Configuration, message, "make a new one with `drctl preview --save-plan`, and look at it")
+    }
+
+    /// What the program reads may be secret, and two secrets look the same in a plan. What was read
+    /// only once, then or now, the cloud decided about.
+    pub(super) fn check_reads(&self, now: &Reads, redactor: &Redactor) -> Result<()> {
+        let (old, now) = (&self.basis.reads, now.so_far());
+        let differs = |what: &str| now.get(what).is_some_and(|hashes| old.get(what) != Some(hashes));
+        let changed: Vec<&str> = old.keys().map(String::as_str).filter(|what| differs(what)).collect();
+        match changed.as_slice() {
+            [] => Ok(()),
+            [first] => Err(self.stale(&redactor.text(&format!("since then {first} changed, which the program reads")))),
+            [first, others @ ..] => {
+                let others = count(others.len(), "other thing");
+                let why = format!("since then {first} changed and {others} that the program reads");
+                Err(self.stale(&redactor.text(&why)))
+            }
+        }
+    }
+
+    /// The cloud may not be what it was, though nothing else changed.
+    pub(super) fn check_plan(&self, now: &Plan) -> Result<()> {
+        let old = &self.saved.plan;
+        if old == now {
+            return Ok(());
+        }
+        let step = now.steps.iter().find(|step| !old.steps.contains(step));
+        let step = step.or_else(|| old.steps.iter().find(|step| !now.steps.contains(step)));
+        let whose = step.map(|step| format!(", first of all for {}", resource(&step.key.urn))).unwrap_or_default();
+        let why = format!("what would be done now differs{whose}, because the cloud shows something else");
+        Err(self.stale(&why))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_that_does_not_hold_names_what_its_program_reads_and_was_changed() {
+        let reads = |all: &[(&str, &str)]| {
+            let reads = Reads::default();
+            all.iter().for_each(|(what, content)| reads.note((*what).to_owned(), content.as_bytes()));
+            reads
+        };
+        let then = [("`code`", "a"), ("`pw.txt`", "b"), ("`then`", "c")];
+        let saved = SavedPlan {
+            tool: String::new(),
+            command: "up".into(),
+            stack: "s".into(),
+            target: "twin".into(),
+            lineage: String::new(),
+            settings: Settings::default(),
+            plan: Plan::default(),
+        };
+        let basis = Basis { reads: reads(&then).so_far(), ..Basis::default() };
+        let promise = Promise { saved, basis, path: "p".into() };
+        let told = |now: &[(&str, &str)]| {
+            promise.check_reads(&reads(now), &Redactor::default()).err().map(|failure| failure.message())
+        };
+        assert_eq!(told(&then), None);
+        assert_eq!(told(&[("`code`", "a"), ("`pw.txt`", "b"), ("`now`", "c")]), None);
+        let expected = "the plan in p does not hold any more: since then `pw.txt` changed, which the program reads";
+        assert_eq!(told(&[("`code`", "a"), ("`pw.txt`", "x")]).unwrap(), expected);
+        let several = told(&[("`code`", "x"), ("`pw.txt`", "x")]).unwrap();
+        assert!(several.ends_with("`code` changed and 1 other thing that the program reads"), "{several}");
+    }
+}
