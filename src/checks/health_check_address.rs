@@ -18,9 +18,7 @@ const GLOBAL: &str = "aws:rds/globalCluster:GlobalCluster";
 const BALANCER: &str = "aws:lb/loadBalancer:LoadBalancer";
 
 fn find(scene: &Scene<'_>) -> Vec<Diagnostic> {
-    let instances = scene.of(INSTANCE).filter(|instance| instance.field("publiclyAccessible").is_true());
-    let public: HashSet<usize> =
-        instances.filter_map(|i| Some(i.field("clusterIdentifier").target(CLUSTER)?.index)).collect();
+    let public = Public::of(scene);
     let mut found = Vec::new();
     for check in scene.of("aws:route53/healthCheck:HealthCheck") {
         for field in [check.field("ipAddress"), check.field("fqdn")] {
@@ -45,16 +43,31 @@ fn refused(field: Field<'_>, what: &str) -> Diagnostic {
     problem.help("let an alarm inside the network decide, with a health check of type `CLOUDWATCH_METRIC`")
 }
 
+/// What the internet may reach.
+struct Public {
+    clusters: HashSet<usize>,
+    /// Others may be among them.
+    more: bool,
+}
+
+impl Public {
+    fn of(scene: &Scene<'_>) -> Self {
+        let instances = scene.of(INSTANCE).filter(|instance| !instance.field("publiclyAccessible").is_not_true());
+        let clusters = instances.filter_map(|i| Some(i.field("clusterIdentifier").target(CLUSTER)?.index)).collect();
+        Self { clusters, more: !scene.knows_all(INSTANCE, "clusterIdentifier") }
+    }
+}
+
 /// What is private about the addresses of a resource.
-fn behind(item: Item<'_>, public: &HashSet<usize>) -> Option<&'static str> {
+fn behind(item: Item<'_>, public: &Public) -> Option<&'static str> {
     if !item.is_managed() {
         return None;
     }
     let is_database = match item {
-        _ if item.is(CLUSTER) => !public.contains(&item.index),
-        _ if item.is(INSTANCE) => !item.field("publiclyAccessible").is_true(),
+        _ if item.is(CLUSTER) => !public.more && !public.clusters.contains(&item.index),
+        _ if item.is(INSTANCE) => item.field("publiclyAccessible").is_not_true(),
         // Its name leads to the writer of one of its clusters.
-        _ => item.is(GLOBAL) && public.is_empty(),
+        _ => item.is(GLOBAL) && !public.more && public.clusters.is_empty(),
     };
     if is_database {
         return Some("is a database without public address");
