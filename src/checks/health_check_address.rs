@@ -2,6 +2,7 @@ use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::Rule;
+use super::private_zone::{ZONE, is_private as is_private_zone};
 use super::scene::{Field, Item, Scene};
 use crate::engine::diagnostic::Diagnostic;
 
@@ -16,6 +17,7 @@ const CLUSTER: &str = "aws:rds/cluster:Cluster";
 const INSTANCE: &str = "aws:rds/clusterInstance:ClusterInstance";
 const GLOBAL: &str = "aws:rds/globalCluster:GlobalCluster";
 const BALANCER: &str = "aws:lb/loadBalancer:LoadBalancer";
+const RECORD: &str = "aws:route53/record:Record";
 
 fn find(scene: &Scene<'_>) -> Vec<Diagnostic> {
     let public = Public::of(scene);
@@ -48,13 +50,16 @@ struct Public {
     clusters: HashSet<usize>,
     /// Others may be among them.
     more: bool,
+    /// Names of private zones may be public names, too.
+    names: bool,
 }
 
 impl Public {
     fn of(scene: &Scene<'_>) -> Self {
         let instances = scene.of(INSTANCE).filter(|instance| !instance.field("publiclyAccessible").is_not_true());
         let clusters = instances.filter_map(|i| Some(i.field("clusterIdentifier").target(CLUSTER)?.index)).collect();
-        Self { clusters, more: !scene.knows_all(INSTANCE, "clusterIdentifier") }
+        let names = scene.of(ZONE).any(|zone| !is_private_zone(zone)) || !scene.is_whole();
+        Self { clusters, more: !scene.knows_all(INSTANCE, "clusterIdentifier"), names }
     }
 }
 
@@ -71,6 +76,9 @@ fn behind(item: Item<'_>, public: &Public) -> Option<&'static str> {
     };
     if is_database {
         return Some("is a database without public address");
+    }
+    if item.is(RECORD) && !public.names && item.field("zoneId").target(ZONE).is_some_and(is_private_zone) {
+        return Some("is a name that only a private zone holds");
     }
     (item.is(BALANCER) && item.field("internal").is_true()).then_some("is an internal load balancer")
 }
@@ -153,5 +161,20 @@ mod tests {
   check: {type: aws:route53:HealthCheck, properties: {type: TCP, port: 5432, fqdn: '${db.endpoint}'}}
 ";
         assert!(found(&RULE, program).is_empty());
+    }
+
+    #[test]
+    fn a_name_that_only_a_private_zone_holds_is_asked_by_nobody_outside() {
+        let program = "
+  net: {type: aws:ec2:Vpc, properties: {cidrBlock: 10.0.0.0/16}}
+  inside: {type: aws:route53:Zone, properties: {name: example.com, vpcs: [{vpcId: '${net.id}'}]}}
+  db: {type: aws:route53:Record, properties: {zoneId: '${inside.zoneId}', name: db, type: A, ttl: 5, records: [10.0.0.5]}}
+  check: {type: aws:route53:HealthCheck, properties: {type: TCP, port: 5432, fqdn: '${db.fqdn}'}}
+";
+        let message =
+            "'${db.fqdn}' | `fqdn` of `check` is a name that only a private zone holds, which Route 53 cannot ask";
+        assert_eq!(found(&RULE, program), [message]);
+        let both = format!("{program}  outside: {{type: aws:route53:Zone, properties: {{name: example.com}}}}\n");
+        assert!(found(&RULE, &both).is_empty(), "the public zone may hold the name as well");
     }
 }

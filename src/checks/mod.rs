@@ -16,6 +16,7 @@
 //! - A rule looks things up in an index and never compares all with all.
 
 mod global_database;
+mod private_zone;
 mod scene;
 #[cfg(test)]
 mod testing;
@@ -53,6 +54,7 @@ rules! {
     bucket_versioning,
     burstable_class,
     certificate_region,
+    child_health_threshold,
     cidr_form,
     cidr_peered,
     cidr_size,
@@ -65,9 +67,11 @@ rules! {
     key_region,
     load_balancer_name,
     log_destination_region,
+    managed_password,
     metric_stream_region,
     network_region,
     port_range,
+    private_zone_record,
     reserved_name,
     reserved_path,
     reserved_tag,

@@ -54,6 +54,11 @@ impl<'a> Scene<'a> {
         Some(Item { scene: self, index })
     }
 
+    /// Whether no resource of the text is missing here.
+    pub(super) fn is_whole(&self) -> bool {
+        self.is_whole
+    }
+
     /// Whether all of a type are known, and what one of their inputs names. Else nothing follows from finding
     /// none.
     pub(super) fn knows_all(&self, token: &str, input: &'static str) -> bool {
