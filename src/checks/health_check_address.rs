@@ -2,7 +2,7 @@ use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::Rule;
-use super::private_zone::{ZONE, is_private as is_private_zone};
+use super::private_zone::{ZONE, is_private_zone};
 use super::scene::{Field, Item, Scene};
 use crate::engine::diagnostic::Diagnostic;
 

@@ -1,5 +1,5 @@
 use super::Rule;
-use super::private_zone::{ZONE, is_private};
+use super::private_zone::{ZONE, is_private_zone};
 use super::scene::{Item, Scene};
 use crate::engine::diagnostic::Diagnostic;
 
@@ -23,7 +23,7 @@ const BY_NETWORK: &str = "cidrRoutingPolicy";
 
 fn find(scene: &Scene<'_>) -> Vec<Diagnostic> {
     let records = scene.of("aws:route53/record:Record");
-    let private = records.filter(|record| record.field("zoneId").target(ZONE).is_some_and(is_private));
+    let private = records.filter(|record| record.field("zoneId").target(ZONE).is_some_and(is_private_zone));
     private.filter_map(refused).collect()
 }
 
