@@ -12,9 +12,13 @@ pub(super) const RULE: Rule = Rule {
 };
 
 const BUCKET: &str = "aws:s3/bucket:Bucket";
+const VERSIONING: &str = "aws:s3/bucketVersioning:BucketVersioning";
 
 fn find(scene: &Scene<'_>) -> Vec<Diagnostic> {
-    let settings = scene.of("aws:s3/bucketVersioning:BucketVersioning");
+    if !scene.knows_all(VERSIONING, "bucket") {
+        return Vec::new();
+    }
+    let settings = scene.of(VERSIONING);
     // A status that is not known yet may be the right one.
     let enabled = settings.filter(|v| {
         v.field("versioningConfiguration").field("status").text().is_none_or(|status| status == "Enabled")

@@ -17,7 +17,7 @@ const SIZES: std::ops::RangeInclusive<u8> = 16..=28;
 
 fn find(scene: &Scene<'_>) -> Vec<Diagnostic> {
     let mut found = Vec::new();
-    let bare = |item: &Item<'_>| !["cidrBlock", "ipv4IpamPoolId"].iter().any(|name| item.field(name).is_given());
+    let bare = |item: &Item<'_>| ["cidrBlock", "ipv4IpamPoolId"].iter().all(|name| item.field(name).is_missing());
     for vpc in scene.of(VPC).filter(bare) {
         let message = format!("the VPC `{}` has no range", vpc.name());
         found.push(vpc.wrong(message).help("give it a `cidrBlock`, such as `10.0.0.0/16`"));

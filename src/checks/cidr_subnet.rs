@@ -15,10 +15,11 @@ const FURTHER: &str = "aws:ec2/vpcIpv4CidrBlockAssociation:VpcIpv4CidrBlockAssoc
 
 fn find(scene: &Scene<'_>) -> Vec<Diagnostic> {
     let further = scene.by_target(FURTHER, "vpcId", VPC);
+    let knows_further = scene.knows_all(FURTHER, "vpcId");
     let mut found = Vec::new();
     for (vpc, subnets) in scene.by_target(SUBNET, "vpcId", VPC) {
         let mut fields: Vec<Field<'_>> = subnets.iter().map(|subnet| subnet.field("cidrBlock")).collect();
-        if !further.contains_key(&vpc) {
+        if knows_further && !further.contains_key(&vpc) {
             found.extend(fields.iter().filter_map(|field| outside(*field)));
         }
         // Side by side, an overlap is one with the range before.

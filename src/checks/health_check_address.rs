@@ -2,6 +2,7 @@ use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::Rule;
+use super::private_zone::{ZONE, is_private_zone};
 use super::scene::{Field, Item, Scene};
 use crate::engine::diagnostic::Diagnostic;
 
@@ -16,11 +17,10 @@ const CLUSTER: &str = "aws:rds/cluster:Cluster";
 const INSTANCE: &str = "aws:rds/clusterInstance:ClusterInstance";
 const GLOBAL: &str = "aws:rds/globalCluster:GlobalCluster";
 const BALANCER: &str = "aws:lb/loadBalancer:LoadBalancer";
+const RECORD: &str = "aws:route53/record:Record";
 
 fn find(scene: &Scene<'_>) -> Vec<Diagnostic> {
-    let instances = scene.of(INSTANCE).filter(|instance| instance.field("publiclyAccessible").is_true());
-    let public: HashSet<usize> =
-        instances.filter_map(|i| Some(i.field("clusterIdentifier").target(CLUSTER)?.index)).collect();
+    let public = Public::of(scene);
     let mut found = Vec::new();
     for check in scene.of("aws:route53/healthCheck:HealthCheck") {
         for field in [check.field("ipAddress"), check.field("fqdn")] {
@@ -45,19 +45,40 @@ fn refused(field: Field<'_>, what: &str) -> Diagnostic {
     problem.help("let an alarm inside the network decide, with a health check of type `CLOUDWATCH_METRIC`")
 }
 
+/// What the internet may reach.
+struct Public {
+    clusters: HashSet<usize>,
+    /// Others may be among them.
+    more: bool,
+    /// Names of private zones may be public names, too.
+    names: bool,
+}
+
+impl Public {
+    fn of(scene: &Scene<'_>) -> Self {
+        let instances = scene.of(INSTANCE).filter(|instance| !instance.field("publiclyAccessible").is_not_true());
+        let clusters = instances.filter_map(|i| Some(i.field("clusterIdentifier").target(CLUSTER)?.index)).collect();
+        let names = scene.of(ZONE).any(|zone| !is_private_zone(zone)) || !scene.is_whole();
+        Self { clusters, more: !scene.knows_all(INSTANCE, "clusterIdentifier"), names }
+    }
+}
+
 /// What is private about the addresses of a resource.
-fn behind(item: Item<'_>, public: &HashSet<usize>) -> Option<&'static str> {
+fn behind(item: Item<'_>, public: &Public) -> Option<&'static str> {
     if !item.is_managed() {
         return None;
     }
     let is_database = match item {
-        _ if item.is(CLUSTER) => !public.contains(&item.index),
-        _ if item.is(INSTANCE) => !item.field("publiclyAccessible").is_true(),
+        _ if item.is(CLUSTER) => !public.more && !public.clusters.contains(&item.index),
+        _ if item.is(INSTANCE) => item.field("publiclyAccessible").is_not_true(),
         // Its name leads to the writer of one of its clusters.
-        _ => item.is(GLOBAL) && public.is_empty(),
+        _ => item.is(GLOBAL) && !public.more && public.clusters.is_empty(),
     };
     if is_database {
         return Some("is a database without public address");
+    }
+    if item.is(RECORD) && !public.names && item.field("zoneId").target(ZONE).is_some_and(is_private_zone) {
+        return Some("is a name that only a private zone holds");
     }
     (item.is(BALANCER) && item.field("internal").is_true()).then_some("is an internal load balancer")
 }
@@ -140,5 +161,20 @@ mod tests {
   check: {type: aws:route53:HealthCheck, properties: {type: TCP, port: 5432, fqdn: '${db.endpoint}'}}
 ";
         assert!(found(&RULE, program).is_empty());
+    }
+
+    #[test]
+    fn a_name_that_only_a_private_zone_holds_is_asked_by_nobody_outside() {
+        let program = "
+  net: {type: aws:ec2:Vpc, properties: {cidrBlock: 10.0.0.0/16}}
+  inside: {type: aws:route53:Zone, properties: {name: example.com, vpcs: [{vpcId: '${net.id}'}]}}
+  db: {type: aws:route53:Record, properties: {zoneId: '${inside.zoneId}', name: db, type: A, ttl: 5, records: [10.0.0.5]}}
+  check: {type: aws:route53:HealthCheck, properties: {type: TCP, port: 5432, fqdn: '${db.fqdn}'}}
+";
+        let message =
+            "'${db.fqdn}' | `fqdn` of `check` is a name that only a private zone holds, which Route 53 cannot ask";
+        assert_eq!(found(&RULE, program), [message]);
+        let both = format!("{program}  outside: {{type: aws:route53:Zone, properties: {{name: example.com}}}}\n");
+        assert!(found(&RULE, &both).is_empty(), "the public zone may hold the name as well");
     }
 }

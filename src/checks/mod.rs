@@ -16,6 +16,7 @@
 //! - A rule looks things up in an index and never compares all with all.
 
 mod global_database;
+mod private_zone;
 mod scene;
 #[cfg(test)]
 mod testing;
@@ -53,6 +54,7 @@ rules! {
     bucket_versioning,
     burstable_class,
     certificate_region,
+    child_health_threshold,
     cidr_form,
     cidr_peered,
     cidr_size,
@@ -65,9 +67,11 @@ rules! {
     key_region,
     load_balancer_name,
     log_destination_region,
+    managed_password,
     metric_stream_region,
     network_region,
     port_range,
+    private_zone_record,
     reserved_name,
     reserved_path,
     reserved_tag,
@@ -128,5 +132,74 @@ mod tests {
         let program = "  a: {type: aws:sns:TopicPolicy, properties: {arn: a, policy: '{'}}\n";
         let refusal = testing::refusal(program);
         assert!(refusal.contains("`policy` of `aws:sns:TopicPolicy` is no JSON"), "{refusal}");
+    }
+
+    #[test]
+    fn a_mistake_that_is_none_of_a_rule_hides_no_broken_rule() {
+        let program = "
+  a: {type: aws:rds:Cluster, properties: {engine: a, databaseName: '${pulumi.stack[3]}'}}
+  b: {type: aws:cloudwatch:EventRule, properties: {scheduleExpression: rate(30 seconds), isEnabld: true}}
+  c: {type: aws:ec2:Vpc, properties: {cidrBlock: {fn::cidrSubnet: [10.0.0.0/8, 1, 9]}, tags: {'aws:x': y}}}
+  d: {type: aws:nothing:Here}
+";
+        let told = testing::told(program);
+        for mistake in [
+            "error[access]",
+            "error[unknown-property]",
+            "error[function]",
+            "error[unknown-type]",
+            "error[schedule]",
+            "error[reserved-tag]",
+        ] {
+            assert_eq!(told.matches(mistake).count(), 1, "{mistake}: {told}");
+        }
+        assert_eq!(told.matches("error[").count(), 6, "{told}");
+    }
+
+    /// Each program has one mistake. Without it rules find nothing, and with it nothing else.
+    #[test]
+    fn what_is_wrong_is_unknown_to_rules_and_what_may_be_meant_is_not_missing() {
+        let bucket = "
+  one: {type: aws:s3:Bucket, properties: {bucket: one}}
+  two: {type: aws:s3:Bucket, properties: {bucket: two}}
+  role: {type: aws:iam:Role, properties: {assumeRolePolicy: {}}}
+  v: {type: aws:s3:BucketVersioning, properties: {bucket: two, versioningConfiguration: {status: Enabled}}}
+  r:
+    type: aws:s3:BucketReplicationConfig
+    properties:
+      {bucket: '${one.bucket}', role: '${role.arn}', rules: [{status: Enabled, destination: {bucket: '${two.arn}'}}]}
+";
+        let database = "
+  g: {type: aws:rds:GlobalCluster, properties: {globalClusterIdentifier: g, engine: a, storageEncrypted: true}}
+  p: {type: aws:rds:Cluster, properties: {engine: a, globalClusterIdentifier: '${g.id}', masterUsername: m, masterPassword: {fn::secret: 12345678}}}
+";
+        let clusters = "
+  db: {type: aws:rds:Cluster, properties: {engine: a}}
+  check: {type: aws:route53:HealthCheck, properties: {type: TCP, port: 5432, fqdn: '${db.endpoint}'}}
+";
+        let wrong = [
+            format!(
+                "{bucket}  w: {{type: aws:s3:BucketVersioning, properties: {{bucket: '${{one.bukket}}', versioningConfiguration: {{status: Enabled}}}}}}\n"
+            ),
+            format!(
+                "{bucket}  w: {{type: aws:s3:BucketVersioning, properties: {{bucket: one, versioningConfiguration: {{status: '${{pulumi.stack[1]}}'}}}}}}\n"
+            ),
+            format!("{bucket}  w: {{type: aws:s3:BuketVersioning, properties: {{bucket: one}}}}\n"),
+            format!(
+                "{database}  s: {{type: aws:rds:Cluster, region: secondary, properties: {{engine: a, globalClusterIdentifier: '${{g.id}}', kmsKeyIdd: x}}}}\n"
+            ),
+            "  v: {type: aws:ec2:Vpc, properties: {cidrBlok: 10.0.0.0/16}}\n".to_owned(),
+            "  v: {type: aws:ec2:Vpc, properties: {cidrBlock: '${pulumi.stack[1]}'}}\n".to_owned(),
+            format!(
+                "{clusters}  node: {{type: aws:rds:ClusterInstance, properties: {{clusterIdentifier: '${{db.idd}}', engine: a, instanceClass: db.r6g.large, publiclyAccessible: true}}}}\n"
+            ),
+            format!(
+                "{clusters}  node: {{type: aws:rds:ClusterInstance, properties: {{clusterIdentifier: '${{db.id}}', engine: a, instanceClass: db.r6g.large, publiclyAcessible: true}}}}\n"
+            ),
+        ];
+        for program in wrong {
+            let told = testing::told(&program);
+            assert_eq!(told.matches("error[").count(), 1, "{program}\n{told}");
+        }
     }
 }

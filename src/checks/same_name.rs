@@ -62,6 +62,10 @@ struct Identity {
 
 fn identity(item: Item<'_>) -> Option<Identity> {
     let schema = item.schema();
+    let may_be_meant = |field: Field<'_>| !field.is_given() && !field.is_missing();
+    if schema.naming_inputs().iter().any(|name| may_be_meant(item.field(name))) {
+        return None;
+    }
     let at = match schema.facts.id {
         IdForm::Input(input) => item.field(input).at(),
         _ => item.at(),
@@ -88,7 +92,7 @@ fn identity(item: Item<'_>) -> Option<Identity> {
 fn container(field: Field<'_>) -> Option<String> {
     match field.link() {
         Some((item, _)) => Some(format!("#{}", item.index)),
-        None if !field.is_given() => Some(String::new()),
+        None if field.is_missing() => Some(String::new()),
         None => field.text().map(str::to_owned),
     }
 }

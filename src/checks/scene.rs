@@ -14,6 +14,8 @@ use crate::stack::{Link, StackProgram, Surveyed, Written};
 /// All resources of a program.
 pub(super) struct Scene<'a> {
     resources: Vec<Surveyed<'a>>,
+    /// No resource of the text is missing here.
+    is_whole: bool,
     by_type: HashMap<&'a str, Vec<usize>>,
     /// By type, and by the id as far as it follows from the inputs.
     by_id: HashMap<(&'a str, String), Vec<usize>>,
@@ -30,7 +32,7 @@ impl<'a> Scene<'a> {
                 by_id.entry((resource.schema.token, id.0)).or_default().push(i);
             }
         }
-        Self { resources, by_type, by_id }
+        Self { resources, is_whole: program.is_whole(), by_type, by_id }
     }
 
     /// The resources of a type that the program manages.
@@ -50,6 +52,18 @@ impl<'a> Scene<'a> {
         let token = self.by_type.get_key_value(token)?.0;
         let index = *self.by_id.get(&(*token, id.to_owned()))?.first()?;
         Some(Item { scene: self, index })
+    }
+
+    /// Whether no resource of the text is missing here.
+    pub(super) fn is_whole(&self) -> bool {
+        self.is_whole
+    }
+
+    /// Whether all of a type are known, and what one of their inputs names. Else nothing follows from finding
+    /// none.
+    pub(super) fn knows_all(&self, token: &str, input: &'static str) -> bool {
+        let is_known = |field: Field<'_>| field.text().is_some() || field.linked().next().is_some();
+        self.is_whole && self.of(token).all(|item| is_known(item.field(input)))
     }
 
     /// Those of a type, by what one of their inputs names.
@@ -222,14 +236,25 @@ impl<'s> Field<'s> {
         !self.value.is_null()
     }
 
+    /// Whether there surely is no value. Beside a mistake it may have been meant to be given.
+    pub(super) fn is_missing(self) -> bool {
+        self.value.is_null() && self.owner.surveyed().is_sound
+    }
+
     /// Whether there is a value other than `false`, known or not.
     pub(super) fn is_wanted(self) -> bool {
         self.is_given() && self.value.as_bool() != Some(false)
     }
 
-    /// Whether the value is a list whose items are all there, known or not.
+    /// Whether the value surely is another one than `true`.
+    pub(super) fn is_not_true(self) -> bool {
+        self.value.as_bool() == Some(false) || self.is_missing()
+    }
+
+    /// Whether the value is a list whose items are all there, known or not. The links are none of it: what
+    /// functions make of them is not what they will make of the values.
     pub(super) fn is_list(self) -> bool {
-        self.value.as_list().is_some() || self.link.as_list().is_some()
+        self.value.as_list().is_some()
     }
 
     /// An IPv4 range, with the host part as it is written.

@@ -17,7 +17,7 @@ fn find(scene: &Scene<'_>) -> Vec<Diagnostic> {
             let global = cluster.field("globalClusterIdentifier").target(GLOBAL);
             let all = [primary, cluster].into_iter().chain(global);
             let encrypted = all.into_iter().any(|item| item.field("storageEncrypted").is_true());
-            if encrypted && !cluster.field("kmsKeyId").is_given() {
+            if encrypted && cluster.field("kmsKeyId").is_missing() {
                 let message = format!("`{}` is encrypted and lacks `kmsKeyId`, a key of its region", cluster.name());
                 let problem = cluster.wrong(message).also(primary.at(), "the primary cluster");
                 found.push(problem.help("give a key of that region; `aws:kms:getAlias` finds the one of `alias/aws/rds`"));

@@ -69,4 +69,13 @@ mod tests {
     fn a_zone_that_is_not_known_may_be_another_one() {
         assert!(found(&RULE, &program("", "['${a.id}', '${b.id}']")).is_empty());
     }
+
+    #[test]
+    fn subnets_that_a_text_will_tell_are_not_counted() {
+        let program = "
+  net: {type: aws:ec2:Vpc, properties: {cidrBlock: 10.0.0.0/16}}
+  group: {type: aws:rds:SubnetGroup, properties: {subnetIds: {fn::split: [',', '${net.arn}']}}}
+";
+        assert!(found(&RULE, program).is_empty());
+    }
 }

@@ -13,6 +13,15 @@ pub(super) fn refusal(resources: &str) -> String {
     loaded.err().map(|problems| shown(&problems)).unwrap_or_default()
 }
 
+/// All that is wrong with a program of these resources, by rules and otherwise.
+pub(super) fn told(resources: &str) -> String {
+    let desk = Desk::of(&format!("{HEAD}{resources}"));
+    match desk.load_of(crate::aws::catalog()) {
+        Ok(loaded) => shown(&super::check(&loaded.program)),
+        Err(refused) => shown(&refused.with(super::check)),
+    }
+}
+
 /// What a rule finds in a program of these resources: what stands at the place, and the message.
 pub(super) fn found(rule: &Rule, resources: &str) -> Vec<String> {
     let desk = Desk::of(&format!("{HEAD}{resources}"));

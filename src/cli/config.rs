@@ -1,7 +1,7 @@
 //! `drctl config`: the values that a stack's own file gives to its config.
 
 use std::collections::BTreeMap;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -102,6 +102,25 @@ pub(super) fn run(command: &Command, global: &Global) -> Result {
         }
     }
     Ok(Exit::Ok)
+}
+
+/// Seals the secure values of a stack's file for another passphrase of the environment, and says how many.
+///
+/// # Errors
+/// If the file cannot be read or written, or neither passphrase opens all of them.
+pub(super) fn reseal(path: &Path, old: &BTreeMap<String, String>, new: &BTreeMap<String, String>) -> Result<usize> {
+    let mut file = File::read(path)?;
+    let count = file.reseal(old, new)?;
+    if count > 0 {
+        file.write()?;
+    }
+    Ok(count)
+}
+
+/// Whether a stack's file holds secure values that a passphrase opens.
+pub(super) fn needs_passphrase(path: &Path) -> bool {
+    let file = File::read(path).ok();
+    file.is_some_and(|file| file.opens_by_passphrase() && file.values().any(|(_, value)| holds_sealed(value)))
 }
 
 /// What the program declares under a key.
@@ -244,6 +263,46 @@ impl File {
         }
     }
 
+    /// Seals every secure value for the passphrase of another environment, and says how many there are. None
+    /// are if that opens them already, or if no passphrase does.
+    fn reseal(&mut self, old: &BTreeMap<String, String>, new: &BTreeMap<String, String>) -> Result<usize> {
+        let sealed: Vec<(String, Yaml)> =
+            self.values().map(|(key, value)| (plain(key), value.clone())).filter(|(_, v)| holds_sealed(v)).collect();
+        let mut present = Opener::new(self.protection(new));
+        let opens =
+            |present: &mut Opener| sealed.iter().all(|(_, value)| anew(value, &mut |s| present.open(s)).is_ok());
+        if sealed.is_empty() || !self.opens_by_passphrase() || opens(&mut present) {
+            return Ok(0);
+        }
+        let failed = |why: String| no_passphrase(&format!("the secure values cannot be sealed anew: {why}"));
+        let sealer = Sealer::new(&Protection { salt: None, ..self.protection(new) }).map_err(failed)?;
+        let mut opener = Opener::new(self.protection(old));
+        let resealed = sealed.into_iter().map(|(key, value)| {
+            Ok((key, anew(&value, &mut |sealed| opener.open(sealed).and_then(|text| sealer.seal(&text)))?))
+        });
+        let resealed: Vec<(String, Yaml)> = resealed.collect::<std::result::Result<_, String>>().map_err(failed)?;
+        if let Some((name, salt)) = sealer.new_entry() {
+            let is_salt = |line: &str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(':'));
+            let lines = self.text.lines().map(|line| match is_salt(line) {
+                true => format!("{name}: {salt}\n"),
+                false => format!("{line}\n"),
+            });
+            let renewed = Self::parse(&self.path, lines.collect())?;
+            if renewed.top(name).as_deref() != Some(salt) {
+                return Err(failed(format!("`{name}` of {} is not on a line of its own", self.path.display())));
+            }
+            *self = renewed;
+        }
+        let count = resealed.len();
+        resealed.into_iter().try_for_each(|(key, value)| self.put(&key, value))?;
+        Ok(count)
+    }
+
+    /// Whether it is a passphrase that opens its secure values.
+    fn opens_by_passphrase(&self) -> bool {
+        self.top("encryptionsalt").is_some() && self.top("encryptedkey").is_none()
+    }
+
     fn top(&self, key: &str) -> Option<String> {
         self.yaml.get(key).and_then(Yaml::as_str).map(str::to_owned)
     }
@@ -309,8 +368,19 @@ impl File {
         Ok(())
     }
 
+    /// One that is there is replaced as a whole: a crash leaves the old or the new one.
     fn write(&self) -> Result<()> {
-        std::fs::write(&self.path, &self.text).map_err(io("write", &self.path))
+        let Ok(path) = std::fs::canonicalize(&self.path) else {
+            return std::fs::write(&self.path, &self.text).map_err(io("write", &self.path));
+        };
+        let replace = || {
+            let mut temporary = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new("/")))?;
+            temporary.write_all(self.text.as_bytes())?;
+            temporary.as_file().set_permissions(std::fs::metadata(&path)?.permissions())?;
+            temporary.as_file().sync_all()?;
+            temporary.persist(&path).map(drop).map_err(|failure| failure.error)
+        };
+        replace().map_err(io("write", &self.path))
     }
 }
 
@@ -364,6 +434,39 @@ fn plain(key: &Yaml) -> String {
 /// Pulumi's form of a sealed value.
 fn is_sealed(value: &Yaml) -> bool {
     value.get("secure").is_some()
+}
+
+/// Whether a value or a part of it is sealed.
+fn holds_sealed(value: &Yaml) -> bool {
+    match value {
+        Yaml::Mapping(map) => is_sealed(value) || map.values().any(holds_sealed),
+        Yaml::Sequence(items) => items.iter().any(holds_sealed),
+        _ => false,
+    }
+}
+
+/// A value with all that is sealed in it exchanged for something else.
+fn anew(
+    value: &Yaml,
+    exchange: &mut dyn FnMut(&str) -> std::result::Result<String, String>,
+) -> std::result::Result<Yaml, String> {
+    match value {
+        Yaml::Mapping(map) => match value.get("secure").and_then(Yaml::as_str) {
+            Some(sealed) => {
+                let secure = (Yaml::String("secure".into()), Yaml::String(exchange(sealed)?));
+                Ok(Yaml::Mapping(Mapping::from_iter([secure])))
+            }
+            None => {
+                let parts = map.iter().map(|(key, part)| Ok((key.clone(), anew(part, exchange)?)));
+                parts.collect::<std::result::Result<_, String>>().map(Yaml::Mapping)
+            }
+        },
+        Yaml::Sequence(items) => {
+            let items = items.iter().map(|item| anew(item, exchange));
+            items.collect::<std::result::Result<_, String>>().map(Yaml::Sequence)
+        }
+        other => Ok(other.clone()),
+    }
 }
 
 /// YAML on one line. JSON is YAML, and plain words need no quotes.
@@ -476,5 +579,27 @@ mod tests {
         assert_eq!(file.open(file.get("password").unwrap(), &environment).unwrap(), "hunter2");
         assert_eq!(file.open(file.get("token").unwrap(), &environment).unwrap(), "3");
         assert!(file.open(file.get("token").unwrap(), &BTreeMap::new()).is_err());
+    }
+
+    #[test]
+    fn a_new_passphrase_opens_what_was_sealed_anew_and_the_old_one_opens_nothing() {
+        let by = |text: &str| BTreeMap::from([("DRCTL_PASSPHRASE".to_owned(), text.to_owned())]);
+        let (old, new) = (by("horse"), by("cow"));
+        let mut file = file("# Mine.\nconfig:\n  size: 1 # few\n");
+        assert_eq!(file.reseal(&old, &new).unwrap(), 0);
+        file.seal("password", "hunter2", &old).unwrap();
+        let inner = file.get("password").unwrap().clone();
+        file.put("all", Yaml::Mapping(Mapping::from_iter([(Yaml::String("a".into()), inner)]))).unwrap();
+        assert!(file.reseal(&by("goat"), &new).is_err());
+        assert_eq!(file.reseal(&old, &new).unwrap(), 2);
+        assert!(file.text.starts_with("# Mine.\n") && file.text.contains("size: 1 # few"), "{}", file.text);
+        assert_eq!(file.text.matches("encryptionsalt: v1:").count(), 1);
+        for value in [file.get("password").unwrap(), file.get("all").unwrap().get("a").unwrap()] {
+            assert_eq!(file.open(value, &new).unwrap(), "hunter2");
+            assert!(file.open(value, &old).is_err());
+        }
+        let before = file.text.clone();
+        assert_eq!(file.reseal(&old, &new).unwrap(), 0, "it is sealed anew already");
+        assert_eq!(file.text, before);
     }
 }

@@ -52,6 +52,7 @@ fn heeds(command: &str, flag: &str) -> bool {
                     | "permissions"
                     | "schema"
                     | "doctor"
+                    | "local advance"
                     | "local inspect"
             )
         }

@@ -216,15 +216,37 @@ async fn read(one: &Wanted<'_>, provider: &dyn Provider) -> Result<std::result::
 
 /// Refuses what the state has already, and what is imported twice.
 fn check_free(state: &State, wanted: &[Wanted<'_>], rows: &[Row]) -> Result<()> {
-    let taken = rows.iter().zip(wanted).enumerate().filter_map(|(n, (row, one))| {
-        let same = |r: &&Row| r.key.urn == row.key.urn || (r.id == row.id && r.ty == row.ty && r.place == row.place);
-        let before = state.rows.values().map(Arc::as_ref).chain(&rows[..n]);
-        let taken = before.into_iter().find(same)?;
+    let mut known = Known::default();
+    state.rows.values().for_each(|row| known.note(row));
+    let taken = rows.iter().zip(wanted).filter_map(|(row, one)| {
+        let taken = known.same_as(row);
+        known.note(row);
+        let taken = taken?;
         let text = format!("the state has {} already, as {}", taken.key.urn.name(), taken.key.urn);
         let problem = Diagnostic::error("imported", text).help("choose another name, or leave it out");
         Some(if taken.key.urn == row.key.urn { one.wish.name.blame(problem) } else { one.wish.id.blame(problem) })
     });
     every(taken.map(Err::<(), _>)).map(drop)
+}
+
+/// Rows by what tells them apart: their name in the program, and what they are in the cloud.
+#[derive(Default)]
+struct Known<'a> {
+    by_urn: HashMap<&'a Urn, &'a Row>,
+    by_id: HashMap<(&'a Option<Id>, &'a str, &'a Place), &'a Row>,
+}
+
+impl<'a> Known<'a> {
+    fn note(&mut self, row: &'a Row) {
+        self.by_urn.entry(&row.key.urn).or_insert(row);
+        self.by_id.entry((&row.id, &row.ty, &row.place)).or_insert(row);
+    }
+
+    /// Another row of the same name, or else of the same thing.
+    fn same_as(&self, row: &Row) -> Option<&'a Row> {
+        let same = self.by_id.get(&(&row.id, row.ty.as_str(), &row.place));
+        self.by_urn.get(&row.key.urn).or(same).copied()
+    }
 }
 
 /// Puts rows into the state, and gives the declaration of each.
@@ -402,6 +424,23 @@ mod tests {
     use super::*;
     use crate::cli::testing::catalog;
     use crate::engine::value::Map;
+
+    #[test]
+    fn what_is_imported_is_known_by_its_name_and_by_what_it_is_in_the_cloud() {
+        let row = |name: &str, id: &str, region: &str| {
+            let key = Key { urn: Urn::new("s", "p", "t:i:T", name), generation: 0 };
+            Row { id: Some(Id(id.into())), ..Row::new(key, "t:i:T", Place(region.into())) }
+        };
+        let (first, second) = (row("a", "1", "eu-west-1"), row("b", "2", "eu-west-1"));
+        let mut known = Known::default();
+        known.note(&first);
+        known.note(&second);
+        let found = |row: &Row| known.same_as(row).map(|same| same.key.urn.name().to_owned());
+        assert_eq!(found(&row("c", "1", "eu-west-1")).as_deref(), Some("a"), "the same thing");
+        assert_eq!(found(&row("b", "9", "eu-west-3")).as_deref(), Some("b"), "the same name");
+        assert_eq!(found(&row("b", "1", "eu-west-1")).as_deref(), Some("b"), "the name is told first");
+        assert_eq!(found(&row("c", "1", "eu-west-3")), None, "another region");
+    }
 
     #[test]
     fn inputs_are_written_without_defaults_and_with_references() {

@@ -331,6 +331,37 @@ fn a_reset_twin_is_empty_and_so_are_the_states_on_it() {
 }
 
 #[test]
+fn what_aws_deletes_only_later_goes_when_the_clock_of_the_twin_was_moved_on() {
+    let project = Project::with(
+        r#"
+name: orders
+regions: {primary: us-east-1, secondary: eu-west-1}
+resources:
+  orders:
+    type: aws:dynamodb:Table
+    properties:
+      attributes: [{name: id, type: S}]
+      hashKey: id
+      billingMode: PAY_PER_REQUEST
+      streamEnabled: true
+      streamViewType: NEW_AND_OLD_IMAGES
+  copy:
+    type: aws:dynamodb:TableReplica
+    region: secondary
+    properties: {globalTableArn: "${orders.arn}"}
+    options: {retainOnDelete: true}
+"#,
+    );
+    project.expect("up", Exit::Ok);
+    project.expect("destroy", Exit::Pending);
+    project.expect("local advance 23h", Exit::Ok);
+    project.expect("destroy", Exit::Pending);
+    project.expect("local advance 1d", Exit::Ok);
+    project.expect("destroy", Exit::Ok);
+    project.expect("local advance yesterday", Exit::Configuration);
+}
+
+#[test]
 fn flags_that_do_not_fit_are_refused_before_anything_is_done() {
     let project = Project::new();
     project.expect("up --skip-unsupported", Exit::Configuration);

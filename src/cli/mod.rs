@@ -176,7 +176,7 @@ enum Command {
     Schema,
     /// Check credentials, account, regions, state and endpoint
     Doctor(doctor::Arguments),
-    /// Look into the twin, or empty it
+    /// Look into the twin, move its clock on, or empty it
     #[command(subcommand)]
     Local(local::Command),
     /// Write a completion script for a shell

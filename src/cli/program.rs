@@ -44,7 +44,7 @@ pub(super) fn read(global: &Global) -> Result<Loaded> {
 /// A program that breaks a rule is refused here and not in `try_load`: whatever the text says, what
 /// exists can be looked at and destroyed.
 pub(super) fn checked(global: &Global, answers: Arc<stack::Answers>) -> Result<Loaded> {
-    let mut loaded = try_load(global, answers)?;
+    let mut loaded = loading(global, answers)?.map_err(|refused| refused.with(checks::check))?;
     loaded.warnings.extend(checks::check(&loaded.program));
     if loaded.program.declarations().is_empty() && loaded.questions.is_empty() {
         let empty = Diagnostic::warning("no-resources", format!("`{}` declares no resource", loaded.stack));
@@ -63,6 +63,10 @@ pub(super) fn show_warnings(loaded: &Loaded) {
 }
 
 pub(super) fn try_load(global: &Global, answers: Arc<stack::Answers>) -> Result<Loaded> {
+    Ok(loading(global, answers)?.map_err(Vec::from)?)
+}
+
+fn loading(global: &Global, answers: Arc<stack::Answers>) -> Result<std::result::Result<Loaded, stack::Refused>> {
     let request = request(global)?;
     let others = Others {
         request: request.clone(),
@@ -70,7 +74,7 @@ pub(super) fn try_load(global: &Global, answers: Arc<stack::Answers>) -> Result<
         state: global.state.clone(),
         unavailable: global.selection.unavailable.clone(),
     };
-    Ok(stack::load_with(&request, catalog(), Arc::new(others), &ByKms, answers)?)
+    Ok(stack::load_with(&request, catalog(), Arc::new(others), &ByKms, answers))
 }
 
 /// The file that `config set` writes to. It must be found before the program is whole, because what

@@ -1,17 +1,22 @@
 //! `drctl state rotate-key`: a new key for the secrets of a state, and another way to open it.
 
+use std::path::Path;
+
 use clap::Args;
 
 use crate::cli::Global;
+use crate::cli::config;
+use crate::cli::environment::environment;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Result, failed};
+use crate::cli::program::config_file;
 use crate::cli::runtime::runtime;
 use crate::cli::site::Site;
 use crate::cli::target::Target;
 use crate::engine::key_provider::KeyProvider;
 use crate::render;
 use crate::render::words::count;
-use crate::state::{NEW_PASSPHRASE, Notice, Rotated, Source};
+use crate::state::{NEW_PASSPHRASE, Notice, PASSPHRASE, PASSPHRASE_FILE, Rotated, Source};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -27,11 +32,11 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
     runtime(site.target == Target::Twin)?.block_on(async {
         site.must_exist().await?;
         let (stored, lock) = (site.stored(), site.lock("state rotate-key").await?);
-        let old = site.source().map_err(failed)?;
-        let renewed = old.renewed(|name| std::env::var(name).ok()).map_err(failed)?;
+        let given = site.source().map_err(failed)?;
+        let renewed = given.renewed(|name| std::env::var(name).ok()).map_err(failed)?;
         // After a rotation that did not end, the new passphrase may be the one that opens all.
-        let opened = match stored.open_keys(old.clone()).await {
-            Ok((keys, _)) => Ok((keys, old.clone())),
+        let opened = match stored.open_keys(given.clone()).await {
+            Ok((keys, _)) => Ok((keys, given.clone())),
             Err(refused) => match stored.open_keys(renewed.clone()).await {
                 Ok((keys, _)) => Ok((keys, renewed.clone())),
                 Err(_) => Err(refused),
@@ -40,7 +45,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
         let (keys, old) = opened.map_err(failed)?;
         let wanted = arguments.to.clone().or_else(|| site.wanted()).unwrap_or_else(|| keys.provider());
         let new = Source { wanted: Some(wanted.clone()), ..renewed };
-        let renews = new.passphrase != old.passphrase;
+        let renews = new.passphrase != given.passphrase;
         let rotated = lock.rotate(&keys, &old, &new).await.map_err(failed)?;
         if let Some(Notice::KeyFileMade(path)) = &rotated.notice {
             render::say(format_args!("The new key is in {}: keep it, and keep it to yourself.\n", path.display()));
@@ -54,8 +59,61 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
             let [name, _] = NEW_PASSPHRASE;
             render::say(format_args!("From now on `DRCTL_PASSPHRASE` must be what `{name}` was.\n"));
         }
+        // A state may have outlived its program.
+        if let (Ok(file), true) = (config_file(global), given.passphrase.is_some()) {
+            match new.passphrase.filter(|_| wanted == KeyProvider::Passphrase) {
+                Some(passphrase) if renews => reseal(&file, &passphrase),
+                Some(_) => {}
+                None => tell_what_opens(&file),
+            }
+            let others = site.states.list().await.map_err(failed)?;
+            let others = others.iter().map(|other| other.stack.as_str()).filter(|other| shares(other, &site.stack));
+            if renews && config::needs_passphrase(&file) {
+                for other in others {
+                    let command = format!("drctl state rotate-key --stack {other}");
+                    render::warn(format_args!("{} is that of `{other}` as well: `{command}`", file.display()));
+                }
+            }
+        }
         Ok(Exit::Ok)
     })
+}
+
+/// The state does not need the passphrase any more, which the config may.
+fn tell_what_opens(file: &Path) {
+    let is_pulumis = environment().keys().any(|name| name.starts_with("PULUMI_CONFIG_PASSPHRASE"));
+    if !is_pulumis && config::needs_passphrase(file) {
+        let file = file.display();
+        render::warn(format_args!("the secure values of {file} still open with `DRCTL_PASSPHRASE` as it is: keep it"));
+    }
+}
+
+/// Seals the values in the file of the stack with its new passphrase. The state was first: whoever is
+/// killed between the two rotates again, which goes on here.
+fn reseal(file: &Path, passphrase: &str) {
+    let old = environment();
+    let mut new = old.clone();
+    new.remove(PASSPHRASE_FILE);
+    new.insert(PASSPHRASE.to_owned(), passphrase.to_owned());
+    match config::reseal(file, &old, &new) {
+        Ok(0) => {}
+        Ok(n) => render::say(format_args!(
+            "{} in {} are sealed with the new passphrase, too.\n",
+            count(n, "secure value"),
+            file.display()
+        )),
+        Err(failure) => {
+            let why = failure.message();
+            let help = "give their passphrase as `PULUMI_CONFIG_PASSPHRASE`, or set them again with `drctl config set`";
+            render::warn(format_args!("{} keeps what opened it: {why}; {help}", file.display()));
+        }
+    }
+}
+
+/// Whether two stacks are instances of one, which share a file of config.
+fn shares(other: &str, stack: &str) -> bool {
+    let file = |name: &str| name.split('@').next().map(str::to_owned);
+    other != stack && file(other) == file(stack)
 }
 
 /// What is sealed with the new key, and what is not.

@@ -41,6 +41,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
         return Ok(declined());
     }
     runtime(false)?.block_on(stored.break_lock()).map_err(failed)?;
+    site.warn();
     render::say(format_args!("`{}` is free\n", site.stack));
     Ok(Exit::Ok)
 }

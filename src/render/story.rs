@@ -239,9 +239,14 @@ impl Story {
             }
             Ended::Pending { until } => {
                 let head = Label::Warning.paint("Pending:");
-                writeln!(text, "{head} {done} ({took}); the cloud keeps the rest until {until}").and_then(|()| {
-                    writeln!(text, "  {} run `drctl destroy` again after that", Label::Hint.paint("help:"))
-                })
+                let when = match self.simulated {
+                    true => {
+                        "move the twin's clock there with `drctl local advance 24h`, then run `drctl destroy` again"
+                    }
+                    false => "run `drctl destroy` again after that",
+                };
+                writeln!(text, "{head} {done} ({took}); the cloud keeps the rest until {until}")
+                    .and_then(|()| writeln!(text, "  {} {when}", Label::Hint.paint("help:")))
             }
         };
         text

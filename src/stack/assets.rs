@@ -20,6 +20,8 @@ pub struct Assets {
     dir: PathBuf,
     fence: Fence,
     hashes: Mutex<HashMap<String, String>>,
+    /// Files that became values, as they were when they were first read.
+    values: Mutex<HashMap<PathBuf, Arc<[u8]>>>,
     /// What lay behind URLs.
     fetched: Mutex<HashMap<String, Arc<[u8]>>>,
 }
@@ -51,10 +53,6 @@ impl Assets {
         Self::new(dir, Fence::around([dir.to_owned()]))
     }
 
-    pub(crate) fn fence(&self) -> &Fence {
-        &self.fence
-    }
-
     /// The bytes that the cloud gets: those that were planned with, or an error.
     ///
     /// # Errors
@@ -65,6 +63,33 @@ impl Assets {
         if digest(&bytes) != asset.sha256 {
             return Err(io::Error::other("it has changed since the plan was made; run the command again"));
         }
+        Ok(bytes)
+    }
+
+    /// The bytes of a file as a value: whenever it is asked for, those that were there the first time. So a
+    /// file that changes while a plan is carried out changes nothing of it. `may` refuses by size.
+    ///
+    /// # Errors
+    /// If the file may not or cannot be read, or `may` refuses.
+    pub(crate) fn value<E: From<io::Error>>(
+        &self,
+        path: &Path,
+        may: impl FnOnce(u64) -> Result<(), E>,
+    ) -> Result<Arc<[u8]>, E> {
+        let path = self.fence.enter(path)?;
+        let mut values = self.values.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bytes) = values.get(&path) {
+            may(bytes.len() as u64)?;
+            return Ok(Arc::clone(bytes));
+        }
+        let found = std::fs::metadata(&path)?;
+        // A device or a pipe may have no end.
+        if !found.is_file() && !found.is_dir() {
+            return Err(io::Error::other("it is no file").into());
+        }
+        may(found.len())?;
+        let bytes: Arc<[u8]> = std::fs::read(&path)?.into();
+        values.insert(path, Arc::clone(&bytes));
         Ok(bytes)
     }
 

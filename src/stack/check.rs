@@ -101,15 +101,6 @@ pub(crate) fn object(
     (map, checker.defaults)
 }
 
-/// Checks only which properties are given, for when what they are given cannot be told.
-pub(crate) fn names(schema: &Object, expr: &Expr, subject: &str, problems: &mut Vec<Diagnostic>) {
-    let Kind::Map(entries) = &expr.kind else { return };
-    let mut checker = Checker::new(subject, "input", problems);
-    for (name, at, _) in entries.iter().filter(|(name, _, _)| name != "region" && schema.get(name).is_none()) {
-        checker.unknown(schema, name, at.clone(), "");
-    }
-}
-
 /// "… `given`", with the nearest of the known names or all of them.
 pub(crate) fn no_such(what: &str, given: &str, known: &[&str]) -> Diagnostic {
     let problem = Diagnostic::error("unknown-property", format!("{what} `{given}`"));

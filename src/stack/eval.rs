@@ -15,6 +15,7 @@ use crate::stack::answers::{Answered, Ask, Asking};
 use crate::stack::body::Type;
 use crate::stack::budget::{Amount, Budget, too_big};
 use crate::stack::check;
+use crate::stack::expand::failed;
 use crate::stack::expr::{Accessor, Expr, Invoke, Kind, Part, Reference, Root};
 use crate::stack::functions::{self, Builtin, Fault, How, Lazy, Site, noun, scalar_text};
 use crate::stack::instance::{Bound, Frame, Member, Slot, Target, World};
@@ -131,6 +132,25 @@ impl<'a> Run<'a> {
             }
             Kind::Invoke(invoke) => self.invoke(invoke, &expr.at, frame),
             Kind::Poison => None,
+        }
+    }
+
+    /// The value with unknowns in the place of parts that are wrong, which have been reported. `is_sound`
+    /// becomes false if there is any.
+    pub(crate) fn salvage(&mut self, expr: &Expr, frame: Frame, is_sound: &mut bool) -> Value {
+        match &expr.kind {
+            Kind::List(items) => {
+                let values: Vec<_> = items.iter().map(|item| self.salvage(item, frame, is_sound)).collect();
+                Value::List(values)
+            }
+            Kind::Map(entries) => {
+                let values = entries.iter().map(|(key, _, expr)| (key.clone(), self.salvage(expr, frame, is_sound)));
+                Value::Map(values.filter(|(_, value)| !value.is_null()).collect())
+            }
+            _ => self.eval(expr, frame).unwrap_or_else(|| {
+                *is_sound = false;
+                Value::Unknown
+            }),
         }
     }
 
@@ -721,7 +741,8 @@ impl<'a> Run<'a> {
             }
             Lazy::StackReference => {
                 let [stack, output] = operands else { return wrong(self, "expected `[stack, output]`") };
-                let (stack, output) = (self.eval(stack, frame)?, self.eval(output, frame)?);
+                let (stack, output) = (self.eval(stack, frame), self.eval(output, frame));
+                let (stack, output) = (stack?, output?);
                 let secret = stack.has_secret() || output.has_secret();
                 let (Some(stack), Some(output)) = (scalar_text(&stack), scalar_text(&output)) else {
                     return wrong(self, "expected two strings");
@@ -763,9 +784,10 @@ impl<'a> Run<'a> {
         {
             return Some(Value::Unknown);
         }
-        let mut arguments = match self.eval(&invoke.arguments, frame)? {
+        let mut is_sound = true;
+        let mut arguments = match self.salvage(&invoke.arguments, frame, &mut is_sound) {
             Value::Map(map) => map,
-            Value::Unknown => return Some(Value::Unknown),
+            Value::Unknown => return is_sound.then_some(Value::Unknown),
             other => {
                 let text = format!("the arguments must be a map, not {}", noun(&other));
                 return self.fail(Diagnostic::error("wrong-type", text).at(invoke.arguments.at.clone()));
@@ -782,7 +804,7 @@ impl<'a> Run<'a> {
             "argument",
             &mut self.problems,
         );
-        if self.problems[before..].iter().any(|p| p.severity == crate::engine::diagnostic::Severity::Error) {
+        if !is_sound || failed(&self.problems[before..]) {
             return None;
         }
         let place = if schema.region_aware { self.place(invoke, own, at, frame)? } else { Place::global() };

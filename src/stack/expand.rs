@@ -95,6 +95,7 @@ impl Expansion<'_> {
             }
             if stuck && waiting.len() == before {
                 self.circle(&waiting);
+                self.world.is_partial = true;
                 for (instance, n) in waiting.drain(..) {
                     self.world.instances[instance].members[n] = Member::Poison;
                 }
@@ -216,17 +217,12 @@ impl Expansion<'_> {
         let Some(each) = &block.each else {
             return match self.one(&block, n, outer, None) {
                 Ok(target) => Some(Member::One(target)),
-                Err(Stop::Absent) => Some(Member::Absent),
-                Err(Stop::Open) => Some(Member::Open),
-                Err(Stop::Poison) => Some(Member::Poison),
-                Err(Stop::Waits) => None,
+                Err(stop) => self.stopped(&stop),
             };
         };
         let group = match self.items(&block, each, outer) {
             Ok(group) => Arc::new(group),
-            Err(Stop::Waits) => return None,
-            Err(Stop::Open) => return Some(Member::Open),
-            Err(_) => return Some(Member::Poison),
+            Err(stop) => return self.stopped(&stop),
         };
         self.world.instances[instance].groups.insert(n, Arc::clone(&group));
         let (mut targets, mut open) = (IndexMap::new(), false);
@@ -235,13 +231,22 @@ impl Expansion<'_> {
                 Ok(target) => {
                     targets.insert(key.clone(), target);
                 }
-                Err(Stop::Waits) => return None,
                 // Which of them there are is not known while one is open.
-                Err(Stop::Open) => open = true,
-                Err(Stop::Absent | Stop::Poison) => {}
+                Err(stop) => open |= matches!(self.stopped(&stop)?, Member::Open),
             }
         }
         Some(if open { Member::Open } else { Member::Each(targets) })
+    }
+
+    /// What a resource becomes of which there is no instance; `None` if it must wait.
+    fn stopped(&mut self, stop: &Stop) -> Option<Member> {
+        self.world.is_partial |= matches!(stop, Stop::Open | Stop::Poison);
+        match stop {
+            Stop::Absent => Some(Member::Absent),
+            Stop::Open => Some(Member::Open),
+            Stop::Poison => Some(Member::Poison),
+            Stop::Waits => None,
+        }
     }
 
     /// The keys and values of an `each`.

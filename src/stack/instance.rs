@@ -68,6 +68,8 @@ pub(crate) struct World {
     pub(crate) stacks: Others,
     /// Values that no cloud can change.
     pub(crate) constants: HashMap<Slot, Arc<Value>>,
+    /// Resources of the text may be missing here.
+    pub(crate) is_partial: bool,
     /// What made too much of it all while it was loaded. Nothing is evaluated after that.
     pub(crate) too_big: OnceLock<Diagnostic>,
     /// Default tags of the config and of the stack.

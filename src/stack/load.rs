@@ -129,18 +129,44 @@ pub fn load_beside(
     Err(loaded.questions.iter().map(open).collect())
 }
 
+/// Why a program was not loaded.
+pub struct Refused {
+    /// Everything that is wrong, sorted by file and place.
+    problems: Vec<Diagnostic>,
+    /// What can be told of the program all the same.
+    program: Option<Box<StackProgram>>,
+}
+
+impl Refused {
+    /// Everything that is wrong, and what else is by rules that look at the whole program.
+    pub fn with(self, rules: impl FnOnce(&StackProgram) -> Vec<Diagnostic>) -> Vec<Diagnostic> {
+        let mut problems = self.problems;
+        if let Some(program) = &self.program {
+            problems.extend(rules(program));
+            sort(&mut problems);
+        }
+        problems
+    }
+}
+
+impl From<Refused> for Vec<Diagnostic> {
+    fn from(refused: Refused) -> Self {
+        refused.problems
+    }
+}
+
 /// Loads a program with the answers of data sources that its resources depend on. What has no answer
 /// yet becomes one of [`Loaded::questions`], and the resources that it decides about are left out.
 ///
 /// # Errors
-/// Everything that is wrong, sorted by file and place.
+/// Everything that is wrong.
 pub fn load_with(
     request: &Request,
     catalog: &Arc<Catalog>,
     stacks: Arc<dyn Stacks>,
     data_keys: &dyn DataKeys,
     answers: Arc<Answers>,
-) -> Result<Loaded, Vec<Diagnostic>> {
+) -> Result<Loaded, Refused> {
     let mut problems = Vec::new();
     let cwd = std::path::absolute(&request.cwd).unwrap_or_else(|_| request.cwd.clone());
     let request = &Request { cwd, ..request.clone() };
@@ -151,7 +177,12 @@ pub fn load_with(
             loaded.warnings = problems;
             Ok(loaded)
         }
-        _ => Err(problems),
+        loaded => {
+            // Regions that are placeholders, and what is too big to be looked at, tell nothing.
+            let tells = !problems.iter().any(|problem| problem.code == regions::MISSING);
+            let program = loaded.map(|loaded| loaded.program).filter(|program| tells && !program.is_too_big());
+            Err(Refused { problems, program: program.map(Box::new) })
+        }
     }
 }
 
@@ -423,6 +454,7 @@ impl<'a> Loader<'a> {
             secrets: Arc::default(),
             stacks: Others::new(stacks),
             constants: HashMap::new(),
+            is_partial: failed(self.problems),
             too_big: OnceLock::new(),
             default_tags: Map::default(),
         };

@@ -49,7 +49,7 @@ pub use dr::Dr;
 pub(crate) use functions::{Builtin, TABLE as FUNCTIONS};
 pub use instance::Stacks;
 pub(crate) use load::{Declared, declared};
-pub use load::{Loaded, Request, load, load_beside, load_with};
+pub use load::{Loaded, Refused, Request, load, load_beside, load_with};
 pub use program::StackProgram;
 pub(crate) use project::{UNKNOWN, bare_name, locate};
 pub use pulumi_secrets::{DataKeys, KeyUrl, NoDataKeys};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use futures::future::{BoxFuture, join_all};
 
 use crate::engine::diagnostic::{Diagnostic, Location, Severity};
+use crate::engine::path::Segment;
 use crate::engine::program::{Declaration, External, Given, Known, Program};
 use crate::engine::provider::Provider;
 use crate::engine::redact::Redactor;
@@ -220,8 +221,20 @@ fn with_ids(value: &Value) -> Value {
     }
 }
 
+/// Inputs that were looked at.
+pub(super) struct Judged {
+    pub(super) given: Given,
+    /// Nothing is wrong with them.
+    pub(super) is_sound: bool,
+}
+
 /// The inputs of a resource as far as they are known: tags merged, checked, converted.
 pub(super) fn inputs(world: &World, index: usize, run: &mut Run) -> Option<Given> {
+    judged(world, index, run).filter(|judged| judged.is_sound).map(|judged| judged.given)
+}
+
+/// The same with unknowns in the place of what is wrong, so that one mistake hides no other.
+pub(super) fn judged(world: &World, index: usize, run: &mut Run) -> Option<Judged> {
     let node = &world.nodes[index];
     let schema = world.schema(node)?;
     let block = &node.block;
@@ -229,16 +242,13 @@ pub(super) fn inputs(world: &World, index: usize, run: &mut Run) -> Option<Given
         let id = scalar_text(&run.eval(get, node.frame)?).and_then(|text| options::id_here(&text, node).ok());
         let id = id.map_or(Value::Unknown, |id| Value::from(id.0));
         let inputs = Value::Map(Map::from_iter([("id".to_owned(), id)]));
-        return Some(Given { inputs, defaults: Vec::new() });
+        return Some(Judged { given: Given { inputs, defaults: Vec::new() }, is_sound: true });
     }
     let subject = format!("`{}`", short(schema.token));
-    let Some(given) = properties(run, &block.properties, node.frame) else {
-        // A value that is wrong must not hide a name that is.
-        check::names(&schema.inputs, &block.properties, &subject, &mut run.problems);
-        return None;
-    };
-    let mut given = match given {
+    let mut is_sound = true;
+    let mut given = match properties(run, &block.properties, node.frame, &mut is_sound) {
         Value::Map(map) => map,
+        Value::Unknown if !is_sound => return None,
         Value::Unknown => {
             let text = format!("the properties of resource `{}` must be known as a map", block.key);
             run.problems.push(Diagnostic::error("wrong-type", text).at(block.properties.at.clone()));
@@ -260,21 +270,29 @@ pub(super) fn inputs(world: &World, index: usize, run: &mut Run) -> Option<Given
     left_out(world, node, schema, &mut given, &mut run.problems);
     // A document that is given as a map becomes a text.
     given.values().for_each(|value| world.secrets.learn(value));
+    let known = |(name, value): &(&String, &Value)| schema.inputs.get(name).is_some() && !value.is_null();
+    let names: Vec<String> = given.iter().filter(known).map(|(name, _)| name.clone()).collect();
     // Mistakes of the whole are shown at the name of the resource, not at its first property.
     let place = (&block.properties, &block.at);
-    let (map, defaults) = check::object(&schema.inputs, given, place, &subject, "input", &mut run.problems);
-    if failed(&run.problems[before..]) {
-        return None;
-    }
-    if let Some(problem) = secret_name(schema, &map, &block.properties, &block.at) {
+    let (mut map, defaults) = check::object(&schema.inputs, given, place, &subject, "input", &mut run.problems);
+    run.problems.extend(secret_name(schema, &map, &block.properties, &block.at));
+    is_sound &= !failed(&run.problems[before..]);
+    if is_sound && let Some(problem) = refused(schema, &map, &block.at) {
         run.problems.push(problem);
-        return None;
+        is_sound = false;
     }
-    if let Some(problem) = refused(schema, &map, &block.at) {
-        run.problems.push(problem);
-        return None;
+    if !is_sound {
+        for name in names {
+            map.entry(name).or_insert(Value::Unknown);
+        }
+        // What got its default may have been meant to be something else.
+        for default in &defaults {
+            if let [Segment::Key(name)] = default.0.as_slice() {
+                map.shift_remove(name);
+            }
+        }
     }
-    Some(Given { inputs: Value::Map(map), defaults })
+    Some(Judged { given: Given { inputs: Value::Map(map), defaults }, is_sound })
 }
 
 /// What names a resource that its `if` leaves out is null: a mistake where a value is required, and worth
@@ -301,14 +319,14 @@ fn left_out(world: &World, node: &Node, schema: &TypeSchema, given: &mut Map, pr
 }
 
 /// The properties, every one of them evaluated even after a mistake in another.
-fn properties(run: &mut Run, expr: &Expr, frame: Frame) -> Option<Value> {
-    run.eval(expr, frame).map(|value| match value {
+fn properties(run: &mut Run, expr: &Expr, frame: Frame, is_sound: &mut bool) -> Value {
+    match run.salvage(expr, frame, is_sound) {
         Value::Secret(inner) => match *inner {
             Value::Map(map) => Value::Map(map.into_iter().map(|(k, v)| (k, v.secret())).collect()),
             other => other,
         },
         other => other,
-    })
+    }
 }
 
 /// What a resource is called by stands in its id, its ARN and every list that AWS shows of it.

@@ -30,7 +30,7 @@ impl Reads {
 
 #[cfg(test)]
 mod tests {
-    use crate::stack::testing::Desk;
+    use crate::stack::testing::{Desk, known, outputs_with};
 
     #[test]
     fn whatever_a_program_reads_is_told_apart_by_what_it_is_and_what_it_holds() {
@@ -49,5 +49,19 @@ mod tests {
             let differ = first.keys().filter(|what| first[*what] != changed[*what]).collect::<Vec<_>>();
             assert_eq!(differ, [what]);
         }
+    }
+
+    #[test]
+    fn a_file_that_changes_while_a_program_runs_stays_what_it_was() {
+        let program = "name: p\nruntime: yaml\nresources: {vpc: {type: aws:ec2:Vpc}}\noutputs:\n  \
+                       text: {fn::join: ['', [{fn::readFile: a.txt}, '${vpc.arn}']]}\n  coded: {fn::filebase64: a.txt}\n";
+        let desk = Desk::files(&[("Pulumi.yaml", program), ("a.txt", "before")]).stack("dev");
+        let loaded = desk.good();
+        let before = loaded.reads.so_far();
+        std::fs::write(desk.dir.path().join("a.txt"), "after").unwrap();
+        let known = known(&loaded, &[("vpc", "vpc-1", serde_json::json!({ "arn": "-arn" }))]);
+        let outputs = outputs_with(&loaded, &known);
+        assert_eq!(outputs, serde_json::json!({ "text": "before-arn", "coded": "YmVmb3Jl" }));
+        assert_eq!(loaded.reads.so_far(), before);
     }
 }

@@ -86,7 +86,7 @@ pub(crate) fn unknown(given: &str, roles: &[&str]) -> Diagnostic {
     }
 }
 
-const MISSING: &str = "no-region";
+pub(crate) const MISSING: &str = "no-region";
 
 /// Nothing says where a resource or a data source lives.
 pub(crate) fn missing() -> Diagnostic {

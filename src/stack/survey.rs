@@ -16,9 +16,9 @@ use crate::stack::answers::{Answered, Ask, NoAnswers};
 use crate::stack::budget::{Amount, Budget};
 use crate::stack::check::Place;
 use crate::stack::eval::Run;
-use crate::stack::expr::{Expr, Kind};
+use crate::stack::expr::Expr;
 use crate::stack::instance::World;
-use crate::stack::program::{StackProgram, inputs};
+use crate::stack::program::{Judged, StackProgram, judged};
 
 /// A resource of a program, looked at before anything exists.
 pub(crate) struct Surveyed<'a> {
@@ -28,6 +28,9 @@ pub(crate) struct Surveyed<'a> {
     pub(crate) values: Value,
     /// The inputs as written, with a [`Link`] wherever another resource is named.
     pub(crate) links: Value,
+    /// Nothing is wrong with the inputs. Where something is, that is unknown, and whatever is not given may
+    /// have been meant to be.
+    pub(crate) is_sound: bool,
     properties: &'a Expr,
 }
 
@@ -105,14 +108,23 @@ impl StackProgram {
         let links: Vec<Value> = nodes.iter().map(|n| written(world, *n, &mut run)).collect();
         let mut values = self.values(&nodes, &schemas);
         let all = self.declarations.iter().zip(nodes).zip(schemas).zip(links).enumerate();
-        let surveyed = all.map(|(i, (((declaration, node), schema), links))| Surveyed {
-            declaration,
-            schema,
-            values: values.remove(&i).unwrap_or(Value::Null),
-            links,
-            properties: &world.nodes[node].block.properties,
+        let surveyed = all.map(|(i, (((declaration, node), schema), links))| {
+            let (values, is_sound) = values.remove(&i).unwrap_or((Value::Null, false));
+            let properties = &world.nodes[node].block.properties;
+            Surveyed { declaration, schema, values, links, is_sound, properties }
         });
         surveyed.collect()
+    }
+
+    /// Whether it was given up for its size.
+    pub(crate) fn is_too_big(&self) -> bool {
+        self.world.too_big.get().is_some()
+    }
+
+    /// Whether every resource of the text is among the declarations. Some are not where it is not known
+    /// which there are, or where something is wrong with them.
+    pub(crate) fn is_whole(&self) -> bool {
+        !self.world.is_partial
     }
 
     /// Data sources that its text calls, in the order of their names.
@@ -124,8 +136,9 @@ impl StackProgram {
         found.into_iter().filter_map(|token| world.catalog.function(token)).collect()
     }
 
-    /// Inputs in the order of dependencies, each with what can be said of those before it.
-    fn values(&self, nodes: &[usize], schemas: &[&TypeSchema]) -> HashMap<usize, Value> {
+    /// Inputs in the order of dependencies, each with what can be said of those before it, and whether they
+    /// are sound.
+    fn values(&self, nodes: &[usize], schemas: &[&TypeSchema]) -> HashMap<usize, (Value, bool)> {
         let mut known = Known::new();
         let (mut values, mut made) = (HashMap::new(), Amount::default());
         for i in self.by_dependency() {
@@ -135,9 +148,9 @@ impl StackProgram {
             }
             let mut run = Run::alone(&self.world, &known, &MadeUp);
             run.budget = Budget::after(made);
-            let found = inputs(&self.world, nodes[i], &mut run);
+            let found = judged(&self.world, nodes[i], &mut run);
             made = run.budget.made();
-            let Some(Given { inputs: found, .. }) = found else { continue };
+            let Some(Judged { given: Given { inputs: found, .. }, is_sound }) = found else { continue };
             let at = Where {
                 partition: PARTITION.to_owned(),
                 account: ACCOUNT.to_owned(),
@@ -146,7 +159,7 @@ impl StackProgram {
             };
             let handle = foresight::of_new(schema, &declaration.urn, &found, &at);
             known.insert(declaration.urn.clone(), handle);
-            values.insert(i, found);
+            values.insert(i, (found, is_sound));
         }
         values
     }
@@ -179,13 +192,7 @@ fn link(i: usize, declaration: &Declaration, schema: &TypeSchema) -> (crate::eng
 /// The inputs as written. What cannot be made of links is unknown.
 fn written(world: &World, node: usize, run: &mut Run) -> Value {
     let node = &world.nodes[node];
-    match &node.block.properties.kind {
-        Kind::Map(entries) => {
-            let mut value = |expr| run.eval(expr, node.frame).unwrap_or(Value::Unknown);
-            Value::Map(entries.iter().map(|(name, _, expr)| (name.clone(), value(expr))).collect())
-        }
-        _ => run.eval(&node.block.properties, node.frame).unwrap_or(Value::Unknown),
-    }
+    run.salvage(&node.block.properties, node.frame, &mut true)
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ use crate::engine::secret::Secret;
 use crate::engine::urn::{Id, Place, Urn};
 use crate::engine::value::{Map, Value};
 use crate::stack::load::NoStacks;
-use crate::stack::{Answers, Loaded, NoDataKeys, Request, load, load_with};
+use crate::stack::{Answers, Loaded, NoDataKeys, Refused, Request, load, load_with};
 
 type Tags = BTreeMap<String, String>;
 
@@ -387,6 +387,11 @@ impl Desk {
         self
     }
 
+    /// The program with the types of another catalog.
+    pub(crate) fn load_of(&self, catalog: &Arc<Catalog>) -> std::result::Result<Loaded, Refused> {
+        load_with(&self.request, catalog, Arc::new(NoStacks), &NoDataKeys, Arc::default())
+    }
+
     pub(crate) fn load(&self) -> std::result::Result<Loaded, Vec<Diagnostic>> {
         load(&self.request, &catalog())
     }
@@ -399,7 +404,7 @@ impl Desk {
     /// The program as far as it can be known with some answers.
     pub(crate) fn with(&self, answers: &Arc<Answers>) -> Loaded {
         let loaded = load_with(&self.request, &catalog(), Arc::new(NoStacks), &NoDataKeys, Arc::clone(answers));
-        loaded.unwrap_or_else(|problems| panic!("{}", shown(&problems)))
+        loaded.unwrap_or_else(|refused| panic!("{}", shown(&Vec::from(refused))))
     }
 
     /// What is wrong with it.

@@ -82,7 +82,6 @@ impl Cloud {
             place,
             inputs: &inputs,
             refers: &refers,
-            now,
         })?;
         let serial = self.world.next();
         let id = naming::id(schema, serial, place, &inputs);
@@ -189,7 +188,7 @@ impl Cloud {
         let refers = self.resolve(&catalog, no, place, Some(serial), &wanted)?;
         quirks::in_reach(no, place, &wanted)?;
         quirks::of(schema.token)
-            .amend(serial, &Draft { world: &self.world, no, place, inputs: &wanted, refers: &refers, now })?;
+            .amend(serial, &Draft { world: &self.world, no, place, inputs: &wanted, refers: &refers })?;
         for property in &schema.inputs.properties {
             if (property.computed || property.write_only || property.initial)
                 && !wanted.contains_key(&property.name)

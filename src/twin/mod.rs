@@ -106,10 +106,10 @@ impl Twin {
         *self.cloud() = Cloud::new(Arc::clone(&self.catalog));
     }
 
-    /// From now on a table that was copied to another region less than a day ago cannot be deleted, as
-    /// in AWS.
-    pub fn keep_young_sources(&self) {
-        self.cloud().world.young_sources_stay = true;
+    /// Lets time pass, and happen what was to happen meanwhile. In a runtime with paused time it takes none.
+    pub async fn advance(&self, long: Duration) {
+        self.clock.sleep(long).await;
+        drop(self.settled());
     }
 
     /// From now on reads and searches see a resource only so long after it was made, as in services that

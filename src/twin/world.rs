@@ -21,8 +21,6 @@ pub(super) struct World {
     /// Clusters by the identifier of their global cluster.
     members: HashMap<String, BTreeSet<Serial>>,
     due: BTreeSet<(Timestamp, Serial)>,
-    /// Whether tables that were copied less than a day ago cannot be deleted, as in AWS.
-    pub(super) young_sources_stay: bool,
 }
 
 impl World {

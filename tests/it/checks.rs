@@ -65,3 +65,27 @@ fn a_program_that_breaks_a_rule_is_refused_with_place_and_advice() {
         }
     }
 }
+
+#[test]
+fn a_value_that_is_wrong_and_a_broken_rule_are_told_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = "name: both\nruntime: yaml\nregions: {primary: us-east-1}\nvariables: {zones: [a, b]}\nresources:\n  \
+        rule: {type: aws:cloudwatch:EventRule, properties: {scheduleExpression: rate(30 seconds)}}\n  \
+        net: {type: aws:ec2:Vpc, properties: {cidrBlock: '10.${zones[5]}.0.0/16', tags: {'aws:name': x}}}\n  \
+        part: {type: aws:ec2:Subnet, properties: {vpcId: '${net.id}', cidrBlock: {fn::cidrSubnet: ['${net.cidrBlock}', 8, 1]}}}\n";
+    std::fs::write(directory.path().join("both.yaml"), program).unwrap();
+    for arguments in [&["validate"][..], &["preview", "--local"]] {
+        let output = Command::new(env!("CARGO_BIN_EXE_drctl"))
+            .args(arguments)
+            .args(["--stack", "both.yaml"])
+            .current_dir(directory.path())
+            .output()
+            .unwrap();
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {told}");
+        for words in ["index 5 is out of bounds", "less than a minute", "the tag `aws:name` begins with `aws:`"] {
+            assert_eq!(told.matches(words).count(), 1, "{arguments:?}: {words}: {told}");
+        }
+        assert_eq!(told.matches("error[").count(), 3, "{arguments:?}: {told}");
+    }
+}

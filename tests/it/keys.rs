@@ -127,3 +127,32 @@ fn a_value_of_pulumis_stack_file_is_sealed_and_opened_by_kms() {
     assert!(drctl(&lab, "outputs", &[]).ends_with(0).out.contains("[secret]"));
     assert_eq!(drctl(&lab, "outputs token --show-secrets", &[]).ends_with(0).out, "hunter2hunter2\n");
 }
+
+#[test]
+fn a_new_passphrase_opens_the_secure_values_of_the_config_too_wherever_the_rotation_was_killed() {
+    let lab = Lab::new(ministack());
+    let program = "name: lab\nruntime: yaml\nregions: {primary: us-east-1}\nconfig: {token: {type: string, secret: true}}\n\
+                   resources: {password: {type: 'random:RandomPassword', properties: {length: 20}}}\noutputs: {token: '${token}'}\n";
+    std::fs::write(lab.path().join("stacks/lab.yaml"), program).unwrap();
+    let file = lab.path().join("stacks/Pulumi.lab.yaml");
+    let (one, two) = (("DRCTL_PASSPHRASE", "one"), ("DRCTL_PASSPHRASE", "two"));
+    drctl(&lab, "config set token hunter2hunter2", &[one]).ends_with(0);
+    drctl(&lab, "up --local --yes", &[one]).ends_with(0);
+    let before = std::fs::read(&file).unwrap();
+    let rotation = [one, ("DRCTL_NEW_PASSPHRASE", "two")];
+    let is_anew = || {
+        drctl(&lab, "config get token", &[one]).ends_with(2);
+        let said = drctl(&lab, "outputs token --show-secrets --local", &[two]).ends_with(0);
+        assert_eq!(said.out.trim(), "hunter2hunter2");
+    };
+    let said = drctl(&lab, "state rotate-key --local", &rotation).ends_with(0);
+    assert!(said.err.contains("1 secure value in") && said.err.contains("new passphrase, too"), "{}", said.err);
+    is_anew();
+    // The state was rotated and the file was not.
+    std::fs::write(&file, before).unwrap();
+    let said = drctl(&lab, "state rotate-key --local", &rotation).ends_with(0);
+    assert!(said.err.contains("1 secure value in"), "{}", said.err);
+    is_anew();
+    let said = drctl(&lab, "state rotate-key --to key-file --local", &[two]).ends_with(0);
+    assert!(said.err.contains("still open with `DRCTL_PASSPHRASE`"), "{}", said.err);
+}

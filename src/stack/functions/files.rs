@@ -1,6 +1,6 @@
 //! Contents of files as values.
 
-use std::io;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,23 +11,35 @@ use super::{Fault, Outcome, Site};
 use crate::engine::value::Value;
 use crate::stack::budget::Amount;
 
-fn bytes(value: &Value, site: &Site) -> Outcome<Vec<u8>> {
-    let name = text(value)?;
-    let wrong = |error: io::Error| Fault::new(super::assets::unreadable(&name, site, &error));
-    let path = site.assets.fence().enter(&site.here.join(&name)).map_err(wrong)?;
-    let found = std::fs::metadata(&path).map_err(wrong)?;
-    // A device or a pipe may have no end.
-    if !found.is_file() && !found.is_dir() {
-        return Err(wrong(io::Error::other("it is no file")));
+/// Why a file gives no value.
+enum Refused {
+    TooBig,
+    Unreadable(std::io::Error),
+}
+
+impl From<std::io::Error> for Refused {
+    fn from(error: std::io::Error) -> Self {
+        Self::Unreadable(error)
     }
-    site.room_for(Amount::bytes(usize::try_from(found.len()).unwrap_or(usize::MAX)))?;
-    let bytes = std::fs::read(path).map_err(wrong)?;
+}
+
+fn bytes(value: &Value, site: &Site) -> Outcome<Arc<[u8]>> {
+    let name = text(value)?;
+    let room = |bytes: u64| match site.room.has(Amount::bytes(usize::try_from(bytes).unwrap_or(usize::MAX))) {
+        true => Ok(()),
+        false => Err(Refused::TooBig),
+    };
+    let bytes = site.assets.value(&site.here.join(&name), room).map_err(|refused| match refused {
+        Refused::TooBig => Fault::TooBig,
+        Refused::Unreadable(error) => Fault::new(super::assets::unreadable(&name, site, &error)),
+    })?;
     site.reads.note(super::assets::told(&name, site), &bytes);
     Ok(bytes)
 }
 
 pub(super) fn read_file(value: &Value, site: &Site) -> Outcome {
-    String::from_utf8(bytes(value, site)?).map(Value::from).map_err(|_| Fault::new("the file is no UTF-8 text"))
+    let text = bytes(value, site)?;
+    std::str::from_utf8(&text).map(Value::from).map_err(|_| Fault::new("the file is no UTF-8 text"))
 }
 
 pub(super) fn base64(value: &Value, site: &Site) -> Outcome {

@@ -391,3 +391,21 @@ fn stacks() {
     ];
     insta::assert_snapshot!(answers.join("\n========\n"));
 }
+
+#[test]
+fn a_value_that_is_wrong_hides_no_other_mistake_of_the_resource() {
+    let text = "variables: {l: [1, 2]}\nresources:\n  a:\n    type: aws:ec2:Vpc\n    properties:\n      cidrBlock: ${l[7]}\n      \
+                retention: soon\n      instanceTenancy: shared\n      colour: red\n      \
+                tags: {a: {fn::select: [9, [x]]}, b: [y]}\n";
+    let told = Desk::of(text).wrong();
+    for mistake in [
+        "list index 7 is out of bounds",
+        "`retention` of `aws:ec2:Vpc` must",
+        "value of `instanceTenancy`",
+        "has no input `colour`",
+        "`fn::select`",
+        "`tags.b`",
+    ] {
+        assert_eq!(told.matches(mistake).count(), 1, "{mistake}: {told}");
+    }
+}

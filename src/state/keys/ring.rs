@@ -26,6 +26,13 @@ pub(in crate::state) struct Ring {
     pub(super) keys: Vec<Wrapped>,
 }
 
+impl Ring {
+    /// How many keys it holds. A rotation in a bucket adds one, and none goes.
+    pub(in crate::state) fn len(&self) -> usize {
+        self.keys.len()
+    }
+}
+
 /// One data key, wrapped in several ways.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -68,14 +68,17 @@ impl SharedKeys {
         }
     }
 
-    /// The keys in the first of the buckets that has some.
+    /// The keys in the buckets: those that were rotated further, of equals those of the first bucket.
     async fn found(&self) -> Result<Option<Object>> {
         let mut unknown = true;
+        let mut furthest: Option<Object> = None;
         for place in &self.places {
-            match self.get(place).await? {
-                Some(Some(object)) => return Ok(Some(object)),
-                Some(None) => unknown = false,
-                None => {}
+            let Some(there) = self.get(place).await? else { continue };
+            unknown = false;
+            if let Some(there) = there
+                && furthest.as_ref().is_none_or(|best| rotated(&there.bytes) > rotated(&best.bytes))
+            {
+                furthest = Some(there);
             }
         }
         match self.places.first() {
@@ -83,7 +86,7 @@ impl SharedKeys {
             Some(place) if unknown => {
                 Err(place.failed("read the keys in")(Error::new(Kind::Outage, "no copy of the state answers")))
             }
-            _ => Ok(None),
+            _ => Ok(furthest),
         }
     }
 
@@ -128,7 +131,7 @@ impl SharedKeys {
             let Some(there) = self.get(place).await? else { continue };
             match (there, i) {
                 (Some(there), _) if there.bytes == bytes => {}
-                (Some(there), 0) => {
+                (Some(there), _) if is_ahead(&there.bytes, &bytes, i == 0) => {
                     files::replace(&path, &there.bytes)?;
                     return Ok(false);
                 }
@@ -149,12 +152,25 @@ impl SharedKeys {
 
     /// Puts the keys that are here in the place of those `before` in the buckets. Others are those of a
     /// rotation at the same time, by which a state may be sealed already.
+    ///
+    /// The first bucket must take them. Another one that does not answer is left as it is, and so is what
+    /// is kept there: keys that were rotated further take the place of its own when it is back.
     pub(super) async fn publish(&self, before: &Ring) -> Result<()> {
         let Some(bytes) = files::read(&self.root.join(RING))? else { return Ok(()) };
-        for place in &self.places {
+        for (i, place) in self.places.iter().enumerate() {
             let key = place.location.key(RING);
             let changed = || StateError::RingChanged { path: format!("{}/{key}", place.bucket()).into() };
-            let there = place.objects.get(&key).await.map_err(place.failed("read the keys in"))?;
+            if i > 0 && self.notes.is_away(&place.bucket()) {
+                self.notes.old_keys(&place.bucket(), &Error::new(Kind::Outage, "no answer came"));
+                continue;
+            }
+            let there = match place.objects.get(&key).await {
+                Err(error) if i > 0 && is_away(&error) => {
+                    self.notes.old_keys(&place.bucket(), &error);
+                    continue;
+                }
+                there => there.map_err(place.failed("read the keys in"))?,
+            };
             let is_before =
                 |there: &Object| serde_json::from_slice(&there.bytes).is_ok_and(|ring: Ring| ring == *before);
             let when = match there {
@@ -165,6 +181,9 @@ impl SharedKeys {
             match objects::put(&*place.objects, &key, &bytes, when).await {
                 Ok(_) => {}
                 Err(objects::Refused::Condition) => return Err(changed()),
+                Err(objects::Refused::Failed(error)) if i > 0 && is_away(&error) => {
+                    self.notes.old_keys(&place.bucket(), &error);
+                }
                 Err(objects::Refused::Failed(error)) => return Err(place.failed("write the keys to")(error)),
             }
         }
@@ -177,6 +196,17 @@ impl SharedKeys {
             Err(objects::Refused::Failed(error)) => Err(place.failed("write the keys to")(error)),
         }
     }
+}
+
+/// How far keys were rotated.
+fn rotated(ring: &[u8]) -> usize {
+    serde_json::from_slice::<Ring>(ring).map_or(0, |ring| ring.len())
+}
+
+/// Whether keys that are there count for more than those that are here.
+fn is_ahead(there: &[u8], here: &[u8], is_first: bool) -> bool {
+    let (there, here) = (rotated(there), rotated(here));
+    there > here || there == here && is_first
 }
 
 /// Whether an object is part of a state, present or earlier.

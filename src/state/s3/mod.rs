@@ -105,6 +105,23 @@ impl Notes {
         self.away.lock().unwrap_or_else(PoisonError::into_inner).insert(bucket.to_owned());
     }
 
+    /// A lock cannot be freed.
+    fn still_locked(&self, bucket: &str, error: &Error) {
+        let expiry = lease::EXPIRY.as_secs();
+        self.add(format!(
+            "the lock in `{bucket}` stays as it is, because the bucket does not answer: {error}; without a holder it \
+             ends {expiry} s after the bucket is back"
+        ));
+    }
+
+    /// Keys that are wrapped anew do not reach a copy.
+    fn old_keys(&self, bucket: &str, error: &Error) {
+        self.add(format!(
+            "the copy of the state in `{bucket}` does not answer, and opens as before: {error}; rotate again when it does"
+        ));
+        self.away.lock().unwrap_or_else(PoisonError::into_inner).insert(bucket.to_owned());
+    }
+
     fn is_away(&self, bucket: &str) -> bool {
         self.away.lock().unwrap_or_else(PoisonError::into_inner).contains(bucket)
     }
@@ -360,12 +377,27 @@ impl Shelf for Rack {
         blocking(take).boxed()
     }
 
+    /// Frees the lock in the buckets that answer. That is safe: a holder that lives renews its lock in each
+    /// bucket where it has one and ends when one is gone, and neither epoch nor position change, so the copy
+    /// that reaches further stays the same.
+    ///
+    /// # Errors
+    /// If no bucket answers.
     fn break_lock(&self) -> Result<()> {
         wait_for(async {
+            let mut failed = None;
+            let mut freed = false;
             for folder in &self.folders {
-                lease::break_open(folder).await?;
+                match lease::break_open(folder).await {
+                    Ok(()) => freed = true,
+                    Err(StateError::Bucket { source, doing, path }) if is_away(&source) => {
+                        self.notes.still_locked(&folder.bucket, &source);
+                        failed = failed.or(Some(StateError::Bucket { source, doing, path }));
+                    }
+                    Err(error) => return Err(error),
+                }
             }
-            Ok(())
+            failed.filter(|_| !freed).map_or(Ok(()), Err)
         })
     }
 

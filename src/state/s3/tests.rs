@@ -714,6 +714,69 @@ async fn a_rotation_seals_the_backups_in_both_buckets_anew() {
     assert!(matches!(machine.states.open_keys(old).await, Err(StateError::WrongPassphrase)));
 }
 
+/// The buckets, of which one gives no answer.
+fn without(machine: &Machine, lost: usize) -> Machine {
+    machine.another(|i, bucket| bucket.through(move |_| (i == lost).then_some(Fault::LostBefore)))
+}
+
+#[tokio::test]
+async fn a_rotation_goes_on_without_the_second_bucket_which_gets_the_keys_when_it_is_back() {
+    let (first, second) = (bucket(), bucket());
+    let machine = Machine::new(&[&first, &second]);
+    let (old, new) = (Source::passphrase("old"), renewed("new"));
+    let state = sealed_with(&old, &machine, "prod").await;
+    let half = without(&machine, 1);
+    let (keys, _) = half.states.open_keys(old.clone()).await.unwrap();
+    rotate(&half, "prod", &keys, &old, &new).await.unwrap();
+    let warnings = half.states.warnings();
+    assert!(warnings.iter().any(|w| w.contains("s3://second") && w.contains("rotate again")), "{warnings:?}");
+    assert!(Machine::new(&[&second]).states.open_keys(old.clone()).await.is_ok(), "the copy opens as before");
+    let next = machine.healthy();
+    let (keys, _) = next.states.open_keys(new.clone()).await.unwrap();
+    assert_eq!(next.stored().load(&keys).await.unwrap().unwrap().rows, state.rows);
+    for bucket in [&first, &second] {
+        assert!(
+            opened_by(&Machine::new(&[bucket]), bucket, &new, "p/twin/prod/").await.is_some_and(|all| all.len() > 3)
+        );
+    }
+}
+
+#[tokio::test]
+async fn keys_that_were_rotated_in_one_bucket_alone_do_not_give_way_to_older_ones() {
+    let (first, second) = (bucket(), bucket());
+    let machine = Machine::new(&[&first, &second]);
+    let (old, new) = (Source::passphrase("old"), renewed("new"));
+    let state = sealed_with(&old, &machine, "prod").await;
+    let alone = Machine::new(&[&second]);
+    let (keys, _) = alone.states.open_keys(old.clone()).await.unwrap();
+    rotate(&alone, "prod", &keys, &old, &new).await.unwrap();
+    let next = machine.healthy();
+    let (keys, _) = next.states.open_keys(new.clone()).await.unwrap();
+    assert_eq!(next.stored().load(&keys).await.unwrap().unwrap().rows, state.rows);
+    assert_eq!(first.bytes("p/keys.json"), second.bytes("p/keys.json"));
+}
+
+#[tokio::test]
+async fn a_lock_is_freed_in_the_bucket_that_answers_and_the_other_one_is_told() {
+    let names = ["s3://first", "s3://second"];
+    for lost in [0, 1] {
+        let buckets = [bucket(), bucket()];
+        let machine = Machine::new(&[&buckets[0], &buckets[1]]);
+        let _held = machine.lock("gone").await.unwrap();
+        let half = without(&machine, lost);
+        half.stored().break_lock().await.unwrap();
+        let owner = |bucket: &Memory| -> serde_json::Value {
+            serde_json::from_slice::<serde_json::Value>(&bucket.bytes("p/twin/prod/lock").unwrap()).unwrap()["owner"]
+                .take()
+        };
+        assert!(owner(&buckets[1 - lost]).is_null() && !owner(&buckets[lost]).is_null());
+        let warnings = half.states.warnings();
+        assert!(warnings.iter().any(|w| w.contains(names[lost]) && w.contains("stays as it is")), "{warnings:?}");
+        let none = machine.another(|_, bucket| bucket.through(|_| Some(Fault::LostBefore)));
+        assert!(none.stored().break_lock().await.is_err());
+    }
+}
+
 #[tokio::test]
 async fn wherever_a_rotation_in_a_bucket_is_killed_all_opens_with_old_or_new_and_rotating_again_ends_it() {
     let (old, new) = (Source::passphrase("old"), renewed("new"));

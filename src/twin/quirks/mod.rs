@@ -47,7 +47,6 @@ pub(super) struct Draft<'a> {
     pub(super) inputs: &'a Map,
     /// The rows that the inputs refer to.
     pub(super) refers: &'a BTreeSet<Serial>,
-    pub(super) now: Timestamp,
 }
 
 /// What a rule adds to a new row.

@@ -1,11 +1,10 @@
-//! DynamoDB: a table that was the source of a new replica cannot be deleted for a day.
+//! DynamoDB: a table that was copied less than a day ago stays as long as the copy is there.
 
 use std::time::Duration;
 
 use jiff::SignedDuration;
 
 use crate::engine::error::Result;
-use crate::engine::value::Value;
 use crate::twin::quirks::{Birth, Draft, End, Ending, PLAIN, Quirk};
 
 const TABLE: &str = "aws:dynamodb/table:Table";
@@ -16,24 +15,24 @@ pub(super) const QUIRKS: [Quirk; 2] = [
     Quirk { token: REPLICA, admit: of_another_region, ..PLAIN },
 ];
 
-/// What a table remembers of its last replica. No type has an output of that name, so nobody sees it.
-const REPLICATED: &str = "$replicated";
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
-/// A region has one copy of a table, and the table remembers when it was copied.
+/// A region has one copy of a table.
 fn of_another_region(draft: &Draft<'_>) -> Result<Birth> {
-    let Some((serial, table)) = draft.referred(TABLE) else { return Ok(Birth::default()) };
-    if table.place == *draft.place {
-        return Err(draft.no.invalid(format!("`{}` is in this region itself", table.id)));
+    match draft.referred(TABLE) {
+        Some((_, table)) if table.place == *draft.place => {
+            Err(draft.no.invalid(format!("`{}` is in this region itself", table.id)))
+        }
+        _ => Ok(Birth::default()),
     }
-    let now = Value::from(draft.now.to_string().as_str());
-    Ok(Birth { elsewhere: vec![(serial, REPLICATED, now)], ..Birth::default() })
 }
 
-/// Only if a test asks for it: rehearsals end with nothing left.
+/// AWS says "Replica cannot be deleted because it has acted as a source region for new replica(s) being
+/// added to the table in the last 24 hours", and deletes it at once when these replicas are gone.
 fn young_source_stays(ending: &Ending<'_>) -> Result<End> {
-    let copied = ending.row.outputs.get(REPLICATED).and_then(Value::as_str).and_then(|time| time.parse().ok());
-    let Some(copied) = copied.filter(|_| ending.world.young_sources_stay) else { return Ok(End::Now) };
-    let left = DAY.saturating_sub(ending.now.duration_since(copied));
-    Ok(Duration::try_from(left).ok().filter(|left| !left.is_zero()).map_or(End::Now, End::Later))
+    let copies = ending.world.referrers(ending.serial).filter(|(_, row)| row.token == REPLICA && row.is_there());
+    let youngest = copies.map(|(_, row)| row.created).max();
+    let left = youngest.map(|created| DAY.saturating_sub(ending.now.duration_since(created)));
+    let left = left.and_then(|left| Duration::try_from(left).ok()).filter(|left| !left.is_zero());
+    Ok(left.map_or(End::Now, End::Later))
 }
