@@ -163,9 +163,8 @@ async fn everything_of_the_payments_is_named_and_tagged_after_its_side() {
             assert_eq!(tag("Environment"), Some("dev"), "tags of {name}");
             match row.place.0.as_str() {
                 "us-east-2" => assert_eq!(role, "dr", "tags of {name}"),
-                // Alarms on health checks live in us-east-1, whichever side they watch.
-                "us-east-1" => assert!(role == "primary" || name.starts_with("app["), "{name} is tagged {role}"),
-                _ => assert!(["primary", "dr", "global"].contains(&role), "{name} is tagged {role}"),
+                "us-east-1" => assert_eq!(role, "primary", "tags of {name}"),
+                _ => assert_eq!(role, "global", "tags of {name}"),
             }
         }
         let named = ["name", "bucket", "identifier", "clusterIdentifier", "globalClusterIdentifier", "statementId"];
@@ -187,7 +186,7 @@ async fn both_sides_start_the_same_instances_in_groups_of_the_same_size() {
     shipped.up(&program(&Checkout::new(), STACK)).await;
     let state = &shipped.stage.state;
     let own = |part: &str| match part {
-        "template" => vec!["name", "vpcSecurityGroupIds", "tags"],
+        "template" => vec!["name", "vpcSecurityGroupIds", "tags", "tagSpecifications"],
         _ => vec!["name", "autoscalingGroupName", "launchTemplate", "tags", "targetGroupArns", "vpcZoneIdentifiers"],
     };
     for part in ["template", "autoScaling", "followLoad"] {

@@ -175,9 +175,8 @@ async fn everything_of_the_platform_is_named_and_tagged_after_its_side() {
             assert_eq!((tag("Environment"), tag("Application")), (Some("dev"), Some("trading-platform")), "{name}");
             match row.place.0.as_str() {
                 "us-east-2" => assert_eq!(role, "standby", "tags of {name}"),
-                // Alarms on health checks live in us-east-1, whichever side they watch.
-                "us-east-1" => assert!(role == "primary" || name.starts_with("api["), "{name} is tagged {role}"),
-                _ => assert!(["primary", "standby", "global"].contains(&role), "{name} is tagged {role}"),
+                "us-east-1" => assert_eq!(role, "primary", "tags of {name}"),
+                _ => assert_eq!(role, "global", "tags of {name}"),
             }
         }
         let named = ["name", "bucket", "identifier", "clusterIdentifier", "globalClusterIdentifier", "alarmName"];
@@ -197,7 +196,8 @@ async fn the_standby_is_the_primary_with_fewer_instances() {
     let part = |side: &str, part: &str| row(state, &format!("application[\"{side}\"]/instances/{part}"));
     let [primary, standby] = ["primary", "standby"].map(|side| {
         let mut inputs = part(side, "template").inputs.as_map().unwrap().clone();
-        ["name", "vpcSecurityGroupIds", "tags"].into_iter().for_each(|input| drop(inputs.shift_remove(input)));
+        let own = ["name", "vpcSecurityGroupIds", "tags", "tagSpecifications"];
+        own.into_iter().for_each(|input| drop(inputs.shift_remove(input)));
         inputs
     });
     assert_eq!(primary, standby);
