@@ -21,6 +21,7 @@ mod footprint;
 mod full_disk;
 mod functions;
 mod fuzz;
+mod gaps;
 mod keys;
 mod language;
 mod lifecycle;

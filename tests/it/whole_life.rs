@@ -14,6 +14,7 @@ use drctl::engine::value::{Map, Value};
 use drctl::random::WithRandom;
 use drctl::stack::Assets;
 
+use crate::gaps;
 use crate::stacks::{Shipped, completed};
 use crate::support::checkout::Checkout;
 use crate::support::emulator::ministack;
@@ -76,6 +77,7 @@ impl WholeLife {
         look(&life.stage.state.outputs);
         life.stays_as_it_is().await;
         life.changes(&self.changes.concat()).await;
+        gaps::are_known("ministack", &life.stage.state);
         let outputs = life.stage.state.outputs.clone();
         life.ends().await;
         assert_eq!(ministack().leftovers(account, &self.regions), "");
