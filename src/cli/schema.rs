@@ -150,6 +150,7 @@ fn program() -> Json {
                 ],
             },
             "tags": described(map_of("text"), "Default tags of everything that takes tags; may use ${region.role}."),
+            "globalTags": described(map_of("text"), "The same for what belongs to no region, as IAM and Route 53; over `tags`."),
             "dr": {
                 "type": "object", "description": "Objectives of disaster recovery.",
                 "properties": {

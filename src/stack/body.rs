@@ -19,6 +19,8 @@ pub(crate) struct Body {
     pub(crate) resources: Vec<Arc<Block>>,
     pub(crate) outputs: Vec<Named>,
     pub(crate) tags: Option<Expr>,
+    /// Of what belongs to no region. Components have none.
+    pub(crate) global_tags: Option<Expr>,
     /// Components that only this body knows, by name.
     pub(crate) components: HashMap<String, usize>,
 }
@@ -29,7 +31,7 @@ impl Body {
         let inputs = self.inputs.iter().filter_map(|input| input.default.as_ref());
         let named = self.variables.iter().chain(&self.outputs).map(|named| &named.value);
         let blocks = self.resources.iter().flat_map(|block| block.expressions());
-        inputs.chain(named).chain(&self.tags).chain(blocks)
+        inputs.chain(named).chain(&self.tags).chain(&self.global_tags).chain(blocks)
     }
 }
 
@@ -104,6 +106,7 @@ pub(crate) struct Sections<'a> {
     pub(crate) resources: Option<&'a Node>,
     pub(crate) outputs: Option<&'a Node>,
     pub(crate) tags: Option<&'a Node>,
+    pub(crate) global_tags: Option<&'a Node>,
 }
 
 /// Reads a body. Whatever is wrong is added to `problems`, and what can be used is kept.
@@ -127,8 +130,9 @@ pub(crate) fn read(
     let variables = named(&mut reader, variables);
     let outputs = named(&mut reader, outputs);
     let tags = sections.tags.map(|node| reader.expr(node));
+    let global_tags = sections.global_tags.map(|node| reader.expr(node));
     let resources = resources.iter().map(|entry| Arc::new(block(entry, cx, &mut reader))).collect();
-    Body { inputs, variables, resources, outputs, tags, components, names }
+    Body { inputs, variables, resources, outputs, tags, global_tags, components, names }
 }
 
 fn entries<'a>(node: Option<&'a Node>, what: &str, problems: &mut Vec<Diagnostic>) -> &'a [Entry] {

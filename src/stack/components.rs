@@ -107,7 +107,7 @@ impl<'a> Library<'a> {
                 }
             },
         };
-        let sections = Sections { inputs, variables, resources, outputs, tags };
+        let sections = Sections { inputs, variables, resources, outputs, tags, global_tags: None };
         let cx = Context { components: &usable, ..self.cx };
         body::read(&sections, own, &cx, self.problems)
     }

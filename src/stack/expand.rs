@@ -20,7 +20,7 @@ use crate::stack::check;
 use crate::stack::eval::Run;
 use crate::stack::expr::{Accessor, Expr, Kind, Part, Reference, Root};
 use crate::stack::functions::{noun, scalar_text};
-use crate::stack::instance::{Bound, Frame, Group, Instance, Member, Node, Parent, Target, World};
+use crate::stack::instance::{Bound, Frame, Group, Instance, Member, Node, Parent, Tags, Target, World};
 use crate::stack::options;
 use crate::stack::regions;
 
@@ -564,7 +564,7 @@ impl Expansion<'_> {
             return self.poison(Diagnostic::error("cycle", text).at(block.ty_at.clone()));
         }
         let given = std::iter::once(&block.properties).chain(&block.tags).chain(block.option("dependsOn"));
-        let inherited = outer.tags.iter().chain(&outer.depends_on).map(|(expr, _)| expr);
+        let inherited = outer.tags.iter().map(|tags| &tags.expr).chain(outer.depends_on.iter().map(|(expr, _)| expr));
         let copied = given.chain(inherited).chain(&self.world.bodies[body].tags).map(size);
         let copied = copied.fold(Amount::default(), Amount::and);
         self.charge(0, copied, &block.ty_at)?;
@@ -576,8 +576,8 @@ impl Expansion<'_> {
         let index = self.world.instances.len();
         let inner = Frame { instance: index, each: None, region: frame.region };
         let mut tags = outer.tags.clone();
-        tags.extend(self.world.bodies[body].tags.clone().map(|expr| (expr, inner)));
-        tags.extend(block.tags.clone().map(|expr| (expr, frame)));
+        tags.extend(self.world.bodies[body].tags.clone().map(|expr| Tags { expr, frame: inner, only: None }));
+        tags.extend(block.tags.clone().map(|expr| Tags { expr, frame, only: None }));
         let inherited = outer.protect;
         let protect = self.protect(block, frame, inherited)?;
         let former = match block.option("aliases") {

@@ -9,6 +9,7 @@ use indexmap::IndexMap;
 use crate::engine::diagnostic::{Diagnostic, Location};
 use crate::engine::provider::Catalog;
 use crate::engine::redact::Redactor;
+use crate::engine::resource::Scope;
 use crate::engine::schema::TypeSchema;
 use crate::engine::urn::{Place, Urn};
 use crate::engine::value::{Map, Value};
@@ -88,8 +89,8 @@ pub(crate) struct Instance {
     pub(crate) members: Vec<Member>,
     /// Keys and values of resources with `each`, by resource.
     pub(crate) groups: HashMap<usize, Arc<Group>>,
-    /// Tags that its resources get.
-    pub(crate) tags: Vec<(Expr, Frame)>,
+    /// Tags that its resources get, the later over the earlier.
+    pub(crate) tags: Vec<Tags>,
     pub(crate) protect: bool,
     pub(crate) provider: Option<usize>,
     /// What all of it depends on.
@@ -100,6 +101,21 @@ pub(crate) struct Instance {
     pub(crate) chain: Vec<usize>,
     /// Where it stands in the text: resource and item, from the outside in.
     pub(crate) position: Vec<usize>,
+}
+
+/// Tags of many resources.
+#[derive(Clone)]
+pub(crate) struct Tags {
+    pub(crate) expr: Expr,
+    pub(crate) frame: Frame,
+    /// Those of this scope alone get them.
+    pub(crate) only: Option<Scope>,
+}
+
+impl Tags {
+    pub(crate) fn reach(&self, schema: &TypeSchema) -> bool {
+        self.only.is_none_or(|scope| scope == schema.facts.scope)
+    }
 }
 
 /// A URN and the chain of types that leads to it.

@@ -11,6 +11,7 @@ use crate::engine::diagnostic::{Diagnostic, Location, Severity, nearest};
 use crate::engine::key_provider::KeyProvider;
 use crate::engine::program::Known;
 use crate::engine::provider::Catalog;
+use crate::engine::resource;
 use crate::engine::value::{Map, Value};
 use crate::stack::answers::{Answers, NoAnswers, Question};
 use crate::stack::assets::Assets;
@@ -27,7 +28,7 @@ use crate::stack::expr::{Expr, Keys, Kind as ExprKind, Part, Reader, Root, Scope
 use crate::stack::fence::{self, Fence};
 use crate::stack::files::Files;
 use crate::stack::functions::scalar_text;
-use crate::stack::instance::{Bound, Frame, Instance, Member, Others, Slot, Stacks, World};
+use crate::stack::instance::{Bound, Frame, Instance, Member, Others, Slot, Stacks, Tags, World};
 use crate::stack::paths;
 use crate::stack::program::StackProgram;
 use crate::stack::project::{self, Project};
@@ -281,7 +282,7 @@ const AWS: &str = "aws:";
 const PROVIDER: [&str; 6] = ["region", "profile", "assumeRole", "assumeRoles", "defaultTags", "allowedAccountIds"];
 
 /// Sections of a program, for the warning about misspelt ones.
-const SECTIONS: [&str; 26] = [
+const SECTIONS: [&str; 27] = [
     "name",
     "description",
     "version",
@@ -305,6 +306,7 @@ const SECTIONS: [&str; 26] = [
     "plugins",
     "regions",
     "tags",
+    "globalTags",
     "dr",
     "secrets",
     "assets",
@@ -411,7 +413,8 @@ impl<'a> Loader<'a> {
         self.misspelt_sections(&node);
         let mut part = |word: &str| section(&node, word, self.problems).map(|e| &e.value);
         let (variables, resources, outputs) = (part("variables"), part("resources"), part("outputs"));
-        let (tags, regions, dr, components) = (part("tags"), part("regions"), part("dr"), part("components"));
+        let (tags, global_tags) = (part("tags"), part("globalTags"));
+        let (regions, dr, components) = (part("regions"), part("dr"), part("components"));
         let (secrets, assets) = (part("secrets"), part("assets"));
         let config_entries = self.config_entries(&node);
         self.undeclared_config(&config_entries);
@@ -429,7 +432,8 @@ impl<'a> Loader<'a> {
         let declared = components.and_then(Node::as_map).unwrap_or_default();
         let names: Vec<String> = declared.iter().map(|e| e.key.clone()).collect();
         let cx = Context { catalog, project: &self.project.name, components: &names, outside: &[] };
-        let sections = Sections { inputs: config_entries.iter().collect(), variables, resources, outputs, tags };
+        let inputs = config_entries.iter().collect();
+        let sections = Sections { inputs, variables, resources, outputs, tags, global_tags };
         let program = body::read(&sections, own.clone(), &cx, library.problems);
         library.bodies[0] = Some(program);
         let bodies: Vec<_> = library.bodies.into_iter().flatten().collect();
@@ -605,7 +609,9 @@ impl<'a> Loader<'a> {
         let frame = Frame { instance: 0, each: None, region: None };
         let body = &world.bodies[0];
         let members = body.resources.iter().map(|_| Member::Pending).collect();
-        let tags = body.tags.clone().map(|expr| (expr, frame)).into_iter().collect();
+        let everywhere = body.tags.clone().map(|expr| Tags { expr, frame, only: None });
+        let global = body.global_tags.clone().map(|expr| Tags { expr, frame, only: Some(resource::Scope::Global) });
+        let tags = everywhere.into_iter().chain(global).collect();
         let inputs = body.inputs.iter().map(|_| Bound::Default).collect();
         world.instances.push(Instance {
             body: 0,
@@ -818,7 +824,7 @@ impl<'a> Loader<'a> {
             world.instances[0].frame.region = world.find_region(&regions::placeholder().name).ok();
         }
         let root = world.instances[0].frame;
-        world.instances[0].tags.iter_mut().for_each(|(_, frame)| *frame = root);
+        world.instances[0].tags.iter_mut().for_each(|tags| tags.frame = root);
     }
 
     /// `aws:*` values steer the default provider.

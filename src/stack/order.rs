@@ -229,10 +229,11 @@ impl World {
             self.refs(expr, *frame, inside, refs);
         }
         if let Type::Managed(ty) = block.ty
-            && self.catalog.schema_at(ty).inputs.get("tags").is_some()
+            && let schema = self.catalog.schema_at(ty)
+            && schema.inputs.get("tags").is_some()
         {
-            for (expr, frame) in &instance.tags {
-                self.refs(expr, *frame, inside, refs);
+            for tags in instance.tags.iter().filter(|tags| tags.reach(schema)) {
+                self.refs(&tags.expr, tags.frame, inside, refs);
             }
         }
     }

@@ -10,7 +10,7 @@ use crate::engine::path::Segment;
 use crate::engine::program::{Declaration, External, Given, Known, Program};
 use crate::engine::provider::Provider;
 use crate::engine::redact::Redactor;
-use crate::engine::schema::{Shape, TypeSchema};
+use crate::engine::schema::TypeSchema;
 use crate::engine::urn::Urn;
 use crate::engine::value::{Map, Value};
 use crate::stack::answers::{Answers, NoAnswers};
@@ -21,7 +21,7 @@ use crate::stack::eval::Run;
 use crate::stack::expand::failed;
 use crate::stack::expr::{Expr, Kind, Root};
 use crate::stack::functions::{noun, scalar_text};
-use crate::stack::instance::{Frame, Member, Node, Slot, World};
+use crate::stack::instance::{Frame, Member, Node, Slot, Tags, World};
 use crate::stack::options;
 use crate::stack::order::{Order, Reach, Refs};
 use crate::stack::tags;
@@ -263,8 +263,8 @@ pub(super) fn judged(world: &World, index: usize, run: &mut Run) -> Option<Judge
     if matches!(block.properties.kind, Kind::Map(_)) && schema.inputs.get("region").is_none() {
         given.shift_remove("region");
     }
-    if let Some(Shape::Map(_)) = schema.inputs.get("tags").map(|p| &p.shape) {
-        merge_tags(&mut given, default_tags(world, index, run));
+    if tags::taken(schema) {
+        tags::lay_below(&mut given, &default_tags(world, index, schema, run), schema);
     }
     let before = run.problems.len();
     left_out(world, node, schema, &mut given, &mut run.problems);
@@ -356,7 +356,7 @@ fn refused(schema: &TypeSchema, map: &Map, at: &Location) -> Option<Diagnostic> 
 
 /// Tags from the config, the provider, the stack and the components around a resource. What is wrong with
 /// them is told where they stand, which is the same for all resources.
-fn default_tags(world: &World, index: usize, run: &mut Run) -> Map {
+fn default_tags(world: &World, index: usize, schema: &TypeSchema, run: &mut Run) -> Map {
     let node = &world.nodes[index];
     let mut tags = world.default_tags.clone();
     if let Some(provider) = node.provider {
@@ -370,7 +370,7 @@ fn default_tags(world: &World, index: usize, run: &mut Run) -> Map {
             tags.extend(tags::sound(&given, |name| Some(place.key(name)), &mut run.problems));
         }
     }
-    for (expr, frame) in &world.instances[node.frame.instance].tags {
+    for Tags { expr, frame, .. } in world.instances[node.frame.instance].tags.iter().filter(|t| t.reach(schema)) {
         let Some(value) = run.eval(expr, Frame { region: node.frame.region, ..*frame }) else { continue };
         match value.bare() {
             Value::Map(map) => {
@@ -385,28 +385,6 @@ fn default_tags(world: &World, index: usize, run: &mut Run) -> Map {
         }
     }
     tags
-}
-
-fn merge_tags(given: &mut Map, mut tags: Map) {
-    if tags.is_empty() {
-        return;
-    }
-    let merged = match given.shift_remove("tags") {
-        Some(Value::Map(own)) => {
-            tags.extend(own);
-            Value::Map(tags)
-        }
-        Some(Value::Secret(own)) => match *own {
-            Value::Map(own) => {
-                tags.extend(own);
-                Value::Map(tags).secret()
-            }
-            other => other.secret(),
-        },
-        None | Some(Value::Null) => Value::Map(tags),
-        Some(other) => other,
-    };
-    given.insert("tags".into(), merged);
 }
 
 fn declaration<'w>(

@@ -1,6 +1,8 @@
-//! Tags that many resources get, judged once and where they are written.
+//! Tags that many resources get, judged once and where they are written, and laid below those that a
+//! resource has of its own.
 
 use crate::engine::diagnostic::{Diagnostic, Location};
+use crate::engine::schema::{Object, Shape, TypeSchema};
 use crate::engine::value::{Map, Value};
 use crate::stack::functions::noun;
 
@@ -37,4 +39,66 @@ fn fault(name: &str, value: &Value) -> Option<Diagnostic> {
         }
         _ => None,
     }
+}
+
+/// The part of a type's inputs that takes tags.
+fn own(schema: &TypeSchema) -> Option<&Shape> {
+    let shape = &schema.inputs.get("tags")?.shape;
+    (matches!(shape, Shape::Map(_)) || pair(shape).is_some()).then_some(shape)
+}
+
+/// A tag as an object, which Auto Scaling groups have.
+fn pair(shape: &Shape) -> Option<&Object> {
+    let Shape::List { item, .. } = shape else { return None };
+    let Shape::Object(object) = &item.shape else { return None };
+    (object.get("key").is_some() && object.get("value").is_some()).then_some(object)
+}
+
+pub(crate) fn taken(schema: &TypeSchema) -> bool {
+    own(schema).is_some()
+}
+
+/// Lays tags below the own ones of a resource, and below those that it gives to what it starts: to each
+/// entry of `tagSpecifications`, and to new instances of a group.
+pub(crate) fn lay_below(inputs: &mut Map, tags: &Map, schema: &TypeSchema) {
+    let Some(shape) = own(schema).filter(|_| !tags.is_empty()) else { return };
+    let given = inputs.shift_remove("tags").unwrap_or(Value::Null);
+    let merged = match pair(shape) {
+        None => below_map(given, tags),
+        Some(object) => below_pairs(given, tags, object.get("propagateAtLaunch").is_some()),
+    };
+    inputs.insert("tags".into(), merged);
+    if let Some(Value::List(parts)) = inputs.get_mut("tagSpecifications") {
+        for part in parts {
+            let Value::Map(part) = part else { continue };
+            let given = part.shift_remove("tags").unwrap_or(Value::Null);
+            part.insert("tags".into(), below_map(given, tags));
+        }
+    }
+}
+
+fn below_map(given: Value, tags: &Map) -> Value {
+    match given {
+        Value::Null => Value::Map(tags.clone()),
+        Value::Map(own) => Value::Map(tags.clone().into_iter().chain(own).collect()),
+        Value::Secret(own) => below_map(*own, tags).secret(),
+        other => other,
+    }
+}
+
+fn below_pairs(given: Value, tags: &Map, propagate: bool) -> Value {
+    let own = match given {
+        Value::Null => Vec::new(),
+        Value::List(own) => own,
+        Value::Secret(own) => return below_pairs(*own, tags, propagate).secret(),
+        other => return other,
+    };
+    let named = |key: &str| own.iter().any(|tag| tag.get("key").and_then(Value::as_str) == Some(key));
+    let further = tags.iter().filter(|(key, value)| !named(key) && !matches!(value, Value::Null));
+    let further = further.map(|(key, value)| {
+        let words = [("key", Value::from(key.as_str())), ("value", value.clone())];
+        let launch = propagate.then(|| ("propagateAtLaunch", Value::from(true)));
+        Value::Map(words.into_iter().chain(launch).map(|(name, value)| (name.to_owned(), value)).collect())
+    });
+    Value::List(further.collect::<Vec<_>>().into_iter().chain(own).collect())
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use drctl::engine::state::State;
+use drctl::engine::state::{Row, State};
 use drctl::engine::value::Value;
 
 use crate::stacks::Shipped;
@@ -26,7 +26,7 @@ const OUTPUTS: [&str; 13] = [
 ];
 
 /// A change of one property of each service that both stacks use.
-const CHANGES: [Change; 16] = [
+const CHANGES: [Change; 17] = [
     (
         "components/network.yaml",
         "mapPublicIpOnLaunch: true",
@@ -127,6 +127,12 @@ const CHANGES: [Change; 16] = [
         "Sid: AlertsOfOurAccount",
         &["update side[\"{side}\"]/alerts/policy"],
     ),
+    (
+        "components/orchestrator.yaml",
+        "failover-${identity}\", type: String",
+        "failover-${identity}\", tags: {Note: changed}, type: String",
+        &["update failover/orchestrator/record"],
+    ),
 ];
 
 /// Of the services that only the second one uses.
@@ -145,36 +151,54 @@ const FURTHER_CHANGES: [Change; 2] = [
     ),
 ];
 
-fn life(stack: &'static str, resources: usize, changes: &'static [Change]) -> WholeLife {
-    WholeLife {
-        stack,
-        sides: ["primary", "secondary"],
-        resources,
-        outputs: &OUTPUTS,
-        changes,
-        protected: &["globalCluster", "side[\"primary\"]/database/cluster", "side[\"secondary\"]/database/cluster"],
-        // One of each region.
-        keys: 2,
-    }
+const OWN_KEYS: WholeLife = WholeLife {
+    stack: "trading-database.yaml",
+    suffix: "dev",
+    sides: ["primary", "secondary"],
+    regions: ["us-east-1", "eu-west-1"],
+    resources: 173,
+    outputs: &OUTPUTS,
+    tags,
+    changes: &[&CHANGES],
+    protected: &["globalCluster", "side[\"primary\"]/database/cluster", "side[\"secondary\"]/database/cluster"],
+    // One of each region.
+    keys: 2,
+};
+
+const KEYS_OF_AWS: WholeLife = WholeLife {
+    stack: "database-dr.yaml",
+    suffix: "prod",
+    resources: 185,
+    changes: &[&CHANGES, &FURTHER_CHANGES],
+    ..OWN_KEYS
+};
+
+fn tags(_: &Row) -> Vec<(&'static str, &'static str)> {
+    vec![("Environment", "production"), ("DisasterRecovery", "enabled")]
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_database_with_keys_of_its_own_comes_changes_in_one_place_and_goes() {
-    life("trading-database.yaml", 173, &CHANGES).is_lived().await;
+    OWN_KEYS.is_lived_on_the_twin().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_database_with_keys_of_aws_comes_changes_in_one_place_and_goes() {
-    life("database-dr.yaml", 185, &CHANGES).is_lived().await;
+    KEYS_OF_AWS.is_lived_on_the_twin().await;
+}
+
+#[tokio::test]
+async fn on_an_api_server_the_database_with_keys_of_its_own_lives_as_its_specification_asks_for() {
+    OWN_KEYS.is_lived_on_ministack("300000000011", |_| {}).await;
+}
+
+#[tokio::test]
+async fn on_an_api_server_the_database_with_keys_of_aws_lives_as_its_specification_asks_for() {
+    KEYS_OF_AWS.is_lived_on_ministack("300000000013", |_| {}).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_only_the_database_with_keys_of_aws_has_changes_in_one_place() {
-    life("database-dr.yaml", 185, &FURTHER_CHANGES).is_lived().await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn everything_of_the_databases_is_named_tagged_and_bounded() {
+async fn everything_of_the_databases_is_named_and_bounded() {
     for (stack, suffix) in [("trading-database.yaml", "dev"), ("database-dr.yaml", "prod"), ("prod.yaml", "prod")] {
         let mut shipped = Shipped::new();
         shipped.up(&program(&Checkout::new(), stack)).await;
@@ -187,11 +211,6 @@ fn house_rules(state: &State, suffix: &str) {
     for row in state.rows.values() {
         let name = row.key.urn.name();
         let text = |input: &str| row.inputs.get(input).and_then(Value::as_str);
-        if let Some(tags) = row.inputs.get("tags") {
-            let tag = |key: &str| tags.get(key).and_then(Value::as_str);
-            let both = (tag("Environment"), tag("DisasterRecovery"));
-            assert_eq!(both, (Some("production"), Some("enabled")), "tags of {name}");
-        }
         if !row.ty.starts_with("aws:route53/") {
             for given in ["name", "bucket", "identifier", "statementId"].into_iter().filter_map(text) {
                 assert!(given.ends_with(&format!("-{suffix}")), "{name} is called `{given}`");

@@ -37,13 +37,9 @@ impl Shipped {
     pub async fn up(&mut self, text: &str) -> Report {
         completed(self.stage.up(text).await.unwrap_or_else(|p| panic!("{}", told(&p))))
     }
-
-    pub async fn destroy(&mut self) -> Report {
-        completed(self.stage.destroy().await.unwrap_or_else(|p| panic!("{}", told(&p))))
-    }
 }
 
-fn completed(report: Report) -> Report {
+pub fn completed(report: Report) -> Report {
     assert_eq!(report.outcome.ended, Ended::Completed, "{:#?}", report.failures());
     report
 }

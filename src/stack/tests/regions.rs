@@ -164,6 +164,30 @@ resources:
 }
 
 #[test]
+fn global_tags_lie_over_those_of_the_stack_on_what_belongs_to_no_region() {
+    let loaded = Desk::of(
+        r#"
+regions: {primary: us-east-1, secondary: eu-west-1}
+tags: {Role: "${region.role}", Owner: stack}
+globalTags: {Role: global}
+components:
+  app:
+    tags: {Owner: component}
+    resources:
+      vpc: {type: aws:ec2:Vpc}
+      role: {type: aws:iam:Role, properties: {assumeRolePolicy: {}}}
+resources:
+  app: {type: app, region: secondary}
+  role: {type: aws:iam:Role, properties: {assumeRolePolicy: {}, tags: {Role: own}}}
+"#,
+    )
+    .good();
+    assert_eq!(inputs(&loaded, "app/vpc")["tags"], json!({"Role": "secondary", "Owner": "component"}));
+    assert_eq!(inputs(&loaded, "app/role")["tags"], json!({"Role": "global", "Owner": "component"}));
+    assert_eq!(inputs(&loaded, "role")["tags"], json!({"Role": "own", "Owner": "stack"}));
+}
+
+#[test]
 fn data_sources_are_asked_once_in_the_region_of_the_asker() {
     use crate::engine::program::Known;
     use crate::stack::testing::Cloud;
