@@ -125,6 +125,7 @@ impl Resource for SecurityGroup {
                 "ec2:RevokeSecurityGroupIngress",
             ],
         },
+        acts_on: &["ec2:{region}:*:security-group/*", "ec2:{region}:*:security-group-rule/*", "ec2:{region}:*:vpc/*"],
         import: "id of the security group, `sg-0123456789abcdef0`",
         ..Facts::new(IdForm::Random("sg-", 17), FoundBy::OwnerTag)
     };
