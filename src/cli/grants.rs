@@ -8,10 +8,10 @@ use crate::engine::handle::Handle;
 use crate::engine::names;
 use crate::engine::program::Declaration;
 use crate::engine::resource::Where;
-use crate::engine::schema::{FunctionSchema, TypeSchema};
-use crate::engine::urn::Urn;
+use crate::engine::schema::{Object, Property, Shape, TypeSchema};
+use crate::engine::urn::{Place, Urn};
 use crate::engine::value::{Map, Value};
-use crate::stack::{Link, SURVEY_ACCOUNT, Surveyed};
+use crate::stack::{Asked, Link, SURVEY_ACCOUNT, Surveyed};
 
 /// Actions that are allowed on some resources.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,9 +21,11 @@ pub(super) struct Grant {
     pub(super) actions: BTreeSet<&'static str>,
     /// ARNs, perhaps with `*`.
     pub(super) resources: BTreeSet<String>,
-    /// For roles that are passed: the services that may get them.
-    pub(super) passed_to: BTreeSet<String>,
+    pub(super) conditions: Conditions,
 }
+
+/// What must hold of a request: an operator and a key, with the values of which one must fit.
+pub(super) type Conditions = BTreeMap<(&'static str, &'static str), BTreeSet<String>>;
 
 /// How closely grants say what they are about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,12 +45,28 @@ const PASS_ROLE: &str = "iam:PassRole";
 
 /// What actions of another service are about, where that has a name of its own: roles that services make
 /// for themselves, and the secrets in which RDS keeps passwords.
-const OF_SERVICES: [(&str, &str); 3] = [
+const OF_SERVICES: [(&str, &str); 4] = [
     ("iam:CreateServiceLinkedRole", "iam::*:role/aws-service-role/*"),
     ("secretsmanager:CreateSecret", "secretsmanager:*:*:secret:rds!*"),
+    ("secretsmanager:RotateSecret", "secretsmanager:*:*:secret:rds!*"),
     ("secretsmanager:TagResource", "secretsmanager:*:*:secret:rds!*"),
 ];
 
+/// Services that answer in one region for all: there is no telling regions apart (IAM User Guide, "AWS: Denies
+/// access to AWS based on the requested Region").
+const GLOBAL: [&str; 4] = ["iam", "route53", "route53-recovery-control-config", "sts"];
+
+const REQUESTED_REGION: (&str, &str) = ("StringEquals", "aws:RequestedRegion");
+const PASSED_TO: (&str, &str) = ("StringEquals", "iam:PassedToService");
+
+/// Keys that AWS makes for a service: their policies allow that service what it does in the name of anyone in
+/// the account (AWS KMS Developer Guide, "AWS managed keys").
+const KEYS_OF_AWS: &str = "alias/aws/";
+
+/// Parameters that AWS publishes; none of them is encrypted.
+const PUBLIC_PARAMETERS: &str = "/aws/service/";
+
+const KEY: &str = "aws:kms/key:Key";
 const ROLE: &str = "aws:iam/role:Role";
 const INSTANCE_PROFILE: &str = "aws:iam/instanceProfile:InstanceProfile";
 
@@ -93,64 +111,20 @@ const ANYWHERE: [&str; 35] = [
 ];
 
 /// What the resources and the data sources of a program need, by service and type.
-pub(super) fn grants(
-    resources: &[Surveyed],
-    functions: &[&FunctionSchema],
-    read_only: bool,
-    detail: Detail,
-) -> Vec<Grant> {
+pub(super) fn grants(resources: &[Surveyed], asked: &[Asked], read_only: bool, detail: Detail) -> Vec<Grant> {
     let scene = Scene::of(resources, detail);
     let mut grants = Grants::default();
-    let asked = functions.iter().flat_map(|function| function.permissions).copied();
-    ALWAYS.into_iter().chain(asked).for_each(|action| grants.anywhere(action));
-    for (i, surveyed) in resources.iter().enumerate() {
-        let facts = &surveyed.schema.facts;
-        let needed = facts.permissions;
-        let looks_only = read_only || surveyed.declaration.external.is_some();
-        let changing: &[_] = if looks_only { &[] } else { &[needed.create, needed.update, needed.delete] };
-        let actions: BTreeSet<&'static str> =
-            std::iter::once(needed.read).chain(changing.iter().copied()).flatten().copied().collect();
-        let arns = scene.arns(i);
-        let own = arns.as_deref().and_then(|arns| arns.first()?.split(':').nth(2));
-        for action in actions {
-            let service = service(action);
-            match action {
-                PASS_ROLE => {
-                    let roles = scene.roles(i);
-                    if !roles.is_empty() {
-                        grants.add("iamPassRole".into(), action, roles, scene.principals(facts.passes_roles_to));
-                    }
-                }
-                action if own == Some(service) && !is_for_all(action) => {
-                    let name = format!("{}{}", letters(service), surveyed.schema.short_name());
-                    grants.add(name, action, arns.iter().flatten().cloned(), []);
-                }
-                action => match OF_SERVICES.iter().find(|(other, _)| *other == action) {
-                    Some((_, about)) if surveyed.schema.service() != service => {
-                        let arn = format!("arn:{}:{about}", scene.partition);
-                        grants.add(format!("{}OfServices", letters(service)), action, [arn], []);
-                    }
-                    _ => grants.anywhere(action),
-                },
-            }
-        }
-        for with in facts.permissions_with {
-            let named = scene.named_in(i, with.input);
-            if named.is_empty() {
-                continue;
-            }
-            let written: &[_] = if looks_only { &[] } else { with.write };
-            for action in with.read.iter().chain(written).copied() {
-                if named.contains(ANY) {
-                    grants.anywhere(action);
-                } else {
-                    let name = format!("{}Of{}", letters(service(action)), surveyed.schema.short_name());
-                    grants.add(name, action, named.clone(), []);
-                }
-            }
-        }
+    for action in ALWAYS {
+        grants.anywhere(action, None);
     }
-    let mut grants: Vec<Grant> = grants.0.into_values().collect();
+    for asked in asked {
+        scene.allow_asking(asked, &mut grants);
+    }
+    for (i, resource) in resources.iter().enumerate() {
+        let looks_only = read_only || resource.declaration.external.is_some();
+        scene.allow(i, looks_only, &mut grants);
+    }
+    let mut grants = grants.all(&scene);
     grants.iter_mut().for_each(|grant| grant.resources = broadest(&grant.resources));
     grants
 }
@@ -164,9 +138,9 @@ fn broadest(resources: &BTreeSet<String>) -> BTreeSet<String> {
     resources.iter().filter(|other| !covered(other)).cloned().collect()
 }
 
-/// RDS describes everything by lists.
+/// EC2 and RDS describe everything by lists.
 fn is_for_all(action: &str) -> bool {
-    action.starts_with("rds:Describe") || ANYWHERE.contains(&action)
+    ["ec2:Describe", "rds:Describe"].iter().any(|lists| action.starts_with(lists)) || ANYWHERE.contains(&action)
 }
 
 /// `ec2` of `ec2:CreateVpc`.
@@ -179,31 +153,58 @@ fn letters(text: &str) -> String {
 }
 
 #[derive(Default)]
-struct Grants(BTreeMap<String, Grant>);
+struct Grants {
+    by_name: BTreeMap<String, Grant>,
+    /// Roles, with the services that get them.
+    passed: BTreeMap<String, BTreeSet<&'static str>>,
+}
 
 impl Grants {
-    fn add(
-        &mut self,
-        name: String,
-        action: &'static str,
-        resources: impl IntoIterator<Item = String>,
-        passed_to: impl IntoIterator<Item = String>,
-    ) {
+    fn add(&mut self, name: String, action: &'static str, resources: impl IntoIterator<Item = String>) -> &mut Grant {
         let fresh = || Grant {
             name: name.clone(),
             actions: BTreeSet::new(),
             resources: BTreeSet::new(),
-            passed_to: BTreeSet::new(),
+            conditions: Conditions::new(),
         };
-        let grant = self.0.entry(name.clone()).or_insert_with(fresh);
+        let grant = self.by_name.entry(name.clone()).or_insert_with(fresh);
         grant.actions.insert(action);
         grant.resources.extend(resources);
-        grant.passed_to.extend(passed_to);
+        grant
     }
 
-    fn anywhere(&mut self, action: &'static str) {
-        self.add(letters(service(action)), action, [ANY.to_owned()], []);
+    /// Whatever the action is about, in the region of the place.
+    fn anywhere(&mut self, action: &'static str, place: Option<&Place>) {
+        let (name, all) = (letters(service(action)), [ANY.to_owned()]);
+        match place.filter(|place| !place.is_global()) {
+            _ if GLOBAL.contains(&service(action)) => drop(self.add(name, action, all)),
+            Some(Place(region)) => {
+                let grant = self.add(name, action, all);
+                grant.conditions.entry(REQUESTED_REGION).or_default().insert(region.clone());
+            }
+            None => drop(self.add(format!("{name}AnyRegion"), action, all)),
+        }
     }
+
+    /// All of them; roles that go to the same services stand together.
+    fn all(mut self, scene: &Scene) -> Vec<Grant> {
+        let mut alike: BTreeMap<BTreeSet<&'static str>, BTreeSet<String>> = BTreeMap::new();
+        for (role, services) in std::mem::take(&mut self.passed) {
+            alike.entry(services).or_default().insert(role);
+        }
+        for (services, roles) in alike {
+            let words = services.iter().flat_map(|service| service.split(['.', '-']));
+            let name = words.fold("iamPassRoleTo".to_owned(), |name, word| name + &capitalized(word));
+            let grant = self.add(name, PASS_ROLE, roles);
+            grant.conditions.insert(PASSED_TO, services.iter().flat_map(|service| scene.principals(service)).collect());
+        }
+        self.by_name.into_values().collect()
+    }
+}
+
+fn capitalized(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// The resources of a program with what is known of them before they exist.
@@ -234,12 +235,123 @@ impl<'a> Scene<'a> {
         Self { resources, by_urn, handles: handles.collect(), inputs, partition, detail }
     }
 
-    /// Services as policies name them. In China some have the domain of that part, some the common one.
-    fn principals(&self, services: &[&str]) -> Vec<String> {
+    /// Allows what a resource needs.
+    fn allow(&self, i: usize, looks_only: bool, grants: &mut Grants) {
+        let facts = &self.resources[i].schema.facts;
+        let needed = facts.permissions;
+        let changing: &[_] = if looks_only { &[] } else { &[needed.create, needed.update, needed.delete] };
+        for action in std::iter::once(needed.read).chain(changing.iter().copied()).flatten().copied() {
+            if action == PASS_ROLE {
+                for role in self.roles(i) {
+                    grants.passed.entry(role).or_default().extend(facts.passes_roles_to);
+                }
+            } else {
+                self.allow_itself(i, action, grants);
+            }
+        }
+        for with in facts.permissions_with {
+            let named = self.named_in(i, with.input);
+            let (written, itself): (&[_], &[_]) = match looks_only || named.is_empty() {
+                true => (&[], &[]),
+                false => (with.write, with.itself),
+            };
+            itself.iter().for_each(|action| self.allow_itself(i, action, grants));
+            for action in with.read.iter().chain(written) {
+                for named in &named {
+                    self.allow_named(i, action, named, grants);
+                }
+            }
+        }
+    }
+
+    /// Allows an action on what an input of the resource names.
+    fn allow_named(&self, i: usize, action: &'static str, named: &Named, grants: &mut Grants) {
+        let Surveyed { declaration, schema, .. } = &self.resources[i];
+        match named {
+            _ if is_for_all(action) || self.is_of_services(i, action) => self.allow_itself(i, action, grants),
+            Named::Arns(arns) => {
+                let name = format!("{}Of{}", letters(service(action)), schema.short_name());
+                grants.add(name, action, arns.iter().cloned());
+            }
+            Named::Unknown => grants.anywhere(action, Some(&declaration.place)),
+        }
+    }
+
+    /// Allows an action on the resource, or on what its service has for that.
+    fn allow_itself(&self, i: usize, action: &'static str, grants: &mut Grants) {
+        let Surveyed { declaration, schema, .. } = &self.resources[i];
+        let (service, arns) = (service(action), self.arns(i));
+        let own = arns.as_deref().and_then(|arns| arns.first()?.split(':').nth(2));
+        let of_services = OF_SERVICES.iter().find(|(other, _)| *other == action);
+        match of_services.filter(|_| self.is_of_services(i, action)) {
+            Some((_, about)) => {
+                grants.add(format!("{}OfServices", letters(service)), action, [self.arn(about)]);
+            }
+            None if own == Some(service) && !is_for_all(action) => {
+                grants.add(format!("{}{}", letters(service), schema.short_name()), action, arns.into_iter().flatten());
+            }
+            None => grants.anywhere(action, Some(&declaration.place)),
+        }
+    }
+
+    fn is_of_services(&self, i: usize, action: &'static str) -> bool {
+        OF_SERVICES.iter().any(|(other, _)| *other == action) && self.resources[i].schema.service() != service(action)
+    }
+
+    /// Allows to call a data source.
+    fn allow_asking(&self, asked: &Asked, grants: &mut Grants) {
+        let Asked { function, how } = asked;
+        let place = how.as_ref().map(|(place, _)| place);
+        let about = self.asked_about(asked);
+        let name = |action| format!("{}For{}", letters(service(action)), capitalized(function.short_name()));
+        for action in function.permissions {
+            match about.is_empty() {
+                true => grants.anywhere(action, place),
+                false => drop(grants.add(name(action), action, about.clone())),
+            }
+        }
+        let is_public = about.iter().all(|arn| arn.contains(PUBLIC_PARAMETERS));
+        let is_plain = how.as_ref().is_some_and(|(_, all)| all.get("withDecryption") == Some(&Value::Bool(false)));
+        if let Some(key) = function.decrypts.filter(|_| !is_public && !is_plain) {
+            const DECRYPT: &str = "kms:Decrypt";
+            let grant = grants.add(name(DECRYPT), DECRYPT, [self.keys(place.map_or(ANY, |place| &place.0))]);
+            grant.conditions.entry(("StringLike", key)).or_default().extend(about);
+        }
+    }
+
+    /// ARNs of what a data source tells of.
+    fn asked_about(&self, asked: &Asked) -> BTreeSet<String> {
+        let region = asked.how.as_ref().map_or(ANY, |(place, _)| &place.0);
+        let given = |name: &str| asked.how.as_ref().and_then(|(_, all)| all.get(name)?.as_str());
+        let arns = asked.function.acts_on.iter().flat_map(|pattern| {
+            let pattern = pattern.replace("{region}", region);
+            let Some((before, name, after)) = placeholder(&pattern) else { return vec![self.arn(&pattern)] };
+            let text = given(name).unwrap_or(ANY);
+            let linked = |link| self.linked(link, pattern.split(':').next());
+            match Link::all(text).next().and_then(linked) {
+                Some(arns) => arns,
+                None if text.starts_with("arn:") => vec![Link::hidden(text)],
+                None => vec![self.arn(&format!("{before}{}{after}", Link::hidden(text).trim_start_matches('/')))],
+            }
+        });
+        arns.collect()
+    }
+
+    /// With `arn:` and the partition.
+    fn arn(&self, rest: &str) -> String {
+        format!("arn:{}:{rest}", self.partition)
+    }
+
+    /// All keys of a region.
+    fn keys(&self, region: &str) -> String {
+        self.arn(&format!("kms:{region}:*:key/*"))
+    }
+
+    /// A service as policies name it. In China some have the domain of that part, some the common one.
+    fn principals(&self, service: &str) -> impl Iterator<Item = String> {
         let domains: &[_] =
             if self.partition == "aws-cn" { &["amazonaws.com", "amazonaws.com.cn"] } else { &["amazonaws.com"] };
-        let named = services.iter().flat_map(|service| domains.iter().map(move |domain| format!("{service}.{domain}")));
-        named.collect()
+        domains.iter().map(move |domain| format!("{service}.{domain}"))
     }
 
     /// What the actions of a resource's own service are about; none if that cannot be told.
@@ -263,7 +375,7 @@ impl<'a> Scene<'a> {
         let place = &self.resources[i].declaration.place.0;
         let pattern = pattern.replace("{region}", place);
         let Some((before, name, after)) = placeholder(&pattern) else {
-            return Some(vec![format!("arn:{}:{pattern}", self.partition)]);
+            return Some(vec![self.arn(&pattern)]);
         };
         if let Some(other) = self.named_by(i, name).filter(|other| *other != i && steps > 0)
             && let Some(arns) = self.arns_within(other, steps - 1)
@@ -276,22 +388,47 @@ impl<'a> Scene<'a> {
             return Some(vec![format!("{arn}{after}")]);
         }
         let text = text.filter(|text| !text.starts_with("arn:") && self.detail == Detail::Names);
-        Some(vec![format!("arn:{}:{before}{}{after}", self.partition, text.as_deref().unwrap_or(ANY))])
+        Some(vec![self.arn(&format!("{before}{}{after}", text.as_deref().unwrap_or(ANY)))])
     }
 
-    /// ARNs of what an input names, `*` where that cannot be told. None if the input is not given.
-    fn named_in(&self, i: usize, input: &str) -> BTreeSet<String> {
-        let arns = |value: &Value| {
-            let text = value.bare().as_str()?;
-            match Link::all(text).next() {
-                Some(link) if link.whole => self.arns(link.resource),
-                // Policies know a key by its own ARN only.
-                None if text.starts_with("arn:") && !text.contains(":alias/") => Some(vec![text.to_owned()]),
-                _ => None,
-            }
+    /// What an input names. Nothing if it asks for nothing.
+    fn named_in(&self, i: usize, input: &str) -> Vec<Named> {
+        let Surveyed { declaration, schema, links, .. } = &self.resources[i];
+        let refers_to_key = |property: &Property| property.refers.as_ref().is_some_and(|(ty, _)| ty == KEY);
+        let is_key = property_at(&schema.inputs, input).is_some_and(refers_to_key);
+        // Copies are in other regions.
+        let region = if input.contains(ANY) { ANY } else { declaration.place.0.as_str() };
+        let untold = || if is_key { Named::Arns(vec![self.keys(region)]) } else { Named::Unknown };
+        let named = |text: &str| match Link::all(text).next() {
+            Some(link) => self.linked(link, is_key.then_some("kms")).map_or_else(untold, Named::Arns),
+            None if is_key => Named::Arns(vec![self.key(text, region)]),
+            None if text.starts_with("arn:") => Named::Arns(vec![text.to_owned()]),
+            None => Named::Unknown,
         };
-        let given = values_at(&self.resources[i].links, input).into_iter();
-        given.flat_map(|value| arns(value).unwrap_or_else(|| vec![ANY.to_owned()])).collect()
+        let given = values_at(links, input).into_iter();
+        let given = given.filter_map(|value| match value.bare() {
+            Value::Bool(false) => None,
+            Value::String(text) if text.contains(KEYS_OF_AWS) => None,
+            Value::String(text) => Some(named(text)),
+            _ => Some(untold()),
+        });
+        given.collect()
+    }
+
+    /// ARNs of the resource that is all of a text, if it is one of the service.
+    fn linked(&self, link: Link, service: Option<&str>) -> Option<Vec<String>> {
+        let of_service = |link: &Link| service.is_none_or(|s| self.resources[link.resource].schema.service() == s);
+        Some(link).filter(|link| link.whole && of_service(link)).and_then(|link| self.arns(link.resource))
+    }
+
+    /// The ARN of a key that is given by its ARN, its id or an alias, which says nothing of it.
+    fn key(&self, given: &str, region: &str) -> String {
+        match given.split_once("alias/") {
+            Some((arn, _)) if arn.starts_with("arn:") => format!("{arn}key/*"),
+            None if given.starts_with("arn:") => given.to_owned(),
+            None => self.keys(region).replace("key/*", &format!("key/{given}")),
+            Some(_) => self.keys(region),
+        }
     }
 
     /// The resource whose id, name or ARN is all that an input is given.
@@ -315,9 +452,9 @@ impl<'a> Scene<'a> {
     /// The roles that a resource gives to the service that runs it.
     fn roles(&self, i: usize) -> BTreeSet<String> {
         let Surveyed { declaration, schema, values, .. } = &self.resources[i];
-        let every = || format!("arn:{}:iam::*:role/*", self.partition);
+        let every = || self.arn("iam::*:role/*");
         let mut roles = BTreeSet::new();
-        for urn in self.with_profiles(&declaration.needs) {
+        for urn in self.with_profiles(declaration.refers.values().flatten()) {
             if let Some(role) = self.find(urn).filter(|_| urn.ty() == ROLE) {
                 roles.extend(self.arns(role).unwrap_or_else(|| vec![every()]));
             }
@@ -328,13 +465,13 @@ impl<'a> Scene<'a> {
                 roles.insert(arn.to_owned());
             }
         });
-        let takes_role = |p: &&crate::engine::schema::Property| p.refers.as_ref().is_some_and(|(ty, _)| ty == ROLE);
+        let takes_role = |p: &&Property| p.refers.as_ref().is_some_and(|(ty, _)| ty == ROLE);
         for property in schema.inputs.properties.iter().filter(takes_role) {
             match values.get(&property.name) {
                 Some(Value::String(name))
                     if !name.starts_with("arn:") && self.named_by(i, &property.name).is_none() =>
                 {
-                    let form = |path: &str| format!("arn:{}:iam::*:role/{path}{name}", self.partition);
+                    let form = |path: &str| self.arn(&format!("iam::*:role/{path}{name}"));
                     roles.extend([form(""), form("*/")]);
                 }
                 Some(Value::Unknown) if roles.is_empty() => {
@@ -346,15 +483,36 @@ impl<'a> Scene<'a> {
         roles
     }
 
-    /// Resources, and what the instance profiles among them need.
-    fn with_profiles<'u>(&'u self, urns: &'u [Urn]) -> impl Iterator<Item = &'u Urn> {
-        let profiles = urns.iter().filter(|urn| urn.ty() == INSTANCE_PROFILE).filter_map(|urn| self.find(urn));
-        urns.iter().chain(profiles.flat_map(|profile| &self.resources[profile].declaration.needs))
+    /// Resources, and what the instance profiles among them refer to.
+    fn with_profiles<'u>(&'u self, urns: impl Iterator<Item = &'u Urn> + Clone) -> impl Iterator<Item = &'u Urn> {
+        let profiles = urns.clone().filter(|urn| urn.ty() == INSTANCE_PROFILE).filter_map(|urn| self.find(urn));
+        urns.chain(profiles.flat_map(|profile| self.resources[profile].declaration.refers.values().flatten()))
     }
 
     fn find(&self, urn: &Urn) -> Option<usize> {
         self.by_urn.get(urn).copied()
     }
+}
+
+/// What an input names.
+enum Named {
+    Arns(Vec<String>),
+    /// It cannot be told.
+    Unknown,
+}
+
+/// The property at a path, with `*` for the items of a list.
+fn property_at<'o>(object: &'o Object, path: &str) -> Option<&'o Property> {
+    let mut steps = path.split('.');
+    let mut property = object.get(steps.next()?)?;
+    for step in steps {
+        property = match &property.shape {
+            Shape::List { item, .. } if step == ANY => item,
+            Shape::Object(object) => object.get(step)?,
+            _ => return None,
+        };
+    }
+    Some(property)
 }
 
 /// The first `{name}` of a pattern, with what stands around it.
@@ -442,8 +600,100 @@ mod tests {
             for with in ty.facts.permissions_with {
                 let root = with.input.split('.').next().unwrap_or_default();
                 assert!(ty.inputs.get(root).is_some(), "{}: {}", ty.token, with.input);
-                assert!(with.read.iter().chain(with.write).all(|action| action.contains(':')), "{}", ty.token);
+                assert!(
+                    [with.read, with.write, with.itself].concat().iter().all(|action| action.contains(':')),
+                    "{}",
+                    ty.token
+                );
             }
+        }
+    }
+
+    /// What EC2 checks its actions on, as far as the inputs of our types can name it (Service Authorization
+    /// Reference, "Actions defined by Amazon EC2"). Tags are checked on what bears them.
+    const KINDS: [(&str, &[&str]); 57] = [
+        ("AcceptVpcEndpointConnections", &["vpc-endpoint-service"]),
+        ("AcceptVpcPeeringConnection", &["vpc", "vpc-peering-connection"]),
+        ("AllocateAddress", &["elastic-ip", "ipam-pool", "ipv4pool-ec2"]),
+        ("AssignPrivateNatGatewayAddress", &["natgateway"]),
+        ("AssociateAddress", &["elastic-ip", "instance", "network-interface"]),
+        ("AssociateNatGatewayAddress", &["elastic-ip", "natgateway"]),
+        ("AssociateRouteTable", &["internet-gateway", "ipv4pool-ec2", "route-table", "subnet", "vpn-gateway"]),
+        ("AssociateSubnetCidrBlock", &["ipam-pool", "subnet"]),
+        ("AssociateVpcCidrBlock", &["ipam-pool", "ipv6pool-ec2", "vpc"]),
+        ("AttachInternetGateway", &["internet-gateway", "vpc"]),
+        ("AuthorizeSecurityGroupEgress", &["security-group", "security-group-rule"]),
+        ("AuthorizeSecurityGroupIngress", &["security-group", "security-group-rule"]),
+        (
+            "CreateFlowLogs",
+            &["network-interface", "subnet", "transit-gateway", "transit-gateway-attachment", "vpc", "vpc-flow-log"],
+        ),
+        ("CreateInternetGateway", &["internet-gateway"]),
+        ("CreateLaunchTemplate", &["launch-template"]),
+        ("CreateLaunchTemplateVersion", &["launch-template"]),
+        ("CreateNatGateway", &["elastic-ip", "natgateway", "subnet", "vpc"]),
+        ("CreateRoute", &["route-table"]),
+        ("CreateRouteTable", &["route-table", "vpc"]),
+        ("CreateSecurityGroup", &["security-group", "vpc"]),
+        ("CreateSubnet", &["ipam-pool", "subnet", "vpc"]),
+        ("CreateVpc", &["ipam-pool", "ipv6pool-ec2", "vpc"]),
+        ("CreateVpcEndpoint", &["route-table", "security-group", "subnet", "vpc", "vpc-endpoint"]),
+        ("CreateVpcPeeringConnection", &["vpc", "vpc-peering-connection"]),
+        ("DeleteFlowLogs", &["vpc-flow-log"]),
+        ("DeleteInternetGateway", &["internet-gateway"]),
+        ("DeleteLaunchTemplate", &["launch-template"]),
+        ("DeleteNatGateway", &["natgateway"]),
+        ("DeleteRoute", &["route-table"]),
+        ("DeleteRouteTable", &["route-table"]),
+        ("DeleteSecurityGroup", &["security-group"]),
+        ("DeleteSubnet", &["subnet"]),
+        ("DeleteVpc", &["vpc"]),
+        ("DeleteVpcEndpoints", &["vpc-endpoint"]),
+        ("DeleteVpcPeeringConnection", &["vpc-peering-connection"]),
+        ("DetachInternetGateway", &["internet-gateway", "vpc"]),
+        ("DisableVgwRoutePropagation", &["route-table", "vpn-gateway"]),
+        ("DisassociateAddress", &["elastic-ip", "network-interface"]),
+        ("DisassociateNatGatewayAddress", &["elastic-ip", "natgateway", "network-interface"]),
+        (
+            "DisassociateRouteTable",
+            &["internet-gateway", "ipv4pool-ec2", "ipv6pool-ec2", "route-table", "subnet", "vpn-gateway"],
+        ),
+        ("DisassociateSubnetCidrBlock", &["subnet"]),
+        ("DisassociateVpcCidrBlock", &["vpc"]),
+        ("EnableVgwRoutePropagation", &["route-table", "vpn-gateway"]),
+        ("ModifyLaunchTemplate", &["launch-template"]),
+        ("ModifySecurityGroupRules", &["prefix-list", "security-group", "security-group-rule"]),
+        ("ModifySubnetAttribute", &["subnet"]),
+        ("ModifyVpcAttribute", &["vpc"]),
+        ("ModifyVpcEndpoint", &["route-table", "security-group", "subnet", "vpc-endpoint"]),
+        ("ModifyVpcPeeringConnectionOptions", &["vpc-peering-connection"]),
+        ("ModifyVpcTenancy", &["vpc"]),
+        ("ReleaseAddress", &["elastic-ip"]),
+        ("ReplaceRoute", &["route-table"]),
+        ("RevokeSecurityGroupEgress", &["security-group"]),
+        ("RevokeSecurityGroupIngress", &["security-group"]),
+        ("UnassignPrivateNatGatewayAddress", &["natgateway"]),
+        ("UpdateSecurityGroupRuleDescriptionsEgress", &["security-group"]),
+        ("UpdateSecurityGroupRuleDescriptionsIngress", &["security-group"]),
+    ];
+
+    #[test]
+    fn actions_of_ec2_are_allowed_on_the_kinds_of_resources_that_it_checks_them_on() {
+        let kind = |pattern: &&str| pattern.rsplit(':').next()?.split('/').next().map(str::to_owned);
+        for ty in crate::aws::catalog().types().filter(|ty| ty.facts.acts_on.iter().any(|arn| arn.starts_with("ec2:")))
+        {
+            let all = ty.facts.permissions;
+            let actions = [all.create, all.read, all.update, all.delete].concat();
+            let own = actions
+                .iter()
+                .filter_map(|action| action.strip_prefix("ec2:"))
+                .filter(|name| !name.starts_with("Describe") && !["CreateTags", "DeleteTags"].contains(name));
+            let checked = own.flat_map(|name| {
+                let row = KINDS.iter().find(|(action, _)| *action == name);
+                row.unwrap_or_else(|| panic!("{}: {name}", ty.token)).1.iter().map(ToString::to_string)
+            });
+            let allowed: BTreeSet<String> = ty.facts.acts_on.iter().filter_map(kind).collect();
+            assert_eq!(allowed, checked.collect(), "{}", ty.token);
         }
     }
 
@@ -462,7 +712,8 @@ mod tests {
         let actions: BTreeSet<&str> = types
             .flat_map(|ty| {
                 let all = ty.facts.permissions;
-                [all.create, all.read, all.update, all.delete].into_iter().flatten().copied()
+                let with = ty.facts.permissions_with.iter().flat_map(|with| [with.read, with.write, with.itself]);
+                [all.create, all.read, all.update, all.delete].into_iter().chain(with).flatten().copied()
             })
             .collect();
         let unknown: Vec<&&str> = ANYWHERE.iter().filter(|action| !actions.contains(**action)).collect();

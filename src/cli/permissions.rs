@@ -27,8 +27,8 @@ pub(super) struct Arguments {
 /// Writes one policy as it is, and several as a list: what a managed policy may hold decides.
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
     let loaded = load(global)?;
-    let (resources, functions) = (loaded.program.survey(), loaded.program.functions());
-    let policies = |detail| pack(&grants(&resources, &functions, arguments.read_only, detail), POLICY_LIMIT);
+    let (resources, asked) = (loaded.program.survey(), loaded.program.asked());
+    let policies = |detail| pack(&grants(&resources, &asked, arguments.read_only, detail), POLICY_LIMIT);
     let by_name = policies(Detail::Names);
     let named = by_name.len() <= ROLE_LIMIT;
     let policies = if named { by_name } else { policies(Detail::Kinds) };
@@ -118,8 +118,8 @@ fn statement(name: &str, grant: &Grant) -> Json {
         _ => json!(grant.resources),
     };
     let mut statement = json!({"Sid": name, "Effect": "Allow", "Action": grant.actions, "Resource": resources});
-    if !grant.passed_to.is_empty() {
-        statement["Condition"] = json!({"StringEquals": {"iam:PassedToService": grant.passed_to}});
+    for ((operator, key), values) in &grant.conditions {
+        statement["Condition"][operator][key] = json!(values);
     }
     statement
 }
@@ -200,7 +200,7 @@ resources:
         };
         let loaded = crate::stack::load(&request, crate::aws::catalog());
         let loaded = loaded.unwrap_or_else(|p| panic!("{}", crate::stack::testing::shown(&p)));
-        grants(&loaded.program.survey(), &loaded.program.functions(), read_only, detail)
+        grants(&loaded.program.survey(), &loaded.program.asked(), read_only, detail)
     }
 
     /// What policies allow, each action on each resource.
@@ -303,6 +303,142 @@ resources:
         insta::assert_snapshot!(of(&with_keys, true));
     }
 
+    /// The statements that allow an action.
+    fn statements_of(grants: &[Grant], action: &str) -> Vec<Json> {
+        let grants = grants.iter().filter(|grant| grant.actions.iter().any(|allowed| *allowed == action));
+        grants.map(|grant| statement(&grant.name, grant)).collect()
+    }
+
+    #[test]
+    fn a_role_may_be_passed_to_those_services_only_that_get_it() {
+        let stack = r#"
+regions: {primary: eu-west-1}
+resources:
+  one: {type: aws:iam:Role, properties: {name: one, assumeRolePolicy: {}}}
+  two: {type: aws:iam:Role, properties: {name: two, assumeRolePolicy: {}}}
+  function: {type: aws:lambda:Function, properties: {name: f, role: "${one.arn}", runtime: python3.13, handler: a.b, code: {fn::stringAsset: x}}, options: {dependsOn: ["${two}"]}}
+  machine: {type: aws:sfn:StateMachine, properties: {name: m, roleArn: "${two.arn}", definition: "{}"}}
+  rule: {type: aws:cloudwatch:EventRule, properties: {name: r, scheduleExpression: rate(1 hour), roleArn: "${two.arn}"}}
+"#;
+        let statements = statements_of(&granted(stack, false, Detail::Names), "iam:PassRole");
+        let said = statements.iter().map(|s| {
+            let to = &s["Condition"]["StringEquals"]["iam:PassedToService"];
+            format!("{}: {} to {to}", s["Sid"].as_str().unwrap(), s["Resource"].as_str().unwrap())
+        });
+        assert_eq!(
+            said.collect::<Vec<_>>(),
+            [
+                "iamPassRoleToEventsStates: arn:aws:iam::*:role/two to \
+                 [\"events.amazonaws.com\",\"states.amazonaws.com\"]",
+                "iamPassRoleToLambda: arn:aws:iam::*:role/one to [\"lambda.amazonaws.com\"]",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_names_no_resource_is_allowed_in_the_regions_of_those_that_need_it() {
+        let grants = granted(STACK, false, Detail::Names);
+        let regions = |action: &str| {
+            let statements = statements_of(&grants, action);
+            assert_eq!(statements.len(), 1, "{statements:?}");
+            statements[0]["Condition"]["StringEquals"]["aws:RequestedRegion"].clone()
+        };
+        assert_eq!(regions("ec2:DescribeVpcs"), json!(["eu-west-1"]));
+        assert_eq!(regions("rds:DescribeDBClusters"), json!(["eu-west-1"]));
+        assert_eq!(regions("sns:Unsubscribe"), json!(["us-east-1"]));
+        assert_eq!(regions("route53:ListHostedZones"), Json::Null, "it answers in one region for all");
+        assert_eq!(regions("sts:GetCallerIdentity"), Json::Null, "whichever region answers");
+    }
+
+    #[test]
+    fn a_parameter_that_is_read_is_named_and_its_own_value_is_all_that_may_be_decrypted() {
+        let stack = |name: &str| {
+            format!(
+                r#"
+regions: {{primary: eu-west-1, secondary: us-east-1}}
+config: {{stage: {{default: live}}}}
+resources:
+  own: {{type: aws:ssm:Parameter, properties: {{name: /own/one, type: String, value: x}}}}
+  group: {{type: aws:cloudwatch:LogGroup, properties: {{name: g}}}}
+outputs:
+  read: {{fn::invoke: {{function: aws:ssm:getParameter, arguments: {{{name}}}, return: value}}}}
+"#
+            )
+        };
+        let of = |arguments: &str| {
+            let grants = granted(&stack(arguments), true, Detail::Names);
+            let statements =
+                [statements_of(&grants, "ssm:GetParameter"), statements_of(&grants, "kms:Decrypt")].concat();
+            let said = statements.iter().map(|s| {
+                let context = &s["Condition"]["StringLike"]["kms:EncryptionContext:PARAMETER_ARN"];
+                format!("{} {} {}\n", s["Sid"].as_str().unwrap(), s["Resource"].as_str().unwrap(), context)
+            });
+            said.collect::<String>()
+        };
+        insta::assert_snapshot!(of("name: '/app/${stage}/password'"), @r#"
+        ssmForGetParameter arn:aws:ssm:eu-west-1:*:parameter/app/live/password null
+        kmsForGetParameter arn:aws:kms:eu-west-1:*:key/* ["arn:aws:ssm:eu-west-1:*:parameter/app/live/password"]
+        "#);
+        insta::assert_snapshot!(of("name: plain, region: us-east-1, withDecryption: false"), @"ssmForGetParameter arn:aws:ssm:us-east-1:*:parameter/plain null");
+        insta::assert_snapshot!(of("name: /aws/service/ami/latest"), @"ssmForGetParameter arn:aws:ssm:eu-west-1:*:parameter/aws/service/ami/latest null");
+        insta::assert_snapshot!(of("name: 'arn:aws:ssm:eu-west-1:123456789012:parameter/theirs'"), @r#"
+        ssmForGetParameter arn:aws:ssm:eu-west-1:123456789012:parameter/theirs null
+        kmsForGetParameter arn:aws:kms:eu-west-1:*:key/* ["arn:aws:ssm:eu-west-1:123456789012:parameter/theirs"]
+        "#);
+        insta::assert_snapshot!(of("name: '${own.name}'"), @r#"
+        ssmForGetParameter arn:aws:ssm:eu-west-1:*:parameter/own/one null
+        kmsForGetParameter arn:aws:kms:eu-west-1:*:key/* ["arn:aws:ssm:eu-west-1:*:parameter/own/one"]
+        "#);
+        insta::assert_snapshot!(of("name: {'fn::join': ['/', '${group.tagsAll.names}']}"), @r#"
+        ssmForGetParameter arn:aws:ssm:*:*:parameter/* null
+        kmsForGetParameter arn:aws:kms:*:*:key/* ["arn:aws:ssm:*:*:parameter/*"]
+        "#);
+    }
+
+    #[test]
+    fn keys_are_used_where_an_input_names_one_and_nothing_else_is() {
+        let stack = |table: &str, machine: &str, cluster: &str, vault: &str| {
+            format!(
+                r#"
+regions: {{primary: eu-west-1}}
+resources:
+  key: {{type: aws:kms:Key}}
+  table: {{type: aws:dynamodb:Table, properties: {{name: table, hashKey: id, attributes: [{{name: id, type: S}}], billingMode: PAY_PER_REQUEST, {table}}}}}
+  machine: {{type: aws:sfn:StateMachine, properties: {{name: m, roleArn: "arn:aws:iam::123456789012:role/r", definition: "{{}}", {machine}}}}}
+  cluster: {{type: aws:rds:Cluster, properties: {{clusterIdentifier: c, engine: aurora-postgresql, masterUsername: a, {cluster}}}}}
+  vault: {{type: aws:backup:Vault, properties: {{name: vault, {vault}}}}}
+"#
+            )
+        };
+        let of = |stack: &str| {
+            let all = allowed(&pack(&granted(stack, false, Detail::Names), POLICY_LIMIT));
+            let of_keys = ["CreateGrant", "Decrypt", "GenerateDataKey", "ReEncrypt", "RetireGrant", "Encrypt"];
+            let used = all.into_iter().filter(|(action, _)| {
+                of_keys.iter().any(|word| action.strip_prefix("kms:").is_some_and(|name| name.starts_with(word)))
+                    || action == "secretsmanager:CreateSecret"
+            });
+            used.map(|(action, on)| format!("{action} {on}\n")).collect::<String>()
+        };
+        let plain =
+            stack("serverSideEncryption: {enabled: true}", "type: STANDARD", "masterPassword: '12345678'", "tags: {}");
+        assert_eq!(of(&plain), "");
+        let of_aws = stack(
+            "tags: {}",
+            "encryptionConfiguration: {type: CUSTOMER_MANAGED_KMS_KEY, \
+             kmsKeyId: 'arn:aws:kms:eu-west-1:123456789012:alias/aws/states'}",
+            "masterPassword: '12345678', storageEncrypted: true",
+            "tags: {}",
+        );
+        assert_eq!(of(&of_aws), "", "who may use a key of AWS, its own policy says");
+        insta::assert_snapshot!(of(&stack(
+            "serverSideEncryption: {enabled: true, kmsKeyArn: 'arn:aws:kms:eu-west-1:123456789012:key/k'}",
+            "encryptionConfiguration: {type: CUSTOMER_MANAGED_KMS_KEY, \
+             kmsKeyId: 'arn:aws:kms:us-east-1:123456789012:alias/data'}",
+            "manageMasterUserPassword: true, storageEncrypted: true, kmsKeyId: 1234abcd-12ab-34cd-56ef-1234567890ab",
+            "kmsKeyArn: '${key.arn}'",
+        )));
+    }
+
     #[test]
     fn what_is_only_looked_at_may_not_be_changed() {
         let all = allowed(&pack(&granted(STACK, false, Detail::Names), POLICY_LIMIT));
@@ -343,8 +479,9 @@ resources:
             false,
             Detail::Names,
         );
-        let pass = grants.iter().find(|grant| grant.name == "iamPassRole").unwrap();
-        assert_eq!(pass.passed_to.iter().collect::<Vec<_>>(), ["lambda.amazonaws.com", "lambda.amazonaws.com.cn"]);
+        let pass = grants.iter().find(|grant| grant.name == "iamPassRoleToLambda").unwrap();
+        let passed_to: Vec<&String> = pass.conditions.values().flatten().collect();
+        assert_eq!(passed_to, ["lambda.amazonaws.com", "lambda.amazonaws.com.cn"]);
         let arns = grants.iter().flat_map(|grant| &grant.resources).filter(|on| *on != "*");
         assert!(arns.into_iter().all(|arn| arn.starts_with("arn:aws-cn:")));
     }

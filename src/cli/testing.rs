@@ -111,6 +111,8 @@ pub(crate) fn catalog() -> Catalog {
         region_aware: true,
         volatile: false,
         permissions: &["ec2:DescribeAvailabilityZones"],
+        acts_on: &[],
+        decrypts: None,
     };
     Catalog::new(vec![vpc, cluster, role], vec![zones])
 }

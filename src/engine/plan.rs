@@ -172,6 +172,9 @@ pub struct Summary {
     pub delete: usize,
     /// What the state learns of changes that others made.
     pub refresh: usize,
+    /// Resources that exist and are taken over; what differs of them is changed at once.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub import: usize,
     pub other: usize,
     /// Steps that wait for a region.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -218,7 +221,8 @@ impl Plan {
                 (Op::Same, _) if step.why == [Reason::NotSelected] => continue,
                 (Op::Same, _) => &mut sum.same,
                 (Op::Refresh, _) => &mut sum.refresh,
-                (Op::Read | Op::Import | Op::Forget | Op::Act(_), _) => &mut sum.other,
+                (Op::Import, _) => &mut sum.import,
+                (Op::Read | Op::Forget | Op::Act(_), _) => &mut sum.other,
             };
             *count += 1;
         }

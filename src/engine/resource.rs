@@ -272,7 +272,7 @@ pub struct Facts {
     pub permissions_with: &'static [WithInput],
     /// ARNs of what the actions of its own service are about, without `arn:` and the partition, for policies.
     /// `{region}` is where it is, `{arn}` and the like are outputs that can be foreseen, or inputs; what is
-    /// not known there is a `*`. None if AWS gives it an id that says nothing of it.
+    /// not known there is a `*`, as are the ids that AWS makes up. None if the service has no such ARNs.
     pub acts_on: &'static [&'static str],
     /// Services that get a role which an input names, without the end of their domain: `lambda`.
     pub passes_roles_to: &'static [&'static str],
@@ -367,14 +367,24 @@ pub struct Permissions {
     pub delete: &'static [&'static str],
 }
 
-/// IAM actions that are needed if an input is given, on what it names.
+/// IAM actions that are needed if an input is given.
 #[derive(Debug, Clone, Copy)]
 pub struct WithInput {
     /// Path of the input, with `*` for the items of a list: `replicas.*.kmsKeyId`.
     pub input: &'static str,
+    /// On what it names, to look.
     pub read: &'static [&'static str],
-    /// To create or to update.
+    /// On what it names, to create or to update.
     pub write: &'static [&'static str],
+    /// On the resource itself, to create or to update.
+    pub itself: &'static [&'static str],
+}
+
+impl WithInput {
+    /// Actions that are needed on what an input names.
+    pub const fn on(input: &'static str, read: &'static [&'static str], write: &'static [&'static str]) -> Self {
+        Self { input, read, write, itself: &[] }
+    }
 }
 
 impl Facts {

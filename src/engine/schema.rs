@@ -42,6 +42,17 @@ pub struct FunctionSchema {
     pub volatile: bool,
     /// IAM actions of its calls.
     pub permissions: &'static [&'static str],
+    /// ARNs of what these are about, like [`Facts::acts_on`], of its arguments.
+    pub acts_on: &'static [&'static str],
+    /// Where its answer may be encrypted with a key of KMS: the condition key that names what is decrypted.
+    pub decrypts: Option<&'static str>,
+}
+
+impl FunctionSchema {
+    /// The part of the token after the last colon: `getParameter`.
+    pub fn short_name(&self) -> &str {
+        self.token.rsplit(':').next().unwrap_or(self.token)
+    }
 }
 
 /// Named properties and the rules between them.

@@ -298,7 +298,7 @@ pub(super) struct SummaryLine(pub(super) Summary);
 
 impl fmt::Display for SummaryLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Summary { create, update, replace, delete, refresh, other, held, same, left_out, begun: _, outputs } =
+        let Summary { create, update, replace, delete, refresh, import, other, held, same, left_out, outputs, .. } =
             self.0;
         let parts = [
             (create, Label::Create, "to create"),
@@ -306,6 +306,7 @@ impl fmt::Display for SummaryLine {
             (replace, Label::Replace, "to replace"),
             (delete, Label::Delete, "to delete"),
             (refresh, Label::Other, "drifted"),
+            (import, Label::Other, "to import"),
             (other, Label::Other, "other"),
             (held, Label::Warning, "waiting"),
         ];

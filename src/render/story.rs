@@ -164,7 +164,8 @@ impl Story {
             Op::Delete => &mut self.done.delete,
             Op::Same => &mut self.done.same,
             Op::Refresh => &mut self.done.refresh,
-            Op::Read | Op::Import | Op::Forget | Op::Act(_) => &mut self.done.other,
+            Op::Import => &mut self.done.import,
+            Op::Read | Op::Forget | Op::Act(_) => &mut self.done.other,
         };
         *count += 1;
     }
@@ -255,14 +256,14 @@ impl Story {
 
 /// `3 created, 1 updated`, `2 outputs changed` if nothing else did, or `nothing changed`.
 fn done(summary: &Summary) -> String {
-    let Summary { create, update, replace, delete, refresh, other, held: _, same: _, left_out: _, begun, outputs } =
-        *summary;
+    let Summary { create, update, replace, delete, refresh, import, other, begun, outputs, .. } = *summary;
     let parts = [
         (create, "created"),
         (update, "updated"),
         (replace, "replaced"),
         (delete, "deleted"),
         (refresh, "refreshed"),
+        (import, "imported"),
         (other, "other"),
         (begun, "begun"),
     ];
@@ -312,6 +313,14 @@ mod tests {
     fn skipped(name: &str, because: Skipped) -> Event {
         let place = Place("eu-west-1".into());
         Event::StepSkipped { urn: examples::urn(CLUSTER, name), place, op: Op::Create, because }
+    }
+
+    #[test]
+    fn what_is_taken_over_is_told_by_that_word() {
+        assert_eq!(
+            done(&Summary { update: 1, import: 2, other: 1, ..Summary::default() }),
+            "1 updated, 2 imported, 1 other"
+        );
     }
 
     #[test]

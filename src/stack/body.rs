@@ -28,10 +28,14 @@ pub(crate) struct Body {
 impl Body {
     /// Every expression that is written in it.
     pub(crate) fn expressions(&self) -> impl Iterator<Item = &Expr> {
+        self.own_expressions().chain(self.resources.iter().flat_map(|block| block.expressions()))
+    }
+
+    /// Those that belong to none of its resources.
+    pub(crate) fn own_expressions(&self) -> impl Iterator<Item = &Expr> {
         let inputs = self.inputs.iter().filter_map(|input| input.default.as_ref());
         let named = self.variables.iter().chain(&self.outputs).map(|named| &named.value);
-        let blocks = self.resources.iter().flat_map(|block| block.expressions());
-        inputs.chain(named).chain(&self.tags).chain(&self.global_tags).chain(blocks)
+        inputs.chain(named).chain(&self.tags).chain(&self.global_tags)
     }
 }
 
@@ -77,7 +81,7 @@ impl Block {
         self.options.iter().find(|(word, _)| *word == name).map(|(_, expr)| expr)
     }
 
-    fn expressions(&self) -> impl Iterator<Item = &Expr> {
+    pub(crate) fn expressions(&self) -> impl Iterator<Item = &Expr> {
         let parts = [&self.name, &self.region, &self.tags, &self.each, &self.condition, &self.get];
         let options = self.options.iter().map(|(_, expr)| expr);
         parts.into_iter().flatten().chain([&self.properties]).chain(options)

@@ -39,6 +39,8 @@ pub(crate) struct Run<'a> {
     too_big: Option<Diagnostic>,
     pub(crate) problems: Vec<Diagnostic>,
     pub(crate) asks: Vec<Asking>,
+    /// Calls of data sources with arguments that are not known.
+    pub(crate) unasked: Vec<Location>,
     /// URLs whose bytes are needed, and where.
     pub(crate) fetches: Vec<(String, Location)>,
     /// A resource was met that is not expanded yet.
@@ -60,6 +62,7 @@ impl<'a> Run<'a> {
             too_big: None,
             problems: Vec::new(),
             asks: Vec::new(),
+            unasked: Vec::new(),
             fetches: Vec::new(),
             pending: false,
         }
@@ -782,12 +785,13 @@ impl<'a> Run<'a> {
         if let Some(depends_on) = &invoke.depends_on
             && self.eval(depends_on, frame)?.has_unknown()
         {
-            return Some(Value::Unknown);
+            return self.cannot_ask(at);
         }
         let mut is_sound = true;
         let mut arguments = match self.salvage(&invoke.arguments, frame, &mut is_sound) {
             Value::Map(map) => map,
-            Value::Unknown => return is_sound.then_some(Value::Unknown),
+            Value::Unknown if is_sound => return self.cannot_ask(at),
+            Value::Unknown => return None,
             other => {
                 let text = format!("the arguments must be a map, not {}", noun(&other));
                 return self.fail(Diagnostic::error("wrong-type", text).at(invoke.arguments.at.clone()));
@@ -811,7 +815,7 @@ impl<'a> Run<'a> {
         let arguments = Value::Map(arguments);
         let secret = arguments.has_secret();
         let value = match arguments.to_json() {
-            Err(_) => Value::Unknown,
+            Err(_) => self.cannot_ask(at)?,
             Ok(json) => {
                 let ask = Ask { function: schema.token, place, arguments: json.to_string() };
                 match self.answers.get(&ask) {
@@ -832,6 +836,11 @@ impl<'a> Run<'a> {
             }
         };
         Some(if secret { value.secret() } else { value })
+    }
+
+    fn cannot_ask(&mut self, at: &Location) -> Option<Value> {
+        self.unasked.push(at.clone());
+        Some(Value::Unknown)
     }
 
     /// What is plain of an answer shows in the plan itself.

@@ -1,7 +1,5 @@
 //! `${…}` and `fn::` to expression trees whose parts know their place.
 
-use std::collections::BTreeSet;
-
 use crate::engine::diagnostic::{Diagnostic, Location, nearest};
 use crate::engine::value::Value;
 use crate::stack::functions::{self, Builtin};
@@ -40,17 +38,17 @@ impl Expr {
         }
     }
 
-    /// Adds the data sources that it calls.
-    pub(crate) fn functions(&self, found: &mut BTreeSet<&'static str>) {
+    /// Adds the calls of data sources that it holds.
+    pub(crate) fn calls<'e>(&'e self, found: &mut Vec<(&'static str, &'e Location)>) {
         match &self.kind {
             Kind::Literal(_) | Kind::Text(_) | Kind::Reference(_) | Kind::Poison => {}
-            Kind::List(items) => items.iter().for_each(|item| item.functions(found)),
-            Kind::Map(entries) => entries.iter().for_each(|(_, _, value)| value.functions(found)),
-            Kind::Call(_, argument) => argument.functions(found),
+            Kind::List(items) => items.iter().for_each(|item| item.calls(found)),
+            Kind::Map(entries) => entries.iter().for_each(|(_, _, value)| value.calls(found)),
+            Kind::Call(_, argument) => argument.calls(found),
             Kind::Invoke(invoke) => {
-                found.insert(invoke.function);
+                found.push((invoke.function, &self.at));
                 let options = [&invoke.region, &invoke.provider, &invoke.depends_on].into_iter().flatten();
-                options.chain([&invoke.arguments]).for_each(|expr| expr.functions(found));
+                options.chain([&invoke.arguments]).for_each(|expr| expr.calls(found));
             }
         }
     }

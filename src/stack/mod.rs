@@ -58,7 +58,7 @@ pub use reads::Reads;
 pub(crate) use regions::{KNOWN as REGIONS, is_region, unknown as unknown_region};
 
 pub(crate) use check::Place as Written;
-pub(crate) use survey::{ACCOUNT as SURVEY_ACCOUNT, Link, Surveyed};
+pub(crate) use survey::{ACCOUNT as SURVEY_ACCOUNT, Asked, Link, Surveyed};
 pub(crate) use tags::reserved as reserved_tag;
 pub(crate) use wishes::{Wish, Word, wishes};
 

@@ -1,7 +1,7 @@
 //! A program as rules look at it: the inputs of every resource as far as they follow from the text,
 //! and which resources they name.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::engine::diagnostic::Location;
@@ -11,8 +11,9 @@ use crate::engine::handle::Handle;
 use crate::engine::program::{Declaration, Given, Known};
 use crate::engine::resource::Where;
 use crate::engine::schema::{FunctionSchema, Object, Shape, TypeSchema};
+use crate::engine::urn::Place as Region;
 use crate::engine::value::{Map, Value};
-use crate::stack::answers::{Answered, Ask, NoAnswers};
+use crate::stack::answers::{Answered, Ask, Asking, NoAnswers};
 use crate::stack::budget::{Amount, Budget};
 use crate::stack::check::Place;
 use crate::stack::eval::Run;
@@ -45,6 +46,14 @@ impl<'a> Surveyed<'a> {
     }
 }
 
+/// A call of a data source that the text of a program holds.
+pub(crate) struct Asked<'a> {
+    pub(crate) function: &'a FunctionSchema,
+    /// Where and with which arguments, with a [`Link`] wherever a resource is named; none if that shows
+    /// only when it is asked.
+    pub(crate) how: Option<(Region, Value)>,
+}
+
 /// Stands in a text for a property of another resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Link<'t> {
@@ -62,6 +71,13 @@ const END: char = '\u{E001}';
 impl<'t> Link<'t> {
     fn text(resource: usize, property: &str) -> Value {
         Value::String(format!("{BEGIN}{resource}:{property}{END}"))
+    }
+
+    /// A text with a `*` in the place of each link.
+    pub(crate) fn hidden(text: &str) -> String {
+        let mut parts = text.split(BEGIN);
+        let first = parts.next().unwrap_or_default().to_owned();
+        parts.fold(first, |shown, part| shown + "*" + part.split_once(END).map_or("", |(_, rest)| rest))
     }
 
     /// The links of a text, in its order.
@@ -100,10 +116,8 @@ impl StackProgram {
     /// All resources, in the order of the declarations.
     pub(crate) fn survey(&self) -> Vec<Surveyed<'_>> {
         let world = &self.world;
-        let nodes: Vec<usize> = self.declarations.iter().filter_map(|d| world.by_urn.get(&d.urn).copied()).collect();
-        let schemas: Vec<&TypeSchema> = nodes.iter().filter_map(|n| world.schema(&world.nodes[*n])).collect();
-        let linked: Known =
-            (0..).zip(self.declarations.iter().zip(&schemas)).map(|(i, (d, s))| link(i, d, s)).collect();
+        let (nodes, schemas) = self.nodes();
+        let linked = self.linked(&schemas);
         let mut run = Run::alone(world, &linked, &NoAnswers);
         let links: Vec<Value> = nodes.iter().map(|n| written(world, *n, &mut run)).collect();
         let mut values = self.values(&nodes, &schemas);
@@ -127,13 +141,54 @@ impl StackProgram {
         !self.world.is_partial
     }
 
-    /// Data sources that its text calls, in the order of their names.
-    pub(crate) fn functions(&self) -> Vec<&FunctionSchema> {
+    /// The nodes and the types of the declarations.
+    fn nodes(&self) -> (Vec<usize>, Vec<&TypeSchema>) {
         let world = &self.world;
+        let nodes: Vec<usize> = self.declarations.iter().filter_map(|d| world.by_urn.get(&d.urn).copied()).collect();
+        let schemas = nodes.iter().filter_map(|n| world.schema(&world.nodes[*n])).collect();
+        (nodes, schemas)
+    }
+
+    /// Resources of which every text is a link.
+    fn linked(&self, schemas: &[&TypeSchema]) -> Known {
+        (0..).zip(self.declarations.iter().zip(schemas)).map(|(i, (d, s))| link(i, d, s)).collect()
+    }
+
+    /// The calls of data sources that its text holds, in the order of their names.
+    pub(crate) fn asked(&self) -> Vec<Asked<'_>> {
+        let world = &self.world;
+        let linked = self.linked(&self.nodes().1);
+        let mut run = Run::alone(world, &linked, &MadeUp);
+        for instance in &world.instances {
+            let body = &world.bodies[instance.body];
+            for expr in body.own_expressions() {
+                run.eval(expr, instance.frame);
+            }
+        }
+        for node in &world.nodes {
+            for expr in node.block.expressions() {
+                run.eval(expr, node.frame);
+            }
+        }
         let used: BTreeSet<usize> = world.instances.iter().map(|instance| instance.body).collect();
-        let mut found = BTreeSet::new();
-        used.into_iter().flat_map(|n| world.bodies[n].expressions()).for_each(|expr| expr.functions(&mut found));
-        found.into_iter().filter_map(|token| world.catalog.function(token)).collect()
+        let mut calls = Vec::new();
+        used.into_iter().flat_map(|n| world.bodies[n].expressions()).for_each(|expr| expr.calls(&mut calls));
+        let mut all = BTreeMap::new();
+        for (token, at) in calls {
+            let asks: Vec<&Asking> = run.asks.iter().filter(|asking| asking.at == *at).collect();
+            for asking in &asks {
+                let Ask { place, arguments, .. } = &asking.ask;
+                let how = (place.clone(), asking.arguments.clone());
+                all.insert((token, Some((place.clone(), arguments.clone()))), Some(how));
+            }
+            if asks.is_empty() || run.unasked.contains(at) {
+                all.insert((token, None), None);
+            }
+        }
+        let asked = all
+            .into_iter()
+            .filter_map(|((token, _), how)| Some(Asked { function: world.catalog.function(token)?, how }));
+        asked.collect()
     }
 
     /// Inputs in the order of dependencies, each with what can be said of those before it, and whether they
@@ -209,5 +264,6 @@ mod tests {
         assert_eq!(all(&format!("{one}/*")), [(3, "arn".to_owned(), false)]);
         assert_eq!(all(&format!("{one}{two}")), [(3, "arn".to_owned(), false), (12, "name".to_owned(), false)]);
         assert!(all("plain").is_empty());
+        assert_eq!(Link::hidden(&format!("/a/{one}/b{two}")), "/a/*/b*");
     }
 }

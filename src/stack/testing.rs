@@ -246,6 +246,8 @@ fn function<A: JsonSchema, R: JsonSchema>(token: &'static str, volatile: bool) -
         region_aware: true,
         volatile,
         permissions: &[],
+        acts_on: &[],
+        decrypts: None,
     }
 }
 

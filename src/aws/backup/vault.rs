@@ -43,16 +43,7 @@ impl Resource for Vault {
         limits: Limits::minutes(20, 20, 10),
         takes: Takes::seconds(1, 1, 1),
         permissions: Permissions {
-            create: &[
-                "backup:CreateBackupVault",
-                "backup:TagResource",
-                "backup-storage:MountCapsule",
-                "kms:CreateGrant",
-                "kms:Decrypt",
-                "kms:DescribeKey",
-                "kms:GenerateDataKey",
-                "kms:RetireGrant",
-            ],
+            create: &["backup-storage:MountCapsule", "backup:CreateBackupVault", "backup:TagResource"],
             read: &["backup:ListBackupVaults", "backup:ListTags"],
             update: &["backup:TagResource", "backup:UntagResource"],
             delete: &[
@@ -61,6 +52,11 @@ impl Resource for Vault {
                 "backup:ListRecoveryPointsByBackupVault",
             ],
         },
+        permissions_with: &[WithInput::on(
+            "kmsKeyArn",
+            &[],
+            &["kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey", "kms:RetireGrant"],
+        )],
         acts_on: &["{arn}"],
         import: "name of the vault",
         ..Facts::new(IdForm::Input("name"), FoundBy::Name)

@@ -22,6 +22,11 @@ use super::{Cx, Tags};
 use crate::engine::error::Result;
 use crate::engine::resource::Retag;
 
+/// What DynamoDB does with a key in the name of whoever gives it one (DynamoDB Developer Guide, "Authorizing
+/// use of your customer managed key").
+const KEY_USE: &[&str] =
+    &["kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"];
+
 fn tagged<'a>(tags: impl IntoIterator<Item = (&'a String, &'a String)>) -> Result<Option<Vec<Tag>>> {
     let tags = tags.into_iter().map(|(k, v)| Ok(Tag::builder().key(k).value(v).build()?));
     tags.collect::<Result<_>>().map(Some)

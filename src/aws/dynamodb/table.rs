@@ -11,7 +11,7 @@ use super::settings::{
     Attribute, Capacity, GlobalTableWitness, ImportTable, OnDemandThroughput, PointInTimeRecovery,
     ServerSideEncryption, Ttl, WarmThroughput,
 };
-use super::{table_create, table_update, tags_of, there};
+use super::{KEY_USE, table_create, table_update, tags_of, there};
 use crate::aws::prelude::*;
 use crate::engine::rules::{
     at_least_one, auto_name, computed, exclusive, one_of, protection, refers, replace, sometimes_shown, unordered,
@@ -144,6 +144,18 @@ pub struct TableOutputs {
 /// that replica is gone.
 pub(super) const SOURCE_STAYS: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// What DynamoDB does with the items of a table in the name of whoever restores it (Service Authorization
+/// Reference, "Actions defined by Amazon DynamoDB", dependent actions).
+const RESTORE: &[&str] = &[
+    "dynamodb:BatchWriteItem",
+    "dynamodb:DeleteItem",
+    "dynamodb:GetItem",
+    "dynamodb:PutItem",
+    "dynamodb:Query",
+    "dynamodb:Scan",
+    "dynamodb:UpdateItem",
+];
+
 impl Resource for Table {
     const TYPE: &'static str = "aws:dynamodb/table:Table";
     const FACTS: Facts = Facts {
@@ -154,16 +166,11 @@ impl Resource for Table {
             create: &[
                 "dynamodb:CreateTable",
                 "dynamodb:CreateTableReplica",
-                "dynamodb:ImportTable",
-                "dynamodb:RestoreTableFromBackup",
-                "dynamodb:RestoreTableToPointInTime",
                 "dynamodb:TagResource",
                 "dynamodb:UpdateContinuousBackups",
                 "dynamodb:UpdateTable",
                 "dynamodb:UpdateTimeToLive",
                 "iam:CreateServiceLinkedRole",
-                "kms:CreateGrant",
-                "kms:DescribeKey",
             ],
             read: &[
                 "application-autoscaling:DescribeScalableTargets",
@@ -181,11 +188,26 @@ impl Resource for Table {
                 "dynamodb:UpdateTable",
                 "dynamodb:UpdateTimeToLive",
                 "iam:CreateServiceLinkedRole",
-                "kms:CreateGrant",
-                "kms:DescribeKey",
             ],
             delete: &["dynamodb:DeleteTable", "dynamodb:DeleteTableReplica", "dynamodb:UpdateTable"],
         },
+        permissions_with: &[
+            WithInput::on("serverSideEncryption.kmsKeyArn", &[], KEY_USE),
+            WithInput::on("replicas.*.kmsKeyArn", &[], KEY_USE),
+            WithInput { itself: &["dynamodb:ImportTable"], ..WithInput::on("importTable", &[], &[]) },
+            WithInput { itself: &["dynamodb:RestoreTableFromBackup"], ..WithInput::on("restoreBackupArn", &[], &[]) },
+            WithInput { itself: RESTORE, ..WithInput::on("restoreBackupArn", &[], &[]) },
+            WithInput {
+                itself: &["dynamodb:RestoreTableToPointInTime"],
+                ..WithInput::on("restoreSourceName", &[], &[])
+            },
+            WithInput { itself: RESTORE, ..WithInput::on("restoreSourceName", &[], &[]) },
+            WithInput {
+                itself: &["dynamodb:RestoreTableToPointInTime"],
+                ..WithInput::on("restoreSourceTableArn", &[], &[])
+            },
+            WithInput { itself: RESTORE, ..WithInput::on("restoreSourceTableArn", &[], &[]) },
+        ],
         acts_on: &["dynamodb:*:*:table/{name}", "dynamodb:*:*:table/{name}/*"],
         import: "name of the table, `orders`",
         ..Facts::new(IdForm::Input("name"), FoundBy::OwnerTag)

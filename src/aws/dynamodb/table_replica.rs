@@ -4,7 +4,7 @@ use super::replicas::elsewhere;
 use super::settings::ServerSideEncryption;
 use super::table::{SOURCE_STAYS, recovery, unready};
 use super::table_update::set_recovery;
-use super::{tags_of, there};
+use super::{KEY_USE, tags_of, there};
 use crate::aws::prelude::*;
 use crate::engine::alike::Alike;
 use crate::engine::rules::{alike, computed, form, one_of, protection, refers, replace};
@@ -91,8 +91,6 @@ impl Resource for TableReplica {
                 "dynamodb:UpdateContinuousBackups",
                 "dynamodb:UpdateTable",
                 "iam:CreateServiceLinkedRole",
-                "kms:CreateGrant",
-                "kms:DescribeKey",
             ],
             read: &["dynamodb:DescribeContinuousBackups", "dynamodb:DescribeTable", "dynamodb:ListTagsOfResource"],
             update: &[
@@ -103,6 +101,7 @@ impl Resource for TableReplica {
             ],
             delete: &["dynamodb:DeleteTable", "dynamodb:DeleteTableReplica", "dynamodb:UpdateTable"],
         },
+        permissions_with: &[WithInput::on("kmsKeyArn", &[], KEY_USE)],
         acts_on: &["{globalTableArn}", "{arn}"],
         import: "ARN of the table that it is a copy of, or `name:region` of that table",
         // A region has one copy of a table.

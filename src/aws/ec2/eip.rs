@@ -75,6 +75,13 @@ impl Resource for Eip {
             update: &["ec2:AssociateAddress", "ec2:CreateTags", "ec2:DeleteTags", "ec2:DisassociateAddress"],
             delete: &["ec2:DisassociateAddress", "ec2:ReleaseAddress"],
         },
+        acts_on: &[
+            "ec2:{region}:*:elastic-ip/*",
+            "ec2:{region}:*:instance/*",
+            "ec2:{region}:*:ipv4pool-ec2/*",
+            "ec2:{region}:*:network-interface/*",
+            "ec2::*:ipam-pool/*",
+        ],
         import: "allocation id of the address, `eipalloc-0123456789abcdef0`",
         look_before_delete: true,
         ..Facts::new(IdForm::Random("eipalloc-", 17), FoundBy::OwnerTag)

@@ -126,6 +126,14 @@ impl Resource for FlowLog {
             update: &["ec2:CreateTags", "ec2:DeleteTags"],
             delete: &["ec2:DeleteFlowLogs", "logs:DeleteLogDelivery"],
         },
+        acts_on: &[
+            "ec2:{region}:*:vpc-flow-log/*",
+            "ec2:{region}:*:network-interface/*",
+            "ec2:{region}:*:subnet/*",
+            "ec2:{region}:*:transit-gateway/*",
+            "ec2:{region}:*:transit-gateway-attachment/*",
+            "ec2:{region}:*:vpc/*",
+        ],
         passes_roles_to: &["delivery.logs", "vpc-flow-logs"],
         import: "id of the flow log, `fl-0123456789abcdef0`",
         // Two that record the same for the same destination cannot exist at once.

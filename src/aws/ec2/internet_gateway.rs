@@ -37,6 +37,7 @@ impl Resource for InternetGateway {
             update: &["ec2:AttachInternetGateway", "ec2:CreateTags", "ec2:DeleteTags", "ec2:DetachInternetGateway"],
             delete: &["ec2:DeleteInternetGateway", "ec2:DetachInternetGateway"],
         },
+        acts_on: &["ec2:{region}:*:internet-gateway/*", "ec2:{region}:*:vpc/*"],
         import: "id of the internet gateway, `igw-0123456789abcdef0`",
         ..Facts::new(IdForm::Random("igw-", 17), FoundBy::OwnerTag)
     };

@@ -134,6 +134,7 @@ impl Resource for LaunchTemplate {
             ],
             delete: &["ec2:DeleteLaunchTemplate"],
         },
+        acts_on: &["ec2:{region}:*:launch-template/*"],
         passes_roles_to: &["ec2"],
         import: "id of the launch template, `lt-0123456789abcdef0`",
         ..Facts::new(IdForm::Random("lt-", 17), FoundBy::OwnerTag)

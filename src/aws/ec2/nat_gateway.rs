@@ -140,6 +140,13 @@ impl Resource for NatGateway {
             ],
             delete: &["ec2:DeleteNatGateway"],
         },
+        acts_on: &[
+            "ec2:{region}:*:natgateway/*",
+            "ec2:{region}:*:elastic-ip/*",
+            "ec2:{region}:*:network-interface/*",
+            "ec2:{region}:*:subnet/*",
+            "ec2:{region}:*:vpc/*",
+        ],
         import: "id of the NAT gateway, `nat-0123456789abcdef0`",
         // Its Elastic IP address cannot be at two gateways.
         delete_first: true,

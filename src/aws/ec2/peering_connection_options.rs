@@ -37,6 +37,7 @@ impl Resource for PeeringConnectionOptions {
             update: &["ec2:ModifyVpcPeeringConnectionOptions"],
             delete: &["ec2:DescribeVpcPeeringConnections"],
         },
+        acts_on: &["ec2:*:*:vpc-peering-connection/*"],
         import: "id of the peering connection, `pcx-0123456789abcdef0`",
         // Setting the same options once more changes nothing.
         ..Facts::new(IdForm::Input("vpcPeeringConnectionId"), FoundBy::Token)

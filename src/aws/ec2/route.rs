@@ -95,6 +95,7 @@ impl Resource for Route {
             update: &["ec2:ReplaceRoute"],
             delete: &["ec2:DeleteRoute"],
         },
+        acts_on: &["ec2:{region}:*:route-table/*"],
         import: "id of the route table and destination, `rtb-0123456789abcdef0_10.1.0.0/16`",
         ..Facts::new(
             IdForm::Joined(

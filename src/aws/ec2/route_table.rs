@@ -91,6 +91,7 @@ impl Resource for RouteTable {
             ],
             delete: &["ec2:DeleteRouteTable"],
         },
+        acts_on: &["ec2:{region}:*:route-table/*", "ec2:{region}:*:vpc/*", "ec2:{region}:*:vpn-gateway/*"],
         import: "id of the route table, `rtb-0123456789abcdef0`",
         ..Facts::new(IdForm::Random("rtb-", 17), FoundBy::OwnerTag)
     };

@@ -40,6 +40,14 @@ impl Resource for RouteTableAssociation {
             update: &[],
             delete: &["ec2:DisassociateRouteTable"],
         },
+        acts_on: &[
+            "ec2:{region}:*:route-table/*",
+            "ec2:{region}:*:internet-gateway/*",
+            "ec2:{region}:*:ipv4pool-ec2/*",
+            "ec2:{region}:*:ipv6pool-ec2/*",
+            "ec2:{region}:*:subnet/*",
+            "ec2:{region}:*:vpn-gateway/*",
+        ],
         import: "id of the association, `rtbassoc-0123456789abcdef0`",
         ..Facts::new(IdForm::Random("rtbassoc-", 17), FoundBy::Name)
     };

@@ -1,8 +1,11 @@
+use std::collections::BTreeSet;
+
 use aws_sdk_ec2::types::{self as sdk, ResourceType};
 
 use super::grant::{self, Grants};
 use super::{any_of, arn, is_mine, mine, retag, tagged, tags_from};
 use crate::aws::prelude::*;
+use crate::engine::error::Kind;
 use crate::engine::rules::{auto_name, computed, form, refers, replace, united, unordered, write_only};
 
 /// A firewall around instances, databases and endpoints of a VPC.
@@ -125,6 +128,7 @@ impl Resource for SecurityGroup {
                 "ec2:RevokeSecurityGroupIngress",
             ],
         },
+        acts_on: &["ec2:{region}:*:security-group/*", "ec2:{region}:*:security-group-rule/*", "ec2:{region}:*:vpc/*"],
         import: "id of the security group, `sg-0123456789abcdef0`",
         ..Facts::new(IdForm::Random("sg-", 17), FoundBy::OwnerTag)
     };
@@ -180,8 +184,10 @@ impl Resource for SecurityGroup {
         if self.revoke_rules_on_delete {
             revoke_all(id, cx).await?;
         }
-        cx.ec2().delete_security_group().group_id(&id.0).send().await.or_none()?;
-        Ok(Next::Gone)
+        match cx.ec2().delete_security_group().group_id(&id.0).send().await.or_none() {
+            Ok(_) => Ok(Next::Gone),
+            Err(refusal) => Err(held(refusal, id, cx).await),
+        }
     }
 
     async fn find(&self, cx: &Cx) -> Result<Vec<Id>> {
@@ -197,6 +203,36 @@ impl Resource for SecurityGroup {
     fn foresee(_: &Value, at: &Where) -> Vec<(&'static str, Value)> {
         vec![("arn", arn(at, "security-group")), ("ownerId", at.account.as_str().into())]
     }
+}
+
+/// A refusal to delete a group because rules of other groups name it, with the names of those. Groups of
+/// the program that name it have gone before it, so others keep it, and waiting does not help for long.
+async fn held(refusal: Error, id: &Id, cx: &Cx) -> Error {
+    if refusal.code.as_deref() != Some("DependencyViolation") {
+        return refusal;
+    }
+    // Nothing is added where nothing is found, or cannot be looked for.
+    let holders = naming(id, cx).await.unwrap_or_default();
+    if holders.is_empty() {
+        return refusal;
+    }
+    let names = holders.iter().map(|group| format!("`{group}`")).collect::<Vec<_>>().join(", ");
+    let message = format!("the security group cannot be deleted because rules of {names} name it");
+    Error { kind: Kind::Spreading, message, ..refusal }.hint(
+        "if others made those rules, `aws ec2 describe-security-group-rules` shows and \
+         `aws ec2 revoke-security-group-ingress` or `-egress` removes them; then run again",
+    )
+}
+
+/// Other groups with rules that name a group.
+async fn naming(id: &Id, cx: &Cx) -> Result<BTreeSet<String>> {
+    let mut groups = BTreeSet::new();
+    for rules in ["ip-permission.group-id", "egress.ip-permission.group-id"] {
+        let pages = cx.ec2().describe_security_groups().filters(any_of(rules, std::slice::from_ref(id)));
+        let found = pages.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await?;
+        groups.extend(found.into_iter().filter_map(|group| group.group_id).filter(|group| *group != id.0));
+    }
+    Ok(groups)
 }
 
 impl SecurityGroup {
@@ -342,7 +378,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::aws::wire::{Wire, at, aws, ok, read, reads_back};
+    use crate::aws::wire::{Reply, Wire, at, aws, ok, read, reads_back};
     use crate::engine::provider::{self, Provider};
 
     const REPLY: &str = "<DescribeSecurityGroupsResponse><securityGroupInfo><item><groupId>sg-1</groupId>\
@@ -379,6 +415,34 @@ mod tests {
         });
         let replies = [("Action=DescribeSecurityGroups", ok(REPLY))];
         reads_back(SecurityGroup::TYPE, "sg-1", &replies, &[], inputs).await;
+    }
+
+    #[tokio::test]
+    async fn a_group_that_rules_of_others_name_is_refused_with_their_groups_and_not_tried_for_long() {
+        let refusal = "<Response><Errors><Error><Code>DependencyViolation</Code>\
+            <Message>resource sg-2 has a dependent object</Message></Error></Errors></Response>";
+        let delete = async |groups: &str| {
+            let found = format!(
+                "<DescribeSecurityGroupsResponse><securityGroupInfo>{groups}</securityGroupInfo></DescribeSecurityGroupsResponse>"
+            );
+            let refused = Reply::Says(400, refusal.into());
+            let (aws, wire) =
+                aws(&[("Action=DeleteSecurityGroup&", refused), ("Action=DescribeSecurityGroups&", ok(&found))]);
+            let plain = json!({ "description": "Web", "name": "web" }).into();
+            let error = aws.delete(&at(SecurityGroup::TYPE), &Id("sg-2".into()), &plain, None).await.unwrap_err();
+            for side in ["ip-permission.group-id", "egress.ip-permission.group-id"] {
+                assert_eq!(wire.requests(&format!("Filter.1.Name={side}&")).len(), 1, "{side}");
+            }
+            error
+        };
+        let own = delete("<item><groupId>sg-2</groupId></item>").await;
+        assert_eq!(own.kind, Kind::Busy, "a network interface may go in a while: {own}");
+        let named = delete("<item><groupId>sg-1</groupId></item><item><groupId>sg-2</groupId></item>").await;
+        assert_eq!(named.kind, Kind::Spreading);
+        insta::assert_snapshot!(format!("{named}\n{}", named.hint.as_deref().unwrap_or_default()), @"
+        the security group cannot be deleted because rules of `sg-1` name it
+        if others made those rules, `aws ec2 describe-security-group-rules` shows and `aws ec2 revoke-security-group-ingress` or `-egress` removes them; then run again
+        ");
     }
 
     async fn update(wanted: serde_json::Value) -> (provider::Next, Wire) {

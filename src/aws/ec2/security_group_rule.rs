@@ -156,6 +156,11 @@ impl<D: Direction> Resource for SecurityGroupRule<D> {
             update: &["ec2:CreateTags", "ec2:DeleteTags", "ec2:ModifySecurityGroupRules"],
             delete: D::DELETE,
         },
+        acts_on: &[
+            "ec2:{region}:*:security-group-rule/*",
+            "ec2:{region}:*:security-group/*",
+            "ec2:{region}:*:prefix-list/*",
+        ],
         import: "id of the rule, `sgr-0123456789abcdef0`",
         ..Facts::new(IdForm::Random("sgr-", 17), FoundBy::OwnerTag)
     };

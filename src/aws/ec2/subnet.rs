@@ -106,6 +106,7 @@ impl Resource for Subnet {
             ],
             delete: &["ec2:DeleteSubnet"],
         },
+        acts_on: &["ec2:{region}:*:subnet/*", "ec2:{region}:*:vpc/*", "ec2::*:ipam-pool/*"],
         import: "id of the subnet, `subnet-0123456789abcdef0`",
         // A range of addresses belongs to one subnet.
         delete_first: true,

@@ -114,6 +114,7 @@ impl Resource for Vpc {
             ],
             delete: &["ec2:DeleteVpc"],
         },
+        acts_on: &["ec2:{region}:*:vpc/*", "ec2:{region}:*:ipv6pool-ec2/*", "ec2::*:ipam-pool/*"],
         import: "id of the VPC, `vpc-0123456789abcdef0`",
         ..Facts::new(IdForm::Random("vpc-", 17), FoundBy::OwnerTag)
     };

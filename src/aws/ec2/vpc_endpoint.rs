@@ -148,7 +148,10 @@ impl Resource for VpcEndpoint {
                 "ec2:CreateTags",
                 "ec2:CreateVpcEndpoint",
                 "ec2:DescribePrefixLists",
+                "ec2:DescribeSecurityGroups",
+                "ec2:DescribeSubnets",
                 "ec2:DescribeVpcEndpointServiceConfigurations",
+                "ec2:DescribeVpcs",
                 "route53:AssociateVPCWithHostedZone",
             ],
             read: &["ec2:DescribePrefixLists", "ec2:DescribeVpcEndpoints"],
@@ -162,6 +165,14 @@ impl Resource for VpcEndpoint {
             ],
             delete: &["ec2:DeleteVpcEndpoints"],
         },
+        acts_on: &[
+            "ec2:{region}:*:vpc-endpoint/*",
+            "ec2:{region}:*:route-table/*",
+            "ec2:{region}:*:security-group/*",
+            "ec2:{region}:*:subnet/*",
+            "ec2:{region}:*:vpc/*",
+            "ec2:{region}:*:vpc-endpoint-service/*",
+        ],
         import: "id of the VPC endpoint, `vpce-0123456789abcdef0`",
         ..Facts::new(IdForm::Random("vpce-", 17), FoundBy::OwnerTag)
     };

@@ -67,6 +67,7 @@ impl Resource for VpcPeeringConnection {
             ],
             delete: &["ec2:DeleteVpcPeeringConnection"],
         },
+        acts_on: &["ec2:*:*:vpc-peering-connection/*", "ec2:*:*:vpc/*"],
         import: "id of the peering connection, `pcx-0123456789abcdef0`",
         ..Facts::new(IdForm::Random("pcx-", 17), FoundBy::OwnerTag)
     };

@@ -63,6 +63,7 @@ impl Resource for VpcPeeringConnectionAccepter {
             ],
             delete: &["ec2:DescribeVpcPeeringConnections"],
         },
+        acts_on: &["ec2:*:*:vpc-peering-connection/*", "ec2:*:*:vpc/*"],
         import: "id of the peering connection, `pcx-0123456789abcdef0`",
         ..Facts::new(IdForm::Input("vpcPeeringConnectionId"), FoundBy::Name)
     };

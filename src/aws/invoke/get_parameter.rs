@@ -43,6 +43,8 @@ pub(super) struct Answer {
 impl Function for GetParameter {
     const TOKEN: &'static str = "aws:ssm/getParameter:getParameter";
     const PERMISSIONS: &'static [&'static str] = &["ssm:GetParameter"];
+    const ACTS_ON: &'static [&'static str] = &["ssm:{region}:*:parameter/{name}"];
+    const DECRYPTS: Option<&'static str> = Some("kms:EncryptionContext:PARAMETER_ARN");
     type Answer = Answer;
 
     async fn call(self, cx: &Cx) -> Result<Answer> {

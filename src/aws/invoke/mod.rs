@@ -22,6 +22,10 @@ pub(super) trait Function: DeserializeOwned + JsonSchema + Send + 'static {
     const TOKEN: &'static str;
     /// IAM actions of its calls.
     const PERMISSIONS: &'static [&'static str];
+    /// See [`FunctionSchema::acts_on`].
+    const ACTS_ON: &'static [&'static str] = &[];
+    /// See [`FunctionSchema::decrypts`].
+    const DECRYPTS: Option<&'static str> = None;
     /// Whether the answer depends on the region.
     const REGIONAL: bool = true;
     /// Whether every call gives another answer.
@@ -57,6 +61,8 @@ impl<F: Function> AnyFunction for Erased<F> {
             region_aware: F::REGIONAL,
             volatile: F::VOLATILE,
             permissions: F::PERMISSIONS,
+            acts_on: F::ACTS_ON,
+            decrypts: F::DECRYPTS,
         }
     }
 

@@ -94,7 +94,7 @@ impl Resource for FirehoseDeliveryStream {
         limits: Limits::minutes(30, 10, 30),
         takes: Takes::seconds(60, 5, 30),
         permissions: Permissions {
-            create: &["firehose:CreateDeliveryStream", "firehose:TagDeliveryStream", "iam:PassRole", "kms:CreateGrant"],
+            create: &["firehose:CreateDeliveryStream", "firehose:TagDeliveryStream", "iam:PassRole"],
             read: &["firehose:DescribeDeliveryStream", "firehose:ListTagsForDeliveryStream"],
             update: &[
                 "firehose:StartDeliveryStreamEncryption",
@@ -103,10 +103,10 @@ impl Resource for FirehoseDeliveryStream {
                 "firehose:UntagDeliveryStream",
                 "firehose:UpdateDestination",
                 "iam:PassRole",
-                "kms:CreateGrant",
             ],
             delete: &["firehose:DeleteDeliveryStream"],
         },
+        permissions_with: &[WithInput::on("serverSideEncryption.keyArn", &[], &["kms:CreateGrant"])],
         acts_on: &["{arn}"],
         passes_roles_to: &["firehose"],
         import: "name of the stream",

@@ -95,11 +95,10 @@ impl Resource for Stream {
                 "kinesis:UpdateShardCount",
                 "kinesis:UpdateStreamMode",
                 "kinesis:UpdateStreamWarmThroughput",
-                "kms:DescribeKey",
-                "kms:GenerateDataKey",
             ],
             delete: &["kinesis:DeleteStream"],
         },
+        permissions_with: &[WithInput::on("kmsKeyId", &[], &["kms:DescribeKey", "kms:GenerateDataKey"])],
         acts_on: &["{arn}"],
         import: "ARN of the stream",
         ..Facts::new(IdForm::Output("arn"), FoundBy::OwnerTag)

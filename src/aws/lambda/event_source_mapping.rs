@@ -247,11 +247,12 @@ impl Resource for EventSourceMapping {
         limits: Limits::minutes(10, 10, 10),
         takes: Takes::seconds(15, 15, 20),
         permissions: Permissions {
-            create: &["lambda:CreateEventSourceMapping", "lambda:TagResource"],
-            read: &["kms:Decrypt", "lambda:GetEventSourceMapping", "lambda:ListTags"],
+            create: &["lambda:CreateEventSourceMapping", "lambda:ListEventSourceMappings", "lambda:TagResource"],
+            read: &["lambda:GetEventSourceMapping", "lambda:ListTags"],
             update: &["lambda:TagResource", "lambda:UntagResource", "lambda:UpdateEventSourceMapping"],
             delete: &["lambda:DeleteEventSourceMapping"],
         },
+        permissions_with: &[WithInput::on("kmsKeyArn", &["kms:Decrypt"], &["kms:GenerateDataKey"])],
         import: "id of the mapping, `12345678-abcd-...`",
         // A function reads a source once.
         delete_first: true,

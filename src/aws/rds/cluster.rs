@@ -6,7 +6,7 @@ use aws_smithy_types::date_time::Format;
 
 use super::global_cluster::LIFECYCLES;
 use super::roles::{self, Membership, memberships};
-use super::{State, arn, cluster_delete, cluster_update, databases, is_ours, retag, tagged, tags_from};
+use super::{KEY_USE, State, arn, cluster_delete, cluster_update, databases, is_ours, retag, tagged, tags_from};
 use crate::aws::prelude::*;
 use crate::engine::alike::Alike;
 use crate::engine::rules::{
@@ -381,16 +381,9 @@ impl Resource for Cluster {
             create: &[
                 "iam:CreateServiceLinkedRole",
                 "iam:PassRole",
-                "kms:CreateGrant",
-                "kms:DescribeKey",
                 "rds:AddTagsToResource",
                 "rds:CreateDBCluster",
                 "rds:DescribeGlobalClusters",
-                "rds:RestoreDBClusterFromS3",
-                "rds:RestoreDBClusterFromSnapshot",
-                "rds:RestoreDBClusterToPointInTime",
-                "secretsmanager:CreateSecret",
-                "secretsmanager:TagResource",
             ],
             read: &["rds:DescribeDBClusters", "rds:DescribeGlobalClusters"],
             update: &[
@@ -403,8 +396,6 @@ impl Resource for Cluster {
                 "rds:ModifyDBCluster",
                 "rds:RemoveRoleFromDBCluster",
                 "rds:RemoveTagsFromResource",
-                "secretsmanager:CreateSecret",
-                "secretsmanager:TagResource",
             ],
             delete: &[
                 "rds:AddTagsToResource",
@@ -415,6 +406,25 @@ impl Resource for Cluster {
                 "rds:RemoveFromGlobalCluster",
             ],
         },
+        permissions_with: &[
+            WithInput::on("kmsKeyId", &[], KEY_USE),
+            WithInput::on("masterUserSecretKmsKeyId", &[], KEY_USE),
+            WithInput::on("performanceInsightsKmsKeyId", &[], KEY_USE),
+            WithInput::on(
+                "manageMasterUserPassword",
+                &[],
+                &["secretsmanager:CreateSecret", "secretsmanager:RotateSecret", "secretsmanager:TagResource"],
+            ),
+            WithInput { itself: &["rds:RestoreDBClusterFromS3"], ..WithInput::on("s3Import", &[], &[]) },
+            WithInput {
+                itself: &["rds:RestoreDBClusterFromSnapshot"],
+                ..WithInput::on("snapshotIdentifier", &[], &[])
+            },
+            WithInput {
+                itself: &["rds:RestoreDBClusterToPointInTime"],
+                ..WithInput::on("restoreToPointInTime", &[], &[])
+            },
+        ],
         acts_on: &[
             "{arn}",
             "rds:{region}:*:cluster-pg:*",

@@ -1,6 +1,6 @@
 use aws_sdk_rds::types as sdk;
 
-use super::{State, arn, databases, filter, is_ours, new_choice, new_value, retag, tagged, tags_from};
+use super::{KEY_USE, State, arn, databases, filter, is_ours, new_choice, new_value, retag, tagged, tags_from};
 use crate::aws::prelude::*;
 use crate::engine::alike::Alike;
 use crate::engine::rules::{alike, auto_name, computed, forced, form, one_of, refers, replace, write_only};
@@ -126,25 +126,12 @@ impl Resource for ClusterInstance {
         limits: Limits::minutes(90, 90, 90).poll(10),
         takes: Takes::seconds(420, 300, 300),
         permissions: Permissions {
-            create: &[
-                "iam:CreateServiceLinkedRole",
-                "iam:PassRole",
-                "kms:CreateGrant",
-                "kms:DescribeKey",
-                "rds:AddTagsToResource",
-                "rds:CreateDBInstance",
-            ],
+            create: &["iam:CreateServiceLinkedRole", "iam:PassRole", "rds:AddTagsToResource", "rds:CreateDBInstance"],
             read: &["rds:DescribeDBClusters", "rds:DescribeDBInstances"],
-            update: &[
-                "iam:PassRole",
-                "kms:CreateGrant",
-                "kms:DescribeKey",
-                "rds:AddTagsToResource",
-                "rds:ModifyDBInstance",
-                "rds:RemoveTagsFromResource",
-            ],
+            update: &["iam:PassRole", "rds:AddTagsToResource", "rds:ModifyDBInstance", "rds:RemoveTagsFromResource"],
             delete: &["rds:DeleteDBInstance", "rds:PromoteReadReplicaDBCluster"],
         },
+        permissions_with: &[WithInput::on("performanceInsightsKmsKeyId", &[], KEY_USE)],
         acts_on: &[
             "{arn}",
             "rds:{region}:*:cluster:{clusterIdentifier}",

@@ -31,6 +31,10 @@ use crate::engine::resource::{Retag, Want, Where};
 use crate::engine::urn::Id;
 use crate::engine::value::Value;
 
+/// What RDS does with a key in the name of whoever gives it one (Service Authorization Reference, "Actions
+/// defined by Amazon RDS", dependent actions).
+const KEY_USE: &[&str] = &["kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"];
+
 /// What a description says when the program gives none: the text of pulumi-aws, because another
 /// one would replace groups that come from there.
 fn managed() -> String {

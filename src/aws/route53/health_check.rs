@@ -113,22 +113,20 @@ impl Resource for HealthCheck {
         scope: Scope::Global,
         takes: Takes::seconds(1, 1, 1),
         permissions: Permissions {
-            create: &[
-                "cloudwatch:DescribeAlarms",
-                "route53-recovery-control-config:DescribeRoutingControl",
-                "route53:ChangeTagsForResource",
-                "route53:CreateHealthCheck",
-                "route53:ListHealthChecks",
-            ],
+            create: &["route53:ChangeTagsForResource", "route53:CreateHealthCheck", "route53:ListHealthChecks"],
             read: &[
                 "route53:GetHealthCheck",
                 "route53:ListHealthChecks",
                 "route53:ListTagsForResource",
                 "route53:ListTagsForResources",
             ],
-            update: &["cloudwatch:DescribeAlarms", "route53:ChangeTagsForResource", "route53:UpdateHealthCheck"],
+            update: &["route53:ChangeTagsForResource", "route53:UpdateHealthCheck"],
             delete: &["route53:DeleteHealthCheck"],
         },
+        permissions_with: &[
+            WithInput::on("cloudwatchAlarmName", &[], &["cloudwatch:DescribeAlarms"]),
+            WithInput::on("routingControlArn", &[], &["route53-recovery-control-config:DescribeRoutingControl"]),
+        ],
         acts_on: &["route53:::healthcheck/*"],
         import: "id of the check, `abcdef11-2222-3333-4444-555555fedcba`",
         ..Facts::new(IdForm::Random("", 36), FoundBy::Marker("CallerReference"))

@@ -71,7 +71,6 @@ impl Resource for Zone {
         takes: Takes::seconds(2, 1, 1),
         permissions: Permissions {
             create: &[
-                "ec2:DescribeVpcs",
                 "route53:AssociateVPCWithHostedZone",
                 "route53:ChangeTagsForResource",
                 "route53:CreateHostedZone",
@@ -80,7 +79,6 @@ impl Resource for Zone {
             ],
             read: &["route53:GetHostedZone", "route53:ListTagsForResource", "route53:ListTagsForResources"],
             update: &[
-                "ec2:DescribeVpcs",
                 "route53:AssociateVPCWithHostedZone",
                 "route53:ChangeTagsForResource",
                 "route53:DisassociateVPCFromHostedZone",
@@ -94,6 +92,7 @@ impl Resource for Zone {
                 "route53:UpdateHostedZoneFeatures",
             ],
         },
+        permissions_with: &[WithInput::on("vpcs", &[], &["ec2:DescribeVpcs"])],
         acts_on: &["route53:::hostedzone/*"],
         import: "id of the zone, `Z0123456789ABCDEFGHIJ`",
         ..Facts::new(IdForm::Random("Z", 20), FoundBy::Marker("CallerReference"))

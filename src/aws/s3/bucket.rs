@@ -61,12 +61,7 @@ impl Resource for Bucket {
         takes: Takes::seconds(2, 1, 2),
         aliases: &["aws:s3/bucketV2:BucketV2"],
         permissions: Permissions {
-            create: &[
-                "s3:CreateBucket",
-                "s3:PutBucketObjectLockConfiguration",
-                "s3:PutBucketVersioning",
-                "s3:TagResource",
-            ],
+            create: &["s3:CreateBucket", "s3:TagResource"],
             read: &["s3:GetBucketObjectLockConfiguration", "s3:GetBucketTagging", "s3:ListBucket"],
             update: &["s3:GetBucketTagging", "s3:PutBucketTagging"],
             delete: &[
@@ -78,6 +73,10 @@ impl Resource for Bucket {
                 "s3:ListBucketVersions",
             ],
         },
+        permissions_with: &[WithInput {
+            itself: &["s3:PutBucketObjectLockConfiguration", "s3:PutBucketVersioning"],
+            ..WithInput::on("objectLockEnabled", &[], &[])
+        }],
         acts_on: &["s3:::{bucket}", "s3:::{bucket}/*"],
         import: "name of the bucket",
         ..Facts::new(IdForm::Input("bucket"), FoundBy::Name)

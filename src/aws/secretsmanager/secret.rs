@@ -114,8 +114,8 @@ impl Resource for Secret {
             delete: &["secretsmanager:DeleteSecret", "secretsmanager:RemoveRegionsFromReplication"],
         },
         permissions_with: &[
-            WithInput { input: "kmsKeyId", read: &[], write: KEY_USE },
-            WithInput { input: "replicas.*.kmsKeyId", read: &[], write: KEY_USE },
+            WithInput::on("kmsKeyId", &[], KEY_USE),
+            WithInput::on("replicas.*.kmsKeyId", &[], KEY_USE),
         ],
         acts_on: &["secretsmanager:{region}:*:secret:{name}-??????"],
         import: "ARN of the secret",

@@ -127,8 +127,6 @@ impl Resource for StateMachine {
         permissions: Permissions {
             create: &[
                 "iam:PassRole",
-                "kms:DescribeKey",
-                "kms:GenerateDataKey",
                 "logs:CreateLogDelivery",
                 "logs:DescribeLogGroups",
                 "logs:DescribeResourcePolicies",
@@ -138,16 +136,9 @@ impl Resource for StateMachine {
                 "states:PublishStateMachineVersion",
                 "states:TagResource",
             ],
-            read: &[
-                "kms:Decrypt",
-                "states:DescribeStateMachine",
-                "states:ListStateMachineVersions",
-                "states:ListTagsForResource",
-            ],
+            read: &["states:DescribeStateMachine", "states:ListStateMachineVersions", "states:ListTagsForResource"],
             update: &[
                 "iam:PassRole",
-                "kms:DescribeKey",
-                "kms:GenerateDataKey",
                 "logs:CreateLogDelivery",
                 "logs:UpdateLogDelivery",
                 "states:PublishStateMachineVersion",
@@ -157,6 +148,11 @@ impl Resource for StateMachine {
             ],
             delete: &["logs:DeleteLogDelivery", "states:DeleteStateMachine"],
         },
+        permissions_with: &[WithInput::on(
+            "encryptionConfiguration.kmsKeyId",
+            &["kms:Decrypt"],
+            &["kms:DescribeKey", "kms:GenerateDataKey"],
+        )],
         acts_on: &["{arn}", "{arn}:*"],
         passes_roles_to: &["states"],
         import: "ARN of the state machine",

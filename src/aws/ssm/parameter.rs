@@ -96,11 +96,7 @@ impl Resource for Parameter {
             delete: &["ssm:DeleteParameter"],
         },
         // A value of the tier `Advanced` has a data key of its own.
-        permissions_with: &[WithInput {
-            input: "keyId",
-            read: &["kms:Decrypt"],
-            write: &["kms:Encrypt", "kms:GenerateDataKey"],
-        }],
+        permissions_with: &[WithInput::on("keyId", &["kms:Decrypt"], &["kms:Encrypt", "kms:GenerateDataKey"])],
         acts_on: &["{arn}"],
         import: "name of the parameter",
         ..Facts::new(IdForm::Input("name"), FoundBy::Name)

@@ -48,6 +48,12 @@ pub struct Case {
     /// Inputs that are set and that no case of the type changes: input → reason.
     #[serde(default)]
     pub unchanged: BTreeMap<String, String>,
+    /// Permissions that the type lists and that no case of it sends: action → reason.
+    #[serde(default)]
+    pub unsent: BTreeMap<String, String>,
+    /// What the type sends without a permission for it, because it goes on where that is refused: action → reason.
+    #[serde(default)]
+    pub forgone: BTreeMap<String, String>,
     /// Why the id cannot be imported on the server.
     pub no_import: Option<String>,
     /// Why the resource stays visible after its deletion.

@@ -6,9 +6,13 @@ use std::time::Duration;
 
 use drctl::aws;
 use drctl::engine::clock::Clock;
+use drctl::engine::diagnostic::Diagnostic;
 use drctl::engine::diff::{baseline, diff};
 use drctl::engine::event::Ended;
-use drctl::engine::provider::KindAt;
+use drctl::engine::journal::Entry;
+use drctl::engine::names;
+use drctl::engine::plan::Plan;
+use drctl::engine::provider::{At, KindAt, Provider};
 use drctl::engine::resource::{Seen, Want};
 use drctl::engine::schema::{Shape, TypeSchema};
 use drctl::engine::settings::Settings;
@@ -17,6 +21,8 @@ use futures::StreamExt;
 use serde_json::{Map, Value as Json, json};
 
 use super::case::{Case, Server, changed};
+use super::permitted;
+use crate::support::calls::{Calls, Sent};
 use crate::support::emulator::{ministack, moto};
 use crate::support::stage::{Stage, steps, told};
 
@@ -26,21 +32,26 @@ const AT_ONCE: usize = 4;
 const CASE_LIMIT: Duration = Duration::from_secs(240);
 
 pub async fn of_all(cases: Vec<Case>) {
-    let failures: Vec<String> = futures::stream::iter(cases)
+    let lives: Vec<(Result, BTreeSet<Sent>)> = futures::stream::iter(&cases)
         .map(|case| async move {
-            let name = format!("{} {}", case.token, case.name);
-            Life::of(&case).await.err().map(|why| format!("{name}: {why}"))
+            let (result, sent) = Life::of(case).await;
+            (result.map_err(|why| format!("{} {}: {why}", case.token, case.name)), sent)
         })
         .buffer_unordered(AT_ONCE)
-        .filter_map(|failure| async { failure })
         .collect()
         .await;
+    let (results, sent): (Vec<Result>, Vec<BTreeSet<Sent>>) = lives.into_iter().unzip();
+    let mut failures: Vec<String> = results.into_iter().filter_map(Result::err).collect();
+    if failures.is_empty() {
+        failures = permitted::wrong(&cases, &sent.into_iter().flatten().collect());
+    }
     assert!(failures.is_empty(), "{} of the types fail:\n{}", failures.len(), failures.join("\n"));
 }
 
 struct Life<'a> {
     case: &'a Case,
     stage: Stage,
+    calls: Arc<Calls>,
     /// What goes on, for when it does not end.
     doing: String,
     /// Reasons of the case that were needed: paths that were dropped, operations that were lacking.
@@ -50,26 +61,30 @@ struct Life<'a> {
 type Result<T = ()> = std::result::Result<T, String>;
 
 impl<'a> Life<'a> {
-    async fn of(case: &'a Case) -> Result {
+    async fn of(case: &'a Case) -> (Result, BTreeSet<Sent>) {
         let server = match case.on {
             Server::Ministack => ministack(),
             Server::Moto => moto(),
         };
         let (account, cloud) = server.account();
-        let mut stage = Stage::new(Arc::new(cloud), Clock::system());
+        let calls = Arc::new(Calls::of(Arc::new(cloud)));
+        let cloud: Arc<dyn Provider> = Arc::<Calls>::clone(&calls);
+        let mut stage = Stage::new(cloud, Clock::system());
         // Moto has one account for all: names must differ from case to case.
         stage.state.lineage = format!("01LINEAGE00000{account}");
         stage.settings = Settings { skip_unsupported: true, override_protection: true, ..Settings::default() };
-        let mut life = Self { case, stage, doing: String::new(), needed: BTreeSet::new() };
-        match tokio::time::timeout(CASE_LIMIT, life.live()).await {
+        let mut life = Self { case, stage, calls: Arc::clone(&calls), doing: String::new(), needed: BTreeSet::new() };
+        let result = match tokio::time::timeout(CASE_LIMIT, life.live()).await {
             Ok(result) => result,
             Err(_) => Err(format!("still at `{}` after {} s", life.doing, CASE_LIMIT.as_secs())),
-        }
+        };
+        (result, calls.sent())
     }
 
     async fn live(&mut self) -> Result {
         let mut inputs = self.case.inputs.clone();
         self.reach("create", &inputs, None).await?;
+        self.look_for_it().await;
         for change in &self.case.updates {
             inputs = changed(&inputs, change);
             self.expect_steps(&inputs, &["update subject"], change).await?;
@@ -85,7 +100,7 @@ impl<'a> Life<'a> {
         self.import(&inputs).await?;
         for change in &self.case.replaces {
             inputs = changed(&inputs, change);
-            let plan = self.stage.preview(&self.case.program(&inputs, None)).await.map_err(|p| told(&p))?;
+            let plan = self.preview(&self.case.program(&inputs, None)).await.map_err(|p| told(&p))?;
             let replaced = plan.steps.iter().any(|s| s.replacement.is_some() && s.key.urn.name() == "subject");
             if !replaced {
                 return Err(format!("{} does not replace: {:?}", json!(change), steps(&plan)));
@@ -98,6 +113,26 @@ impl<'a> Life<'a> {
             Some(over) => Err(format!("`{over}` needs no reason: the server keeps or knows it")),
             None => Ok(()),
         }
+    }
+
+    /// Looks for the subject as after a lost create. What it sends counts; what it finds is the business of
+    /// the tests that lose one.
+    async fn look_for_it(&self) {
+        let begun = self.stage.journal.entries.lock().unwrap().iter().find_map(|entry| match entry {
+            Entry::Begin { row, attempt, .. } if row.key.urn.name() == "subject" => {
+                Some((row.clone(), attempt.clone()))
+            }
+            _ => None,
+        });
+        let Some((row, attempt)) = begun else { return };
+        let at = At {
+            urn: row.key.urn.clone(),
+            kind: KindAt { ty: row.ty.clone(), place: row.place.clone() },
+            attempt,
+            owner: names::owner(&self.stage.state.lineage, &row.key),
+            company: None,
+        };
+        drop(self.stage.cloud.find(&at, &row.inputs).await);
     }
 
     fn schema(&self) -> Result<&'static TypeSchema> {
@@ -114,6 +149,13 @@ impl<'a> Life<'a> {
         row.map(Arc::as_ref).ok_or_else(|| "the state has no row of the subject".into())
     }
 
+    async fn preview(&self, program: &str) -> std::result::Result<Plan, Vec<Diagnostic>> {
+        self.calls.look_only(true);
+        let plan = self.stage.preview(program).await;
+        self.calls.look_only(false);
+        plan
+    }
+
     /// Brings the cloud to these inputs, after which nothing may differ.
     async fn reach(&mut self, what: &str, inputs: &Map<String, Json>, import: Option<&str>) -> Result {
         let program = self.case.program(inputs, import);
@@ -123,7 +165,7 @@ impl<'a> Life<'a> {
             return Err(format!("{what}: {}", report.failures().join("; ")));
         }
         self.stage.settings.refresh = true;
-        let plan = self.stage.preview(&program).await.map_err(|p| format!("{what}, then preview: {}", told(&p)));
+        let plan = self.preview(&program).await.map_err(|p| format!("{what}, then preview: {}", told(&p)));
         self.stage.settings.refresh = false;
         let plan = plan?;
         if plan.is_empty() {
@@ -145,7 +187,7 @@ impl<'a> Life<'a> {
         expected: &[&str],
         change: &Map<String, Json>,
     ) -> Result {
-        let plan = self.stage.preview(&self.case.program(inputs, None)).await.map_err(|p| told(&p))?;
+        let plan = self.preview(&self.case.program(inputs, None)).await.map_err(|p| told(&p))?;
         let found = steps(&plan);
         if found == expected { Ok(()) } else { Err(format!("{} plans {found:?}", json!(change))) }
     }

@@ -6,10 +6,14 @@
 //! emulator does not keep and what no emulator can show. Types, inputs and the parts of inputs are
 //! enumerated from the registry, so one that no case tries is a failed test, and so is a reason that
 //! none needs any more.
+//!
+//! What a type sends on the way must be among its permissions, and what is among them must be sent or
+//! have a reason: real AWS refuses what an emulator lets pass.
 
 mod case;
 mod inputs;
 mod life;
+mod permitted;
 
 use std::collections::BTreeSet;
 

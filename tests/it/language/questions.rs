@@ -34,6 +34,8 @@ fn function(token: &'static str, arguments: &Json, result: &Json) -> FunctionSch
         region_aware: false,
         volatile: false,
         permissions: &[],
+        acts_on: &[],
+        decrypts: None,
     }
 }
 

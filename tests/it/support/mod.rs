@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod ask;
+pub mod calls;
 pub mod checkout;
 pub mod emulator;
 pub mod fate;
