@@ -80,8 +80,5 @@ fn loading(global: &Global, answers: Arc<stack::Answers>) -> Result<std::result:
 /// The file that `config set` writes to. It must be found before the program is whole, because what
 /// is missing may be the very value to be set.
 pub(super) fn config_file(global: &Global) -> Result<PathBuf> {
-    if let Ok(loaded) = try_load(global, Arc::default()) {
-        return Ok(loaded.config_file);
-    }
     Ok(stack::locate(&request(global)?)?.config_file())
 }
