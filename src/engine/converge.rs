@@ -172,7 +172,7 @@ impl Journey<'_> {
         };
         let (since, deadline) = (Instant::now(), self.crew.clock.after(self.limits.update));
         let settling: &[&[u64]] = if self.crew.skip_unsupported { &SETTLING_SOON } else { &SETTLING };
-        let (mut calls, mut rounds, mut lost) = (0, 0, 0);
+        let (mut calls, mut rounds, mut lost, mut idle) = (0, 0, 0, 0);
         loop {
             let left = self.left(way, &aim);
             if left.is_empty() {
@@ -213,7 +213,7 @@ impl Journey<'_> {
                 Next::More(_) => (None, true),
                 Next::Saw(live) => (Some(Seen::Ready(*live)), false),
                 Next::Waits(word) => {
-                    self.crew.wait_for_others(self.at, &word, self.limits.poll, since, deadline).await?;
+                    self.crew.wait_for_others(self.at, &word, self.limits.poll, since, deadline, &mut idle).await?;
                     self.look(id, way).await?;
                     continue;
                 }

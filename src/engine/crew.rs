@@ -200,10 +200,11 @@ impl Crew {
         }
     }
 
-    /// Waits for another resource of the same run to move.
+    /// Waits for another resource of the same run to move. `idle` counts the rounds in a row in which
+    /// nobody did: what ended just before a round may be what was waited for, so the caller asks again.
     ///
     /// # Errors
-    /// If every running step waits like this, so that nothing will move any more.
+    /// If every running step waits like this for a second round, so that nothing will move any more.
     pub async fn wait_for_others(
         &self,
         at: &At,
@@ -211,6 +212,7 @@ impl Crew {
         every: Duration,
         since: Instant,
         deadline: Instant,
+        idle: &mut u32,
     ) -> Result<()> {
         let nobody_moves = || self.waiting.load(Ordering::SeqCst) >= self.running.load(Ordering::SeqCst);
         let waiting = Member::enter(&self.waiting);
@@ -221,7 +223,8 @@ impl Crew {
         let stuck = before && nobody_moves();
         drop(waiting);
         rest?;
-        if stuck {
+        *idle = if stuck { *idle + 1 } else { 0 };
+        if *idle > 1 {
             return Err(Error::new(Kind::Busy, format!("waits for {word}, and nothing else is running")));
         }
         Ok(())

@@ -52,12 +52,13 @@ impl Removal<'_> {
         } else {
             None
         };
+        let mut idle = 0;
         loop {
             let word = match self.delete(id, live.as_ref(), deadline).await? {
                 Next::Gone => return Ok(Removed::Gone),
                 Next::Later(long) => return Ok(Removed::Later(after(clock.now(), long))),
                 Next::Waits(word) => {
-                    self.crew.wait_for_others(self.at, &word, self.limits.poll, since, deadline).await?;
+                    self.crew.wait_for_others(self.at, &word, self.limits.poll, since, deadline, &mut idle).await?;
                     match self.read(id, deadline).await? {
                         Seen::Gone => return Ok(Removed::Gone),
                         Seen::Ready(seen) => live = Some(seen),
