@@ -1,6 +1,7 @@
 //! Every step is accounted for: done, failed, or left with its reason, and each but once.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use drctl::engine::error::Result;
@@ -8,7 +9,8 @@ use drctl::engine::event::{Ended, Event, Skipped};
 use drctl::engine::execute::{Outcome, Run, execute};
 use drctl::engine::layer::Layer;
 use drctl::engine::planner::{Mode, Planned, Request, plan};
-use drctl::engine::provider::{At, Made, Provider};
+use drctl::engine::provider::{At, Live, Made, Next, Provider};
+use drctl::engine::urn::Id;
 use drctl::engine::value::Value;
 use drctl::twin::Twin;
 use futures::future::BoxFuture;
@@ -87,6 +89,43 @@ async fn steps_that_wait_for_each_other_in_a_circle_have_failed() {
     let Ended::Failed { failed, skipped } = &outcome.ended else { panic!("{:?}", outcome.ended) };
     assert_eq!((names(failed), names(skipped)), (vec!["b", "a"], vec![]));
     assert_eq!(outcome.summary.create, 1);
+}
+
+/// A cloud in which the deletion of a `Thing` has to wait at first, and says so when nobody else is left.
+struct Late {
+    twin: Arc<Twin>,
+    asked: AtomicBool,
+}
+
+impl Layer for Late {
+    fn below(&self) -> &dyn Provider {
+        &*self.twin
+    }
+
+    fn delete<'a>(
+        &'a self,
+        at: &'a At,
+        id: &'a Id,
+        applied: &'a Value,
+        live: Option<&'a Live>,
+    ) -> BoxFuture<'a, Result<Next>> {
+        if !at.kind.ty.ends_with("Thing") || self.asked.swap(true, Ordering::SeqCst) {
+            return self.twin.delete(at, id, applied, live);
+        }
+        Box::pin(async {
+            tokio::time::sleep(Duration::from_secs(600)).await;
+            Ok(Next::Waits("others to leave".into()))
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_waited_for_and_went_before_the_wait_began_is_no_standstill() {
+    let mut t = Theatre::new();
+    t.up("a: {type: test:Thing, properties: {name: a}}\nb: {type: test:Named, properties: {name: b}}").await;
+    t.stage.cloud = Arc::new(Late { twin: Arc::clone(&t.twin), asked: AtomicBool::new(false) });
+    t.destroy().await;
+    assert!(t.twin.inspect().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
