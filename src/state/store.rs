@@ -290,6 +290,9 @@ pub struct StackSummary {
     pub unreadable: Option<String>,
 }
 
+/// How often a state that is seen halfway is looked at.
+const LOOKS: usize = 4;
+
 /// A state as found in its bytes.
 pub(super) struct Loaded {
     pub(super) state: State,
@@ -513,22 +516,24 @@ impl Stored {
     /// # Errors
     /// If it cannot be read, is damaged or of a later format, or does not open with `keys`.
     pub async fn load(&self, keys: &Keys) -> Result<Option<State>> {
-        let keys = keys.clone();
-        self.with(move |shelf| {
-            let look = || Loaded::of(shelf.read()?, &keys);
-            // A run that begins or ends at this moment may be seen halfway; the next look sees it whole.
-            let is_half = |look: &Result<_>| {
-                matches!(
-                    look,
-                    Err(StateError::Damaged { .. } | StateError::Replay { .. } | StateError::JournalGone { .. })
-                )
-            };
-            let mut looks = (0..3).map(|_| look());
-            let last = looks.find(|look| !is_half(look));
-            last.unwrap_or_else(look)
-        })
-        .await
-        .map(|loaded| loaded.map(|l| l.state))
+        // A run that begins or ends at this moment may be seen halfway; the next look sees it whole.
+        let is_half = |look: &Result<_>| {
+            matches!(look, Err(StateError::Damaged { .. } | StateError::Replay { .. } | StateError::JournalGone { .. }))
+        };
+        let mut look = self.look(keys).await;
+        for _ in 1..LOOKS {
+            if !is_half(&look) {
+                break;
+            }
+            look = self.look(keys).await;
+        }
+        Ok(look?.map(|loaded| loaded.state))
+    }
+
+    /// Only reading is left to a thread of its own: the memory in which that thread had opened a state would
+    /// come on top of all that this one has used before.
+    async fn look(&self, keys: &Keys) -> Result<Option<Loaded>> {
+        Loaded::of(self.with(|shelf| shelf.read()).await?, keys)
     }
 
     /// Locks the stack for a run, waiting for another one up to `timeout`. `waits` learns for whom,
@@ -556,16 +561,15 @@ impl Lock {
     /// # Errors
     /// As [`Stored::load`].
     pub async fn session(self, keys: Keys, fresh: State) -> Result<(State, Session)> {
+        let (Self { stored, mut held, .. }, raw) = self.read().await?;
+        let loaded = Loaded::of(raw, &keys)?;
+        let first = match &loaded {
+            Some(_) => None,
+            None => Some(Snapshot::of(&fresh, 0, &keys.seal(&fresh.lineage))?),
+        };
+        let Loaded { state, mut through, n } = loaded.unwrap_or(Loaded { state: fresh, through: 0, n: 0 });
         blocking(move || {
-            let Self { stored, mut held, .. } = self;
-            let loaded = Loaded::of(held.read()?, &keys)?;
-            let first = match &loaded {
-                Some(_) => None,
-                None => Some(Snapshot::of(&fresh, 0, &keys.seal(&fresh.lineage))?),
-            };
-            let Loaded { state, through, n } = loaded.unwrap_or(Loaded { state: fresh, through: 0, n: 0 });
             let lineage = state.lineage.clone();
-            let mut through = through;
             if first.is_none() && held.is_uneven() {
                 held.save(Snapshot::of(&state, n, &keys.seal(&lineage))?)?;
                 through = n;
@@ -585,10 +589,15 @@ impl Lock {
     /// # Errors
     /// As [`Stored::load`].
     pub async fn load(self, keys: &Keys) -> Result<(Self, Option<State>)> {
-        let keys = keys.clone();
+        let (lock, raw) = self.read().await?;
+        let loaded = Loaded::of(raw, keys)?;
+        Ok((lock, loaded.map(|loaded| loaded.state)))
+    }
+
+    async fn read(self) -> Result<(Self, Raw)> {
         blocking(move || {
-            let loaded = Loaded::of(self.held.read()?, &keys)?;
-            Ok((self, loaded.map(|loaded| loaded.state)))
+            let raw = self.held.read()?;
+            Ok((self, raw))
         })
         .await
     }
