@@ -3,8 +3,8 @@
 use crate::engine::diagnostic::{Diagnostic, Location, nearest};
 use crate::stack::expr::wrong;
 use crate::stack::files::Files;
-use crate::stack::load::Request;
 use crate::stack::project;
+use crate::stack::request::Request;
 use crate::stack::yaml::{Kind, Node};
 
 /// Where a stack's file wants its state kept.

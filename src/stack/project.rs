@@ -6,7 +6,7 @@ use crate::engine::diagnostic::{Diagnostic, nearest};
 use crate::stack::backend::Backend;
 use crate::stack::expr::listed;
 use crate::stack::files::Files;
-use crate::stack::load::Request;
+use crate::stack::request::Request;
 use crate::stack::yaml::{Kind, Node};
 
 /// The files of a program, found and read.

@@ -1,11 +1,14 @@
 //! From a stack's name to a checked program: the one entry of the language.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+mod config;
+mod declared;
+mod early;
+
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use indexmap::IndexMap;
-use sha2::{Digest, Sha256};
 
 use crate::engine::diagnostic::{Diagnostic, Location, Severity, nearest};
 use crate::engine::key_provider::KeyProvider;
@@ -19,12 +22,11 @@ use crate::stack::backend::Backend;
 use crate::stack::body::{self, Context, Sections, section};
 use crate::stack::budget::Unfolded;
 use crate::stack::components::Library;
-use crate::stack::config;
 use crate::stack::credentials::{self, Credentials};
 use crate::stack::dr::{self, Dr};
 use crate::stack::eval::Run;
 use crate::stack::expand::{Expansion, failed};
-use crate::stack::expr::{Expr, Keys, Kind as ExprKind, Part, Reader, Root, Scope, listed, tell, wrong};
+use crate::stack::expr::{Keys, Kind as ExprKind, wrong};
 use crate::stack::fence::{self, Fence};
 use crate::stack::files::Files;
 use crate::stack::functions::scalar_text;
@@ -32,25 +34,15 @@ use crate::stack::instance::{Bound, Frame, Instance, Member, Others, Slot, Stack
 use crate::stack::paths;
 use crate::stack::program::StackProgram;
 use crate::stack::project::{self, Project};
-use crate::stack::pulumi_secrets::{DataKeys, NoDataKeys, Opener, Protection};
+use crate::stack::pulumi_secrets::{DataKeys, NoDataKeys};
 use crate::stack::reads::Reads;
 use crate::stack::regions;
+use crate::stack::request::Request;
 use crate::stack::secrets;
 use crate::stack::tags;
-use crate::stack::yaml::{Entry, Kind as Yaml, Node};
+use crate::stack::yaml::{Kind as Yaml, Node};
 
-/// What to load.
-#[derive(Debug, Clone, Default)]
-pub struct Request {
-    /// `prod`, `trading-database@b`, or a path of a file or of a directory with `Pulumi.yaml`.
-    pub stack: String,
-    /// Directory that the search starts in.
-    pub cwd: PathBuf,
-    /// Config of the command line, `key=value` split.
-    pub config: Vec<(String, String)>,
-    /// The environment of the process.
-    pub environment: BTreeMap<String, String>,
-}
+pub(crate) use declared::{Declared, declared};
 
 /// A program that passed every check that needs no cloud.
 pub struct Loaded {
@@ -187,68 +179,6 @@ pub fn load_with(
     }
 }
 
-/// A config entry, as far as whoever sets its value must know it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Declared {
-    /// With the project's name and a colon.
-    pub(crate) key: String,
-    /// None if neither a type nor a default tells.
-    pub(crate) ty: Option<config::Ty>,
-    pub(crate) secret: bool,
-}
-
-/// The project's name and the config that its program declares, whatever else is wrong with it. The
-/// name stands before keys that have no colon.
-///
-/// # Errors
-/// If there is no such stack, or its files are no YAML.
-pub(crate) fn declared(request: &Request) -> Result<(String, Vec<Declared>), Vec<Diagnostic>> {
-    let project = project::find(request, &mut Files::new(&request.cwd))?;
-    let name = project.name.clone();
-    let program = project.program.clone();
-    let mut problems = Vec::new();
-    let mut loader = Loader::new(request, project, &mut problems);
-    let entries = loader.config_entries(&program);
-    let mut ignored = Vec::new();
-    let inputs = entries.iter().map(|entry| config::Input::read(entry, &NoNames, &mut ignored));
-    let declared = inputs.map(|input| Declared {
-        key: loader.full_key(input.key.as_ref().unwrap_or(&input.name)),
-        secret: input.secret,
-        ty: input.ty.or(match input.default.map(|default| default.kind) {
-            Some(ExprKind::Literal(default)) => of_default(&default),
-            _ => None,
-        }),
-    });
-    Ok((name, declared.collect()))
-}
-
-/// The type of what stands without one: that of its default.
-fn of_default(default: &Value) -> Option<config::Ty> {
-    match default.bare() {
-        Value::Number(_) => Some(config::Ty::Number),
-        Value::Bool(_) => Some(config::Ty::Boolean),
-        Value::String(_) => Some(config::Ty::Text),
-        _ => None,
-    }
-}
-
-/// Nothing can be referred to.
-struct NoNames;
-
-impl Scope for NoNames {
-    fn resolve(&self, _: &str) -> Option<Root> {
-        None
-    }
-
-    fn names(&self) -> Vec<&str> {
-        Vec::new()
-    }
-
-    fn function(&self, token: &str) -> Result<&'static str, Diagnostic> {
-        Err(Diagnostic::error("unknown-function", format!("there is no data source `{token}`")))
-    }
-}
-
 /// By file and place, each mistake once.
 fn sort(problems: &mut Vec<Diagnostic>) {
     let key = |p: &Diagnostic| {
@@ -274,12 +204,6 @@ struct Loader<'a> {
     /// Full keys of the stack file, and where they stand.
     written: Vec<(String, Location)>,
 }
-
-/// Before the config values of the AWS provider.
-const AWS: &str = "aws:";
-
-/// Config values of the AWS provider that have an effect.
-const PROVIDER: [&str; 6] = ["region", "profile", "assumeRole", "assumeRoles", "defaultTags", "allowedAccountIds"];
 
 /// Sections of a program, for the warning about misspelt ones.
 const SECTIONS: [&str; 27] = [
@@ -339,63 +263,6 @@ impl<'a> Loader<'a> {
         loader.stack_config(data_keys);
         loader.foreign_config();
         loader.program(files, catalog, stacks, answers)
-    }
-
-    /// The values of `Pulumi.<stack>.yaml`.
-    fn stack_config(&mut self, data_keys: &dyn DataKeys) {
-        let Some(node) = self.project.stack_file.take() else { return };
-        let text = |key: &str| node.get(key).and_then(|e| e.value.as_text()).map(str::to_owned);
-        let mut opener = Opener::new(Protection {
-            salt: text("encryptionsalt"),
-            provider: text("secretsprovider"),
-            encrypted_key: text("encryptedkey"),
-            environment: &self.request.environment,
-            data_keys,
-        });
-        if let Some(entry) = node.get("environment") {
-            let problem = Diagnostic::error("environment", "environments of Pulumi ESC are not supported");
-            self.problems.push(problem.at(entry.at.clone()).help("write the values under `config`"));
-        }
-        let Some(config) = node.get("config").map(|e| &e.value).filter(|v| !v.is_null()) else { return };
-        let Some(entries) = config.as_map() else {
-            self.problems.push(wrong("`config`", "a map", config));
-            return;
-        };
-        for entry in entries {
-            let earlier = self.places.insert(self.full_key(&entry.key), entry.value.at.clone());
-            if earlier.is_some() {
-                let text = format!("`{}` is set twice, with and without the name of the project", entry.key);
-                self.problems
-                    .push(Diagnostic::error("duplicate-key", text).at(entry.at.clone()).help("remove one of them"));
-            }
-            self.written.push((self.full_key(&entry.key), entry.at.clone()));
-            match config::value(&entry.value, &mut |sealed| opener.open(sealed)) {
-                Ok(value) => {
-                    self.given.insert(self.full_key(&entry.key), value);
-                }
-                Err(problem) => {
-                    self.problems.push(problem);
-                    self.sealed.push(self.full_key(&entry.key));
-                }
-            }
-        }
-    }
-
-    /// Values of the command line that no entry of the program declares, such as `aws:region`.
-    fn foreign_config(&mut self) {
-        let own = format!("{}:", self.project.name);
-        for (key, value) in &self.request.config {
-            let key = self.full_key(key);
-            if !key.starts_with(&own) {
-                self.places.remove(&key);
-                self.given.insert(key, Value::from(value.as_str()));
-            }
-        }
-    }
-
-    /// Keys without a colon belong to the project.
-    fn full_key(&self, key: &str) -> String {
-        if key.contains(':') { key.to_owned() } else { format!("{}:{key}", self.project.name) }
     }
 
     fn program(
@@ -549,49 +416,6 @@ impl<'a> Loader<'a> {
         }
     }
 
-    /// A value that nothing declares changes nothing, which nobody wants.
-    fn undeclared_config(&mut self, declared: &[Entry]) {
-        let own = format!("{}:", self.project.name);
-        let names: Vec<&str> = declared.iter().map(|e| e.key.strip_prefix(&own).unwrap_or(&e.key)).collect();
-        let known: HashSet<&str> = names.iter().copied().collect();
-        for (key, at) in std::mem::take(&mut self.written) {
-            let Some(name) = key.strip_prefix(&own).filter(|name| !known.contains(name)) else { continue };
-            let text = format!("the program declares no config `{name}`, so its value has no effect");
-            let problem = Diagnostic::warning("undeclared-config", text).at(at);
-            tell(self.problems, problem, |problem| match nearest(name, names.iter().copied()) {
-                Some(near) => problem.help(format!("did you mean `{near}`?")),
-                None => problem.help("declare it under `config`, or take it out"),
-            });
-        }
-    }
-
-    /// Entries of `config` and of its old spelling; those of the project file come first.
-    fn config_entries(&mut self, program: &Node) -> Vec<Entry> {
-        let (mut entries, mut known) = (Vec::new(), HashSet::new());
-        let project = self.project.project_config.take();
-        let old = section(program, "configuration", self.problems).cloned();
-        if let Some(old) = &old {
-            let problem = Diagnostic::warning("old-spelling", "`configuration` is the old spelling of `config`");
-            self.problems.push(problem.at(old.at.clone()).help("write `config`"));
-        }
-        let new = section(program, "config", self.problems).map(|e| e.value.clone());
-        for node in [new, old.map(|e| e.value), project].into_iter().flatten() {
-            if node.is_null() {
-                continue;
-            }
-            let Some(more) = node.as_map() else {
-                self.problems.push(wrong("`config`", "a map", &node));
-                continue;
-            };
-            for entry in more {
-                if known.insert(entry.key.clone()) {
-                    entries.push(entry.clone());
-                }
-            }
-        }
-        entries
-    }
-
     fn pulumi(&self) -> Value {
         let text = |path: &Path| Value::from(path.to_string_lossy().into_owned());
         let project = &self.project;
@@ -647,126 +471,6 @@ impl<'a> Loader<'a> {
         }
         self.unknown_config(world);
         environment
-    }
-
-    /// Command line, environment, instance, stack file, default: the first that gives a value.
-    fn config_value(&mut self, world: &World, n: usize) -> Bound {
-        let input = &world.bodies[0].inputs[n];
-        let key = self.full_key(input.key.as_ref().unwrap_or(&input.name));
-        let command = self.request.config.iter().rev().find(|(k, _)| self.full_key(k) == key);
-        let variable = input.env.as_ref();
-        let instance = self.project.instance.as_ref().filter(|_| variable.is_some_and(|v| names_environment(v)));
-        let (value, from) = if let Some((_, value)) = command {
-            (Value::from(value.as_str()), "the command line".to_owned())
-        } else if let Some(value) = variable.and_then(|v| self.request.environment.get(v)).filter(|v| !v.is_empty()) {
-            (Value::from(value.as_str()), format!("the environment variable {}", variable.map_or("", |v| v)))
-        } else if let Some(instance) = instance {
-            (Value::from(instance.as_str()), "the name of the stack".to_owned())
-        } else if let Some(value) = self.given.get(&key) {
-            (value.clone(), self.project.config_file.display().to_string())
-        } else if let Some(default) = &input.default {
-            let known = Known::new();
-            let mut run = Run::new(world, &known, &NoAnswers);
-            let value = run.eval(default, world.instances[0].frame);
-            self.problems.extend(run.problems);
-            match value {
-                None => return Bound::Poison,
-                Some(value) if value.has_unknown() || run.pending => {
-                    let text = format!("the default of config value `{}` must be known at once", input.name);
-                    self.problems.push(Diagnostic::error("config", text).at(default.at.clone()));
-                    return Bound::Poison;
-                }
-                Some(value) => (value, "its default".to_owned()),
-            }
-        } else if input.ty.is_none() && input.env.is_none() || self.sealed.contains(&key) {
-            // Reported already.
-            return Bound::Poison;
-        } else {
-            let text = format!("config value `{}` is not given", input.name);
-            let problem = Diagnostic::error("missing-config", text).at(input.at.clone());
-            let env = variable.map(|v| format!(", or set {v}")).unwrap_or_default();
-            let short = key.strip_prefix(&format!("{}:", self.project.name)).unwrap_or(&key).to_owned();
-            self.problems
-                .push(problem.help(format!("run `drctl config set {short} …`, pass `--config {short}=…`{env}")));
-            return Bound::Poison;
-        };
-        let from_file = from == self.project.config_file.display().to_string();
-        let converted = match &input.ty {
-            Some(ty) if !value.is_null() => ty.convert(value),
-            // What stands without a type has that of its default.
-            None => match &input.default {
-                Some(Expr { kind: ExprKind::Literal(default), .. }) => like(default, value),
-                _ => Some(value),
-            },
-            _ => Some(value),
-        };
-        match converted {
-            Some(value) => Bound::Value(Arc::new(if input.secret { value.secret() } else { value })),
-            None => {
-                let wanted = input
-                    .ty
-                    .as_ref()
-                    .map_or_else(|| "the type of its default".to_owned(), |t| format!("of type {}", t.name()));
-                let text = format!("config value `{}` must be {wanted}, and {from} gives another", input.name);
-                let problem = Diagnostic::error("wrong-type", text);
-                self.problems.push(match self.places.get(&key).filter(|_| from_file) {
-                    Some(at) => problem.at(at.clone()).also(input.at.clone(), "declared here"),
-                    None => problem.at(input.at.clone()),
-                });
-                Bound::Poison
-            }
-        }
-    }
-
-    /// A hash of all values that the config gives.
-    fn config_hash(&self, world: &World) -> String {
-        let plain = |value: &Value| value.to_json().map(|json| json.to_string()).unwrap_or_default();
-        let mut given: Vec<(String, String)> = self.given.iter().map(|(k, v)| (k.clone(), plain(v))).collect();
-        let bound = world.bodies[0].inputs.iter().zip(&world.instances[0].inputs);
-        given.extend(bound.filter_map(|(input, bound)| match bound {
-            Bound::Value(value) => Some((format!("= {}", input.name), plain(value))),
-            _ => None,
-        }));
-        given.sort_unstable();
-        hex::encode(Sha256::digest(format!("{given:?}")))
-    }
-
-    /// A key on the command line that nothing reads is a slip.
-    fn unknown_config(&mut self, world: &World) {
-        let inputs = &world.bodies[0].inputs;
-        let known: Vec<String> = inputs.iter().map(|i| self.full_key(i.key.as_ref().unwrap_or(&i.name))).collect();
-        let prefix = format!("{}:", self.project.name);
-        for (key, _) in &self.request.config {
-            let full = self.full_key(key);
-            if known.contains(&full) {
-                continue;
-            }
-            if let Some(name) = full.strip_prefix(AWS) {
-                if !PROVIDER.contains(&name) {
-                    let text = format!("the AWS provider has no config value `{name}`");
-                    let problem = Diagnostic::error("unknown-config", text);
-                    self.problems.push(match nearest(name, PROVIDER) {
-                        Some(near) => problem.help(format!("did you mean `{AWS}{near}`?")),
-                        None => problem.help(format!("it has {}", listed(&PROVIDER, 8))),
-                    });
-                }
-                continue;
-            }
-            if !full.starts_with(&prefix) {
-                let text = format!("nothing reads the config value `{key}`");
-                let problem = Diagnostic::error("unknown-config", text);
-                self.problems
-                    .push(problem.help(format!("values of this program stand without a colon, or after `{prefix}`")));
-                continue;
-            }
-            let short: Vec<&str> = known.iter().map(|k| k.strip_prefix(&prefix).unwrap_or(k)).collect();
-            let problem = Diagnostic::error("unknown-config", format!("the program has no config value `{key}`"));
-            self.problems.push(match nearest(key, short.iter().copied()) {
-                Some(near) => problem.help(format!("did you mean `{near}`?")),
-                None if short.is_empty() => problem.help("it declares none under `config`"),
-                None => problem.help(format!("it has {}", listed(&short, 8))),
-            });
-        }
     }
 
     /// The roles of the stack, and the region of everything that says nothing else.
@@ -861,74 +565,5 @@ impl<'a> Loader<'a> {
         ids.sort();
         ids.dedup();
         ids
-    }
-
-    /// The value of a top-level section, from config and what else is known at once.
-    fn early(&mut self, world: &World, node: &Node) -> Option<Value> {
-        let scope = BodyScope { world };
-        let before = self.problems.len();
-        let expr = Reader { scope: &scope, problems: self.problems }.expr(node);
-        if failed(&self.problems[before..]) {
-            return None;
-        }
-        let known = Known::new();
-        let mut run = Run::new(world, &known, &NoAnswers);
-        let value = run.eval(&expr, world.instances[0].frame);
-        let pending = run.pending;
-        self.problems.extend(run.problems);
-        let value = value?;
-        if pending || value.has_unknown() {
-            let at = first_reference(&expr).unwrap_or(&expr.at).clone();
-            let problem = Diagnostic::error("early", "this must be known before anything exists").at(at);
-            self.problems.push(problem.help("take it from the config or write it here"));
-            return None;
-        }
-        Some(value)
-    }
-}
-
-/// Whether a variable chooses the environment, so that the instance of a stack stands in for it.
-fn names_environment(variable: &str) -> bool {
-    variable.split('_').any(|word| matches!(word, "ENV" | "ENVIRONMENT"))
-}
-
-/// A text of the command line or the environment as the kind of the default.
-fn like(default: &Value, given: Value) -> Option<Value> {
-    match of_default(default) {
-        Some(ty) => ty.convert(given),
-        None => Some(given),
-    }
-}
-
-fn first_reference(expr: &Expr) -> Option<&crate::engine::diagnostic::Location> {
-    match &expr.kind {
-        ExprKind::Reference(reference) if matches!(reference.root, Root::Resource(_)) => Some(&reference.at),
-        ExprKind::Text(parts) => parts.iter().find_map(|part| match part {
-            Part::Reference(reference) if matches!(reference.root, Root::Resource(_)) => Some(&reference.at),
-            _ => None,
-        }),
-        ExprKind::List(items) => items.iter().find_map(first_reference),
-        ExprKind::Map(entries) => entries.iter().find_map(|(_, _, e)| first_reference(e)),
-        _ => None,
-    }
-}
-
-/// The names of the program, for sections that are read after it.
-struct BodyScope<'a> {
-    world: &'a World,
-}
-
-impl Scope for BodyScope<'_> {
-    fn resolve(&self, name: &str) -> Option<Root> {
-        self.world.bodies[0].names.get(name).copied()
-    }
-
-    fn names(&self) -> Vec<&str> {
-        body::own_names(&self.world.bodies[0].names)
-    }
-
-    fn function(&self, token: &str) -> Result<&'static str, Diagnostic> {
-        let found = self.world.catalog.function(token).map(|f| f.token);
-        found.ok_or_else(|| Diagnostic::error("unknown-function", format!("there is no data source `{token}`")))
     }
 }
