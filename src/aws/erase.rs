@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
 use super::cx::Cx;
+use super::left_out;
 use super::tags::{self, Tags};
 use crate::engine::error::{Error, Result};
 use crate::engine::provider::{Live, Made, Next};
@@ -65,6 +66,7 @@ impl<R: Resource<Cx = Cx>> AnyResource for Erased<R> {
             let tagged = schema::object(&schema::json_schema::<Tagged>());
             schema.outputs.properties.extend(tagged.properties);
         }
+        schema.inputs.left_out = left_out::of(&schema);
         schema
     }
 

@@ -1,5 +1,7 @@
 //! Inputs that pulumi-aws has and drctl refuses by name, each with its reason.
 
+use crate::engine::schema::TypeSchema;
+
 const BESIDE_THE_BUCKET: &str = "S3 keeps it beside the bucket, and drctl has no type for that part";
 
 /// Token of the type (`*` for all), input, reason.
@@ -129,7 +131,14 @@ pub const LEFT_OUT: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// Why an input is refused although pulumi-aws has it.
-pub fn why(token: &str, input: &str) -> Option<&'static str> {
-    LEFT_OUT.iter().find(|(ty, name, _)| (*ty == token || *ty == "*") && *name == input).map(|(.., reason)| *reason)
+/// Inputs of a type that are refused although pulumi-aws has them, each with the reason.
+pub(super) fn of(schema: &TypeSchema) -> Vec<(&'static str, &'static str)> {
+    // Prefixes of names mean something only where there are automatic names.
+    let fits = |input: &str| match input.strip_suffix("Prefix") {
+        Some(name) => schema.inputs.get(name).is_some_and(|property| property.auto_name.is_some()),
+        None => true,
+    };
+    let of_all = LEFT_OUT.iter().filter(|(token, input, _)| *token == "*" && fits(input));
+    let own = LEFT_OUT.iter().filter(|(token, ..)| *token == schema.token);
+    own.chain(of_all).map(|(_, input, reason)| (*input, *reason)).collect()
 }

@@ -84,7 +84,7 @@ pub(crate) use config::{s3_client, state_timeouts};
 pub use cx::Cx;
 pub use erase::AnyResource;
 pub use key_service::{Kms, Named as KmsNamed};
-pub use left_out::{LEFT_OUT, why as why_left_out};
+pub use left_out::LEFT_OUT;
 pub use provider::Aws;
 pub use tags::Tags;
 

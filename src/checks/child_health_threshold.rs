@@ -16,7 +16,9 @@ fn find(scene: &Scene<'_>) -> Vec<Diagnostic> {
 fn refused(check: Item<'_>) -> Option<Diagnostic> {
     let (threshold, children) = (check.field("childHealthThreshold"), check.field("childHealthchecks"));
     let is_calculated = check.field("type").text() == Some("CALCULATED");
-    if !is_calculated || !children.is_list() && !children.is_missing() {
+    // Then it counts as healthy for ever, which is a way to switch it by hand.
+    let is_switch = ["disabled", "invertHealthcheck"].into_iter().any(|switch| !check.field(switch).is_not_true());
+    if !is_calculated || is_switch || !children.is_list() && !children.is_missing() {
         return None;
     }
     let (wanted, there) = (threshold.integer()?, children.items().count());
@@ -50,5 +52,18 @@ mod tests {
     fn children_that_are_not_known_are_not_counted() {
         let program = "childHealthThreshold: 3, childHealthchecks: {fn::split: [',', '${a.arn}']}";
         assert!(told(program).is_empty());
+    }
+
+    #[test]
+    fn a_check_that_is_or_may_be_inverted_or_disabled_may_be_healthy_all_the_same() {
+        for switch in ["disabled", "invertHealthcheck"] {
+            let all = |value: &str| {
+                told(&format!("childHealthThreshold: 3, childHealthchecks: ['${{a.id}}'], {switch}: {value}"))
+            };
+            for open in ["true", "{fn::startsWith: ['${a.arn}', x]}"] {
+                assert!(all(open).is_empty(), "{switch}: {open}");
+            }
+            assert_eq!(all("false"), ["3 | `all` wants 3 healthy children and has 1"], "{switch}");
+        }
     }
 }

@@ -58,7 +58,10 @@ impl Public {
     fn of(scene: &Scene<'_>) -> Self {
         let instances = scene.of(INSTANCE).filter(|instance| !instance.field("publiclyAccessible").is_not_true());
         let clusters = instances.filter_map(|i| Some(i.field("clusterIdentifier").target(CLUSTER)?.index)).collect();
-        let names = scene.of(ZONE).any(|zone| !is_private_zone(zone)) || !scene.is_whole();
+        let is_elsewhere = |record: Item<'_>| record.field("zoneId").target(ZONE).is_none();
+        let names = scene.of(ZONE).any(|zone| !is_private_zone(zone))
+            || scene.of(RECORD).any(is_elsewhere)
+            || !scene.is_whole();
         Self { clusters, more: !scene.knows_all(INSTANCE, "clusterIdentifier"), names }
     }
 }
@@ -176,5 +179,14 @@ mod tests {
         assert_eq!(found(&RULE, program), [message]);
         let both = format!("{program}  outside: {{type: aws:route53:Zone, properties: {{name: example.com}}}}\n");
         assert!(found(&RULE, &both).is_empty(), "the public zone may hold the name as well");
+        let record = "type: A, ttl: 5, records: [192.0.2.44]";
+        for zone in ["Z0123456789ABCDEFGHIJ", "${read.zoneId}", "{fn::sha1: '${inside.arn}'}"] {
+            let zone = if zone.starts_with('{') { zone.to_owned() } else { format!("'{zone}'") };
+            let split = format!(
+                "{program}  read: {{type: aws:route53:Zone, get: {{id: Z1}}}}
+  outside: {{type: aws:route53:Record, properties: {{zoneId: {zone}, name: db.example.com, {record}}}}}\n"
+            );
+            assert!(found(&RULE, &split).is_empty(), "a zone of others may hold the name as well: {zone}");
+        }
     }
 }

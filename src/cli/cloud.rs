@@ -27,7 +27,7 @@ pub(super) struct Cloud {
 }
 
 impl Cloud {
-    /// With so many attempts at each call, or as many as usual.
+    /// AWS or an endpoint with these settings, or the twin of the project in a directory.
     pub(super) fn open(target: &Target, root: &Path, settings: aws::Settings) -> Result<Self> {
         if *target == Target::Twin {
             let twin = Arc::new(open_twin(root)?);

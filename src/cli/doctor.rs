@@ -20,7 +20,7 @@ use crate::cli::runtime::runtime;
 use crate::cli::site::Site;
 use crate::cli::state::lint_all;
 use crate::cli::target::Target;
-use crate::engine::error::{Error, Kind};
+use crate::engine::error::Error;
 use crate::engine::urn::Place;
 use crate::engine::value::{Map, Value};
 use crate::render;
@@ -54,7 +54,7 @@ enum Finding {
 struct Report {
     json: bool,
     checks: Vec<serde_json::Value>,
-    /// The worst so far.
+    /// How all that failed ended, or [`Exit::Error`] after failures of several kinds.
     exit: Exit,
 }
 
@@ -63,18 +63,17 @@ impl Report {
         self.line(Finding::Good, what, found, None);
     }
 
-    fn bad(&mut self, what: &str, found: &str, help: Option<&str>) {
-        if self.exit == Exit::Ok {
-            self.exit = Exit::Error;
-        }
+    fn bad(&mut self, exit: Exit, what: &str, found: &str, help: Option<&str>) {
+        self.exit = match self.exit {
+            Exit::Ok => exit,
+            before if before == exit => exit,
+            _ => Exit::Error,
+        };
         self.line(Finding::Bad, what, found, help);
     }
 
-    fn failed(&mut self, what: &str, error: &Error) {
-        if error.kind == Kind::Unreachable {
-            self.exit = Exit::Unreachable;
-        }
-        self.bad(what, &error.message, error.hint.as_deref());
+    fn failed(&mut self, exit: Exit, what: &str, error: &Error) {
+        self.bad(exit, what, &error.message, error.hint.as_deref());
     }
 
     fn line(&mut self, finding: Finding, what: &str, found: &str, help: Option<&str>) {
@@ -152,13 +151,13 @@ fn check_stack(report: &mut Report, global: &Global) -> Result<Option<Site>> {
             report.line(Finding::Unasked, "stack", &error.message, error.hint.as_deref());
             Ok(None)
         }
-        (Failure::Error(_, error), _) => {
-            report.failed("stack", error);
+        (Failure::Error(exit, error), _) => {
+            report.failed(*exit, "stack", error);
             Ok(None)
         }
         _ => {
             let exit = failure.show();
-            report.bad("stack", "cannot be loaded", Some("`drctl validate` tells why"));
+            report.bad(exit, "stack", "cannot be loaded", Some("`drctl validate` tells why"));
             if exit == Exit::StackNotFound { Ok(None) } else { Site::of_state(global).map(Some) }
         }
     }
@@ -168,22 +167,27 @@ async fn check_state(report: &mut Report, site: &Site) {
     match site.exists().await {
         Ok(true) => {}
         Ok(false) => return report.good("state", &format!("none yet in {}", site.states.place())),
-        Err(Failure::Error(_, error)) => return report.failed("state", &error),
-        Err(_) => return report.bad("state", "cannot be read", None),
+        Err(Failure::Error(exit, error)) => return report.failed(exit, "state", &error),
+        Err(_) => return report.bad(Exit::Error, "state", "cannot be read", None),
     }
     match site.state().await {
         Ok((state, keys)) => {
             match lint_all(&state).first() {
                 None => report.good("state", &format!("sound, {} resources", state.rows.len())),
                 Some(finding) => {
-                    report.bad("state", &finding.to_string(), Some("`drctl state check` lists everything"));
+                    report.bad(
+                        Exit::Configuration,
+                        "state",
+                        &finding.to_string(),
+                        Some("`drctl state check` lists everything"),
+                    );
                 }
             }
             let asked = keys.region().map(|region| format!(", asked in {region}")).unwrap_or_default();
             report.good("secrets", &format!("opened by {}{asked}", keys.sealed_by()));
         }
-        Err(Failure::Error(_, error)) => report.failed("state", &error),
-        Err(_) => report.bad("state", "cannot be read", None),
+        Err(Failure::Error(exit, error)) => report.failed(exit, "state", &error),
+        Err(_) => report.bad(Exit::Error, "state", "cannot be read", None),
     }
 }
 
@@ -197,7 +201,10 @@ async fn check_versions(report: &mut Report, site: &Site) {
             &format!("{} keeps none", site.states.place()),
             Some("switch the versioning of every bucket with states on: what a mistake overwrites can be brought back"),
         ),
-        Err(error) => report.failed("versions", &error.into()),
+        Err(error) => {
+            let error = Error::from(error);
+            report.failed(error.kind.into(), "versions", &error);
+        }
     }
 }
 
@@ -215,7 +222,7 @@ async fn check_cloud(report: &mut Report, site: Option<&Site>, target: &Target, 
             }
         }
         Err(error) => {
-            report.failed("credentials", &error);
+            report.failed(error.kind.into(), "credentials", &error);
             if !regions.is_empty() {
                 let found = format!("{}: not asked, as the account is not known", regions.join(", "));
                 report.line(Finding::Unasked, "region", &found, None);
@@ -231,7 +238,10 @@ async fn check_cloud(report: &mut Report, site: Option<&Site>, target: &Target, 
     for (region, answer) in regions.iter().zip(join_all(asked).await) {
         match answer {
             Ok(_) => report.good("region", &format!("{region} answers")),
-            Err(error) => report.failed("region", &Error { message: format!("{region}: {}", error.message), ..error }),
+            Err(error) => {
+                let error = Error { message: format!("{region}: {}", error.message), ..error };
+                report.failed(error.kind.into(), "region", &error);
+            }
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::engine::diagnostic::nearest;
 use crate::engine::provider::Catalog;
 use crate::engine::resource::Scope;
 use crate::engine::schema::{FunctionSchema, Group, Object, Property, Shape, TypeSchema};
+use crate::engine::urn::short_type as short;
 use crate::render;
 use crate::render::table::Table;
 use crate::render::words::{count, duration};
@@ -233,7 +234,7 @@ fn of_function(function: &FunctionSchema) -> String {
 /// What the cloud gives: nobody is required to.
 fn given(object: &Object) -> Object {
     let properties = object.properties.iter().map(|p| Property { required: false, ..p.clone() });
-    Object { properties: properties.collect(), groups: Vec::new() }
+    Object { properties: properties.collect(), ..Object::default() }
 }
 
 fn write_object(text: &mut String, title: &str, object: &Object) {
@@ -261,17 +262,21 @@ fn write_object(text: &mut String, title: &str, object: &Object) {
 fn property<'a>(objects: &[&'a Object], token: &str, path: &str) -> Result<Option<&'a Property>> {
     let mut candidates: Vec<&Object> = objects.to_vec();
     let mut found: Option<&Property> = None;
+    let mut owner = token.to_owned();
     for name in path.split('.').filter(|_| !path.is_empty()) {
         let next = candidates.iter().find_map(|o| o.get(name));
         let Some(property) = next else {
             let names = candidates.iter().flat_map(|o| &o.properties).map(|p| p.name.as_str());
-            let help = match nearest(name, names) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("`drctl explain {token}` lists all properties"),
+            let reason = candidates.iter().find_map(|o| o.why_left_out(name));
+            let help = match (reason, nearest(name, names)) {
+                (Some(reason), _) => reason.to_owned(),
+                (None, Some(near)) => format!("did you mean `{near}`?"),
+                (None, None) => format!("`drctl explain {owner}` tells what there is"),
             };
-            return Err(Failure::new(Exit::Configuration, format!("`{token}` has no property `{name}`"), help));
+            return Err(Failure::new(Exit::Configuration, format!("`{owner}` has no property `{name}`"), help));
         };
         found = Some(property);
+        owner = format!("{owner}.{name}");
         candidates = inner(&property.shape).into_iter().collect();
     }
     Ok(found)
@@ -346,18 +351,6 @@ fn rule(group: &Group) -> String {
             Some((first, others)) => format!("{first} needs {}.", others.join(", ")),
             None => String::new(),
         },
-    }
-}
-
-/// `aws:ec2:Vpc` of `aws:ec2/vpc:Vpc`.
-fn short(token: &str) -> String {
-    let parts: Vec<&str> = token.split(':').collect();
-    match parts.as_slice() {
-        [package, module, name] => match module.split('/').next().unwrap_or(module) {
-            "" | "index" => format!("{package}:{name}"),
-            module => format!("{package}:{module}:{name}"),
-        },
-        _ => token.to_owned(),
     }
 }
 
@@ -452,6 +445,28 @@ mod tests {
         assert_eq!(help("fn::jion"), "did you mean `fn::join`?");
         assert_eq!(help("protcet"), "did you mean `protect`?");
         assert_eq!(help("burstable-clas"), "did you mean `burstable-class`?");
+    }
+
+    #[test]
+    fn a_property_that_is_left_out_gets_the_reason() {
+        let Err(Failure::Error(_, error)) = explain(crate::aws::catalog(), "aws:s3:Bucket.versioning") else {
+            panic!()
+        };
+        assert_eq!(error.message, "`aws:s3:Bucket` has no property `versioning`");
+        assert_eq!(error.hint.as_deref(), Some("use `aws:s3:BucketVersioning`"));
+    }
+
+    #[test]
+    fn a_wrong_name_inside_a_property_is_said_of_that_property() {
+        let inside = "aws:rds:Cluster.serverlessv2ScalingConfiguration";
+        let wrong = |name: &str| match explain(&catalog(), &format!("{inside}.{name}")) {
+            Err(Failure::Error(_, error)) => (error.message, error.hint.unwrap_or_default()),
+            other => panic!("{other:?}"),
+        };
+        let (message, help) = wrong("minCapacty");
+        assert_eq!(message, format!("`{inside}` has no property `minCapacty`"));
+        assert_eq!(help, "did you mean `minCapacity`?");
+        assert_eq!(wrong("colour").1, format!("`drctl explain {inside}` tells what there is"));
     }
 
     #[test]

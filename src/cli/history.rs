@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::cli::Global;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result, io};
+use crate::cli::runtime::runtime;
 use crate::cli::site::Site;
 use crate::engine::clock::Clock;
 use crate::engine::event::{Ended, Envelope, Event};
@@ -37,6 +38,9 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
     let site = Site::of_state(global)?;
     let directory = site.stored().runs_dir();
     let records = log::list(&directory).map_err(io("read", &directory))?;
+    if records.is_empty() {
+        runtime(false)?.block_on(site.must_exist())?;
+    }
     match &arguments.command {
         None if global.json => render::data(format_args!("{:#}\n", document(&records))),
         None => {

@@ -267,6 +267,25 @@ outputs:
     }
 
     #[test]
+    fn a_data_source_in_a_branch_may_be_asked_for_every_item_that_may_take_it() {
+        let stack = r#"
+regions: {primary: eu-west-1}
+variables:
+  zones: {fn::invoke: {function: aws:getAvailabilityZones, return: names}}
+resources:
+  topic:
+    type: aws:sns:Topic
+    each: {known: true, open: {fn::contains: ["${zones}", eu-west-1a]}}
+    properties:
+      displayName: {fn::if: ["${each.value}", {fn::invoke: {function: aws:ssm:getParameter, arguments: {name: "/app/${each.key}"}, return: value}}, plain]}
+"#;
+        let statements = statements_of(&granted(stack, true, Detail::Names), "ssm:GetParameter");
+        let about: Vec<&Json> = statements.iter().map(|statement| &statement["Resource"]).collect();
+        let parameter = |name: &str| format!("arn:aws:ssm:eu-west-1:*:parameter/app/{name}");
+        assert_eq!(about, [&json!([parameter("known"), parameter("open")])]);
+    }
+
+    #[test]
     fn an_input_that_names_a_key_a_bucket_or_a_layer_allows_its_use_on_that() {
         let stack = |secret: &str, parameter: &str, function: &str| {
             format!(
@@ -437,6 +456,23 @@ resources:
             "manageMasterUserPassword: true, storageEncrypted: true, kmsKeyId: 1234abcd-12ab-34cd-56ef-1234567890ab",
             "kmsKeyArn: '${key.arn}'",
         )));
+        let restored = stack(
+            "restoreBackupArn: 'arn:aws:dynamodb:eu-west-1:123456789012:table/t/backup/b'",
+            "type: STANDARD",
+            "snapshotIdentifier: 'arn:aws:rds:eu-west-1:123456789012:cluster-snapshot:s'",
+            "tags: {}",
+        );
+        insta::assert_snapshot!(of(&restored), @"
+        kms:CreateGrant *
+        kms:Decrypt *
+        kms:Encrypt *
+        kms:GenerateDataKey *
+        kms:GenerateDataKey* *
+        kms:ReEncrypt* *
+        ");
+        let used = statements_of(&granted(&restored, false, Detail::Names), "kms:Decrypt");
+        let regions = used.iter().map(|s| &s["Condition"]["StringEquals"]["aws:RequestedRegion"]);
+        assert_eq!(regions.collect::<Vec<_>>(), [&json!(["eu-west-1"])], "the key of the source has no name here");
     }
 
     #[test]

@@ -61,22 +61,37 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
         }
         // A state may have outlived its program.
         if let (Ok(file), true) = (config_file(global), given.passphrase.is_some()) {
-            match new.passphrase.filter(|_| wanted == KeyProvider::Passphrase) {
-                Some(passphrase) if renews => reseal(&file, &passphrase),
-                Some(_) => {}
-                None => tell_what_opens(&file),
-            }
-            let others = site.states.list().await.map_err(failed)?;
-            let others = others.iter().map(|other| other.stack.as_str()).filter(|other| shares(other, &site.stack));
-            if renews && config::needs_passphrase(&file) {
-                for other in others {
-                    let command = format!("drctl state rotate-key --stack {other}");
-                    render::warn(format_args!("{} is that of `{other}` as well: `{command}`", file.display()));
+            let is_resealed = match new.passphrase.filter(|_| wanted == KeyProvider::Passphrase) {
+                Some(passphrase) => renews && reseal(&file, &passphrase),
+                None => {
+                    tell_what_opens(&file);
+                    false
                 }
+            };
+            if is_resealed {
+                tell_who_shares(&file, &site).await;
             }
         }
         Ok(Exit::Ok)
     })
+}
+
+/// Tells of other stacks whose values stand in the file: these open with the new passphrase by now, and
+/// the states do not.
+async fn tell_who_shares(file: &Path, site: &Site) {
+    let file = file.display();
+    let others = match site.states.list().await {
+        Ok(others) => others,
+        Err(why) => {
+            return render::warn(format_args!(
+                "{file} may be that of other stacks as well, which cannot be read: {why}"
+            ));
+        }
+    };
+    for other in others.iter().map(|other| other.stack.as_str()).filter(|other| shares(other, &site.stack)) {
+        let command = format!("drctl state rotate-key --stack {other}");
+        render::warn(format_args!("{file} is that of `{other}` as well: `{command}`"));
+    }
 }
 
 /// The state does not need the passphrase any more, which the config may.
@@ -89,23 +104,24 @@ fn tell_what_opens(file: &Path) {
 }
 
 /// Seals the values in the file of the stack with its new passphrase. The state was first: whoever is
-/// killed between the two rotates again, which goes on here.
-fn reseal(file: &Path, passphrase: &str) {
+/// killed between the two rotates again, which goes on here. Tells whether any were sealed anew.
+fn reseal(file: &Path, passphrase: &str) -> bool {
     let old = environment();
     let mut new = old.clone();
     new.remove(PASSPHRASE_FILE);
     new.insert(PASSPHRASE.to_owned(), passphrase.to_owned());
     match config::reseal(file, &old, &new) {
-        Ok(0) => {}
-        Ok(n) => render::say(format_args!(
-            "{} in {} are sealed with the new passphrase, too.\n",
-            count(n, "secure value"),
-            file.display()
-        )),
+        Ok(0) => false,
+        Ok(n) => {
+            let values = count(n, "secure value");
+            render::say(format_args!("{values} in {} are sealed with the new passphrase, too.\n", file.display()));
+            true
+        }
         Err(failure) => {
             let why = failure.message();
             let help = "give their passphrase as `PULUMI_CONFIG_PASSPHRASE`, or set them again with `drctl config set`";
             render::warn(format_args!("{} keeps what opened it: {why}; {help}", file.display()));
+            false
         }
     }
 }

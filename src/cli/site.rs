@@ -274,6 +274,10 @@ impl Site {
             make_new(&path, ulid::Ulid::generate().to_string().as_bytes()).map_err(failed)?;
         }
         let lineage = std::fs::read_to_string(&path).map_err(io("read", &path))?.trim().to_owned();
+        if lineage.parse::<ulid::Ulid>().is_err() {
+            let message = format!("`{}` holds no lineage, which names a stack without a state", path.display());
+            return Err(Failure::new(Exit::Configuration, message, "remove it: another one is made"));
+        }
         Ok(State::new(lineage, &self.stack, &self.project, self.target.name()))
     }
 

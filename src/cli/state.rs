@@ -14,6 +14,7 @@ use crate::cli::program::catalog;
 use crate::cli::rotate_key;
 use crate::cli::runtime::runtime;
 use crate::cli::site::Site;
+use crate::engine::graph;
 use crate::engine::state::{Begun, Row, State};
 use crate::engine::urn::Urn;
 use crate::engine::value::Shown;
@@ -314,7 +315,10 @@ fn rename(state: &mut State, given: &str, name: &str) -> Result<Urn> {
 /// Everything that is wrong with a state, in itself and in what it names.
 pub(super) fn lint_all(state: &State) -> Vec<Finding> {
     let world = World { catalog: catalog(), regions: &REGIONS };
-    lint(state).into_iter().chain(lint_names(state, world)).collect()
+    // In which order rows stand in memory means nothing: they are sorted when they are written.
+    let mut state = state.clone();
+    graph::sort(&mut state.rows);
+    lint(&state).into_iter().chain(lint_names(&state, world)).collect()
 }
 
 #[cfg(test)]

@@ -8,10 +8,10 @@ use clap::Args;
 use crate::cli::Global;
 use crate::cli::confirm::{Answers, declined};
 use crate::cli::exit::Exit;
-use crate::cli::failure::{Failure, Result, failed};
+use crate::cli::failure::{Failure, Result, failed, io};
 use crate::cli::runtime::runtime;
 use crate::cli::site::Site;
-use crate::render;
+use crate::render::{self, log};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -24,6 +24,10 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
     let site = Site::of_state(global)?;
     let stored = site.stored();
     let Some(owner) = runtime(false)?.block_on(stored.holder()).map_err(failed)? else {
+        let directory = stored.runs_dir();
+        if log::list(&directory).map_err(io("read", &directory))?.is_empty() {
+            runtime(false)?.block_on(site.must_exist())?;
+        }
         render::say(format_args!("Nobody holds `{}`.\n", site.stack));
         return Ok(Exit::Ok);
     };

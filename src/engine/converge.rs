@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::engine::crew::Crew;
+use crate::engine::crew::{Crew, Standstill};
 use crate::engine::diff::{Difference, baseline, diff};
 use crate::engine::error::{Error, Kind, Result};
 use crate::engine::event::Event;
@@ -170,9 +170,10 @@ impl Journey<'_> {
             }
             None => Cow::Borrowed(aim),
         };
-        let (since, deadline) = (Instant::now(), self.crew.clock.after(self.limits.update));
+        let deadline = self.crew.clock.after(self.limits.update);
+        let mut standstill = Standstill::new(Instant::now(), deadline);
         let settling: &[&[u64]] = if self.crew.skip_unsupported { &SETTLING_SOON } else { &SETTLING };
-        let (mut calls, mut rounds, mut lost, mut idle) = (0, 0, 0, 0);
+        let (mut calls, mut rounds, mut lost) = (0, 0, 0);
         loop {
             let left = self.left(way, &aim);
             if left.is_empty() {
@@ -213,12 +214,13 @@ impl Journey<'_> {
                 Next::More(_) => (None, true),
                 Next::Saw(live) => (Some(Seen::Ready(*live)), false),
                 Next::Waits(word) => {
-                    self.crew.wait_for_others(self.at, &word, self.limits.poll, since, deadline, &mut idle).await?;
+                    self.crew.wait_for_others(self.at, &word, self.limits.poll, &mut standstill).await?;
                     self.look(id, way).await?;
                     continue;
                 }
                 Next::Gone | Next::Later(_) => return Err(Error::bug("an update answers like a deletion")),
             };
+            standstill.ends();
             if !more {
                 match alone {
                     Some(path) => path.transplant(&aim, &mut way.applied),

@@ -200,8 +200,8 @@ impl Crew {
         }
     }
 
-    /// Waits for another resource of the same run to move. `idle` counts the rounds in a row in which
-    /// nobody did: what ended just before a round may be what was waited for, so the caller asks again.
+    /// Waits for another resource of the same run to move. What ended just before a round may be what was
+    /// waited for, so the caller asks again.
     ///
     /// # Errors
     /// If every running step waits like this for a second round, so that nothing will move any more.
@@ -210,24 +210,40 @@ impl Crew {
         at: &At,
         word: &str,
         every: Duration,
-        since: Instant,
-        deadline: Instant,
-        idle: &mut u32,
+        standstill: &mut Standstill,
     ) -> Result<()> {
         let nobody_moves = || self.waiting.load(Ordering::SeqCst) >= self.running.load(Ordering::SeqCst);
         let waiting = Member::enter(&self.waiting);
         // Asked before and after the pause: a step that ends during it may be the one waited for, and
         // the one that follows it has then had the time to start.
         let before = nobody_moves();
-        let rest = self.wait(at, word, every, since, deadline).await;
+        let rest = self.wait(at, word, every, standstill.since, standstill.deadline).await;
         let stuck = before && nobody_moves();
         drop(waiting);
         rest?;
-        *idle = if stuck { *idle + 1 } else { 0 };
-        if *idle > 1 {
+        standstill.idle = if stuck { standstill.idle + 1 } else { 0 };
+        if standstill.idle > 1 {
             return Err(Error::new(Kind::Busy, format!("waits for {word}, and nothing else is running")));
         }
         Ok(())
+    }
+}
+
+/// How long a step waits for others, and how often in a row none of them moved.
+pub struct Standstill {
+    since: Instant,
+    deadline: Instant,
+    idle: u32,
+}
+
+impl Standstill {
+    pub fn new(since: Instant, deadline: Instant) -> Self {
+        Self { since, deadline, idle: 0 }
+    }
+
+    /// The step itself moved, for which others may have waited.
+    pub fn ends(&mut self) {
+        self.idle = 0;
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-use crate::engine::crew::Crew;
+use crate::engine::crew::{Crew, Standstill};
 use crate::engine::error::{Error, Kind, Result};
 use crate::engine::provider::{At, Live, Next};
 use crate::engine::resource::{Limits, Seen, Want};
@@ -52,13 +52,13 @@ impl Removal<'_> {
         } else {
             None
         };
-        let mut idle = 0;
+        let mut standstill = Standstill::new(since, deadline);
         loop {
             let word = match self.delete(id, live.as_ref(), deadline).await? {
                 Next::Gone => return Ok(Removed::Gone),
                 Next::Later(long) => return Ok(Removed::Later(after(clock.now(), long))),
                 Next::Waits(word) => {
-                    self.crew.wait_for_others(self.at, &word, self.limits.poll, since, deadline, &mut idle).await?;
+                    self.crew.wait_for_others(self.at, &word, self.limits.poll, &mut standstill).await?;
                     match self.read(id, deadline).await? {
                         Seen::Gone => return Ok(Removed::Gone),
                         Seen::Ready(seen) => live = Some(seen),
@@ -69,6 +69,7 @@ impl Removal<'_> {
                 Next::More(word) => Some(word),
                 Next::Started | Next::Saw(_) => None,
             };
+            standstill.ends();
             let call_again = clock.after(UNTOUCHED);
             loop {
                 match self.read(id, deadline).await? {

@@ -376,7 +376,7 @@ pub struct WithInput {
     pub read: &'static [&'static str],
     /// On what it names, to create or to update.
     pub write: &'static [&'static str],
-    /// On the resource itself, to create or to update.
+    /// On the resource itself, or on what no input names, to create or to update.
     pub itself: &'static [&'static str],
 }
 
@@ -384,6 +384,11 @@ impl WithInput {
     /// Actions that are needed on what an input names.
     pub const fn on(input: &'static str, read: &'static [&'static str], write: &'static [&'static str]) -> Self {
         Self { input, read, write, itself: &[] }
+    }
+
+    /// Actions that are needed on the resource itself, or on what no input names.
+    pub const fn itself(input: &'static str, actions: &'static [&'static str]) -> Self {
+        Self { itself: actions, ..Self::on(input, &[], &[]) }
     }
 }
 

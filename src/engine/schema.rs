@@ -60,11 +60,18 @@ impl FunctionSchema {
 pub struct Object {
     pub properties: Vec<Property>,
     pub groups: Vec<Group>,
+    /// Names that people expect and that are refused, each with the reason.
+    pub left_out: Vec<(&'static str, &'static str)>,
 }
 
 impl Object {
     pub fn get(&self, name: &str) -> Option<&Property> {
         self.properties.iter().find(|p| p.name == name)
+    }
+
+    /// Why there is no property of that name, if that is on purpose.
+    pub fn why_left_out(&self, name: &str) -> Option<&'static str> {
+        self.left_out.iter().find(|(left_out, _)| *left_out == name).map(|(_, reason)| *reason)
     }
 
     /// The part of the schema that a path names: the path with `*` for items and entries.
@@ -271,6 +278,7 @@ pub fn object(schema: &Json) -> Object {
             groups.map(move |names| make(strings(names)))
         })
         .collect(),
+        left_out: Vec::new(),
     }
 }
 

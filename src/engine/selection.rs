@@ -7,7 +7,7 @@ use wildmatch::WildMatch;
 use crate::engine::diagnostic::{Diagnostic, nearest};
 use crate::engine::plan::Extent;
 use crate::engine::settings::Settings;
-use crate::engine::urn::{Place, Urn};
+use crate::engine::urn::{Place, Urn, short_type, type_name};
 
 /// The resources that a run may touch; all others keep their state.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -147,15 +147,21 @@ fn matching(patterns: &[String], candidates: &[Candidate]) -> HashSet<Urn> {
     named.map(|c| c.urn.clone()).collect()
 }
 
-/// Whether a pattern names the resource: by URN, by logical name, or by type.
+/// Whether a pattern names the resource: by URN, by logical name, or by type in any of its forms.
 pub fn matches(pattern: &str, urn: &Urn) -> bool {
-    let pattern = WildMatch::new(pattern);
-    pattern.matches(urn.as_str()) || pattern.matches(urn.name()) || pattern.matches(urn.ty())
+    let wild = WildMatch::new(pattern);
+    let as_stored = [urn.as_str(), urn.name(), urn.ty()].into_iter().any(|text| wild.matches(text));
+    // `s*` is about names, and not about all that S3, SNS and SQS have.
+    let may_be_short = pattern.contains(':');
+    as_stored || may_be_short && (wild.matches(&short_type(urn.ty())) || wild.matches(&type_name(urn.ty())))
 }
 
 fn unmatched(flag: &str, pattern: &str, candidates: &[Candidate]) -> Diagnostic {
     let problem = Diagnostic::error("unknown-target", format!("`{flag} '{pattern}'` matches no resource"));
-    match nearest(pattern, candidates.iter().map(|c| c.urn.name())) {
+    let types: BTreeSet<String> = candidates.iter().map(|c| type_name(c.urn.ty())).collect();
+    let names = candidates.iter().map(|c| c.urn.name());
+    let near = nearest(pattern, names).or_else(|| nearest(&type_name(pattern), types.iter().map(String::as_str)));
+    match near {
         Some(near) => problem.help(format!("did you mean `{near}`?")),
         None => problem.help("name a URN, a logical name or a type; `*` matches any text; `drctl state ls` lists them"),
     }
@@ -209,5 +215,58 @@ impl<'a> Dependents<'a> {
             }
         }
         urns
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stack() -> Vec<Candidate> {
+        let of = |ty: &str, name: &str| Candidate {
+            urn: Urn::new("prod", "dr", ty, name),
+            place: Place("eu-west-1".to_owned()),
+            needs: Vec::new(),
+        };
+        vec![
+            of("aws:ec2/vpc:Vpc", "net"),
+            of("my:c:Base$aws:ec2/subnet:Subnet", "public"),
+            of("aws:rds/cluster:Cluster", "store"),
+            of("random:index/randomPassword:RandomPassword", "word"),
+        ]
+    }
+
+    fn named(pattern: &str) -> Vec<String> {
+        let stack = stack();
+        stack.iter().filter(|c| matches(pattern, &c.urn)).map(|c| c.urn.name().to_owned()).collect()
+    }
+
+    #[test]
+    fn a_type_is_named_in_any_form_that_drctl_shows() {
+        for form in ["aws:ec2/vpc:Vpc", "aws:ec2:Vpc", "ec2:Vpc"] {
+            assert_eq!(named(form), ["net"], "{form}");
+        }
+        for form in ["aws:ec2/*", "aws:ec2:*", "ec2:*", "ec?:*"] {
+            assert_eq!(named(form), ["net", "public"], "{form}");
+        }
+        for form in ["random:index/randomPassword:RandomPassword", "random:RandomPassword"] {
+            assert_eq!(named(form), ["word"], "{form}");
+        }
+        assert!(named("s3:*").is_empty());
+    }
+
+    #[test]
+    fn a_pattern_of_letters_only_names_no_service() {
+        assert_eq!(named("s*"), ["store"]);
+        assert!(named("rds*").is_empty());
+    }
+
+    #[test]
+    fn a_misspelt_type_gets_the_short_form_of_the_nearest_one() {
+        for pattern in ["ec2:Vcp", "aws:ec2:Vcp", "aws:ec2/vcp:Vcp"] {
+            let help = unmatched("--target", pattern, &stack()).help;
+            assert_eq!(help.as_deref(), Some("did you mean `ec2:Vpc`?"), "{pattern}");
+        }
+        assert_eq!(unmatched("--target", "stroe", &stack()).help.as_deref(), Some("did you mean `store`?"));
     }
 }

@@ -75,6 +75,26 @@ impl fmt::Debug for Urn {
     }
 }
 
+/// `aws:ec2:Vpc` of `aws:ec2/vpc:Vpc`.
+pub fn short_type(token: &str) -> String {
+    match token.split(':').collect::<Vec<_>>().as_slice() {
+        [package, module, name] => match module.split('/').next().unwrap_or(module) {
+            "" | "index" => format!("{package}:{name}"),
+            module => format!("{package}:{module}:{name}"),
+        },
+        _ => token.to_owned(),
+    }
+}
+
+/// `ec2:Vpc` of `aws:ec2/vpc:Vpc`. The package is left out where it is `aws`.
+pub fn type_name(token: &str) -> String {
+    let short = short_type(token);
+    match short.strip_prefix("aws:") {
+        Some(name) => name.to_owned(),
+        None => short,
+    }
+}
+
 /// Where a resource lives: a region, or [`Place::GLOBAL`] for services that have none.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -121,5 +141,12 @@ mod tests {
             (urn.stack(), urn.project(), urn.ty(), urn.name()),
             ("prod", "dr", "aws:ec2/vpc:Vpc", "primary/subnet[\"a::b\"]")
         );
+    }
+
+    #[test]
+    fn a_type_name_keeps_what_tells_it_apart() {
+        assert_eq!(type_name("aws:ec2/vpc:Vpc"), "ec2:Vpc");
+        assert_eq!(type_name("random:index/randomPassword:RandomPassword"), "random:RandomPassword");
+        assert_eq!(type_name("odd"), "odd");
     }
 }

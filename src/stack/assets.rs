@@ -10,7 +10,7 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 
 use crate::engine::asset::{Asset, Source};
-use crate::stack::fence::Fence;
+use crate::stack::fence::{Fence, OWN};
 use crate::stack::remote::{MOST_BYTES, fetch};
 
 /// Reads the files and archives of a program, each once, and only where the program may.
@@ -240,8 +240,8 @@ struct Files {
     bytes: u64,
 }
 
-/// What tools and systems leave beside sources; it would change the hash without any change.
-const LEFT_BEHIND: [&str; 3] = ["__pycache__", ".DS_Store", ".pytest_cache"];
+/// What drctl itself, tools and systems leave beside sources; it would change the hash without any change.
+const LEFT_BEHIND: [&str; 4] = [OWN, "__pycache__", ".DS_Store", ".pytest_cache"];
 /// A link to a directory above itself ends here.
 const MAX_DEPTH: usize = 64;
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::engine::diagnostic::{Diagnostic, Location, nearest};
 use crate::engine::provider::Catalog;
+pub(crate) use crate::engine::urn::short_type as short;
 use crate::stack::check::no_such;
 use crate::stack::config::Input;
 use crate::stack::expr::{Expr, Keys, Kind, Reader, Root, Scope, listed, miscapitalized, tell, wrong};
@@ -247,17 +248,6 @@ impl Scope for Names<'_> {
             Some(near) => problem.help(format!("did you mean `{near}`?")),
             None => problem.help(among("data sources", token, &known)),
         })
-    }
-}
-
-/// `aws:ec2:Vpc` of `aws:ec2/vpc:Vpc`.
-pub(crate) fn short(token: &str) -> String {
-    match token.split(':').collect::<Vec<_>>().as_slice() {
-        [package, module, name] => {
-            let module = module.split('/').next().unwrap_or(module);
-            if module == "index" { format!("{package}:{name}") } else { format!("{package}:{module}:{name}") }
-        }
-        _ => token.to_owned(),
     }
 }
 

@@ -210,7 +210,11 @@ impl<'a> Checker<'a> {
             "" => format!("{} has no {}", self.subject, self.word),
             path => format!("`{path}` of {} has no property", self.subject),
         };
-        self.problems.push(no_such(&what, name, &known).at(at));
+        let problem = no_such(&what, name, &known);
+        self.problems.push(match schema.why_left_out(name) {
+            Some(reason) => problem.help(reason).at(at),
+            None => problem.at(at),
+        });
     }
 
     fn group(&mut self, group: &Group, given: &dyn Fn(&str) -> bool, place: Place, path: &str) {

@@ -578,6 +578,7 @@ impl Expansion<'_> {
         let mut tags = outer.tags.clone();
         tags.extend(self.world.bodies[body].tags.clone().map(|expr| Tags { expr, frame: inner, only: None }));
         tags.extend(block.tags.clone().map(|expr| Tags { expr, frame, only: None }));
+        tags.sort_by_key(|tags| tags.only.is_some());
         let inherited = outer.protect;
         let protect = self.protect(block, frame, inherited)?;
         let former = match block.option("aliases") {

@@ -38,15 +38,15 @@ impl Expr {
         }
     }
 
-    /// Adds the calls of data sources that it holds.
-    pub(crate) fn calls<'e>(&'e self, found: &mut Vec<(&'static str, &'e Location)>) {
+    /// Adds the calls of data sources that it holds, each with its function.
+    pub(crate) fn calls<'e>(&'e self, found: &mut Vec<(&'static str, &'e Self)>) {
         match &self.kind {
             Kind::Literal(_) | Kind::Text(_) | Kind::Reference(_) | Kind::Poison => {}
             Kind::List(items) => items.iter().for_each(|item| item.calls(found)),
             Kind::Map(entries) => entries.iter().for_each(|(_, _, value)| value.calls(found)),
             Kind::Call(_, argument) => argument.calls(found),
             Kind::Invoke(invoke) => {
-                found.push((invoke.function, &self.at));
+                found.push((invoke.function, self));
                 let options = [&invoke.region, &invoke.provider, &invoke.depends_on].into_iter().flatten();
                 options.chain([&invoke.arguments]).for_each(|expr| expr.calls(found));
             }

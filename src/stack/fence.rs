@@ -3,6 +3,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// The directory of drctl itself.
+pub(crate) const OWN: &str = ".drctl";
+
 /// The directories that a program may read files of.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Fence {
@@ -24,9 +27,13 @@ impl Fence {
     /// The path with all links followed.
     ///
     /// # Errors
-    /// If that does not exist or lies outside.
+    /// If that does not exist, lies outside, or is drctl's own.
     pub(crate) fn enter(&self, path: &Path) -> io::Result<PathBuf> {
         let real = std::fs::canonicalize(path)?;
+        if real.components().any(|part| part.as_os_str() == OWN) {
+            let why = format!("it is below `{OWN}`, where drctl keeps keys and states, and no asset can be");
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
+        }
         match &self.roots {
             Some(roots) if !roots.iter().any(|root| real.starts_with(root)) => Err(io::Error::new(
                 io::ErrorKind::PermissionDenied,
@@ -74,6 +81,20 @@ mod tests {
         }
         assert_eq!(kind("nothing"), Err(io::ErrorKind::NotFound));
         assert_eq!(kind("../nothing"), Err(io::ErrorKind::NotFound));
+    }
+
+    #[test]
+    fn what_drctl_keeps_is_behind_every_fence() {
+        let project = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(project.path().join(OWN)).unwrap();
+        std::fs::write(project.path().join(OWN).join("key"), "k").unwrap();
+        std::os::unix::fs::symlink(".drctl/key", project.path().join("link")).unwrap();
+        for fence in [Fence::open(), Fence::around([project.path().to_owned()])] {
+            for path in [".drctl", ".drctl/key", "link"] {
+                let entered = fence.enter(&project.path().join(path));
+                assert_eq!(entered.unwrap_err().kind(), io::ErrorKind::PermissionDenied, "{path}");
+            }
+        }
     }
 
     #[test]

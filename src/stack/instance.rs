@@ -89,7 +89,7 @@ pub(crate) struct Instance {
     pub(crate) members: Vec<Member>,
     /// Keys and values of resources with `each`, by resource.
     pub(crate) groups: HashMap<usize, Arc<Group>>,
-    /// Tags that its resources get, the later over the earlier.
+    /// Tags that its resources get, the later over the earlier: those of one scope come last.
     pub(crate) tags: Vec<Tags>,
     pub(crate) protect: bool,
     pub(crate) provider: Option<usize>,

@@ -24,7 +24,7 @@ use crate::stack::functions::{noun, scalar_text};
 use crate::stack::instance::{Frame, Member, Node, Slot, Tags, World};
 use crate::stack::options;
 use crate::stack::order::{Order, Reach, Refs};
-use crate::stack::tags;
+use crate::stack::tags::{self, DefaultTags};
 
 /// A program in drctl's language.
 pub struct StackProgram {
@@ -264,7 +264,7 @@ pub(super) fn judged(world: &World, index: usize, run: &mut Run) -> Option<Judge
         given.shift_remove("region");
     }
     if tags::taken(schema) {
-        tags::lay_below(&mut given, &default_tags(world, index, schema, run), schema);
+        tags::lay_below(&mut given, default_tags(world, index, schema, run), schema);
     }
     let before = run.problems.len();
     left_out(world, node, schema, &mut given, &mut run.problems);
@@ -356,9 +356,9 @@ fn refused(schema: &TypeSchema, map: &Map, at: &Location) -> Option<Diagnostic> 
 
 /// Tags from the config, the provider, the stack and the components around a resource. What is wrong with
 /// them is told where they stand, which is the same for all resources.
-fn default_tags(world: &World, index: usize, schema: &TypeSchema, run: &mut Run) -> Map {
+fn default_tags(world: &World, index: usize, schema: &TypeSchema, run: &mut Run) -> DefaultTags {
     let node = &world.nodes[index];
-    let mut tags = world.default_tags.clone();
+    let mut tags = DefaultTags { provider: world.default_tags.clone(), program: Map::default() };
     if let Some(provider) = node.provider {
         let provider = &world.nodes[provider];
         if let Kind::Map(entries) = &provider.block.properties.kind
@@ -367,7 +367,7 @@ fn default_tags(world: &World, index: usize, schema: &TypeSchema, run: &mut Run)
         {
             let place = check::Place::of(expr, &expr.at).entry("tags");
             let given = value.get("tags").and_then(Value::as_map).cloned().unwrap_or_default();
-            tags.extend(tags::sound(&given, |name| Some(place.key(name)), &mut run.problems));
+            tags.provider.extend(tags::sound(&given, |name| Some(place.key(name)), &mut run.problems));
         }
     }
     for Tags { expr, frame, .. } in world.instances[node.frame.instance].tags.iter().filter(|t| t.reach(schema)) {
@@ -375,7 +375,7 @@ fn default_tags(world: &World, index: usize, schema: &TypeSchema, run: &mut Run)
         match value.bare() {
             Value::Map(map) => {
                 let place = check::Place::of(expr, &expr.at);
-                tags.extend(tags::sound(map, |name| Some(place.key(name)), &mut run.problems));
+                tags.program.extend(tags::sound(map, |name| Some(place.key(name)), &mut run.problems));
             }
             Value::Unknown | Value::Null => {}
             other => {

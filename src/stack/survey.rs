@@ -18,7 +18,7 @@ use crate::stack::budget::{Amount, Budget};
 use crate::stack::check::Place;
 use crate::stack::eval::Run;
 use crate::stack::expr::Expr;
-use crate::stack::instance::World;
+use crate::stack::instance::{Bound, Frame, World};
 use crate::stack::program::{Judged, StackProgram, judged};
 
 /// A resource of a program, looked at before anything exists.
@@ -159,36 +159,42 @@ impl StackProgram {
         let world = &self.world;
         let linked = self.linked(&self.nodes().1);
         let mut run = Run::alone(world, &linked, &MadeUp);
-        for instance in &world.instances {
-            let body = &world.bodies[instance.body];
-            for expr in body.own_expressions() {
-                run.eval(expr, instance.frame);
-            }
-        }
-        for node in &world.nodes {
-            for expr in node.block.expressions() {
-                run.eval(expr, node.frame);
+        let (mut all, mut met) = (BTreeMap::new(), BTreeSet::new());
+        for (expr, frame) in self.evaluated() {
+            for (token, call) in calls(expr) {
+                met.insert(spot(&call.at));
+                let asking = asking(call, frame, &mut run);
+                let known = asking.as_ref().map(|Asking { ask, .. }| (ask.place.clone(), ask.arguments.clone()));
+                all.insert((token, known), asking.map(|asking| (asking.ask.place, asking.arguments)));
             }
         }
         let used: BTreeSet<usize> = world.instances.iter().map(|instance| instance.body).collect();
-        let mut calls = Vec::new();
-        used.into_iter().flat_map(|n| world.bodies[n].expressions()).for_each(|expr| expr.calls(&mut calls));
-        let mut all = BTreeMap::new();
-        for (token, at) in calls {
-            let asks: Vec<&Asking> = run.asks.iter().filter(|asking| asking.at == *at).collect();
-            for asking in &asks {
-                let Ask { place, arguments, .. } = &asking.ask;
-                let how = (place.clone(), asking.arguments.clone());
-                all.insert((token, Some((place.clone(), arguments.clone()))), Some(how));
-            }
-            if asks.is_empty() || run.unasked.contains(at) {
-                all.insert((token, None), None);
-            }
+        let written = used.into_iter().flat_map(|n| world.bodies[n].expressions()).flat_map(calls);
+        for (token, _) in written.filter(|(_, call)| !met.contains(&spot(&call.at))) {
+            all.insert((token, None), None);
         }
         let asked = all
             .into_iter()
             .filter_map(|((token, _), how)| Some(Asked { function: world.catalog.function(token)?, how }));
         asked.collect()
+    }
+
+    /// The expressions of its instances and resources, each with every frame that it has there.
+    fn evaluated(&self) -> Vec<(&Expr, Frame)> {
+        let world = &self.world;
+        let mut all = Vec::new();
+        for instance in &world.instances {
+            all.extend(world.bodies[instance.body].own_expressions().map(|expr| (expr, instance.frame)));
+            for bound in &instance.inputs {
+                if let Bound::Given(expr, frame) = bound {
+                    all.push((expr, *frame));
+                }
+            }
+        }
+        for node in &world.nodes {
+            all.extend(node.block.expressions().map(|expr| (expr, node.frame)));
+        }
+        all
     }
 
     /// Inputs in the order of dependencies, each with what can be said of those before it, and whether they
@@ -242,6 +248,25 @@ fn link(i: usize, declaration: &Declaration, schema: &TypeSchema) -> (crate::eng
     add(&schema.outputs);
     let handle = Handle::foreseen(&declaration.urn, Link::text(i, "id"), properties);
     (declaration.urn.clone(), handle)
+}
+
+/// The calls of data sources that an expression holds.
+fn calls(expr: &Expr) -> Vec<(&'static str, &Expr)> {
+    let mut found = Vec::new();
+    expr.calls(&mut found);
+    found
+}
+
+/// What a call asks in a frame, whatever stands around it; none if that is not known.
+fn asking(call: &Expr, frame: Frame, run: &mut Run) -> Option<Asking> {
+    run.asks.clear();
+    run.unasked.clear();
+    run.eval(call, frame)?;
+    run.asks.pop().filter(|asking| asking.at == call.at && !run.unasked.contains(&call.at))
+}
+
+fn spot(at: &Location) -> (&str, usize, usize) {
+    (at.source.name.as_str(), at.start, at.end)
 }
 
 /// The inputs as written. What cannot be made of links is unknown.

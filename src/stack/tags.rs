@@ -58,21 +58,37 @@ pub(crate) fn taken(schema: &TypeSchema) -> bool {
     own(schema).is_some()
 }
 
-/// Lays tags below the own ones of a resource, and below those that it gives to what it starts: to each
-/// entry of `tagSpecifications`, and to new instances of a group.
-pub(crate) fn lay_below(inputs: &mut Map, tags: &Map, schema: &TypeSchema) {
-    let Some(shape) = own(schema).filter(|_| !tags.is_empty()) else { return };
-    let given = inputs.shift_remove("tags").unwrap_or(Value::Null);
-    let merged = match pair(shape) {
-        None => below_map(given, tags),
-        Some(object) => below_pairs(given, tags, object.get("propagateAtLaunch").is_some()),
+/// Tags that a resource gets with many others.
+pub(crate) struct DefaultTags {
+    /// Those of Pulumi's provider, which knows only `tags` that are a map.
+    pub(crate) provider: Map,
+    /// Those of the program, over them.
+    pub(crate) program: Map,
+}
+
+/// Lays tags below the own ones of a resource, and those of the program also below those that it gives to
+/// what it starts: to each entry of `tagSpecifications`, and to new instances of a group.
+pub(crate) fn lay_below(inputs: &mut Map, tags: DefaultTags, schema: &TypeSchema) {
+    let Some(shape) = own(schema) else { return };
+    let DefaultTags { provider, program } = tags;
+    let pair = pair(shape);
+    let all = match pair {
+        None => provider.into_iter().chain(program.clone()).collect(),
+        Some(_) => program.clone(),
     };
-    inputs.insert("tags".into(), merged);
-    if let Some(Value::List(parts)) = inputs.get_mut("tagSpecifications") {
+    if !all.is_empty() {
+        let given = inputs.shift_remove("tags").unwrap_or(Value::Null);
+        let merged = match pair {
+            None => below_map(given, &all),
+            Some(object) => below_pairs(given, &all, object.get("propagateAtLaunch").is_some()),
+        };
+        inputs.insert("tags".into(), merged);
+    }
+    if let Some(Value::List(parts)) = inputs.get_mut("tagSpecifications").filter(|_| !program.is_empty()) {
         for part in parts {
             let Value::Map(part) = part else { continue };
             let given = part.shift_remove("tags").unwrap_or(Value::Null);
-            part.insert("tags".into(), below_map(given, tags));
+            part.insert("tags".into(), below_map(given, &program));
         }
     }
 }

@@ -68,6 +68,10 @@ pub enum StateError {
     #[error("the secrets of this project are sealed with a passphrase, and none was given")]
     NoPassphrase,
 
+    /// A passphrase is to wrap a new data key, and none was given.
+    #[error("no passphrase was given to seal the secrets with")]
+    NoNewPassphrase,
+
     /// The data key was wrapped by a key file that is not there or is another one.
     #[error("the key file `{}` that the secrets of this project are sealed with is {}", path.display(), if *.exists { "another one" } else { "not there" })]
     NoKeyFile { path: PathBuf, exists: bool },
@@ -244,6 +248,9 @@ impl StateError {
             Self::WrongPassphrase => "check `DRCTL_PASSPHRASE` or `DRCTL_PASSPHRASE_FILE`".to_owned(),
             Self::EmptyPassphrase(name) => format!("give `{name}` a passphrase, or unset it to use a key file"),
             Self::NoPassphrase => "set `DRCTL_PASSPHRASE` or `DRCTL_PASSPHRASE_FILE`".to_owned(),
+            Self::NoNewPassphrase => "set `DRCTL_PASSPHRASE` or `DRCTL_PASSPHRASE_FILE`; for a rotation, \
+                                      `DRCTL_NEW_PASSPHRASE` or `DRCTL_NEW_PASSPHRASE_FILE`"
+                .to_owned(),
             Self::NoRing { key, .. } => format!(
                 "bring `keys.json` back from a copy of the project{}; no new key is made, because none but the lost ones \
                  open these values. `drctl stack rm --force` gives a stack up whose keys are lost for good",
@@ -319,6 +326,7 @@ impl From<&StateError> for Error {
             StateError::Unknown { .. } => Kind::Bug,
             StateError::WrongPassphrase
             | StateError::NoPassphrase
+            | StateError::NoNewPassphrase
             | StateError::NoKeyFile { .. }
             | StateError::NoRing { .. }
             | StateError::NoKeyService

@@ -44,8 +44,11 @@ pub(super) fn open(path: &Path) -> Result<File> {
 /// A state of 10,000 resources has about 50 MiB.
 const MOST_MIB: u64 = 1024;
 
-/// The bytes of a file; `None` if there is none.
+/// The bytes of a file; `None` if there is none. A pipe or a device may have no end, so it is none.
 pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>> {
+    if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+        return Err(StateError::damaged(path, None, "it is no regular file"));
+    }
     let mut bytes = Vec::new();
     match File::open(path).and_then(|file| file.take((MOST_MIB << 20) + 1).read_to_end(&mut bytes)) {
         Ok(read) if read as u64 > MOST_MIB << 20 => Err(StateError::TooBig { path: path.to_owned(), most: MOST_MIB }),
@@ -143,6 +146,17 @@ fn failing(path: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_that_nobody_writes_to_holds_up_nobody() {
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = dir.path().join("state.json");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        for path in [&pipe, &dir.path().to_owned()] {
+            assert!(read(path).unwrap_err().to_string().contains("it is no regular file"));
+        }
+    }
 
     #[cfg(unix)]
     #[test]

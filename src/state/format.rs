@@ -23,6 +23,9 @@ use crate::state::seal::Seal;
 
 pub(super) const VERSION: u32 = 2;
 
+/// No count that is ever written is higher, and none that goes on from it overflows.
+pub(super) const MOST: u64 = 1 << 53;
+
 /// The owner that values of the stack itself are sealed for.
 const STACK: &str = "stack";
 
@@ -304,7 +307,13 @@ impl Snapshot {
     /// If the bytes are of a later format, or no snapshot.
     pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Self> {
         gate(path, bytes, VERSION)?;
-        serde_json::from_slice(bytes).map_err(|e| StateError::json(path, 1, &e))
+        let snapshot: Self = serde_json::from_slice(bytes).map_err(|e| StateError::json(path, 1, &e))?;
+        let Position { epoch, seq } = snapshot.at.unwrap_or_default();
+        let generations = snapshot.rows.iter().map(|row| u64::from(row.generation) << 24);
+        match [snapshot.serial, snapshot.through, epoch, seq].into_iter().chain(generations).max() {
+            Some(highest) if highest > MOST => Err(StateError::damaged(path, None, "no count can have come so far")),
+            _ => Ok(snapshot),
+        }
     }
 
     pub(super) fn census(&self) -> Census {
@@ -617,6 +626,25 @@ mod tests {
             rows: [(row.key.clone(), Arc::new(row))].into_iter().collect(),
             outputs: Map::from_iter([("$secret".into(), secret(value("output")))]),
             dr: Roles { active_region: Some("eu-west-1".into()), epoch: 4 },
+        }
+    }
+
+    #[test]
+    fn a_count_that_nothing_can_go_on_from_is_damage() {
+        let ciphers = [Cipher::new(&[7; 32])];
+        let seal = Seal { ciphers: &ciphers, lineage: "01J" };
+        let snapshot = Snapshot::of(&full_state(|v| v), 9, &seal).unwrap();
+        let spoilt: [fn(&mut Snapshot); 4] = [
+            |s| s.serial = u64::MAX,
+            |s| s.through = u64::MAX - 5,
+            |s| s.at = Some(Position { epoch: u64::MAX, seq: 0 }),
+            |s| s.rows[0].generation = u32::MAX,
+        ];
+        for spoil in spoilt {
+            let mut snapshot = snapshot.clone();
+            spoil(&mut snapshot);
+            let refused = Snapshot::parse(&PathBuf::new(), &pretty(&snapshot)).err().unwrap();
+            assert!(refused.to_string().contains("no count can have come so far"), "{refused}");
         }
     }
 

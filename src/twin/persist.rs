@@ -123,6 +123,9 @@ fn write(file: &File, path: &Path) -> std::io::Result<()> {
 /// # Errors
 /// If the file cannot be read, is damaged, or holds a type that the catalog does not have.
 pub(super) fn load(cloud: &mut Cloud, path: &Path) -> Result<Option<Timestamp>> {
+    if std::fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+        return Err(damaged(path, "it is no regular file"));
+    }
     let text = match std::fs::read(path) {
         Ok(text) => text,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),

@@ -166,7 +166,7 @@ fn deviations<'a>(ty: &'a TypeSchema, theirs: &Inputs) -> Vec<(&'a str, String, 
     let mut found = Vec::new();
     for (input, words) in theirs {
         let Some(property) = ours.get(input.as_str()) else {
-            if aws::why_left_out(ty.token, input).is_none() {
+            if ty.inputs.why_left_out(input).is_none() {
                 found.push((ty.token, input.clone(), "is missing"));
             }
             continue;

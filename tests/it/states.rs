@@ -122,6 +122,46 @@ fn whoever_asks_for_what_a_stack_does_not_have_ends_alike() {
 }
 
 #[test]
+fn whoever_asks_about_a_stack_without_a_state_ends_alike() {
+    let project = Project::with(&["web"]);
+    for stack in ["web", "nope"] {
+        for line in ["state ls", "unlock", "history", "history show"] {
+            let told = project.refused(&format!("{line} -s {stack}"), 6);
+            assert!(told.contains(&format!("stack `{stack}` has no state")), "drctl {line}: {told}");
+        }
+    }
+    project.good("preview -s web");
+    project.good("history -s web");
+    project.good("unlock -s web");
+}
+
+#[test]
+fn a_passphrase_that_is_asked_for_and_not_given_is_said_to_be_lacking() {
+    let project = Project::with(&["web"]);
+    project.good("up -s web");
+    let told = project.refused("state rotate-key --to passphrase -s web", 2);
+    assert!(told.contains("no passphrase was given to seal the secrets with"), "{told}");
+    assert!(told.contains("DRCTL_NEW_PASSPHRASE"), "{told}");
+}
+
+#[test]
+fn an_input_that_is_left_out_on_purpose_is_refused_with_the_reason() {
+    let project = Project::with(&[]);
+    let program = "
+name: shop
+regions: {primary: us-east-1}
+resources:
+  site: {type: aws:s3:Bucket, properties: {website: {indexDocument: index.html}}}
+  net: {type: aws:ec2:Vpc, properties: {namePrefix: net}}
+";
+    std::fs::write(project.path().join("stacks/web.yaml"), program).unwrap();
+    let told = project.refused("validate -s web", 2);
+    assert!(told.contains("`aws:s3:Bucket` has no input `website`"), "{told}");
+    assert!(told.contains("S3 keeps it beside the bucket, and drctl has no type for that part"), "{told}");
+    assert!(told.contains("`aws:ec2:Vpc` has no input `namePrefix`") && !told.contains("give `name`"), "{told}");
+}
+
+#[test]
 fn a_config_value_is_sealed_by_the_passphrase_of_the_states() {
     let project = Project::with(&["web"]);
     let run = |line: &str, passphrase: &[(&str, &str)]| {

@@ -1,14 +1,18 @@
 //! The tags that a specification demands, asked of the cloud for every resource that takes tags.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use drctl::engine::planner::Mode;
 use drctl::engine::provider::{KindAt, Provider};
 use drctl::engine::resource::{Seen, Want};
 use drctl::engine::state::{Row, State};
 use drctl::engine::value::Value;
+use drctl::stack;
 use serde_json::json;
 
-use crate::stacks::Shipped;
+use crate::stacks::{Shipped, completed};
+use crate::support::stage::told;
 use crate::whole_life::row;
 
 /// The tags that a resource has to have, by where it is.
@@ -63,7 +67,7 @@ fn tags(given: &Value) -> BTreeMap<String, String> {
 #[tokio::test(start_paused = true)]
 async fn default_tags_reach_what_a_group_or_a_template_starts() {
     let mut shipped = Shipped::new();
-    shipped.up(STARTS).await;
+    shipped.up(&format!("regions: {{primary: us-east-1}}\ntags: {{Owner: stack, Team: a}}{STARTS}")).await;
     let given = |name: &str, input: &str| row(&shipped.stage.state, name).inputs.get(input).unwrap().to_json().unwrap();
     let tag = |key: &str, value: &str, launch: bool| json!({"key": key, "value": value, "propagateAtLaunch": launch});
     assert_eq!(given("group", "tags"), json!([tag("Team", "a", true), tag("Owner", "own", false)]));
@@ -78,9 +82,32 @@ async fn default_tags_reach_what_a_group_or_a_template_starts() {
     );
 }
 
+#[tokio::test(start_paused = true)]
+async fn default_tags_of_pulumis_provider_stay_on_what_the_provider_tags() {
+    let project = tempfile::tempdir().unwrap();
+    let write = |file: &str, text: &str| std::fs::write(project.path().join(file), text).unwrap();
+    let provider = "{type: pulumi:providers:aws, defaultProvider: true, properties: {defaultTags: {tags: {Team: a}}}}";
+    write("Pulumi.yaml", &format!("name: test\nruntime: yaml{STARTS}  aws: {provider}\n"));
+    write("Pulumi.test.yaml", "config:\n  aws:region: us-east-1\n  aws:defaultTags: {tags: {Owner: ops}}\n");
+    let request = stack::Request {
+        stack: "test".into(),
+        cwd: project.path().to_owned(),
+        config: Vec::new(),
+        environment: BTreeMap::new(),
+    };
+    let mut shipped = Shipped::new();
+    let loaded = stack::load(&request, shipped.stage.cloud.catalog()).unwrap_or_else(|p| panic!("{}", told(&p)));
+    let report = shipped.stage.run(Some(Arc::new(loaded.program)), Mode::Up).await;
+    completed(report.unwrap_or_else(|p| panic!("{}", told(&p))));
+    let given = |name: &str, input: &str| row(&shipped.stage.state, name).inputs.get(input).unwrap().to_json().unwrap();
+    assert_eq!(given("template", "tags"), json!({"Owner": "ops", "Team": "a"}));
+    assert_eq!(given("group", "tags"), json!([{"key": "Owner", "value": "own", "propagateAtLaunch": false}]));
+    assert_eq!(given("bare", "tags"), json!([]));
+    let started = given("template", "tagSpecifications");
+    assert_eq!((&started[0]["tags"], &started[1]["tags"]), (&json!(null), &json!({"Owner": "own"})));
+}
+
 const STARTS: &str = "
-regions: {primary: us-east-1}
-tags: {Owner: stack, Team: a}
 resources:
   template:
     type: aws:ec2:LaunchTemplate

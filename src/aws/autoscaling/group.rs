@@ -186,6 +186,7 @@ impl Resource for Group {
             create: &[
                 "autoscaling:CreateAutoScalingGroup",
                 "autoscaling:CreateOrUpdateTags",
+                "ec2:CreateTags",
                 "ec2:RunInstances",
                 "iam:CreateServiceLinkedRole",
                 "iam:PassRole",
@@ -214,6 +215,7 @@ impl Resource for Group {
                 "autoscaling:StartInstanceRefresh",
                 "autoscaling:SuspendProcesses",
                 "autoscaling:UpdateAutoScalingGroup",
+                "ec2:CreateTags",
                 "ec2:RunInstances",
                 "iam:PassRole",
             ],

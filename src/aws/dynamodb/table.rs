@@ -194,19 +194,17 @@ impl Resource for Table {
         permissions_with: &[
             WithInput::on("serverSideEncryption.kmsKeyArn", &[], KEY_USE),
             WithInput::on("replicas.*.kmsKeyArn", &[], KEY_USE),
-            WithInput { itself: &["dynamodb:ImportTable"], ..WithInput::on("importTable", &[], &[]) },
-            WithInput { itself: &["dynamodb:RestoreTableFromBackup"], ..WithInput::on("restoreBackupArn", &[], &[]) },
-            WithInput { itself: RESTORE, ..WithInput::on("restoreBackupArn", &[], &[]) },
-            WithInput {
-                itself: &["dynamodb:RestoreTableToPointInTime"],
-                ..WithInput::on("restoreSourceName", &[], &[])
-            },
-            WithInput { itself: RESTORE, ..WithInput::on("restoreSourceName", &[], &[]) },
-            WithInput {
-                itself: &["dynamodb:RestoreTableToPointInTime"],
-                ..WithInput::on("restoreSourceTableArn", &[], &[])
-            },
-            WithInput { itself: RESTORE, ..WithInput::on("restoreSourceTableArn", &[], &[]) },
+            WithInput::itself("importTable", &["dynamodb:ImportTable"]),
+            WithInput::itself("restoreBackupArn", &["dynamodb:RestoreTableFromBackup"]),
+            WithInput::itself("restoreBackupArn", RESTORE),
+            WithInput::itself("restoreSourceName", &["dynamodb:RestoreTableToPointInTime"]),
+            WithInput::itself("restoreSourceName", RESTORE),
+            WithInput::itself("restoreSourceTableArn", &["dynamodb:RestoreTableToPointInTime"]),
+            WithInput::itself("restoreSourceTableArn", RESTORE),
+            // What comes from a source is read with its key, which no input names.
+            WithInput::itself("restoreBackupArn", KEY_USE),
+            WithInput::itself("restoreSourceName", KEY_USE),
+            WithInput::itself("restoreSourceTableArn", KEY_USE),
         ],
         acts_on: &["dynamodb:*:*:table/{name}", "dynamodb:*:*:table/{name}/*"],
         import: "name of the table, `orders`",

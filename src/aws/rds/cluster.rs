@@ -415,15 +415,13 @@ impl Resource for Cluster {
                 &[],
                 &["secretsmanager:CreateSecret", "secretsmanager:RotateSecret", "secretsmanager:TagResource"],
             ),
-            WithInput { itself: &["rds:RestoreDBClusterFromS3"], ..WithInput::on("s3Import", &[], &[]) },
-            WithInput {
-                itself: &["rds:RestoreDBClusterFromSnapshot"],
-                ..WithInput::on("snapshotIdentifier", &[], &[])
-            },
-            WithInput {
-                itself: &["rds:RestoreDBClusterToPointInTime"],
-                ..WithInput::on("restoreToPointInTime", &[], &[])
-            },
+            WithInput::itself("s3Import", &["rds:RestoreDBClusterFromS3"]),
+            WithInput::itself("snapshotIdentifier", &["rds:RestoreDBClusterFromSnapshot"]),
+            WithInput::itself("restoreToPointInTime", &["rds:RestoreDBClusterToPointInTime"]),
+            // What comes from a source is read with its key, which no input names.
+            WithInput::itself("snapshotIdentifier", KEY_USE),
+            WithInput::itself("restoreToPointInTime", KEY_USE),
+            WithInput::itself("replicationSourceIdentifier", KEY_USE),
         ],
         acts_on: &[
             "{arn}",

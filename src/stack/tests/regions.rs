@@ -188,6 +188,30 @@ resources:
 }
 
 #[test]
+fn global_tags_lie_over_those_of_components_and_below_own_ones() {
+    let loaded = Desk::of(
+        r#"
+globalTags: {Owner: global, Name: global}
+components:
+  inner:
+    tags: {Owner: inner}
+    resources:
+      vpc: {type: aws:ec2:Vpc}
+      role: {type: aws:iam:Role, properties: {assumeRolePolicy: {}, tags: {Name: own}}}
+  outer:
+    tags: {Owner: outer}
+    resources:
+      inner: {type: inner, tags: {Owner: use, Use: here}}
+resources:
+  outer: {type: outer}
+"#,
+    )
+    .good();
+    assert_eq!(inputs(&loaded, "outer/inner/vpc")["tags"], json!({"Owner": "use", "Use": "here"}));
+    assert_eq!(inputs(&loaded, "outer/inner/role")["tags"], json!({"Owner": "global", "Use": "here", "Name": "own"}));
+}
+
+#[test]
 fn data_sources_are_asked_once_in_the_region_of_the_asker() {
     use crate::engine::program::Known;
     use crate::stack::testing::Cloud;

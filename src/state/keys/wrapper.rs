@@ -60,7 +60,9 @@ impl Wrapper {
             KeyProvider::Kms(keys) => {
                 Self::Kms { keys, service: source.service.clone().ok_or(StateError::NoKeyService)? }
             }
-            KeyProvider::Passphrase | KeyProvider::KeyFile => Self::Passphrase(source.given_passphrase()?.clone()),
+            KeyProvider::Passphrase | KeyProvider::KeyFile => {
+                Self::Passphrase(source.passphrase.clone().ok_or(StateError::NoNewPassphrase)?)
+            }
         })
     }
 

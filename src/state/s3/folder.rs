@@ -76,6 +76,8 @@ pub(super) struct Found {
     pub(super) peek: Peek,
     /// Groups that are not in the snapshot, in order.
     pub(super) groups: Vec<(Position, Vec<u8>)>,
+    /// The last backup of a state object that is not there.
+    pub(super) lost: Option<String>,
 }
 
 impl Peek {
@@ -167,7 +169,8 @@ impl Folder {
             let groups: Option<Vec<_>> = read.into_iter().map(|(at, object)| Some((at, object?.bytes))).collect();
             if let Some(mut groups) = groups {
                 groups.retain(|(_, bytes)| !is_seal(bytes));
-                return Ok(Found { snapshot, peek, groups });
+                let lost = if snapshot.is_none() { self.backups().await?.into_iter().next() } else { None };
+                return Ok(Found { snapshot, peek, groups, lost });
             }
         }
         Err(StateError::damaged(&self.path(JOURNAL), None, "it changes faster than it can be read"))
@@ -179,6 +182,9 @@ impl Folder {
             Some(Gone::Moved(to)) => return Err(StateError::Moved { to }),
             Some(Gone::Removed) => return Ok(Raw::default()),
             None => {}
+        }
+        if let Some(backup) = found.lost {
+            return Err(StateError::Gone { path: self.path(SNAPSHOT), backup: Some(self.path(&backup)) });
         }
         let snapshot = found.snapshot.map(|object| Part { name: self.path(SNAPSHOT), bytes: object.bytes });
         let part = |(at, bytes)| Part { name: self.path(&group(at)), bytes };

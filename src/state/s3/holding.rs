@@ -314,8 +314,12 @@ async fn replace(folder: &Folder, bytes: &[u8], at: Position, keep: bool, run: &
             keep_backup(folder, &object.bytes).await?;
         }
         if let Put::Done(_) = folder.put(SNAPSHOT, bytes, when).await? {
-            let old = folder.backups().await?.into_iter().skip(KEPT);
-            return folder.delete(old).await;
+            let kept = folder.backups().await?;
+            if keep && kept.is_empty() {
+                // Should the object be lost, this tells that there was one.
+                keep_backup(folder, bytes).await?;
+            }
+            return folder.delete(kept.into_iter().skip(KEPT)).await;
         }
     }
     Err(StateError::damaged(&folder.path(SNAPSHOT), None, "it changes faster than it can be written"))

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use sha2::{Digest, Sha256};
+
 use super::folder::{BACKUPS, JOURNAL, SNAPSHOT};
 use super::objects::{self, Object, When, is_away};
 use super::{Notes, Place, wait_for};
@@ -63,7 +65,7 @@ impl SharedKeys {
             files::make_new(&key, &bytes)?;
         }
         match there {
-            Some(object) if files::read(&path)?.as_ref() != Some(&object.bytes) => files::replace(&path, &object.bytes),
+            Some(object) if files::read(&path)?.as_ref() != Some(&object.bytes) => self.take(&object.bytes),
             _ => Ok(()),
         }
     }
@@ -132,14 +134,14 @@ impl SharedKeys {
             match (there, i) {
                 (Some(there), _) if there.bytes == bytes => {}
                 (Some(there), _) if is_ahead(&there.bytes, &bytes, i == 0) => {
-                    files::replace(&path, &there.bytes)?;
+                    self.take(&there.bytes)?;
                     return Ok(false);
                 }
-                (Some(there), _) => self.put(place, &bytes, When::Same(there.etag)).await?,
+                (Some(there), _) => self.supersede(place, &bytes, there).await?,
                 (None, _) => match objects::put(&*place.objects, &key, &bytes, When::Absent).await {
                     Err(objects::Refused::Condition) => {
                         let there = place.objects.get(&key).await.map_err(place.failed("read the keys in"))?;
-                        files::replace(&path, &there.map(|object| object.bytes).unwrap_or(bytes))?;
+                        self.take(&there.map(|object| object.bytes).unwrap_or(bytes))?;
                         return Ok(false);
                     }
                     Err(objects::Refused::Failed(error)) => return Err(place.failed("write the keys to")(error)),
@@ -153,24 +155,15 @@ impl SharedKeys {
     /// Puts the keys that are here in the place of those `before` in the buckets. Others are those of a
     /// rotation at the same time, by which a state may be sealed already.
     ///
-    /// The first bucket must take them. Another one that does not answer is left as it is, and so is what
-    /// is kept there: keys that were rotated further take the place of its own when it is back.
+    /// # Errors
+    /// If not every bucket takes them. What is sealed with keys that a bucket lacks is lost with the other
+    /// buckets, so nothing may be sealed anew then.
     pub(super) async fn publish(&self, before: &Ring) -> Result<()> {
         let Some(bytes) = files::read(&self.root.join(RING))? else { return Ok(()) };
-        for (i, place) in self.places.iter().enumerate() {
+        for place in &self.places {
             let key = place.location.key(RING);
             let changed = || StateError::RingChanged { path: format!("{}/{key}", place.bucket()).into() };
-            if i > 0 && self.notes.is_away(&place.bucket()) {
-                self.notes.old_keys(&place.bucket(), &Error::new(Kind::Outage, "no answer came"));
-                continue;
-            }
-            let there = match place.objects.get(&key).await {
-                Err(error) if i > 0 && is_away(&error) => {
-                    self.notes.old_keys(&place.bucket(), &error);
-                    continue;
-                }
-                there => there.map_err(place.failed("read the keys in"))?,
-            };
+            let there = place.objects.get(&key).await.map_err(place.failed("read the keys in"))?;
             let is_before =
                 |there: &Object| serde_json::from_slice(&there.bytes).is_ok_and(|ring: Ring| ring == *before);
             let when = match there {
@@ -181,13 +174,30 @@ impl SharedKeys {
             match objects::put(&*place.objects, &key, &bytes, when).await {
                 Ok(_) => {}
                 Err(objects::Refused::Condition) => return Err(changed()),
-                Err(objects::Refused::Failed(error)) if i > 0 && is_away(&error) => {
-                    self.notes.old_keys(&place.bucket(), &error);
-                }
                 Err(objects::Refused::Failed(error)) => return Err(place.failed("write the keys to")(error)),
             }
         }
         Ok(())
+    }
+
+    /// Takes keys over, and keeps those that were here unless these followed them.
+    fn take(&self, bytes: &[u8]) -> Result<()> {
+        let path = self.root.join(RING);
+        if let Some(mine) = files::read(&path)?
+            && rotated(&mine) >= rotated(bytes)
+        {
+            files::make_new(&self.root.join(aside(&mine)), &mine)?;
+        }
+        files::replace(&path, bytes)
+    }
+
+    /// Puts keys in the place of others, which stay beside them: something may be sealed with them.
+    async fn supersede(&self, place: &Place, bytes: &[u8], there: Object) -> Result<()> {
+        let key = place.location.key(&aside(&there.bytes));
+        match objects::put(&*place.objects, &key, &there.bytes, When::Absent).await {
+            Ok(_) | Err(objects::Refused::Condition) => self.put(place, bytes, When::Same(there.etag)).await,
+            Err(objects::Refused::Failed(error)) => Err(place.failed("write the keys to")(error)),
+        }
     }
 
     async fn put(&self, place: &Place, bytes: &[u8], when: When) -> Result<()> {
@@ -196,6 +206,11 @@ impl SharedKeys {
             Err(objects::Refused::Failed(error)) => Err(place.failed("write the keys to")(error)),
         }
     }
+}
+
+/// Where keys stay that others took the place of.
+fn aside(ring: &[u8]) -> String {
+    format!("keys-{}.json", &hex::encode(Sha256::digest(ring))[..16])
 }
 
 /// How far keys were rotated.

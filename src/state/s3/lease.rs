@@ -18,7 +18,7 @@ use super::objects::{Etag, When, is_away};
 use super::{Notes, Put};
 use crate::engine::fence::Sign;
 use crate::state::error::{Result, StateError};
-use crate::state::format::{VERSION, pretty};
+use crate::state::format::{MOST, VERSION, pretty};
 use crate::state::lock::Owner;
 use crate::state::store::Waits;
 
@@ -73,7 +73,10 @@ struct Watched {
 pub(super) async fn look(folder: &Folder) -> Result<Option<(Body, Etag)>> {
     let Some(object) = folder.get(LOCK).await? else { return Ok(None) };
     known_format(folder, LOCK, &object.bytes)?;
-    let body = serde_json::from_slice(&object.bytes).map_err(|e| StateError::json(&folder.path(LOCK), 1, &e))?;
+    let body: Body = serde_json::from_slice(&object.bytes).map_err(|e| StateError::json(&folder.path(LOCK), 1, &e))?;
+    if body.epoch.max(body.open_from).max(body.beat) > MOST {
+        return Err(StateError::damaged(&folder.path(LOCK), None, "no count can have come so far"));
+    }
     Ok(Some((body, object.etag)))
 }
 

@@ -114,14 +114,6 @@ impl Notes {
         ));
     }
 
-    /// Keys that are wrapped anew do not reach a copy.
-    fn old_keys(&self, bucket: &str, error: &Error) {
-        self.add(format!(
-            "the copy of the state in `{bucket}` does not answer, and opens as before: {error}; rotate again when it does"
-        ));
-        self.away.lock().unwrap_or_else(PoisonError::into_inner).insert(bucket.to_owned());
-    }
-
     fn is_away(&self, bucket: &str) -> bool {
         self.away.lock().unwrap_or_else(PoisonError::into_inner).contains(bucket)
     }
@@ -351,7 +343,9 @@ impl Shelf for Rack {
     fn exists(&self) -> Result<bool> {
         let state = async |folder: &Folder| {
             let object = folder.get(SNAPSHOT).await?;
-            Ok((Peek::of(object.as_ref()), object.is_some()))
+            // One that is lost is no reason to begin anew.
+            let is_there = object.is_some() || !folder.backups().await?.is_empty();
+            Ok((Peek::of(object.as_ref()), is_there))
         };
         let (_, (peek, is_there)) = wait_for(self.newest(state, |(peek, _)| peek.at))?;
         match peek.gone {

@@ -514,6 +514,22 @@ async fn a_removed_stack_is_gone_and_its_name_is_free_again() {
 }
 
 #[tokio::test]
+async fn a_state_object_that_is_lost_is_never_taken_for_none() {
+    let bucket = bucket();
+    let machine = Machine::new(&[&bucket]);
+    let (mut state, session) = machine.session("first").await.unwrap();
+    for entries in an_up() {
+        record(&mut state, &session, entries).await;
+    }
+    session.finish(&state).await.unwrap();
+    bucket.set("p/twin/prod/state.json", None);
+    assert!(machine.stored().exists().await.unwrap());
+    let Err(StateError::Gone { backup: Some(backup), .. }) = machine.load().await else { panic!("it begins anew") };
+    assert!(backup.to_string_lossy().contains("/backups/"), "{}", backup.display());
+    assert!(matches!(machine.session("next").await, Err(StateError::Gone { .. })));
+}
+
+#[tokio::test]
 async fn every_end_of_a_run_keeps_the_snapshot_before_it() {
     let machine = Machine::new(&[&bucket()]);
     let (mut state, session) = machine.session("one").await.unwrap();
@@ -720,24 +736,32 @@ fn without(machine: &Machine, lost: usize) -> Machine {
 }
 
 #[tokio::test]
-async fn a_rotation_goes_on_without_the_second_bucket_which_gets_the_keys_when_it_is_back() {
-    let (first, second) = (bucket(), bucket());
-    let machine = Machine::new(&[&first, &second]);
-    let (old, new) = (Source::passphrase("old"), renewed("new"));
-    let state = sealed_with(&old, &machine, "prod").await;
-    let half = without(&machine, 1);
-    let (keys, _) = half.states.open_keys(old.clone()).await.unwrap();
-    rotate(&half, "prod", &keys, &old, &new).await.unwrap();
-    let warnings = half.states.warnings();
-    assert!(warnings.iter().any(|w| w.contains("s3://second") && w.contains("rotate again")), "{warnings:?}");
-    assert!(Machine::new(&[&second]).states.open_keys(old.clone()).await.is_ok(), "the copy opens as before");
-    let next = machine.healthy();
-    let (keys, _) = next.states.open_keys(new.clone()).await.unwrap();
-    assert_eq!(next.stored().load(&keys).await.unwrap().unwrap().rows, state.rows);
-    for bucket in [&first, &second] {
-        assert!(
-            opened_by(&Machine::new(&[bucket]), bucket, &new, "p/twin/prod/").await.is_some_and(|all| all.len() > 3)
-        );
+async fn a_rotation_that_a_bucket_does_not_take_seals_nothing_and_goes_on_when_it_does() {
+    for lost in [0, 1] {
+        let buckets = [bucket(), bucket()];
+        let machine = Machine::new(&[&buckets[0], &buckets[1]]);
+        let (old, new) = (Source::passphrase("old"), renewed("new"));
+        let state = sealed_with(&old, &machine, "prod").await;
+        let half = machine.another(move |i, bucket| {
+            bucket.through(move |call: &Call<'_>| {
+                (i == lost && call.writes > 0 && call.key.ends_with("keys.json")).then_some(Fault::LostBefore)
+            })
+        });
+        let (keys, _) = half.states.open_keys(old.clone()).await.unwrap();
+        assert!(rotate(&half, "prod", &keys, &old, &new).await.is_err());
+        for bucket in &buckets {
+            let alone = Machine::new(&[bucket]);
+            let (keys, _) = alone.states.open_keys(old.clone()).await.unwrap();
+            assert_eq!(alone.stored().load(&keys).await.unwrap().unwrap().rows, state.rows);
+        }
+        let next = machine.healthy();
+        let (keys, _) = next.states.open_keys(old.clone()).await.unwrap();
+        rotate(&next, "prod", &keys, &old, &new).await.unwrap();
+        for bucket in &buckets {
+            let alone = Machine::new(&[bucket]);
+            let (keys, _) = alone.states.open_keys(new.clone()).await.unwrap();
+            assert_eq!(alone.stored().load(&keys).await.unwrap().unwrap().rows, state.rows);
+        }
     }
 }
 
@@ -754,6 +778,25 @@ async fn keys_that_were_rotated_in_one_bucket_alone_do_not_give_way_to_older_one
     let (keys, _) = next.states.open_keys(new.clone()).await.unwrap();
     assert_eq!(next.stored().load(&keys).await.unwrap().unwrap().rows, state.rows);
     assert_eq!(first.bytes("p/keys.json"), second.bytes("p/keys.json"));
+}
+
+#[tokio::test]
+async fn keys_of_which_each_bucket_has_its_own_both_stay() {
+    let (first, second) = (bucket(), bucket());
+    let machine = Machine::new(&[&first, &second]);
+    let (old, new, newer) = (Source::passphrase("old"), renewed("new"), renewed("newer"));
+    sealed_with(&old, &machine, "prod").await;
+    for (bucket, source) in [(&first, &new), (&second, &newer)] {
+        let alone = Machine::new(&[bucket]);
+        let (keys, _) = alone.states.open_keys(old.clone()).await.unwrap();
+        rotate(&alone, "prod", &keys, &old, source).await.unwrap();
+    }
+    let apart = second.bytes("p/keys.json").unwrap();
+    let next = machine.healthy();
+    next.states.open_keys(new.clone()).await.unwrap();
+    assert_eq!(first.bytes("p/keys.json"), second.bytes("p/keys.json"));
+    let kept: Vec<_> = second.keys().into_iter().filter(|key| key.starts_with("p/keys-")).collect();
+    assert_eq!(kept.iter().map(|key| second.bytes(key).unwrap()).collect::<Vec<_>>(), [apart]);
 }
 
 #[tokio::test]
