@@ -522,6 +522,7 @@ async fn a_state_object_that_is_lost_is_never_taken_for_none() {
         record(&mut state, &session, entries).await;
     }
     session.finish(&state).await.unwrap();
+    drop(session);
     bucket.set("p/twin/prod/state.json", None);
     assert!(machine.stored().exists().await.unwrap());
     let Err(StateError::Gone { backup: Some(backup), .. }) = machine.load().await else { panic!("it begins anew") };
