@@ -204,6 +204,7 @@ impl Planner<'_> {
             }
             Decision::Replace { why, mut changes, order } => {
                 changes.extend(options_change);
+                self.check_room(declaration, schema, row, order);
                 let makes_room = order == Order::DeleteFirst
                     || declaration.needs.iter().any(|need| self.deleted_first.contains(need));
                 self.replaced.insert(declaration.urn.clone());
@@ -218,6 +219,20 @@ impl Planner<'_> {
                 }
             }
         }
+    }
+
+    /// What stays under its name makes no room for another one of that name.
+    fn check_room(&mut self, declaration: &Declaration, schema: &TypeSchema, row: &Row, order: Order) {
+        let by_name = !schema.facts.delete_first && declaration.options.delete_before_replace.is_none();
+        if order == Order::CreateFirst || !by_name || !row.retain_on_delete {
+            return;
+        }
+        let name = declaration.urn.name();
+        let text =
+            format!("`{name}` would be replaced by another one of its name, which `retainOnDelete` leaves taken");
+        let problem = Diagnostic::error("retained-name", text).at(declaration.at.clone()).of(&declaration.urn);
+        self.problems
+            .push(problem.help("give it another name; or take `retainOnDelete` away and run `drctl up` before"));
     }
 
     /// What the program wants of a resource, and the inputs in full.

@@ -42,6 +42,21 @@ a: {{type: test:Slow, region: {region}, options: {{replaceOnChanges: [size]}}, p
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_stays_under_its_name_is_not_replaced_by_another_of_that_name() {
+    let mut t = Theatre::new();
+    let program = |name: &str, size: u32| {
+        format!(
+            "a: {{type: test:Slow, options: {{replaceOnChanges: [size], retainOnDelete: true}}, properties: {{name: {name}, size: {size}}}}}"
+        )
+    };
+    t.up(&program("fixed", 1)).await;
+    let refused = t.refused(&program("fixed", 2)).await;
+    assert!(refused.contains("retained-name: `a` would be replaced by another one of its name"), "{refused}");
+    t.up(&program("another", 2)).await;
+    assert_eq!(t.twin.inspect().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_dependent_that_cannot_outlive_a_delete_first_replacement_goes_before_it() {
     let mut t = Theatre::new();
     let program = |size: u32| {
