@@ -143,23 +143,27 @@ async fn a_read_is_repeated_whatever_failed() {
 
 #[tokio::test(start_paused = true)]
 async fn a_region_that_never_answers_is_not_asked_any_more_and_others_are() {
-    let (aws, wire) =
-        aws(&[("eu-west-1", Reply::TimesOut), ("Action=DescribeSubnets", ok("<DescribeSubnetsResponse/>"))]);
+    const SILENT: &str = "ap-southeast-2";
+    let (aws, wire) = aws(&[(SILENT, Reply::TimesOut), ("Action=DescribeSubnets", ok("<DescribeSubnetsResponse/>"))]);
     aws.identity().await.unwrap();
+    // A region of its own: the attempts of all clients of a region are counted together.
+    let mut at = wire::at(SUBNET);
+    at.kind.place = Place(SILENT.into());
+    let ids = [Id("subnet-1".into())];
     for _ in 0..2 {
-        let e = wire::read(&aws, SUBNET, "subnet-1").await.unwrap_err();
-        assert!(e.message.contains("eu-west-1") && e.message.contains("does not answer"), "{e:?}");
+        let e = aws.read(&at.kind, &ids, &Want::All).await.unwrap_err();
+        assert!(e.message.contains(SILENT) && e.message.contains("does not answer"), "{e:?}");
     }
     let before = wire.requests("").len();
-    let e = wire::read(&aws, SUBNET, "subnet-1").await.unwrap_err();
+    let e = aws.read(&at.kind, &ids, &Want::All).await.unwrap_err();
     assert_eq!((e.kind, e.ambiguous), (Kind::Unreachable, false));
-    assert!(e.message.starts_with("eu-west-1 does not answer: ") && e.hint.is_some(), "{e:?}");
-    assert!(!aws.create(&wire::at(SUBNET), &inputs()).await.unwrap_err().ambiguous, "no call was made");
+    assert!(e.message.starts_with("ap-southeast-2 does not answer: ") && e.hint.is_some(), "{e:?}");
+    assert!(!aws.create(&at, &inputs()).await.unwrap_err().ambiguous, "no call was made");
     assert_eq!(wire.requests("").len(), before);
     let elsewhere = KindAt { ty: SUBNET.into(), place: Place("eu-central-1".into()) };
-    assert_eq!(aws.read(&elsewhere, &[Id("subnet-1".into())], &Want::All).await.unwrap(), [Seen::Gone]);
+    assert_eq!(aws.read(&elsewhere, &ids, &Want::All).await.unwrap(), [Seen::Gone]);
     aws.reach().begin(&["eu-central-1".to_owned()]);
-    let e = aws.read(&elsewhere, &[Id("subnet-1".into())], &Want::All).await.unwrap_err();
+    let e = aws.read(&elsewhere, &ids, &Want::All).await.unwrap_err();
     assert_eq!(e.message, "eu-central-1 is given as unavailable");
 }
 
