@@ -130,6 +130,7 @@ fn look_around(cage: &mut Cage) {
         "history show",
         "graph",
         "graph --format mermaid",
+        "graph --format svg",
         "stack ls",
         "stack export",
         "state check",
@@ -160,7 +161,7 @@ fn on_the_twin_no_secret_is_in_any_byte_that_is_written() {
     let text = std::fs::read_to_string(&program).unwrap();
     let changed = text.replace("canary-q", "kanari-q").replace("postgres://", "mysql://");
     std::fs::write(&program, changed.replace("memorySize: ${size}", "memorySize: 256")).unwrap();
-    for line in ["preview", "preview --json", "preview --markdown", "preview --refresh"] {
+    for line in ["preview", "preview --json", "preview --markdown", "preview --refresh", "preview --save-plan saved"] {
         let said = cage.run(line, 0);
         assert!(said.out.contains("[secret]") || said.err.contains("[secret]"), "{line}");
     }
@@ -253,6 +254,7 @@ fn over_http_no_secret_is_in_any_byte_that_is_written_even_if_the_service_says_i
     look_around(&mut cage);
     cage.run("preview --refresh --skip-unsupported", 0);
     cage.run("preview --markdown --skip-unsupported", 0);
+    cage.run("preview --save-plan saved --skip-unsupported", 0);
 
     // A person at a terminal sees the live view.
     let program = cage.path("stacks/canary.yaml");

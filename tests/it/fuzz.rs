@@ -19,7 +19,7 @@ use drctl::twin::Twin;
 use crate::support::checkout::root;
 
 /// Long enough to meet every mutation of every text, and short enough for each change.
-const SECONDS: u64 = 8;
+const SECONDS: u64 = 10;
 const SEED: u64 = 20_260_101;
 /// The most that one text may take: the slowest legal one takes a hundredth.
 const PATIENCE: Duration = Duration::from_secs(10);
