@@ -273,7 +273,9 @@ impl Site {
             // Of two that begin at once, the first decides.
             make_new(&path, ulid::Ulid::generate().to_string().as_bytes()).map_err(failed)?;
         }
-        let lineage = std::fs::read_to_string(&path).map_err(io("read", &path))?.trim().to_owned();
+        let text =
+            if path.is_file() { std::fs::read_to_string(&path).map_err(io("read", &path))? } else { String::new() };
+        let lineage = text.trim().to_owned();
         if lineage.parse::<ulid::Ulid>().is_err() {
             let message = format!("`{}` holds no lineage, which names a stack without a state", path.display());
             return Err(Failure::new(Exit::Configuration, message, "remove it: another one is made"));

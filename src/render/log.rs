@@ -82,6 +82,9 @@ pub enum Unreadable {
 /// If the file cannot be read, is newer than this drctl, or is damaged before its last line.
 pub fn read(path: &Path) -> Result<Vec<Envelope>, Unreadable> {
     let io = |error| Unreadable::Io { path: path.to_owned(), error };
+    if std::fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+        return Err(io(std::io::Error::new(std::io::ErrorKind::InvalidInput, "it is no regular file")));
+    }
     let lines: Vec<String> =
         BufReader::new(File::open(path).map_err(io)?).lines().collect::<Result<_, _>>().map_err(io)?;
     let mut events = Vec::with_capacity(lines.len());

@@ -147,7 +147,7 @@ impl Drop for FileLock {
 
 /// Who holds the lock at `path` now, if somebody does. Takes the lock for an instant if it is free.
 pub(super) fn holder(path: &Path) -> Option<Owner> {
-    let file = File::open(path).ok()?;
+    let file = path.is_file().then(|| File::open(path).ok())??;
     match file.try_lock_shared() {
         Err(TryLockError::WouldBlock) => serde_json::from_slice(&files::read(path).ok()??).ok(),
         _ => None,

@@ -68,6 +68,36 @@ impl Project {
 }
 
 #[test]
+fn a_pipe_in_the_place_of_a_file_holds_up_no_command() {
+    let project = Project::with(&["web"]);
+    project.good("up -s web");
+    let stack = project.dir_of("web");
+    let record = std::fs::read_dir(stack.join("runs")).unwrap().next().unwrap().unwrap().path();
+    let own = project.path().join(".drctl");
+    let files = ["state.json", "journal.jsonl", "lineage", "lock"].map(|name| stack.join(name));
+    let shared = [own.join("keys.json"), own.join("key"), own.join("twin/world.json"), record];
+    let aside = project.path().join("aside");
+    for path in files.iter().chain(&shared) {
+        std::fs::rename(path, &aside).unwrap();
+        assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
+        for line in ["stack ls", "preview -s web", "up -s web", "state ls -s web", "history -s web"] {
+            let mut child = project.command(line).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+            let deadline = std::time::Instant::now() + Duration::from_secs(60);
+            while child.try_wait().unwrap().is_none() {
+                if std::time::Instant::now() > deadline {
+                    child.kill().unwrap();
+                    panic!("`{line}` waits for {}", path.display());
+                }
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
+        std::fs::remove_file(path).unwrap();
+        std::fs::rename(&aside, path).unwrap();
+    }
+    assert!(project.good("up -s web").contains("No changes"));
+}
+
+#[test]
 fn a_state_of_another_project_is_refused_until_it_is_given_to_this_one() {
     let project = Project::with(&["web"]);
     project.good("up -s web");

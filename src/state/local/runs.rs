@@ -38,7 +38,7 @@ pub(super) fn unfinished(runs: &Path) -> Option<Unfinished> {
 }
 
 fn records(runs: &Path) -> Vec<PathBuf> {
-    fs::read_dir(runs).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
+    fs::read_dir(runs).into_iter().flatten().flatten().map(|entry| entry.path()).filter(|path| path.is_file()).collect()
 }
 
 fn events(record: &Path) -> impl Iterator<Item = Event> {
