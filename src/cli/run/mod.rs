@@ -22,9 +22,9 @@ use crate::cli::site::Site;
 use crate::cli::target::Target;
 use crate::cli::twin::take_twin;
 use crate::engine::clock::Clock;
-use crate::engine::event::{Ended, Event, Sink, VERSION};
+use crate::engine::event::{Ended, Event, VERSION};
 use crate::engine::plan::{Plan, Summary};
-use crate::engine::planner::{Mode, Request};
+use crate::engine::planner::Mode;
 use crate::engine::program::Program;
 use crate::engine::settings::Settings;
 use crate::engine::state::State;
@@ -134,17 +134,8 @@ impl Job<'_> {
         }
         let mut stage = Stage::new(self, &site, &cloud, &run, self.style(&cloud));
         stage.show(self.started(&site, &run, Some(session.last_entry())));
-        let (sink, mut events) = Sink::new();
-        let request = Request {
-            program: program.as_deref(),
-            state: &state,
-            cloud: &*cloud.provider(),
-            mode: self.mode,
-            settings: &settings,
-            clock: cloud.clock(),
-            sink: &sink,
-        };
-        let planned = match stage.plan(request, &mut events, &cloud, &mut interrupts).await {
+        let planned = match stage.plan(self.mode, program.as_deref(), &state, &settings, &cloud, &mut interrupts).await
+        {
             Ok(planned) => planned,
             Err(NoPlan::Refused(problems)) => return Err(stage.refuse(Failure::Program(problems))),
             Err(NoPlan::Interrupted) => return Ok(stage.decline(&Plan::default())),
@@ -236,17 +227,8 @@ impl Job<'_> {
         let mut stage = Stage::new(self, &site, &cloud, &run, style);
         let started = cloud.clock().now();
         stage.show(self.started(&site, &run, None));
-        let (sink, mut events) = Sink::new();
-        let request = Request {
-            program: program.as_deref(),
-            state: &state,
-            cloud: &*cloud.provider(),
-            mode: self.mode,
-            settings: &settings,
-            clock: cloud.clock(),
-            sink: &sink,
-        };
-        let planned = match stage.plan(request, &mut events, &cloud, &mut interrupts).await {
+        let planned = match stage.plan(self.mode, program.as_deref(), &state, &settings, &cloud, &mut interrupts).await
+        {
             Ok(planned) => planned,
             Err(NoPlan::Refused(problems)) => return Err(stage.refuse(Failure::Program(problems))),
             Err(NoPlan::Interrupted) => return Err(Failure::Shown(stage.decline(&Plan::default()))),

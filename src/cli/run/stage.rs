@@ -17,9 +17,10 @@ use crate::engine::diagnostic::Diagnostic;
 use crate::engine::event::{Ended, Event, Sink};
 use crate::engine::execute::{Outcome, Run, execute};
 use crate::engine::plan::{Op, Plan, Summary};
-use crate::engine::planner::{Planned, Request, plan};
+use crate::engine::planner::{Mode, Planned, Request, plan};
 use crate::engine::program::Program;
 use crate::engine::settings::Settings;
+use crate::engine::state::State;
 use crate::engine::stop::Stop;
 use crate::render;
 use crate::render::log::Log;
@@ -69,19 +70,23 @@ impl Stage {
     /// Plans, shows what happens meanwhile, and tells what it waits for.
     pub(super) async fn plan(
         &mut self,
-        request: Request<'_>,
-        events: &mut UnboundedReceiver<Event>,
+        mode: Mode,
+        program: Option<&dyn Program>,
+        state: &State,
+        settings: &Settings,
         cloud: &Cloud,
         interrupts: &mut Interrupts,
     ) -> std::result::Result<Planned, NoPlan> {
-        let work = plan(request);
+        let (sink, mut events) = Sink::new();
+        let provider = cloud.provider();
+        let work = plan(Request { program, state, cloud: &*provider, mode, settings, clock: self.clock, sink: &sink });
         tokio::pin!(work);
         loop {
             tokio::select! {
                 biased;
                 Some(event) = events.recv() => self.show(event),
                 planned = &mut work => {
-                    self.drain(events);
+                    self.drain(&mut events);
                     return planned.map_err(NoPlan::Refused);
                 }
                 () = interrupts.next() => return Err(NoPlan::Interrupted),
