@@ -185,8 +185,8 @@ impl Aws {
         done: Result<T>,
     ) -> Result<T> {
         match done {
-            // Of a region that is lost that is told, and nobody was asked.
-            Err(error) if self.reach.check(&cx.region).is_ok() => {
+            // Of a region that is given up that is told, and nobody was asked.
+            Err(error) if !self.reach.is_given_up(&cx.region) => {
                 let config = session.config(&self.settings).await;
                 Err(config::located(error, schema.service(), &place.0, config))
             }
