@@ -7,8 +7,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::engine::diagnostic::{Diagnostic, Location};
-use crate::engine::handle::Handle;
-use crate::engine::program::Known;
 use crate::engine::urn::Place;
 use crate::engine::value::{Map, Value};
 use crate::stack::answers::{Answered, Ask, Asking};
@@ -22,11 +20,12 @@ use crate::stack::instance::{Bound, Frame, Member, Slot, Target, World};
 use crate::stack::lead::{Lead, Piece};
 use crate::stack::paths;
 use crate::stack::regions::{self, Region, is_region};
+use crate::stack::sight::Sight;
 
 /// One evaluation. `None` means that a part is wrong and has been reported.
 pub(crate) struct Run<'a> {
     world: &'a World,
-    known: &'a Known,
+    sight: &'a dyn Sight,
     answers: &'a dyn Answered,
     memo: HashMap<Slot, Option<Arc<Value>>>,
     groups: HashMap<(usize, usize), Option<Arc<Value>>>,
@@ -48,10 +47,10 @@ pub(crate) struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    pub(crate) fn new(world: &'a World, known: &'a Known, answers: &'a dyn Answered) -> Self {
+    pub(crate) fn new(world: &'a World, sight: &'a dyn Sight, answers: &'a dyn Answered) -> Self {
         Self {
             world,
-            known,
+            sight,
             answers,
             memo: HashMap::new(),
             groups: HashMap::new(),
@@ -69,8 +68,8 @@ impl<'a> Run<'a> {
     }
 
     /// An evaluation of a program that is loaded.
-    pub(crate) fn alone(world: &'a World, known: &'a Known, answers: &'a dyn Answered) -> Self {
-        Self { is_alone: true, ..Self::new(world, known, answers) }
+    pub(crate) fn alone(world: &'a World, sight: &'a dyn Sight, answers: &'a dyn Answered) -> Self {
+        Self { is_alone: true, ..Self::new(world, sight, answers) }
     }
 
     /// Everything that is wrong.
@@ -564,10 +563,8 @@ impl<'a> Run<'a> {
 
     fn resource(&mut self, index: usize, path: &[(Accessor, Location)], frame: Frame) -> Option<Value> {
         let node = &self.world.nodes[index];
-        let handle = self.known.get(&node.urn);
         let Some(((accessor, at), rest)) = path.split_first() else {
-            let unknown = || Handle::foreseen(&node.urn, Value::Unknown, Map::default());
-            return Some(Value::Resource(Box::new(handle.cloned().unwrap_or_else(unknown))));
+            return Some(Value::Resource(Box::new(self.sight.whole(&node.urn))));
         };
         let (Accessor::Name(name) | Accessor::Key(name)) = accessor else {
             let text = "a resource is no list; `[*]` and `[key]` need `each` on the resource";
@@ -583,15 +580,7 @@ impl<'a> Run<'a> {
             || self.world.schema(node).is_some_and(|schema| {
                 [&schema.inputs, &schema.outputs].into_iter().any(|o| o.get(name).is_some_and(|p| p.secret))
             });
-        let value = match handle {
-            None => Some(Value::Unknown),
-            Some(handle) => match handle.get(name) {
-                Some(value) => self.navigate(value, rest, frame),
-                None if name == "id" => self.navigate(&handle.id, rest, frame),
-                None if handle.id.has_unknown() => Some(Value::Unknown),
-                None => Some(Value::Null),
-            },
-        }?;
+        let value = self.navigate(&self.sight.property(&node.urn, name), rest, frame)?;
         Some(if hidden && !value.is_null() { value.secret() } else { value })
     }
 

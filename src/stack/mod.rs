@@ -22,6 +22,7 @@ mod files;
 mod functions;
 mod instance;
 mod lead;
+mod link;
 mod load;
 mod options;
 mod order;
@@ -35,6 +36,7 @@ mod regions;
 mod remote;
 mod request;
 mod secrets;
+mod sight;
 mod survey;
 mod tags;
 mod wishes;
@@ -60,7 +62,8 @@ pub(crate) use regions::{KNOWN as REGIONS, is_region, unknown as unknown_region}
 pub use request::Request;
 
 pub(crate) use check::Place as Written;
-pub(crate) use survey::{ACCOUNT as SURVEY_ACCOUNT, Asked, Link, Surveyed};
+pub(crate) use link::Link;
+pub(crate) use survey::{ACCOUNT as SURVEY_ACCOUNT, Asked, Surveyed};
 pub(crate) use tags::reserved as reserved_tag;
 pub(crate) use wishes::{Wish, Word, wishes};
 

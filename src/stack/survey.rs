@@ -7,10 +7,9 @@ use std::sync::Arc;
 use crate::engine::diagnostic::Location;
 use crate::engine::foresight;
 use crate::engine::graph;
-use crate::engine::handle::Handle;
 use crate::engine::program::{Declaration, Given, Known};
 use crate::engine::resource::Where;
-use crate::engine::schema::{FunctionSchema, Object, Shape, TypeSchema};
+use crate::engine::schema::{FunctionSchema, TypeSchema};
 use crate::engine::urn::Place as Region;
 use crate::engine::value::{Map, Value};
 use crate::stack::answers::{Answered, Ask, Asking, NoAnswers};
@@ -19,6 +18,7 @@ use crate::stack::check::Place;
 use crate::stack::eval::Run;
 use crate::stack::expr::Expr;
 use crate::stack::instance::{Bound, Frame, World};
+use crate::stack::link::Links;
 use crate::stack::program::{Judged, StackProgram, judged};
 
 /// A resource of a program, looked at before anything exists.
@@ -27,7 +27,7 @@ pub(crate) struct Surveyed<'a> {
     pub(crate) schema: &'a TypeSchema,
     /// Inputs with defaults and tags; what only the cloud decides is unknown.
     pub(crate) values: Value,
-    /// The inputs as written, with a [`Link`] wherever another resource is named.
+    /// The inputs as written, with a [`Link`](super::Link) wherever another resource is named.
     pub(crate) links: Value,
     /// Nothing is wrong with the inputs. Where something is, that is unknown, and whatever is not given may
     /// have been meant to be.
@@ -49,46 +49,9 @@ impl<'a> Surveyed<'a> {
 /// A call of a data source that the text of a program holds.
 pub(crate) struct Asked<'a> {
     pub(crate) function: &'a FunctionSchema,
-    /// Where and with which arguments, with a [`Link`] wherever a resource is named; none if that shows
+    /// Where and with which arguments, with a [`Link`](super::Link) wherever a resource is named; none if that shows
     /// only when it is asked.
     pub(crate) how: Option<(Region, Value)>,
-}
-
-/// Stands in a text for a property of another resource.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Link<'t> {
-    /// Which declaration.
-    pub(crate) resource: usize,
-    pub(crate) property: &'t str,
-    /// The text is nothing but the link.
-    pub(crate) whole: bool,
-}
-
-/// Characters for private use, which no program holds.
-const BEGIN: char = '\u{E000}';
-const END: char = '\u{E001}';
-
-impl<'t> Link<'t> {
-    fn text(resource: usize, property: &str) -> Value {
-        Value::String(format!("{BEGIN}{resource}:{property}{END}"))
-    }
-
-    /// A text with a `*` in the place of each link.
-    pub(crate) fn hidden(text: &str) -> String {
-        let mut parts = text.split(BEGIN);
-        let first = parts.next().unwrap_or_default().to_owned();
-        parts.fold(first, |shown, part| shown + "*" + part.split_once(END).map_or("", |(_, rest)| rest))
-    }
-
-    /// The links of a text, in its order.
-    pub(crate) fn all(text: &'t str) -> impl Iterator<Item = Self> {
-        text.split(BEGIN).skip(1).filter_map(move |part| {
-            let (inner, rest) = part.split_once(END)?;
-            let (resource, property) = inner.split_once(':')?;
-            let whole = rest.is_empty() && text.starts_with(BEGIN) && text.matches(BEGIN).count() == 1;
-            Some(Self { resource: resource.parse().ok()?, property, whole })
-        })
-    }
 }
 
 /// Made-up, because a check knows no account. Only regions and names of ARNs are looked at.
@@ -117,8 +80,8 @@ impl StackProgram {
     pub(crate) fn survey(&self) -> Vec<Surveyed<'_>> {
         let world = &self.world;
         let (nodes, schemas) = self.nodes();
-        let linked = self.linked(&schemas);
-        let mut run = Run::alone(world, &linked, &NoAnswers);
+        let to = self.links(&schemas);
+        let mut run = Run::alone(world, &to, &NoAnswers);
         let links: Vec<Value> = nodes.iter().map(|n| written(world, *n, &mut run)).collect();
         let mut values = self.values(&nodes, &schemas);
         let all = self.declarations.iter().zip(nodes).zip(schemas).zip(links).enumerate();
@@ -149,16 +112,15 @@ impl StackProgram {
         (nodes, schemas)
     }
 
-    /// Resources of which every text is a link.
-    fn linked(&self, schemas: &[&TypeSchema]) -> Known {
-        (0..).zip(self.declarations.iter().zip(schemas)).map(|(i, (d, s))| link(i, d, s)).collect()
+    fn links<'a>(&'a self, schemas: &[&'a TypeSchema]) -> Links<'a> {
+        Links::to(self.declarations.iter().map(|d| &d.urn).zip(schemas.iter().copied()))
     }
 
     /// The calls of data sources that its text holds, in the order of their names.
     pub(crate) fn asked(&self) -> Vec<Asked<'_>> {
         let world = &self.world;
-        let linked = self.linked(&self.nodes().1);
-        let mut run = Run::alone(world, &linked, &MadeUp);
+        let to = self.links(&self.nodes().1);
+        let mut run = Run::alone(world, &to, &MadeUp);
         let (mut all, mut met) = (BTreeMap::new(), BTreeSet::new());
         for (expr, frame) in self.evaluated() {
             for (token, call) in calls(expr) {
@@ -232,24 +194,6 @@ impl StackProgram {
     }
 }
 
-/// A resource of which every text is a link.
-fn link(i: usize, declaration: &Declaration, schema: &TypeSchema) -> (crate::engine::urn::Urn, Handle) {
-    let mut properties = Map::default();
-    let mut add = |object: &Object| {
-        for property in &object.properties {
-            let value = match property.shape {
-                Shape::Text => Link::text(i, &property.name),
-                _ => Value::Unknown,
-            };
-            properties.insert(property.name.clone(), value);
-        }
-    };
-    add(&schema.inputs);
-    add(&schema.outputs);
-    let handle = Handle::foreseen(&declaration.urn, Link::text(i, "id"), properties);
-    (declaration.urn.clone(), handle)
-}
-
 /// The calls of data sources that an expression holds.
 fn calls(expr: &Expr) -> Vec<(&'static str, &Expr)> {
     let mut found = Vec::new();
@@ -273,22 +217,4 @@ fn spot(at: &Location) -> (&str, usize, usize) {
 fn written(world: &World, node: usize, run: &mut Run) -> Value {
     let node = &world.nodes[node];
     run.salvage(&node.block.properties, node.frame, &mut true)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_text_tells_the_links_that_it_holds() {
-        let text = |v: Value| v.as_str().map(str::to_owned).unwrap();
-        let (one, two) = (text(Link::text(3, "arn")), text(Link::text(12, "name")));
-        let all =
-            |text: &str| Link::all(text).map(|l| (l.resource, l.property.to_owned(), l.whole)).collect::<Vec<_>>();
-        assert_eq!(all(&one), [(3, "arn".to_owned(), true)]);
-        assert_eq!(all(&format!("{one}/*")), [(3, "arn".to_owned(), false)]);
-        assert_eq!(all(&format!("{one}{two}")), [(3, "arn".to_owned(), false), (12, "name".to_owned(), false)]);
-        assert!(all("plain").is_empty());
-        assert_eq!(Link::hidden(&format!("/a/{one}/b{two}")), "/a/*/b*");
-    }
 }

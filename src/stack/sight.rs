@@ -1,0 +1,33 @@
+//! What an evaluation sees of resources.
+
+use std::borrow::Cow;
+
+use crate::engine::handle::Handle;
+use crate::engine::program::Known;
+use crate::engine::urn::Urn;
+use crate::engine::value::{Map, Value};
+
+/// Where an evaluation looks for what resources give.
+pub(crate) trait Sight {
+    /// The resource as a whole.
+    fn whole(&self, urn: &Urn) -> Handle;
+
+    /// A property of it, or its id.
+    fn property(&self, urn: &Urn, name: &str) -> Cow<'_, Value>;
+}
+
+impl Sight for Known {
+    fn whole(&self, urn: &Urn) -> Handle {
+        self.get(urn).cloned().unwrap_or_else(|| Handle::foreseen(urn, Value::Unknown, Map::default()))
+    }
+
+    fn property(&self, urn: &Urn, name: &str) -> Cow<'_, Value> {
+        let Some(handle) = self.get(urn) else { return Cow::Owned(Value::Unknown) };
+        match handle.get(name) {
+            Some(value) => Cow::Borrowed(value),
+            None if name == "id" => Cow::Borrowed(&handle.id),
+            None if handle.id.has_unknown() => Cow::Owned(Value::Unknown),
+            None => Cow::Owned(Value::Null),
+        }
+    }
+}
