@@ -26,6 +26,7 @@ pub mod journal;
 pub mod key_provider;
 pub mod layer;
 pub mod ledger;
+mod map;
 pub mod names;
 pub mod observe;
 pub mod order;

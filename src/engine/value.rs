@@ -3,16 +3,12 @@
 
 use std::fmt;
 
-use indexmap::IndexMap;
-use rustc_hash::FxBuildHasher;
 use serde_json::Number;
 
 use crate::engine::asset::Asset;
 use crate::engine::handle::Handle;
 
-/// Properties in the order in which they were written. The hasher has no state of its own: maps are
-/// small and there are many of them.
-pub type Map = IndexMap<String, Value, FxBuildHasher>;
+pub use crate::engine::map::Map;
 
 /// A value of a program, an input or an output.
 ///
@@ -32,7 +28,7 @@ pub enum Value {
     /// A value that the cloud decides while the plan runs.
     Unknown,
     /// A file or an archive, known by its hash.
-    Asset(Asset),
+    Asset(Box<Asset>),
     /// A resource as a whole, as `${vpc}` gives it. Where text is expected, its id stands for it.
     Resource(Box<Handle>),
 }
@@ -152,7 +148,7 @@ impl Value {
             Json::String(s) => Self::String(s),
             Json::Array(items) => Self::List(items.into_iter().map(Self::from_json).collect()),
             Json::Object(map) => match Asset::from_json(&map) {
-                Some(asset) => Self::Asset(asset),
+                Some(asset) => Self::Asset(Box::new(asset)),
                 None => Self::Map(map.into_iter().map(|(k, v)| (k, Self::from_json(v))).collect()),
             },
         }
@@ -272,6 +268,11 @@ mod tests {
         let value = Value::Map(Map::from_iter([("password".into(), Value::from("hunter2").secret())]));
         assert!(!format!("{value:?} {}", Shown::of(&value)).contains("hunter2"));
         assert_eq!(value.to_json().unwrap()["password"], "hunter2");
+    }
+
+    #[test]
+    fn a_value_takes_little_more_than_a_text() {
+        assert!(size_of::<Value>() <= size_of::<String>() + 8, "{}", size_of::<Value>());
     }
 
     #[test]

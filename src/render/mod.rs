@@ -24,7 +24,7 @@ mod value;
 pub(crate) mod words;
 
 use std::fmt::Display;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal, LineWriter, Write};
 use std::sync::OnceLock;
 
 pub use live::TICK;
@@ -75,7 +75,7 @@ impl Style {
     pub fn renderer(self, detail: Detail, clock: Clock) -> Box<dyn Renderer> {
         match self {
             Self::Live => Box::new(live::Live::new(detail, clock)),
-            Self::Plain => Box::new(plain::Plain::new(anstream::stderr(), detail)),
+            Self::Plain => Box::new(plain::Plain::new(stderr(), detail)),
             Self::Json => Box::new(json::Json(anstream::stdout())),
             Self::Silent => Box::new(Silent),
         }
@@ -102,7 +102,17 @@ pub fn data(text: impl Display) {
 /// Writes text for people to standard error.
 pub fn say(text: impl Display) {
     // There is nowhere left to tell.
-    let _ = write(anstream::stderr().lock(), text);
+    let _ = write(stderr(), text);
+}
+
+/// Standard error, with colours if it can show them. It has no buffer of its own, and text comes in many
+/// pieces: lines are written whole.
+fn stderr() -> Box<dyn Write + Send> {
+    let lines: Box<dyn Write + Send> = Box::new(LineWriter::new(io::stderr()));
+    match anstream::AutoStream::choice(&io::stderr()) {
+        anstream::ColorChoice::Never => Box::new(anstream::StripStream::new(lines)),
+        _ => lines,
+    }
 }
 
 /// Warns on standard error.

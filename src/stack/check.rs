@@ -155,7 +155,7 @@ impl<'a> Checker<'a> {
     }
 
     fn object(&mut self, schema: &Object, given: Map, place: Place, path: &str) -> Map {
-        let mut map = Map::with_capacity_and_hasher(given.len(), Default::default());
+        let mut map = Map::with_capacity(given.len());
         let mut failed = Vec::new();
         for (name, value) in given {
             if value.is_null() {

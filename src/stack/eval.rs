@@ -113,7 +113,7 @@ impl<'a> Run<'a> {
             }
             Kind::Map(entries) => {
                 let values: Vec<_> = entries.iter().map(|(k, _, e)| (k, self.eval(e, frame))).collect();
-                let mut map = Map::with_capacity_and_hasher(values.len(), Default::default());
+                let mut map = Map::with_capacity(values.len());
                 for (key, value) in values {
                     let value = value?;
                     if !matches!(value, Value::Null) {

@@ -563,7 +563,7 @@ mod tests {
 
     fn value(word: &str) -> Value {
         let file = Asset { source: Source::File(format!("{word}.zip")), sha256: word.to_owned() };
-        Value::Map(Map::from_iter([("word".into(), word.into()), ("file".into(), Value::Asset(file))]))
+        Value::Map(Map::from_iter([("word".into(), word.into()), ("file".into(), Value::Asset(Box::new(file)))]))
     }
 
     /// Every field differs from that of a new row, and the compiler sees to it that none is left out.

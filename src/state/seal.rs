@@ -138,7 +138,7 @@ impl Seal<'_> {
 
     fn opened_special(&self, at: &mut Path<'_>, mut object: Object<String, Json>) -> Result<Value> {
         if let Some(asset) = Asset::from_json(&object) {
-            return Ok(Value::Asset(asset));
+            return Ok(Value::Asset(Box::new(asset)));
         }
         match (object.remove(MAP), object.remove(SECRET)) {
             (Some(Json::Object(map)), _) => Ok(Value::Map(self.opened_map(at, map)?)),
@@ -263,7 +263,7 @@ mod tests {
     fn every_value_comes_back_as_it_was() {
         let ciphers = ciphers();
         let seal = Seal { ciphers: &ciphers, lineage: "l" };
-        let asset = Value::Asset(Asset { source: Source::File("a.zip".into()), sha256: "ab".into() });
+        let asset = Value::Asset(Box::new(Asset { source: Source::File("a.zip".into()), sha256: "ab".into() }));
         let value = map(&[
             ("plain", Value::List(vec![Value::Null, true.into(), 5.into(), Value::from("text"), asset.clone()])),
             ("password", Value::from("hunter2").secret()),

@@ -2,17 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use drctl::engine::clock::Clock;
-use drctl::engine::event::{Ended, Sink};
+use drctl::engine::event::{Ended, Event, Sink};
 use drctl::engine::execute::{Run, execute};
 use drctl::engine::planner::{Mode, Request, plan};
 use drctl::engine::provider::Provider;
 use drctl::engine::settings::Settings;
 use drctl::engine::state::State;
 use drctl::engine::stop::Stop;
+use drctl::render::log::Log;
+use drctl::render::{Numbering, Renderer};
 use drctl::stack;
 use drctl::state::{Keys, Owner, Source, States, silently};
 use drctl::twin::{Twin, testing};
@@ -46,7 +49,7 @@ async fn a_thousand_steps_write_less_than_five_megabytes() {
     let (state, session) = lock.session(keys, fresh).await.unwrap();
     let session = Arc::new(session);
     let settings = Settings::default();
-    let (sink, _events) = Sink::new();
+    let (sink, mut events) = Sink::new();
     let (cloud, clock) = (&*twin, twin.clock());
     let request = Request {
         program: Some(&*program),
@@ -58,6 +61,7 @@ async fn a_thousand_steps_write_less_than_five_megabytes() {
         sink: &sink,
     };
     let planned = plan(request).await.unwrap();
+    sink.send(Event::Planned { plan: planned.plan.clone(), summary: planned.plan.summary() });
     let run = Run {
         program: Some(program),
         cloud: Arc::clone(&twin) as _,
@@ -70,9 +74,24 @@ async fn a_thousand_steps_write_less_than_five_megabytes() {
     };
     let outcome = execute(planned, run).await.unwrap();
     assert_eq!(outcome.ended, Ended::Completed);
-    let of = |file: &str| std::fs::metadata(root.join("twin/test").join(file)).unwrap().len();
+    let place = root.join("twin/test");
+    let (mut record, mut numbering) = (Log::create(&place.join("runs"), "run"), Numbering::default());
+    while let Ok(event) = events.try_recv() {
+        record.event(&numbering.envelope(event, twin.clock().now()));
+    }
+    let of = |part: &str| bytes_below(&place.join(part));
     let journal = of("journal.jsonl");
     session.finish(&outcome.state).await.unwrap();
-    let written = journal + of("state.json");
-    assert!(written < MOST, "{STEPS} steps write {journal} bytes of journal, {written} with the state");
+    let parts = [journal, of("state.json"), of("backups"), of("runs")];
+    assert!(parts.iter().all(|bytes| *bytes > 100_000), "{parts:?}");
+    let written: u64 = parts.iter().sum();
+    assert!(written < MOST, "{STEPS} steps write {written} bytes: journal, state, its copy and the record {parts:?}");
+}
+
+/// The size of a file, or of all files in a directory.
+fn bytes_below(path: &Path) -> u64 {
+    match std::fs::read_dir(path) {
+        Ok(entries) => entries.map(|entry| bytes_below(&entry.unwrap().path())).sum(),
+        Err(_) => std::fs::metadata(path).unwrap().len(),
+    }
 }

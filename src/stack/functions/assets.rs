@@ -72,7 +72,7 @@ fn hashed(source: Source, name: &str, site: &Site) -> Outcome {
                 }
                 Source::File(_) | Source::Archive(_) => site.reads.note_hash(told(name, site), sha256.clone()),
             }
-            Ok(Value::Asset(Asset { source, sha256 }))
+            Ok(Value::Asset(Box::new(Asset { source, sha256 })))
         }
         Err(Unhashed::Remote(url)) => Err(Fault::Remote(url)),
         Err(Unhashed::Io(error)) => Err(Fault::new(unreadable(name, site, &error))),

@@ -56,7 +56,8 @@ impl Loader<'_> {
             self.written.push((self.full_key(&entry.key), entry.at.clone()));
             match config::value(&entry.value, &mut |sealed| opener.open(sealed)) {
                 Ok(value) => {
-                    self.given.insert(self.full_key(&entry.key), value);
+                    let key = self.full_key(&entry.key);
+                    self.given.insert(key, value);
                 }
                 Err(problem) => {
                     self.problems.push(problem);

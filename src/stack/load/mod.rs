@@ -464,7 +464,8 @@ impl<'a> Loader<'a> {
                 environment.extend(shown.map(|text| (variable.clone(), text)));
             }
             if let Bound::Value(value) = &bound {
-                self.given.entry(self.full_key(&input.name)).or_insert_with(|| Value::clone(value));
+                let key = self.full_key(&input.name);
+                self.given.entry(key).or_insert_with(|| Value::clone(value));
                 world.constants.insert(Slot::Input(0, n), Arc::clone(value));
             }
             world.instances[0].inputs[n] = bound;
