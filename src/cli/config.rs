@@ -70,6 +70,9 @@ pub(super) fn run(command: &Command, global: &Global) -> Result {
             file.write()?;
             let how = if seal { "Set and sealed" } else { "Set" };
             render::say(format_args!("{how} `{key}` in {}\n", path.display()));
+            if let Some(why) = idle(key, global)? {
+                render::warn(why);
+            }
         }
         Command::Get(Get { key }) => match file.get(&file.spelt(key, global)?)? {
             value if global.json => {
@@ -132,6 +135,22 @@ fn entry(key: &str, global: &Global) -> Result<Option<Declared>> {
     let (project, entries) = declared(&request(global)?)?;
     let full = if key.contains(':') { key.to_owned() } else { format!("{project}:{key}") };
     Ok(entries.into_iter().find(|entry| entry.key == full))
+}
+
+/// Why the value of a key has no effect: the program is whose key it is, and declares none like it.
+fn idle(key: &str, global: &Global) -> Result<Option<String>> {
+    let (project, entries) = declared(&request(global)?)?;
+    let own = format!("{project}:");
+    let name = key.strip_prefix(&own).unwrap_or(key);
+    let names: Vec<&str> = entries.iter().filter_map(|entry| entry.key.strip_prefix(&own)).collect();
+    if name.contains(':') || names.contains(&name) {
+        return Ok(None);
+    }
+    let help = match nearest(name, names) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "declare it under `config`, or take it out".to_owned(),
+    };
+    Ok(Some(format!("the program declares no config `{name}`, so its value has no effect: {help}")))
 }
 
 /// A value as it was written. What is declared as text stays the text that it is; what is not declared

@@ -121,6 +121,18 @@ pub(super) fn check(root: &Command, matches: &ArgMatches) -> Result<()> {
     Ok(())
 }
 
+/// The command, if it shows something of the twin and does not say so itself. Nobody may take what is
+/// simulated for what there is.
+pub(super) fn command_of_the_twin(matches: &ArgMatches) -> Option<String> {
+    let (command, leaf) = named(matches);
+    let shows = matches!(
+        command.split(' ').next(),
+        Some("outputs" | "stack" | "state" | "history" | "unlock" | "import" | "graph")
+    );
+    let local = leaf.try_get_one::<bool>("local").ok().flatten().is_some_and(|local| *local);
+    (shows && local || matches!(command.as_str(), "local advance" | "local reset")).then_some(command)
+}
+
 /// The command that was given and its own arguments.
 fn named(matches: &ArgMatches) -> (String, &ArgMatches) {
     let (mut words, mut leaf) = (Vec::new(), matches);
@@ -145,6 +157,20 @@ mod tests {
 
     use super::*;
     use crate::cli::Cli;
+
+    #[test]
+    fn who_shows_something_of_the_twin_says_so_once() {
+        let of = |line: &str| {
+            let matches = fitted(Cli::command()).try_get_matches_from(line.split(' ')).unwrap();
+            command_of_the_twin(&matches)
+        };
+        assert_eq!(of("drctl state ls --local"), Some("state ls".to_owned()));
+        assert_eq!(of("drctl outputs --local --json"), Some("outputs".to_owned()));
+        assert_eq!(of("drctl local advance 24h"), Some("local advance".to_owned()));
+        assert_eq!(of("drctl state ls"), None);
+        assert_eq!(of("drctl up --local"), None, "the run begins with it");
+        assert_eq!(of("drctl config ls --local"), None, "there is nothing simulated in a file");
+    }
 
     fn said(line: &str) -> String {
         let root = fitted(Cli::command());

@@ -96,7 +96,7 @@ pub(crate) struct Global {
     pub(crate) cwd: Option<PathBuf>,
 
     /// Work on the twin, a simulated AWS inside drctl, instead of AWS
-    #[arg(long, global = true, env = "DRCTL_LOCAL", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, global = true, env = "DRCTL_LOCAL", hide_env_values = true, value_parser = switch)]
     pub(crate) local: bool,
 
     /// Where states are kept: `local` or `s3://BUCKET/PREFIX`, instead of what the stack file says. Without
@@ -230,6 +230,9 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode 
         match Cli::from_arg_matches(&matches) {
             Ok(mut cli) => {
                 cli.global.take_state_from(std::env::var("DRCTL_STATE").ok());
+                if let Some(command) = heeds::command_of_the_twin(&matches) {
+                    render::say(format_args!("drctl {command} on {}\n", render::words::target("twin")));
+                }
                 dispatch(&cli)
             }
             Err(usage) => Ok(misused(&command, usage)),
@@ -245,6 +248,15 @@ pub fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode 
             Failure::new(Exit::Error, message, "write it to another place").show().into()
         }
         (exit, _) => exit.into(),
+    }
+}
+
+/// A variable that switches something on. What is left empty is as if it were not there.
+fn switch(text: &str) -> std::result::Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" | "y" | "t" => Ok(true),
+        "" | "0" | "false" | "no" | "off" | "n" | "f" => Ok(false),
+        _ => Err("say `true` or `false`".to_owned()),
     }
 }
 

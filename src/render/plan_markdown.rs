@@ -8,7 +8,7 @@ use super::plan::{Selected, SummaryLine, held, is_default, is_new, output_change
 use super::regions::Regions;
 use super::style::REPLACE;
 use super::value::{inline, lines};
-use super::words::{count, type_name};
+use super::words::{self, count, type_name};
 use crate::engine::plan::{Change, Op, Plan, SetBy};
 
 /// Most characters of the changes. Code hosts refuse comments of more than 65,536.
@@ -28,7 +28,7 @@ impl fmt::Display for PlanMarkdown<'_> {
         let Self { stack, target, plan, regions } = self;
         // The marker lets a pipeline find its own comment and replace it.
         writeln!(f, "<!-- drctl preview {stack} {target} -->")?;
-        writeln!(f, "### Preview of `{stack}` on `{target}`\n")?;
+        writeln!(f, "### Preview of `{stack}` on {}\n", words::target(target))?;
         if let Some(extent) = plan.selection {
             writeln!(f, "{}\n", anstream::adapter::strip_str(&Selected(extent).to_string()))?;
         }
@@ -134,6 +134,13 @@ mod tests {
     fn text(plan: &Plan) -> String {
         let regions = examples::regions();
         PlanMarkdown { stack: "prod", target: "aws", plan, regions: &regions }.to_string()
+    }
+
+    #[test]
+    fn a_comment_on_a_simulation_says_so() {
+        let (regions, plan) = (examples::regions(), examples::plan());
+        let comment = PlanMarkdown { stack: "prod", target: "twin", plan: &plan, regions: &regions }.to_string();
+        assert!(comment.contains("\n### Preview of `prod` on the twin, simulated\n"), "{comment}");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::outputs::Outputs;
 use super::plan::PlanView;
 use super::regions::Regions;
 use super::style::{Label, Sign};
-use super::words::{count, duration, resource};
+use super::words::{self, count, duration, resource};
 use crate::engine::event::{Ended, Envelope, Event, Skipped};
 use crate::engine::plan::{Op, Plan, Summary};
 use crate::engine::urn::{Id, Place, Urn};
@@ -71,7 +71,7 @@ impl Story {
             Event::RunStarted { command, stack, target, .. } => {
                 self.command.clone_from(command);
                 self.simulated = target == "twin";
-                let target = if self.simulated { "the twin, simulated" } else { target };
+                let target = words::target(target);
                 format!("{} {command} of `{stack}` on {target}\n\n", Label::Heading.paint("drctl"))
             }
             Event::Planned { plan, .. } => self.planned(plan),

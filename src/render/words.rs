@@ -25,6 +25,11 @@ pub(crate) fn resource(urn: &Urn) -> String {
     format!("{} {}", type_name(urn.ty()), urn.name())
 }
 
+/// Where a stack lives, as people read it: nobody may take a simulation for what there is.
+pub(crate) fn target(name: &str) -> &str {
+    if name == "twin" { "the twin, simulated" } else { name }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
