@@ -37,7 +37,7 @@ use crate::stack::{self, Wish, Word};
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// Type: `aws:ec2:Vpc`
-    #[arg(value_name = "TYPE", required_unless_present = "from", requires = "name")]
+    #[arg(value_name = "TYPE", requires = "name")]
     ty: Option<String>,
 
     /// Logical name that the resource gets
@@ -127,8 +127,8 @@ fn wishes(arguments: &Arguments, global: &Global) -> Result<(Vec<Wish>, Vec<Diag
     let (Some(ty), Some(name), Some(id)) = (&arguments.ty, &arguments.name, &arguments.id) else {
         return Err(Failure::new(
             Exit::Configuration,
-            "a type, a name and an id are needed",
-            "`drctl import TYPE NAME ID`",
+            "a type, a name and an id are needed, or a file that lists them",
+            "`drctl import TYPE NAME ID` for one resource, `drctl import --from FILE` for many",
         ));
     };
     let region = global.selection.regions.first().map(Word::from);
@@ -194,7 +194,8 @@ async fn read(one: &Wanted<'_>, provider: &dyn Provider) -> Result<std::result::
     let seen = match provider.read(&kind, std::slice::from_ref(id), &Want::All).await {
         Ok(seen) => seen.into_iter().next(),
         Err(error) if matches!(error.kind, Kind::Invalid | Kind::Unsupported) => {
-            let problem = Diagnostic { help: error.hint, ..Diagnostic::error("import", error.message) };
+            let code = if error.kind == Kind::Unsupported { "unreadable" } else { "import" };
+            let problem = Diagnostic { help: error.hint, ..Diagnostic::error(code, error.message) };
             return Ok(Err(wish.id.blame(problem)));
         }
         Err(error) => return Err(error.into()),

@@ -78,3 +78,15 @@ fn what_import_prints_of_code_and_secrets_previews_clean_and_tells_none_of_them(
     let said = lab.run("preview -s maker --refresh").ends_with(0);
     assert!(said.err.contains("timeout") && !said.err.contains("code"), "{}", said.err);
 }
+
+#[test]
+fn an_import_that_fails_tells_so_by_its_exit_code() {
+    let lab = Lab::new(ministack());
+    std::fs::write(lab.path().join("stacks/taker.yaml"), HEAD).unwrap();
+    let wrong_id = lab.run("import aws:apigateway:Account settings bogus -s taker --yes").ends_with(4);
+    assert!(wrong_id.err.contains("there is no Account bogus"), "{}", wrong_id.err);
+    assert!(wrong_id.err.contains("api-gateway-account"), "{}", wrong_id.err);
+    lab.run("import aws:cloudwatch:MetricStream stream orders -s taker --yes").ends_with(4);
+    let nothing = lab.run("import -s taker --yes").ends_with(2);
+    assert!(nothing.err.contains("import --from FILE"), "{}", nothing.err);
+}
