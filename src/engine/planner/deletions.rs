@@ -151,6 +151,9 @@ impl Planner<'_> {
 
     /// Which of the rows to be deleted goes before which other, by the rules of the cloud.
     fn departures<'s>(&self, state: &'s State, doomed: &[&Row]) -> Vec<Departure<'s>> {
+        if doomed.is_empty() {
+            return Vec::new();
+        }
         let rows: Vec<&Row> = state.rows.values().map(Arc::as_ref).collect();
         let gone: HashSet<&Urn> = doomed.iter().map(|row| &row.key.urn).collect();
         let all = self.catalog.departures.iter().flat_map(|rule| rule(&rows));

@@ -155,6 +155,18 @@ async fn a_destroy_that_goes_on_after_the_functions_are_gone_keeps_their_permiss
 }
 
 #[tokio::test(start_paused = true)]
+async fn permissions_wait_with_groups_and_subnets_whose_region_does_not_answer() {
+    let (_, mut stage) = stage();
+    let alone = FUNCTIONS.replace("  options: {dependsOn: ['${attachment}', '${policy}']}\n", "");
+    up(&mut stage, &format!("{NETWORK}{GROUP}{alone}")).await;
+    stage.settings.unavailable = vec!["eu-west-1".into()];
+    let report = destroy(&mut stage).await;
+    assert!(matches!(report.outcome.ended, Ended::Held { .. }), "{:?}", report.outcome.ended);
+    let left: Vec<&str> = stage.state.rows.keys().map(|key| key.urn.name()).collect();
+    assert!(left.contains(&"attachment[\"read\"]") && left.contains(&"policy[\"write\"]"), "{left:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_leaves_the_program_together_goes_in_that_order_too() {
     let (twin, mut stage) = stage();
     up(&mut stage, &format!("{NETWORK}{GROUP}{FUNCTIONS}")).await;
