@@ -198,6 +198,7 @@ fn erased_next<R: Resource>(next: resource::Next<R>) -> Result<Next> {
         resource::Next::More(word) => Next::More(word.to_owned()),
         resource::Next::Saw(live) => Next::Saw(Box::new(erased_live(&live)?)),
         resource::Next::Waits(on) => Next::Waits(on),
+        resource::Next::Held(by) => Next::Held(by),
         resource::Next::Gone => Next::Gone,
         resource::Next::Later(long) => Next::Later(long),
     })

@@ -88,7 +88,7 @@ pub use left_out::LEFT_OUT;
 pub use provider::Aws;
 pub use tags::Tags;
 
-use crate::engine::order::Rule;
+use crate::engine::order::{DepartureRule, Rule};
 use crate::engine::provider::{Catalog, Listed};
 use invoke::{AnyFunction, FUNCTIONS};
 
@@ -217,13 +217,21 @@ registry! {
 const ORDERS: &[Rule] =
     &[ec2::order::accepted_before_used, rds::order::secondary_after_primary, s3::versioning_before_replication];
 
+/// Orders of deletions that AWS wants and no reference shows.
+const DEPARTURES: &[DepartureRule] = &[lambda::groups_and_subnets_before_permissions];
+
 /// All types and functions, made once.
 pub fn catalog() -> &'static Arc<Catalog> {
     static CATALOG: OnceLock<Arc<Catalog>> = OnceLock::new();
     CATALOG.get_or_init(|| {
         let types = TYPES.iter().map(|ty| Listed::new(ty.token(), ty.facts().aliases, || ty.schema())).collect();
         let functions = FUNCTIONS.iter().map(|f| f.schema()).collect();
-        Arc::new(Catalog::listed(types, functions).with_orders(ORDERS.to_vec()).with_roles(rds::active_region))
+        Arc::new(
+            Catalog::listed(types, functions)
+                .with_orders(ORDERS.to_vec())
+                .with_departures(DEPARTURES.to_vec())
+                .with_roles(rds::active_region),
+        )
     })
 }
 

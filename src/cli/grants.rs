@@ -611,7 +611,7 @@ mod tests {
 
     /// What EC2 checks its actions on, as far as the inputs of our types can name it (Service Authorization
     /// Reference, "Actions defined by Amazon EC2"). Tags are checked on what bears them.
-    const KINDS: [(&str, &[&str]); 57] = [
+    const KINDS: [(&str, &[&str]); 58] = [
         ("AcceptVpcEndpointConnections", &["vpc-endpoint-service"]),
         ("AcceptVpcPeeringConnection", &["vpc", "vpc-peering-connection"]),
         ("AllocateAddress", &["elastic-ip", "ipam-pool", "ipv4pool-ec2"]),
@@ -643,6 +643,7 @@ mod tests {
         ("DeleteInternetGateway", &["internet-gateway"]),
         ("DeleteLaunchTemplate", &["launch-template"]),
         ("DeleteNatGateway", &["natgateway"]),
+        ("DeleteNetworkInterface", &["network-interface"]),
         ("DeleteRoute", &["route-table"]),
         ("DeleteRouteTable", &["route-table"]),
         ("DeleteSecurityGroup", &["security-group"]),

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use clap::{ArgAction, Args};
 use serde_json::{Map as JsonMap, Value as Json, json};
 
@@ -35,7 +37,7 @@ use crate::stack::{self, Wish, Word};
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// Type: `aws:ec2:Vpc`
-    #[arg(value_name = "TYPE", required_unless_present = "from", requires = "name")]
+    #[arg(value_name = "TYPE", requires = "name")]
     ty: Option<String>,
 
     /// Logical name that the resource gets
@@ -106,7 +108,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
     let mut document = JsonMap::new();
     document.insert("resources".into(), Json::Object(resources));
     let yaml = serde_yaml::to_string(&document).unwrap_or_default();
-    render::data(yaml);
+    render::data(explained(&yaml));
     render::say("Add this to the stack file; `drctl preview` shows no change then.\n");
     for (one, row) in wanted.iter().zip(&found) {
         for hidden in unreadable(&one.schema.inputs, &row.inputs) {
@@ -125,8 +127,8 @@ fn wishes(arguments: &Arguments, global: &Global) -> Result<(Vec<Wish>, Vec<Diag
     let (Some(ty), Some(name), Some(id)) = (&arguments.ty, &arguments.name, &arguments.id) else {
         return Err(Failure::new(
             Exit::Configuration,
-            "a type, a name and an id are needed",
-            "`drctl import TYPE NAME ID`",
+            "a type, a name and an id are needed, or a file that lists them",
+            "`drctl import TYPE NAME ID` for one resource, `drctl import --from FILE` for many",
         ));
     };
     let region = global.selection.regions.first().map(Word::from);
@@ -192,7 +194,8 @@ async fn read(one: &Wanted<'_>, provider: &dyn Provider) -> Result<std::result::
     let seen = match provider.read(&kind, std::slice::from_ref(id), &Want::All).await {
         Ok(seen) => seen.into_iter().next(),
         Err(error) if matches!(error.kind, Kind::Invalid | Kind::Unsupported) => {
-            let problem = Diagnostic { help: error.hint, ..Diagnostic::error("import", error.message) };
+            let code = if error.kind == Kind::Unsupported { "unreadable" } else { "import" };
+            let problem = Diagnostic { help: error.hint, ..Diagnostic::error(code, error.message) };
             return Ok(Err(wish.id.blame(problem)));
         }
         Err(error) => return Err(error.into()),
@@ -260,10 +263,17 @@ fn take(state: &mut State, wanted: &[Wanted<'_>], found: &[Row], protect: bool) 
     for (one, row) in wanted.iter().zip(found) {
         let mut declaration = JsonMap::new();
         declaration.insert("type".into(), one.schema.token.into());
-        let (properties, refers) = written(&one.schema.inputs, &row.inputs, &names);
+        let Written { properties, refers, kept_back } = written(&one.schema.inputs, &row.inputs, &names);
         declaration.insert("properties".into(), Json::Object(properties));
+        let mut options = JsonMap::new();
         if protect {
-            declaration.insert("options".into(), json!({"protect": true}));
+            options.insert("protect".into(), true.into());
+        }
+        if !kept_back.is_empty() {
+            options.insert(IGNORE.into(), kept_back.into());
+        }
+        if !options.is_empty() {
+            declaration.insert("options".into(), Json::Object(options));
         }
         declarations.push(declaration);
         if let Some(row) = state.rows.get_mut(&row.key) {
@@ -318,15 +328,35 @@ impl Names {
 
 type Refers = BTreeMap<String, Vec<Urn>>;
 
+/// The option that lets the state win over the program.
+const IGNORE: &str = "ignoreChanges";
+
+/// Stands for text that is not written down.
+const STAND_IN: &str = "not written down by drctl import";
+
+/// The inputs of a declaration.
+#[derive(Default)]
+struct Written {
+    properties: JsonMap<String, Json>,
+    refers: Refers,
+    /// Those of which only the state has the value.
+    kept_back: Vec<String>,
+}
+
 /// Inputs as a person would write them: without defaults and without what the cloud chose beside
-/// something that excludes it, and with references in the place of ids.
-fn written(schema: &Object, inputs: &Value, names: &Names) -> (JsonMap<String, Json>, Refers) {
-    let mut properties = JsonMap::new();
-    let mut refers = Refers::new();
+/// something that excludes it, and with references in the place of ids. Something else stands for
+/// secrets and for the content of files.
+fn written(schema: &Object, inputs: &Value, names: &Names) -> Written {
+    let mut written = Written::default();
     let left_out = chosen_twice(schema, inputs);
+    let digests = digests(inputs);
     for property in schema.properties.iter().filter(|p| !left_out.contains(&p.name.as_str())) {
-        let Some(value) = inputs.get(&property.name).filter(|v| !v.is_null() && is_readable(v)) else { continue };
-        let json = Shown::of(value).json().clone();
+        let Some(value) = inputs.get(&property.name).filter(|v| !v.is_null()) else { continue };
+        // With other content the old hash would be wrong.
+        if value.as_str().is_some_and(|text| digests.iter().any(|digest| digest == text)) {
+            continue;
+        }
+        let json = open(value);
         let empty = match &json {
             Json::Array(items) => items.is_empty(),
             Json::Object(map) => map.is_empty(),
@@ -335,13 +365,60 @@ fn written(schema: &Object, inputs: &Value, names: &Names) -> (JsonMap<String, J
         let default = property.default.as_ref() == Some(&json);
         if !(default || empty && !property.required) {
             let mut named = Vec::new();
-            properties.insert(property.name.clone(), referring(property, json, names, &mut named));
+            written.properties.insert(property.name.clone(), referring(property, json, names, &mut named));
             if !named.is_empty() {
-                refers.insert(property.name.clone(), named);
+                written.refers.insert(property.name.clone(), named);
+            }
+            if !is_readable(value) {
+                written.kept_back.push(property.name.clone());
             }
         }
     }
-    (properties, refers)
+    written
+}
+
+/// The hashes of files among the inputs, in the form in which AWS shows them.
+fn digests(inputs: &Value) -> Vec<String> {
+    let values = inputs.as_map().into_iter().flatten().map(|(_, value)| value);
+    let hash = |value: &Value| match value {
+        Value::Asset(asset) => hex::decode(&asset.sha256).ok(),
+        _ => None,
+    };
+    values.filter_map(hash).map(|bytes| BASE64.encode(bytes)).collect()
+}
+
+/// A value without what must not be written down.
+fn open(value: &Value) -> Json {
+    match value {
+        Value::Secret(inner) => closed(inner),
+        Value::Asset(_) => closed(value),
+        Value::List(items) => items.iter().map(open).collect(),
+        Value::Map(map) => map.iter().map(|(key, value)| (key.clone(), open(value))).collect(),
+        other => Shown::of(other).json().clone(),
+    }
+}
+
+/// Something of the form of a value that says nothing about it.
+fn closed(value: &Value) -> Json {
+    match value {
+        Value::Secret(inner) => closed(inner),
+        Value::Asset(_) => json!({"fn::assetArchive": {"README": {"fn::stringAsset": STAND_IN}}}),
+        Value::List(items) => items.iter().map(closed).collect(),
+        Value::Map(map) => map.iter().map(|(key, value)| (key.clone(), closed(value))).collect(),
+        Value::Bool(_) => false.into(),
+        Value::Number(_) => 0.into(),
+        Value::Null => Json::Null,
+        Value::String(_) | Value::Unknown | Value::Resource(_) => STAND_IN.into(),
+    }
+}
+
+/// The text with a reason before each list of what is ignored.
+fn explained(yaml: &str) -> String {
+    let list = format!("      {IGNORE}:");
+    let reason = "      # Secrets and code are not written down: what stands above for these is a placeholder, and the\n      \
+                  # state keeps what AWS has. To change one, write its value and take it out of this list.\n";
+    let lines = yaml.lines().map(|line| format!("{}{line}\n", if line == list { reason } else { "" }));
+    lines.collect()
 }
 
 /// Inputs that the cloud shows, though a program may not give them beside others that it shows too.
@@ -404,25 +481,25 @@ fn is_readable(value: &Value) -> bool {
     }
 }
 
-/// Inputs to be filled in by hand: required ones that no cloud shows, one of each group of which one must be
-/// there, and what must not be written down.
+/// Inputs to be filled in by hand: required ones that no cloud shows, and one of each group of which one must be
+/// there.
 fn unreadable(schema: &Object, inputs: &Value) -> Vec<String> {
     let has = |name: &str| inputs.get(name).is_some_and(|value| !value.is_null());
     let hidden = schema.properties.iter().filter(|p| p.write_only && p.required && !has(&p.name));
-    let kept_back = schema.properties.iter().filter(|p| inputs.get(&p.name).is_some_and(|v| !is_readable(v)));
     let missing = schema.groups.iter().filter_map(|group| match group {
         Group::ExactlyOne(names) | Group::AtLeastOne(names) => {
             (!names.iter().any(|n| has(n))).then(|| names.join(" or "))
         }
         Group::Exclusive(_) | Group::Needs(_) => None,
     });
-    hidden.chain(kept_back).map(|p| p.name.clone()).chain(missing).collect()
+    hidden.map(|p| p.name.clone()).chain(missing).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::cli::testing::catalog;
+    use crate::engine::asset::{Asset, Source};
     use crate::engine::value::Map;
 
     #[test]
@@ -452,9 +529,9 @@ mod tests {
         ]));
         let group = Urn::new("s", "p", "aws:ec2/securityGroup:SecurityGroup", "group");
         let names = Names(HashMap::from([((group.ty().to_owned(), "id".into(), "sg-1".into()), group.clone())]));
-        let (written_down, refers) = written(&schema.inputs, &inputs, &names);
+        let Written { properties, refers, .. } = written(&schema.inputs, &inputs, &names);
         assert_eq!(
-            Json::Object(written_down),
+            Json::Object(properties),
             json!({"clusterIdentifier": "a-$${b}", "vpcSecurityGroupIds": ["${group.id}", "sg-2"]})
         );
         assert_eq!(refers, Refers::from([("vpcSecurityGroupIds".to_owned(), vec![group])]));
@@ -463,17 +540,18 @@ mod tests {
             ("masterPassword".to_owned(), Value::from("hunter2").secret()),
             ("clusterIdentifier".to_owned(), Value::from("a")),
         ]));
-        let (written_down, _) = written(&schema.inputs, &secret, &names);
-        assert_eq!(Json::Object(written_down), json!({"clusterIdentifier": "a"}), "no secret, and no word for one");
-        assert_eq!(unreadable(&schema.inputs, &secret), ["masterPassword"]);
+        let Written { properties, kept_back, .. } = written(&schema.inputs, &secret, &names);
+        assert_eq!(Json::Object(properties), json!({"clusterIdentifier": "a", "masterPassword": STAND_IN}));
+        assert_eq!(kept_back, ["masterPassword"]);
+        assert_eq!(unreadable(&schema.inputs, &secret), Vec::<String>::new());
         let vpc = catalog.find("aws:ec2:Vpc").unwrap();
         let inputs = Value::Map(Map::from_iter([
             ("cidrBlock".to_owned(), Value::from("10.0.0.0/16")),
             ("enableDnsSupport".to_owned(), Value::from(true)),
             ("tags".to_owned(), Value::Map(Map::default())),
         ]));
-        let (written_down, _) = written(&vpc.inputs, &inputs, &Names::default());
-        assert_eq!(Json::Object(written_down), json!({"cidrBlock": "10.0.0.0/16"}));
+        let Written { properties, .. } = written(&vpc.inputs, &inputs, &Names::default());
+        assert_eq!(Json::Object(properties), json!({"cidrBlock": "10.0.0.0/16"}));
     }
 
     #[test]
@@ -486,8 +564,36 @@ mod tests {
             text("availabilityZone", "eu-west-1a"),
             text("availabilityZoneId", "euw1-az1"),
         ]));
-        let (written_down, _) = written(&subnet.inputs, &inputs, &Names::default());
-        assert!(written_down.contains_key("availabilityZone") && !written_down.contains_key("availabilityZoneId"));
+        let Written { properties, .. } = written(&subnet.inputs, &inputs, &Names::default());
+        assert!(properties.contains_key("availabilityZone") && !properties.contains_key("availabilityZoneId"));
+    }
+
+    #[test]
+    fn code_and_hidden_parts_have_a_placeholder_that_says_nothing_about_them() {
+        let function = crate::aws::catalog().find("aws:lambda:Function").unwrap();
+        let code = Asset { source: Source::Text("x = 1".into()), sha256: "07".repeat(32) };
+        let hash = Value::from(BASE64.encode([7u8; 32]));
+        let variables = Value::Map(Map::from_iter([
+            ("LEVEL".to_owned(), Value::from("info")),
+            ("TOKEN".to_owned(), Value::from("hunter2").secret()),
+        ]));
+        let inputs = Value::Map(Map::from_iter([
+            ("code".to_owned(), Value::Asset(code)),
+            ("codeSha256".to_owned(), hash.clone()),
+            ("environment".to_owned(), Value::Map(Map::from_iter([("variables".to_owned(), variables)]))),
+            ("name".to_owned(), Value::from("f")),
+            ("sourceCodeHash".to_owned(), hash),
+        ]));
+        let Written { properties, kept_back, .. } = written(&function.inputs, &inputs, &Names::default());
+        assert_eq!(
+            Json::Object(properties),
+            json!({
+                "code": {"fn::assetArchive": {"README": {"fn::stringAsset": STAND_IN}}},
+                "environment": {"variables": {"LEVEL": "info", "TOKEN": STAND_IN}},
+                "name": "f",
+            })
+        );
+        assert_eq!(kept_back, ["code", "environment"]);
     }
 
     #[test]

@@ -23,6 +23,32 @@ pub(super) fn run(arguments: &Arguments, command: clap::Command) -> Result {
         return Ok(Exit::Ok);
     };
     std::fs::create_dir_all(directory).map_err(io("make", directory))?;
-    clap_mangen::generate_to(command, directory).map_err(io("write manual pages into", directory))?;
+    clap_mangen::generate_to(without_help(command), directory).map_err(io("write manual pages into", directory))?;
     Ok(Exit::Ok)
+}
+
+/// Without the commands `help`, each of which would list all of its sisters once more.
+fn without_help(command: clap::Command) -> clap::Command {
+    command.disable_help_subcommand(true).mut_subcommands(without_help)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn each_command_has_a_page_and_the_help_of_commands_has_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let arguments = Arguments { directory: Some(folder.path().to_owned()) };
+        run(&arguments, crate::cli::Cli::command()).unwrap();
+        let pages = std::fs::read_dir(folder.path()).unwrap().map(|page| page.unwrap().file_name());
+        let pages: Vec<String> = pages.map(|page| page.to_string_lossy().into_owned()).collect();
+        for page in ["drctl.1", "drctl-up.1", "drctl-state-show.1"] {
+            assert!(pages.iter().any(|name| name == page), "{page} is missing: {pages:?}");
+        }
+        let help: Vec<&String> = pages.iter().filter(|name| name.contains("-help")).collect();
+        assert!(help.is_empty(), "{help:?}");
+    }
 }

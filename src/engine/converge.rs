@@ -218,7 +218,9 @@ impl Journey<'_> {
                     self.look(id, way).await?;
                     continue;
                 }
-                Next::Gone | Next::Later(_) => return Err(Error::bug("an update answers like a deletion")),
+                Next::Gone | Next::Later(_) | Next::Held(_) => {
+                    return Err(Error::bug("an update answers like a deletion"));
+                }
             };
             standstill.ends();
             if !more {

@@ -71,6 +71,7 @@ impl<C: Deref<Target: Provider> + Send + Sync> Provider for Discreet<C> {
             Ok(match self.hide(self.cloud.update(at, id, inputs, live).await)? {
                 Next::More(word) => Next::More(self.redactor.text(&word).into_owned()),
                 Next::Waits(word) => Next::Waits(self.redactor.text(&word).into_owned()),
+                Next::Held(word) => Next::Held(self.redactor.text(&word).into_owned()),
                 Next::Saw(live) => Next::Saw(Box::new(self.redactor.live(*live))),
                 other => other,
             })
@@ -89,6 +90,7 @@ impl<C: Deref<Target: Provider> + Send + Sync> Provider for Discreet<C> {
             Ok(match self.hide(self.cloud.delete(at, id, applied, live).await)? {
                 Next::More(word) => Next::More(self.redactor.text(&word).into_owned()),
                 Next::Waits(word) => Next::Waits(self.redactor.text(&word).into_owned()),
+                Next::Held(word) => Next::Held(self.redactor.text(&word).into_owned()),
                 other => other,
             })
         })

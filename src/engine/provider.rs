@@ -151,6 +151,7 @@ pub enum Next {
     More(String),
     Saw(Box<Live>),
     Waits(String),
+    Held(String),
     Gone,
     Later(std::time::Duration),
 }
@@ -191,6 +192,8 @@ impl fmt::Debug for Listed {
 pub struct Catalog {
     /// Orders that no reference shows.
     pub orders: Vec<crate::engine::order::Rule>,
+    /// Orders of deletions that no reference shows.
+    pub departures: Vec<crate::engine::order::DepartureRule>,
     /// Which region writes, as far as the rows tell.
     pub active_region: Option<fn(&crate::engine::state::State) -> Option<String>>,
     types: Vec<Arc<Listed>>,
@@ -213,12 +216,25 @@ impl Catalog {
             }
         }
         let function_tokens = functions.iter().enumerate().map(|(i, f)| (canonical(f.token), i)).collect();
-        Self { orders: Vec::new(), active_region: None, types, functions, tokens, function_tokens }
+        Self {
+            orders: Vec::new(),
+            departures: Vec::new(),
+            active_region: None,
+            types,
+            functions,
+            tokens,
+            function_tokens,
+        }
     }
 
     /// The same with rules about orders.
     pub fn with_orders(self, orders: Vec<crate::engine::order::Rule>) -> Self {
         Self { orders, ..self }
+    }
+
+    /// The same with rules about orders of deletions.
+    pub fn with_departures(self, departures: Vec<crate::engine::order::DepartureRule>) -> Self {
+        Self { departures, ..self }
     }
 
     /// The same with a way to tell which region writes.
@@ -230,7 +246,12 @@ impl Catalog {
     pub fn and(&self, types: impl IntoIterator<Item = Arc<Listed>>) -> Self {
         let types = self.types.iter().cloned().chain(types).collect();
         let all = Self::listed(types, self.functions.clone());
-        Self { orders: self.orders.clone(), active_region: self.active_region, ..all }
+        Self {
+            orders: self.orders.clone(),
+            departures: self.departures.clone(),
+            active_region: self.active_region,
+            ..all
+        }
     }
 
     /// Finds a type by a canonical, short or older token, whatever its case.

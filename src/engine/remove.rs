@@ -16,6 +16,9 @@ use crate::engine::value::Value;
 /// After that time a resource that still looks untouched is deleted once more.
 const UNTOUCHED: Duration = Duration::from_secs(60);
 
+/// How often something is tried that is held by what goes by itself.
+const LET_GO: Duration = Duration::from_secs(10);
+
 /// How a removal ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Removed {
@@ -64,6 +67,11 @@ impl Removal<'_> {
                         Seen::Ready(seen) => live = Some(seen),
                         Seen::Pending(_) | Seen::Failed(_) => live = None,
                     }
+                    continue;
+                }
+                Next::Held(word) => {
+                    standstill.ends();
+                    self.crew.wait(self.at, &word, LET_GO, since, deadline).await?;
                     continue;
                 }
                 Next::More(word) => Some(word),

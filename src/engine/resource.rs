@@ -162,6 +162,9 @@ pub enum Next<R: Resource> {
     Saw(Box<Live<R>>),
     /// No call can be made until another resource has moved; the text says which.
     Waits(String),
+    /// The cloud refused, because of something that goes by itself; the text says what it is: `held by 2
+    /// network interfaces of Lambda`. The call is made again.
+    Held(String),
     /// A deletion that is complete with this answer.
     Gone,
     /// The cloud allows the deletion only later: after that time at the latest.

@@ -16,7 +16,7 @@ use crate::engine::value::{Map, Value};
 use crate::twin::late::Late;
 use crate::twin::outputs::{Newborn, foreseen};
 use crate::twin::persist::is_print_of;
-use crate::twin::quirks::{self, Draft, End, Ending, Step};
+use crate::twin::quirks::{self, Draft, End, Ending, Interfaces, Step};
 use crate::twin::refer::{From, References};
 use crate::twin::refusal::{Operation, Refusal};
 use crate::twin::row::{Phase, Row, Serial};
@@ -52,6 +52,7 @@ impl Cloud {
                 _ => self.remove(serial),
             }
         }
+        self.world.release(now);
     }
 
     pub(super) fn remove(&mut self, serial: Serial) {
@@ -210,6 +211,7 @@ impl Cloud {
                 wanted.get("tags").cloned().unwrap_or_else(|| Value::Map(Map::default())),
             );
         }
+        let interfaces = Interfaces::of(&self.world, serial, now);
         let takes = if takes_time(&row.inputs, &wanted) { schema.facts.takes.update } else { 0 };
         let phase = lasting("modifying", takes, now);
         let references = &self.references;
@@ -223,6 +225,7 @@ impl Cloud {
                 row.phase = phase;
             },
         );
+        self.world.leave(interfaces);
         Ok(match self.seen(schema, serial) {
             Seen::Ready(live) => Next::Saw(Box::new(live)),
             _ => Next::Started,
@@ -274,17 +277,20 @@ impl Cloud {
             self.world.enter(serial, Phase::Kept { word, until: later(now, long) });
             return Ok(Next::Gone);
         }
-        match schema.facts.takes.delete {
+        let interfaces = Interfaces::of(&self.world, serial, now);
+        let next = match schema.facts.takes.delete {
             0 => {
                 self.remove(serial);
-                Ok(Next::Gone)
+                Next::Gone
             }
             seconds => {
                 let until = later(now, Duration::from_secs(seconds.into()));
                 self.world.enter(serial, Phase::Deleting { until });
-                Ok(Next::Started)
+                Next::Started
             }
-        }
+        };
+        self.world.leave(interfaces);
+        Ok(next)
     }
 
     /// Does what has to happen before a deletion, and says how the caller hears of it.
@@ -292,6 +298,7 @@ impl Cloud {
         let (input, word, seconds) = match step {
             Step::Empties { input, word, seconds } => (input, word, seconds),
             Step::Waits(on) => return Next::Waits(on),
+            Step::Held(by) => return Next::Held(by),
         };
         let catalog = Arc::clone(&self.catalog);
         let Some(row) = self.world.row(serial) else { return Next::Gone };

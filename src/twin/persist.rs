@@ -19,6 +19,7 @@ use crate::engine::urn::{Id, Place, Urn};
 use crate::engine::value::{Map, Value};
 use crate::twin::accept;
 use crate::twin::cloud::{self, Cloud};
+use crate::twin::quirks::Interfaces;
 use crate::twin::refusal::{Operation, Refusal};
 use crate::twin::row::{Member, Phase, Row, Serial};
 
@@ -33,6 +34,8 @@ struct File {
     /// The number of the next row, so that no identifier is ever given twice.
     next: Serial,
     rows: Vec<Record>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    interfaces: Vec<Interfaces>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -101,7 +104,8 @@ fn word(text: &str) -> &'static str {
 /// If the file cannot be written.
 pub(super) fn save(cloud: &Cloud, now: Timestamp, path: &Path) -> Result<()> {
     let rows = cloud.world.rows().map(|(serial, row)| record(serial, row)).collect::<Result<_>>()?;
-    let file = File { version: VERSION, now, next: cloud.world.next(), rows };
+    let interfaces = cloud.world.interfaces().to_vec();
+    let file = File { version: VERSION, now, next: cloud.world.next(), rows, interfaces };
     write(&file, path)
         .map_err(|e| Error::new(Kind::Invalid, format!("cannot write the simulated AWS to `{}`: {e}", path.display())))
 }
@@ -144,6 +148,7 @@ pub(super) fn load(cloud: &mut Cloud, path: &Path) -> Result<Option<Timestamp>> 
         cloud.world.restore(serial, row, &names);
     }
     cloud.world.skip_to(file.next);
+    file.interfaces.into_iter().for_each(|one| cloud.world.leave(Some(one)));
     Ok(Some(file.now))
 }
 

@@ -97,6 +97,7 @@ mod faults;
 mod functions;
 mod gateways;
 mod inspect;
+mod interfaces;
 mod network;
 mod persistence;
 mod scale;

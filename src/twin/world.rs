@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::engine::urn::{Id, Place};
 use crate::engine::value::Value;
+use crate::twin::quirks::Interfaces;
 use crate::twin::row::{Member, Phase, Row, Serial};
 
 /// All rows. Every look-up and change costs O(log n).
@@ -21,6 +22,7 @@ pub(super) struct World {
     /// Clusters by the identifier of their global cluster.
     members: HashMap<String, BTreeSet<Serial>>,
     due: BTreeSet<(Timestamp, Serial)>,
+    interfaces: Vec<Interfaces>,
 }
 
 impl World {
@@ -169,6 +171,23 @@ impl World {
             }
         }
         Some(row)
+    }
+
+    /// Network interfaces that functions have left.
+    pub(super) fn interfaces(&self) -> &[Interfaces] {
+        &self.interfaces
+    }
+
+    /// Keeps network interfaces that were a function's, unless another one needs them.
+    pub(super) fn leave(&mut self, interfaces: Option<Interfaces>) {
+        let left = interfaces.filter(|interfaces| !interfaces.are_used(self));
+        self.interfaces.extend(left);
+    }
+
+    /// Lets those go whose time has come.
+    pub(super) fn release(&mut self, now: Timestamp) {
+        let rows = &self.rows;
+        self.interfaces.retain_mut(|interfaces| interfaces.stay(|serial| rows.contains_key(serial), now));
     }
 
     /// Takes one row whose time has come, if there is any.

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod crash;
+mod departures;
 mod failures;
 mod identity;
 mod options;

@@ -22,6 +22,7 @@ mod full_disk;
 mod functions;
 mod fuzz;
 mod gaps;
+mod imports;
 mod keys;
 mod language;
 mod lifecycle;

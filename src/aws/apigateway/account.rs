@@ -73,7 +73,8 @@ impl Resource for Account {
             throttle_settings: throttle.collect(),
         };
         let live = Live { inputs: Self { cloudwatch_role_arn: given(reply.cloudwatch_role_arn) }, outputs };
-        Ok(ids.iter().map(|_| Seen::Ready(live.clone())).collect())
+        let seen = |id: &Id| if id.0 == ID { Seen::Ready(live.clone()) } else { Seen::Gone };
+        Ok(ids.iter().map(seen).collect())
     }
 
     async fn update(&self, _: &Id, _: &Live<Self>, cx: &Cx) -> Result<Next<Self>> {
@@ -106,7 +107,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::aws::wire::{ok, reads_back};
+    use crate::aws::wire::{aws, ok, read, reads_back};
 
     #[tokio::test]
     async fn read_gives_back_every_input() {
@@ -114,5 +115,12 @@ mod tests {
             "features":["UsagePlans"],"apiKeyVersion":"4"}"#;
         let inputs = json!({ "cloudwatchRoleArn": "arn:r" });
         reads_back(Account::TYPE, ID, &[("/account", ok(reply))], &[], inputs).await;
+    }
+
+    #[tokio::test]
+    async fn there_are_no_settings_of_another_id() {
+        let (aws, _) = aws(&[("/account", ok(r#"{"throttleSettings":{"burstLimit":1,"rateLimit":1.0}}"#))]);
+        assert!(matches!(read(&aws, Account::TYPE, ID).await.unwrap(), Seen::Ready(_)));
+        assert_eq!(read(&aws, Account::TYPE, "bogus").await.unwrap(), Seen::Gone);
     }
 }

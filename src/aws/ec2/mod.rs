@@ -5,6 +5,7 @@ mod eip;
 mod flow_log;
 mod grant;
 pub(in crate::aws) mod instance_requirements;
+mod interfaces;
 mod internet_gateway;
 pub(in crate::aws) mod joint;
 mod launch_template;

@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use aws_sdk_ec2::types::{self as sdk, ResourceType};
 
 use super::grant::{self, Grants};
+use super::interfaces::{Holders, is_held};
 use super::{any_of, arn, is_mine, mine, retag, tagged, tags_from};
 use crate::aws::prelude::*;
 use crate::engine::error::Kind;
@@ -99,7 +100,7 @@ const DEFAULT_EGRESS: &str = "drctl:default-egress";
 impl Resource for SecurityGroup {
     const TYPE: &'static str = "aws:ec2/securityGroup:SecurityGroup";
     const FACTS: Facts = Facts {
-        limits: Limits::minutes(10, 10, 15),
+        limits: Limits::minutes(10, 10, 45),
         takes: Takes::seconds(2, 1, 1),
         permissions: Permissions {
             create: &[
@@ -122,13 +123,20 @@ impl Resource for SecurityGroup {
                 "ec2:UpdateSecurityGroupRuleDescriptionsIngress",
             ],
             delete: &[
+                "ec2:DeleteNetworkInterface",
                 "ec2:DeleteSecurityGroup",
+                "ec2:DescribeNetworkInterfaces",
                 "ec2:DescribeSecurityGroups",
                 "ec2:RevokeSecurityGroupEgress",
                 "ec2:RevokeSecurityGroupIngress",
             ],
         },
-        acts_on: &["ec2:{region}:*:security-group/*", "ec2:{region}:*:security-group-rule/*", "ec2:{region}:*:vpc/*"],
+        acts_on: &[
+            "ec2:{region}:*:network-interface/*",
+            "ec2:{region}:*:security-group/*",
+            "ec2:{region}:*:security-group-rule/*",
+            "ec2:{region}:*:vpc/*",
+        ],
         import: "id of the security group, `sg-0123456789abcdef0`",
         ..Facts::new(IdForm::Random("sg-", 17), FoundBy::OwnerTag)
     };
@@ -186,7 +194,8 @@ impl Resource for SecurityGroup {
         }
         match cx.ec2().delete_security_group().group_id(&id.0).send().await.or_none() {
             Ok(_) => Ok(Next::Gone),
-            Err(refusal) => Err(held(refusal, id, cx).await),
+            Err(refusal) if is_held(&refusal) => held(refusal, id, cx).await,
+            Err(refusal) => Err(refusal),
         }
     }
 
@@ -205,23 +214,25 @@ impl Resource for SecurityGroup {
     }
 }
 
-/// A refusal to delete a group because rules of other groups name it, with the names of those. Groups of
-/// the program that name it have gone before it, so others keep it, and waiting does not help for long.
-async fn held(refusal: Error, id: &Id, cx: &Cx) -> Error {
-    if refusal.code.as_deref() != Some("DependencyViolation") {
-        return refusal;
+/// What a group is held by that AWS refuses to delete. Interfaces of Lambda are waited for. Rules of other groups
+/// that name it are told: groups of the program have gone before it, so others keep it, and waiting does not help
+/// for long.
+async fn held(refusal: Error, id: &Id, cx: &Cx) -> Result<Next<SecurityGroup>> {
+    let interfaces = Holders::of("group-id", id, cx).await;
+    if let Some(word) = interfaces.word() {
+        return Ok(Next::Held(word));
     }
     // Nothing is added where nothing is found, or cannot be looked for.
     let holders = naming(id, cx).await.unwrap_or_default();
     if holders.is_empty() {
-        return refusal;
+        return Err(interfaces.tell(refusal));
     }
     let names = holders.iter().map(|group| format!("`{group}`")).collect::<Vec<_>>().join(", ");
     let message = format!("the security group cannot be deleted because rules of {names} name it");
-    Error { kind: Kind::Spreading, message, ..refusal }.hint(
+    Err(Error { kind: Kind::Spreading, message, ..refusal }.hint(
         "if others made those rules, `aws ec2 describe-security-group-rules` shows and \
          `aws ec2 revoke-security-group-ingress` or `-egress` removes them; then run again",
-    )
+    ))
 }
 
 /// Other groups with rules that name a group.
@@ -415,6 +426,44 @@ mod tests {
         });
         let replies = [("Action=DescribeSecurityGroups", ok(REPLY))];
         reads_back(SecurityGroup::TYPE, "sg-1", &replies, &[], inputs).await;
+    }
+
+    #[tokio::test]
+    async fn a_group_that_interfaces_of_lambda_hold_waits_for_them_and_deletes_those_that_are_detached() {
+        let refusal = "<Response><Errors><Error><Code>DependencyViolation</Code>\
+            <Message>resource sg-2 has a dependent object</Message></Error></Errors></Response>";
+        let delete = async |interfaces: &[(&str, &str, &str)]| {
+            let items: String = interfaces
+                .iter()
+                .map(|(id, about, status)| {
+                    format!(
+                        "<item><networkInterfaceId>{id}</networkInterfaceId><description>{about}</description>\
+                         <status>{status}</status></item>"
+                    )
+                })
+                .collect();
+            let found = format!(
+                "<DescribeNetworkInterfacesResponse><networkInterfaceSet>{items}</networkInterfaceSet></DescribeNetworkInterfacesResponse>"
+            );
+            let (aws, wire) = aws(&[
+                ("Action=DeleteSecurityGroup&", Reply::Says(400, refusal.into())),
+                ("Action=DescribeNetworkInterfaces&", ok(&found)),
+                ("Action=DeleteNetworkInterface&", ok("<DeleteNetworkInterfaceResponse/>")),
+            ]);
+            let plain = json!({ "description": "Web", "name": "web" }).into();
+            (aws.delete(&at(SecurityGroup::TYPE), &Id("sg-2".into()), &plain, None).await, wire)
+        };
+        let lambda = "AWS Lambda VPC ENI-orders-1c7b";
+        let all = [("eni-1", lambda, "in-use"), ("eni-2", lambda, "available"), ("eni-3", "Mine", "available")];
+        let (next, wire) = delete(&all).await;
+        assert_eq!(next.unwrap(), provider::Next::Held("held by 2 network interfaces of Lambda".into()));
+        let deleted = wire.requests("Action=DeleteNetworkInterface&");
+        assert!(deleted.len() == 1 && deleted[0].contains("NetworkInterfaceId=eni-2"), "{deleted:#?}");
+        let (next, wire) = delete(&all[2..]).await;
+        let error = next.unwrap_err();
+        assert_eq!(error.kind, Kind::Busy);
+        assert!(error.message.contains("`eni-3`"), "{error}");
+        assert!(wire.requests("Action=DeleteNetworkInterface&").is_empty(), "what is not Lambda's");
     }
 
     #[tokio::test]

@@ -1,5 +1,6 @@
 use aws_sdk_ec2::types::{self as sdk, HostnameType, ResourceType, SubnetState};
 
+use super::interfaces::{Holders, is_held};
 use super::{any_of, arn, flag, is_mine, mine, retag, tagged, tags_from};
 use crate::aws::prelude::*;
 use crate::engine::rules::{computed, exclusive, form, needs, one_of, refers, replace, write_only};
@@ -92,7 +93,7 @@ pub struct SubnetOutputs {
 impl Resource for Subnet {
     const TYPE: &'static str = "aws:ec2/subnet:Subnet";
     const FACTS: Facts = Facts {
-        limits: Limits::minutes(10, 10, 20),
+        limits: Limits::minutes(10, 10, 45),
         takes: Takes::seconds(2, 1, 1),
         permissions: Permissions {
             create: &["ec2:CreateSubnet", "ec2:CreateTags", "ec2:ModifySubnetAttribute"],
@@ -104,9 +105,14 @@ impl Resource for Subnet {
                 "ec2:DisassociateSubnetCidrBlock",
                 "ec2:ModifySubnetAttribute",
             ],
-            delete: &["ec2:DeleteSubnet"],
+            delete: &["ec2:DeleteNetworkInterface", "ec2:DeleteSubnet", "ec2:DescribeNetworkInterfaces"],
         },
-        acts_on: &["ec2:{region}:*:subnet/*", "ec2:{region}:*:vpc/*", "ec2::*:ipam-pool/*"],
+        acts_on: &[
+            "ec2:{region}:*:network-interface/*",
+            "ec2:{region}:*:subnet/*",
+            "ec2:{region}:*:vpc/*",
+            "ec2::*:ipam-pool/*",
+        ],
         import: "id of the subnet, `subnet-0123456789abcdef0`",
         // A range of addresses belongs to one subnet.
         delete_first: true,
@@ -185,8 +191,14 @@ impl Resource for Subnet {
     }
 
     async fn delete(&self, id: &Id, _: Option<&Live<Self>>, cx: &Cx) -> Result<Next<Self>> {
-        cx.ec2().delete_subnet().subnet_id(&id.0).send().await.or_none()?;
-        Ok(Next::Gone)
+        match cx.ec2().delete_subnet().subnet_id(&id.0).send().await.or_none() {
+            Ok(_) => Ok(Next::Gone),
+            Err(refusal) if is_held(&refusal) => {
+                let interfaces = Holders::of("subnet-id", id, cx).await;
+                interfaces.word().map(Next::Held).ok_or_else(|| interfaces.tell(refusal))
+            }
+            Err(refusal) => Err(refusal),
+        }
     }
 
     async fn find(&self, cx: &Cx) -> Result<Vec<Id>> {
@@ -271,7 +283,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::aws::wire::{ok, reads_back};
+    use crate::aws::wire::{Reply, at, aws, ok, reads_back};
+    use crate::engine::provider::{self, Provider};
 
     const REPLY: &str = "<DescribeSubnetsResponse><subnetSet><item><subnetId>subnet-1</subnetId>\
         <state>available</state><vpcId>vpc-1</vpcId><cidrBlock>10.0.1.0/24</cidrBlock>\
@@ -313,5 +326,22 @@ mod tests {
         });
         let live = reads_back(Subnet::TYPE, "subnet-1", &[("Action=DescribeSubnets", ok(REPLY))], &[], inputs).await;
         assert_eq!(live.outputs.get("tagsAll"), live.inputs.get("tags"));
+    }
+    #[tokio::test]
+    async fn a_subnet_that_interfaces_of_lambda_hold_waits_for_them() {
+        let refusal = "<Response><Errors><Error><Code>DependencyViolation</Code>\
+            <Message>The subnet 'subnet-1' has dependencies and cannot be deleted.</Message></Error></Errors></Response>";
+        let found = "<DescribeNetworkInterfacesResponse><networkInterfaceSet><item>\
+            <networkInterfaceId>eni-1</networkInterfaceId><description>AWS Lambda VPC ENI-orders-1c7b</description>\
+            <status>in-use</status></item></networkInterfaceSet></DescribeNetworkInterfacesResponse>";
+        let replies = [
+            ("Action=DeleteSubnet&", Reply::Says(400, refusal.into())),
+            ("Action=DescribeNetworkInterfaces&", ok(found)),
+        ];
+        let (aws, wire) = aws(&replies);
+        let inputs = json!({ "vpcId": "vpc-1", "cidrBlock": "10.0.1.0/24" }).into();
+        let next = aws.delete(&at(Subnet::TYPE), &Id("subnet-1".into()), &inputs, None).await.unwrap();
+        assert_eq!(next, provider::Next::Held("held by a network interface of Lambda".into()));
+        assert_eq!(wire.requests("Filter.1.Name=subnet-id&").len(), 1);
     }
 }

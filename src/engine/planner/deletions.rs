@@ -1,9 +1,11 @@
 //! What is deleted or forgotten, what must come before, and what forbids it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::engine::diagnostic::Diagnostic;
+use crate::engine::journal::Entry;
+use crate::engine::order::Departure;
 use crate::engine::plan::{Op, Reason, Step};
 use crate::engine::planner::{Mode, Planner};
 use crate::engine::removal::{self, Deletion};
@@ -29,7 +31,8 @@ impl Planner<'_> {
             })
             .collect();
         self.check_surviving_dependents(&state, &doomed);
-        let held = self.held_deletions(&state, &doomed);
+        let departures = self.departures(&state, &doomed);
+        let held = self.held_deletions(&state, &doomed, &departures);
         let (waiting, doomed): (Vec<&Row>, Vec<&Row>) =
             doomed.into_iter().partition(|row| held.iter().any(|(key, _)| *key == row.key));
         for row in waiting {
@@ -125,6 +128,9 @@ impl Planner<'_> {
                         self.edges.extend(own_acts.clone().map(|act| (current, act)));
                     }
                 }
+                // What an earlier run left goes after the step that brings the resource up to date, so that
+                // a failure of that one keeps it. Where that step waits for the deletion, as with
+                // something below that is deleted first, the deletion goes first.
                 Some(current) if row.old => holds.push((current, index)),
                 _ => {}
             }
@@ -139,27 +145,78 @@ impl Planner<'_> {
             self.edges.extend(acts.iter().flat_map(|a| first.iter().map(|d| (*a, *d))));
         }
         self.edges.extend(order);
-        self.hold_back(holds);
+        self.order_where_possible(holds);
+        self.order_departures(&departures, &deletions)
+    }
+
+    /// Which of the rows to be deleted goes before which other, by the rules of the cloud.
+    fn departures<'s>(&self, state: &'s State, doomed: &[&Row]) -> Vec<Departure<'s>> {
+        if doomed.is_empty() {
+            return Vec::new();
+        }
+        let rows: Vec<&Row> = state.rows.values().map(Arc::as_ref).collect();
+        let gone: HashSet<&Urn> = doomed.iter().map(|row| &row.key.urn).collect();
+        let all = self.catalog.departures.iter().flat_map(|rule| rule(&rows));
+        all.filter(|departure| gone.contains(departure.first) && gone.contains(departure.then)).collect()
+    }
+
+    /// Orders deletions as the cloud wants it, and remembers the order in the rows: whoever gave the reason
+    /// for it may be gone when another run goes on with the deletions.
+    fn order_departures(
+        &mut self,
+        departures: &[Departure<'_>],
+        deletions: &[Deletion<'_>],
+    ) -> Result<(), Vec<Diagnostic>> {
+        let mut by_urn: HashMap<&Urn, Vec<&Deletion<'_>>> = HashMap::new();
+        for deletion in deletions {
+            by_urn.entry(&deletion.row.key.urn).or_default().push(deletion);
+        }
+        let of = |urn: &Urn| by_urn.get(urn).into_iter().flatten().copied();
+        let mut wanted: Vec<(&Deletion<'_>, &Deletion<'_>)> = Vec::new();
+        for departure in departures {
+            for first in of(departure.first) {
+                wanted.extend(of(departure.then).map(|then| (first, then)));
+                if by_urn.contains_key(departure.after) {
+                    let step = &mut self.steps[first.step];
+                    step.typical = step.typical.max(departure.typical);
+                }
+            }
+        }
+        let made = self.order_where_possible(wanted.iter().map(|(first, then)| (first.step, then.step)).collect());
+        let mut needs: BTreeMap<&Key, BTreeSet<&Urn>> = BTreeMap::new();
+        for (first, then) in wanted.iter().filter(|(first, then)| made.contains(&(first.step, then.step))) {
+            needs.entry(&first.row.key).or_default().insert(&then.row.key.urn);
+        }
+        for (key, more) in needs {
+            let Some(row) = self.state.rows.get(key) else { continue };
+            let new: Vec<Urn> = more.into_iter().filter(|urn| !row.needs.contains(urn)).cloned().collect();
+            if !new.is_empty() {
+                let needs = row.needs.iter().cloned().chain(new).collect();
+                self.record(Entry::Put { row: Arc::new(Row { needs, ..Row::clone(row) }) })?;
+            }
+        }
         Ok(())
     }
 
-    /// Orders what an earlier run left to be deleted after the step that brings the resource up to
-    /// date, so that a failure of that one keeps it. Where the step itself waits for the deletion, as
-    /// with something below that is deleted first, the deletion goes first.
-    fn hold_back(&mut self, holds: Vec<(usize, usize)>) {
-        if holds.is_empty() {
-            return;
+    /// Lets steps come one after the other where the later one does not have to come first anyway. Returns
+    /// the orders that hold by that.
+    fn order_where_possible(&mut self, orders: Vec<(usize, usize)>) -> HashSet<(usize, usize)> {
+        let mut made = HashSet::new();
+        if orders.is_empty() {
+            return made;
         }
         let mut after: HashMap<usize, Vec<usize>> = HashMap::new();
         for (a, b) in &self.edges {
             after.entry(*a).or_default().push(*b);
         }
-        for (current, deletion) in holds {
-            if !leads_to(&after, deletion, current) {
-                self.edges.push((current, deletion));
-                after.entry(current).or_default().push(deletion);
+        for (first, then) in orders {
+            if !made.contains(&(first, then)) && !leads_to(&after, then, first) {
+                self.edges.push((first, then));
+                after.entry(first).or_default().push(then);
+                made.insert((first, then));
             }
         }
+        made
     }
 
     /// Says what would replace a protected resource, if that is why it would go.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use crate::engine::diagnostic::{Diagnostic, nearest};
 use crate::engine::foresight;
 use crate::engine::handle::Handle;
+use crate::engine::order::Departure;
 use crate::engine::plan::{Op, Reason, Step};
 use crate::engine::planner::{Mode, Planner};
 use crate::engine::program::{Declaration, unavailable};
@@ -138,7 +139,12 @@ impl Planner<'_> {
 
     /// The rows to be deleted that have to wait: those of lost regions, and what is still needed there
     /// or by others that wait.
-    pub(super) fn held_deletions(&self, state: &State, doomed: &[&Row]) -> Vec<(Key, Reason)> {
+    pub(super) fn held_deletions(
+        &self,
+        state: &State,
+        doomed: &[&Row],
+        departures: &[Departure<'_>],
+    ) -> Vec<(Key, Reason)> {
         if self.request.settings.unavailable.is_empty() {
             return Vec::new();
         }
@@ -148,7 +154,9 @@ impl Planner<'_> {
         let stays = |row: &&Row| region(row).is_some() || self.waiting.contains(&row.key.urn);
         let mut users: Vec<&Row> = state.rows.values().map(Arc::as_ref).filter(stays).collect();
         while let Some(user) = users.pop() {
-            for target in doomed.iter().filter(|row| user.needs.contains(&row.key.urn) && row.key != user.key) {
+            let outlives = |row: &Row| departures.iter().any(|d| *d.first == user.key.urn && *d.then == row.key.urn);
+            let needed = |row: &Row| user.needs.contains(&row.key.urn) || outlives(row);
+            for target in doomed.iter().filter(|row| needed(row) && row.key != user.key) {
                 if held.iter().all(|(key, _)| *key != target.key) {
                     held.push((target.key.clone(), Reason::Held(user.key.urn.clone())));
                     users.push(target);

@@ -16,6 +16,7 @@ mod alarms;
 mod aurora;
 mod buckets;
 mod gateways;
+mod interfaces;
 mod logs;
 mod names;
 mod network;
@@ -27,6 +28,7 @@ mod retention;
 mod subscriptions;
 mod tables;
 
+pub(super) use interfaces::Interfaces;
 pub(super) use regions::in_reach;
 
 /// The rules of one type. Each has a default that allows everything.
@@ -90,6 +92,8 @@ pub(super) enum Step {
     Empties { input: &'static str, word: &'static str, seconds: u32 },
     /// No call can be made until another resource has moved.
     Waits(String),
+    /// It is refused until what holds it has gone by itself.
+    Held(String),
 }
 
 const PLAIN: Quirk = Quirk {

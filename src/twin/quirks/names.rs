@@ -1,11 +1,13 @@
 //! Names that are unique although they are not the id.
 
 use crate::engine::error::Result;
+use crate::twin::quirks::interfaces::held;
+use crate::twin::quirks::network::GROUP;
 use crate::twin::quirks::{Birth, Draft, PLAIN, Quirk};
 use crate::twin::row::Row;
 
 pub(super) const QUIRKS: [Quirk; 4] = [
-    Quirk { token: "aws:ec2/securityGroup:SecurityGroup", admit: free_in_vpc, ..PLAIN },
+    Quirk { token: GROUP, admit: free_in_vpc, end: held, ..PLAIN },
     Quirk { token: "aws:ec2/launchTemplate:LaunchTemplate", admit: free, ..PLAIN },
     Quirk { token: "aws:lb/loadBalancer:LoadBalancer", admit: free, ..PLAIN },
     Quirk { token: "aws:lb/targetGroup:TargetGroup", admit: free, ..PLAIN },

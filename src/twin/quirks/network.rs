@@ -5,14 +5,16 @@ use std::collections::BTreeSet;
 use ipnet::Ipv4Net;
 
 use crate::engine::error::Result;
+use crate::twin::quirks::interfaces::held;
 use crate::twin::quirks::{Birth, Draft, PLAIN, Quirk};
 
 pub(super) const VPC: &str = "aws:ec2/vpc:Vpc";
-const SUBNET: &str = "aws:ec2/subnet:Subnet";
+pub(super) const SUBNET: &str = "aws:ec2/subnet:Subnet";
+pub(super) const GROUP: &str = "aws:ec2/securityGroup:SecurityGroup";
 
 pub(super) const QUIRKS: [Quirk; 3] = [
     Quirk { token: VPC, admit: vpc, ..PLAIN },
-    Quirk { token: SUBNET, admit: subnet, ..PLAIN },
+    Quirk { token: SUBNET, admit: subnet, end: held, ..PLAIN },
     Quirk {
         token: "aws:rds/subnetGroup:SubnetGroup",
         admit: |draft| two_zones(draft).map(|()| Birth::default()),

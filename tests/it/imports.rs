@@ -1,0 +1,92 @@
+//! What `import` prints, pasted into the stack, is what AWS has: also of what is not written down.
+
+use serde_json::Value as Json;
+
+use crate::support::emulator::ministack;
+use crate::support::lab::Lab;
+
+const HEAD: &str = "name: shop\nregions: {primary: us-east-1}\n";
+
+const MADE: &str = "
+resources:
+  role:
+    type: aws:iam:Role
+    properties:
+      name: imports
+      assumeRolePolicy:
+        Version: 2012-10-17
+        Statement: [{Effect: Allow, Principal: {Service: lambda.amazonaws.com}, Action: 'sts:AssumeRole'}]
+  function:
+    type: aws:lambda:Function
+    properties:
+      name: imports
+      role: ${role.arn}
+      runtime: python3.12
+      handler: handler.handler
+      code: {fn::assetArchive: {handler.py: {fn::stringAsset: \"def handler(event, context): return 'walrus'\"}}}
+  level: {type: aws:ssm:Parameter, properties: {name: /imports/level, type: String, value: walrus}}
+  token: {type: aws:ssm:Parameter, properties: {name: /imports/token, type: SecureString, value: walrus}}
+  secret: {type: aws:secretsmanager:Secret, properties: {name: imports}}
+  version:
+    type: aws:secretsmanager:SecretVersion
+    properties: {secretId: '${secret.id}', secretString: walrus}
+";
+
+/// The stack `taker`, of a project that has another stack with all of it.
+fn lab() -> (Lab, impl Fn(&str) -> String) {
+    let lab = Lab::new(ministack());
+    std::fs::write(lab.path().join("stacks/maker.yaml"), format!("{HEAD}{MADE}")).unwrap();
+    std::fs::write(lab.path().join("stacks/taker.yaml"), HEAD).unwrap();
+    lab.run("up -s maker --yes").ends_with(0);
+    let state = std::fs::read_to_string(lab.path().join(".drctl/lab/maker/state.json")).unwrap();
+    let state: Json = serde_json::from_str(&state).unwrap();
+    let id = move |name: &str| {
+        let mut rows = state["rows"].as_array().unwrap().iter();
+        let row = rows.find(|row| row["urn"].as_str().unwrap().ends_with(&format!("::{name}"))).unwrap();
+        row["id"].as_str().unwrap().to_owned()
+    };
+    (lab, id)
+}
+
+#[test]
+fn what_import_prints_of_code_and_secrets_previews_clean_and_tells_none_of_them() {
+    let (lab, id) = lab();
+    let mut program = format!("{HEAD}resources:\n");
+    for (ty, name) in [
+        ("aws:lambda:Function", "function"),
+        ("aws:ssm:Parameter", "level"),
+        ("aws:ssm:Parameter", "token"),
+        ("aws:secretsmanager:SecretVersion", "version"),
+    ] {
+        let said = lab.run(&format!("import {ty} {name} {} -s taker --yes", id(name))).ends_with(0);
+        assert!(!said.err.contains("cannot be read back"), "{}", said.err);
+        assert!(!said.out.contains("walrus"), "{}", said.out);
+        assert!(said.out.contains("ignoreChanges") && said.out.contains("# Secrets and code"), "{}", said.out);
+        program += said.out.strip_prefix("resources:\n").unwrap();
+    }
+    std::fs::write(lab.path().join("stacks/taker.yaml"), &program).unwrap();
+    lab.run("validate -s taker").ends_with(0);
+    lab.run("preview -s taker --expect-no-changes").ends_with(0);
+    lab.run("preview -s taker --refresh --expect-no-changes").ends_with(0);
+    // Another change sends no placeholder along.
+    std::fs::write(
+        lab.path().join("stacks/taker.yaml"),
+        program.replacen("      handler:", "      timeout: 9\n      handler:", 1),
+    )
+    .unwrap();
+    lab.run("up -s taker --yes").ends_with(0);
+    let said = lab.run("preview -s maker --refresh").ends_with(0);
+    assert!(said.err.contains("timeout") && !said.err.contains("code"), "{}", said.err);
+}
+
+#[test]
+fn an_import_that_fails_tells_so_by_its_exit_code() {
+    let lab = Lab::new(ministack());
+    std::fs::write(lab.path().join("stacks/taker.yaml"), HEAD).unwrap();
+    let wrong_id = lab.run("import aws:apigateway:Account settings bogus -s taker --yes").ends_with(4);
+    assert!(wrong_id.err.contains("there is no Account bogus"), "{}", wrong_id.err);
+    assert!(wrong_id.err.contains("api-gateway-account"), "{}", wrong_id.err);
+    lab.run("import aws:cloudwatch:MetricStream stream orders -s taker --yes").ends_with(4);
+    let nothing = lab.run("import -s taker --yes").ends_with(2);
+    assert!(nothing.err.contains("import --from FILE"), "{}", nothing.err);
+}

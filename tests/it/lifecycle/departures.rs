@@ -1,0 +1,218 @@
+//! Deletions in an order that no reference shows: groups and subnets of functions before the permissions of
+//! their roles, on the twin, where interfaces of Lambda hold them and go only while a role still may delete them.
+
+use std::sync::Arc;
+
+use drctl::aws;
+use drctl::engine::clock::Clock;
+use drctl::engine::event::{Ended, Event};
+use drctl::engine::provider::Catalog;
+use drctl::twin::{Operation, Twin};
+
+use super::theatre::program;
+use crate::support::stage::{Report, Stage, told};
+
+const NETWORK: &str = "
+vpc: {type: aws:ec2:Vpc, properties: {cidrBlock: 10.0.0.0/16}}
+subnet:
+  type: aws:ec2:Subnet
+  properties: {vpcId: '${vpc.id}', cidrBlock: 10.0.1.0/24, availabilityZone: eu-west-1a}
+";
+const GROUP: &str = "
+group: {type: aws:ec2:SecurityGroup, properties: {name: callers, vpcId: '${vpc.id}'}}
+";
+/// A group that nobody waits for long.
+const HASTY: &str = "
+group:
+  type: aws:ec2:SecurityGroup
+  properties: {name: callers, vpcId: '${vpc.id}'}
+  options: {customTimeouts: {delete: 5m}}
+";
+/// Two functions that share subnet and group, with a role each.
+const FUNCTIONS: &str = "
+role:
+  type: aws:iam:Role
+  each: [read, write]
+  properties:
+    name: ${each.value}
+    assumeRolePolicy:
+      Version: 2012-10-17
+      Statement: [{Effect: Allow, Principal: {Service: lambda.amazonaws.com}, Action: 'sts:AssumeRole'}]
+attachment:
+  type: aws:iam:RolePolicyAttachment
+  each: [read, write]
+  properties:
+    role: ${role[each.value].name}
+    policyArn: arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole
+policy:
+  type: aws:iam:RolePolicy
+  each: [read, write]
+  properties:
+    name: ${each.value}
+    role: ${role[each.value].name}
+    policy: {Version: 2012-10-17, Statement: [{Effect: Allow, Action: 'logs:*', Resource: '*'}]}
+function:
+  type: aws:lambda:Function
+  each: [read, write]
+  properties:
+    name: ${each.value}
+    role: ${role[each.value].arn}
+    packageType: Image
+    imageUri: image
+    vpcConfig: {subnetIds: ['${subnet.id}'], securityGroupIds: ['${group.id}']}
+  options: {dependsOn: ['${attachment}', '${policy}']}
+";
+
+/// How long Lambda takes to delete the interfaces, in minutes.
+const RELEASE: i64 = 20;
+
+fn stage_with(catalog: Arc<Catalog>) -> (Arc<Twin>, Stage) {
+    let clock = Clock::starting("2026-01-01T00:00:00Z".parse().unwrap());
+    let twin = Arc::new(Twin::new(catalog, clock));
+    (Arc::clone(&twin), Stage::new(twin, clock))
+}
+
+fn stage() -> (Arc<Twin>, Stage) {
+    stage_with(Arc::clone(aws::catalog()))
+}
+
+async fn up(stage: &mut Stage, resources: &str) -> Report {
+    let report = stage.up(&program(resources)).await.unwrap_or_else(|p| panic!("{}", told(&p)));
+    assert_eq!(report.outcome.ended, Ended::Completed, "{:#?}", report.failures());
+    report
+}
+
+async fn destroy(stage: &mut Stage) -> Report {
+    stage.destroy().await.unwrap_or_else(|p| panic!("{}", told(&p)))
+}
+
+/// The names of what was deleted, in the order of the last call for each.
+fn deleted(twin: &Twin) -> Vec<String> {
+    let calls = twin.log().into_iter().filter(|call| call.operation == Operation::Delete);
+    let names: Vec<String> =
+        calls.map(|call| call.subject.rsplit("::").next().unwrap_or_default().to_owned()).collect();
+    let is_last = |i: &usize| !names[i + 1..].contains(&names[*i]);
+    (0..names.len()).filter(is_last).map(|i| names[i].clone()).collect()
+}
+
+/// Asserts that all that a role may do goes after the group and the subnet.
+fn permissions_went_last(deleted: &[String], names: &[&str]) {
+    let when = |name: &str| deleted.iter().position(|d| d == name).unwrap_or_else(|| panic!("{name}: {deleted:?}"));
+    for kind in ["attachment", "policy", "role"] {
+        for function in ["read", "write"] {
+            let permission = when(&format!("{kind}[\"{function}\"]"));
+            assert!(names.iter().all(|name| when(name) < permission), "{deleted:#?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_permissions_of_a_function_stay_until_lambda_has_deleted_its_interfaces() {
+    let (twin, mut stage) = stage();
+    up(&mut stage, &format!("{NETWORK}{GROUP}{FUNCTIONS}")).await;
+    twin.forget_calls();
+    let began = twin.now();
+    let report = destroy(&mut stage).await;
+    assert_eq!(report.outcome.ended, Ended::Completed, "{:#?}", report.failures());
+    permissions_went_last(&deleted(&twin), &["group", "subnet"]);
+    let took = twin.now().duration_since(began).as_mins();
+    assert!((RELEASE..RELEASE + 5).contains(&took), "{took} minutes");
+    assert!(twin.leftovers().is_empty() && stage.state.rows.is_empty());
+    let held = "held by network interfaces of Lambda";
+    assert!(report.events.iter().any(|e| matches!(e, Event::Waiting { word, .. } if word == held)));
+    let group = report.plan.steps.iter().find(|step| step.key.urn.name() == "group").unwrap();
+    assert_eq!(i64::from(group.typical), RELEASE * 60, "the wait is foreseen");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_the_order_the_interfaces_outlast_the_patience_for_the_group() {
+    let plain = aws::catalog().and([]).with_departures(Vec::new());
+    let (twin, mut stage) = stage_with(Arc::new(plain));
+    up(&mut stage, &format!("{NETWORK}{GROUP}{FUNCTIONS}")).await;
+    let report = destroy(&mut stage).await;
+    let failures = report.failures();
+    assert!(failures.iter().any(|f| f.contains("still `held by network interfaces of Lambda`")), "{failures:#?}");
+    assert!(!twin.leftovers().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_destroy_that_goes_on_after_the_functions_are_gone_keeps_their_permissions_too() {
+    let (twin, mut stage) = stage();
+    up(&mut stage, &format!("{NETWORK}{HASTY}{FUNCTIONS}")).await;
+    let report = destroy(&mut stage).await;
+    assert!(report.failures().iter().any(|f| f.contains("held by network interfaces")), "{:#?}", report.failures());
+    let left: Vec<&str> = stage.state.rows.keys().map(|key| key.urn.name()).collect();
+    assert!(left.contains(&"group") && !left.iter().any(|name| name.starts_with("function")), "{left:?}");
+    // Whoever does not wait long comes again until it is done.
+    for _ in 0..5 {
+        twin.forget_calls();
+        if destroy(&mut stage).await.outcome.ended == Ended::Completed {
+            break;
+        }
+    }
+    permissions_went_last(&deleted(&twin), &["group"]);
+    assert!(twin.leftovers().is_empty() && stage.state.rows.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn permissions_wait_with_groups_and_subnets_whose_region_does_not_answer() {
+    let (_, mut stage) = stage();
+    let alone = FUNCTIONS.replace("  options: {dependsOn: ['${attachment}', '${policy}']}\n", "");
+    up(&mut stage, &format!("{NETWORK}{GROUP}{alone}")).await;
+    stage.settings.unavailable = vec!["eu-west-1".into()];
+    let report = destroy(&mut stage).await;
+    assert!(matches!(report.outcome.ended, Ended::Held { .. }), "{:?}", report.outcome.ended);
+    let left: Vec<&str> = stage.state.rows.keys().map(|key| key.urn.name()).collect();
+    assert!(left.contains(&"attachment[\"read\"]") && left.contains(&"policy[\"write\"]"), "{left:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_leaves_the_program_together_goes_in_that_order_too() {
+    let (twin, mut stage) = stage();
+    up(&mut stage, &format!("{NETWORK}{GROUP}{FUNCTIONS}")).await;
+    twin.forget_calls();
+    up(&mut stage, NETWORK).await;
+    permissions_went_last(&deleted(&twin), &["group"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_that_is_replaced_goes_before_permissions_that_leave_with_its_function() {
+    let (twin, mut stage) = stage();
+    up(&mut stage, &format!("{NETWORK}{GROUP}{FUNCTIONS}")).await;
+    twin.forget_calls();
+    let other = GROUP.replace("callers", "others");
+    up(&mut stage, &format!("{NETWORK}{other}")).await;
+    permissions_went_last(&deleted(&twin), &["group"]);
+    up(&mut stage, &format!("{NETWORK}{other}")).await;
+    let group = stage.state.rows.values().find(|row| row.key.urn.name() == "group").unwrap();
+    assert!(group.needs.iter().all(|urn| urn.name() == "vpc"), "{:?}", group.needs);
+}
+
+#[tokio::test(start_paused = true)]
+async fn permissions_stay_for_the_interfaces_of_functions_that_only_leave_their_vpc() {
+    let (twin, mut stage) = stage();
+    up(&mut stage, &format!("{NETWORK}{GROUP}{FUNCTIONS}")).await;
+    twin.forget_calls();
+    let (_, outside) = FUNCTIONS.split_once("policy:\n").unwrap();
+    let (role, _) = FUNCTIONS.split_once("attachment:\n").unwrap();
+    let inside = "    vpcConfig: {subnetIds: ['${subnet.id}'], securityGroupIds: ['${group.id}']}\n";
+    let outside = outside.replace(inside, "").replace("'${attachment}', ", "");
+    up(&mut stage, &format!("{NETWORK}{role}policy:\n{outside}")).await;
+    let deleted = deleted(&twin);
+    assert_eq!(deleted[0], "group", "{deleted:#?}");
+    assert_eq!(deleted.len(), 3, "the attachments follow: {deleted:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_policy_that_refers_to_the_group_goes_first_all_the_same() {
+    let (twin, mut stage) = stage();
+    let naming = FUNCTIONS.replace("Resource: '*'", "Resource: '${group.arn}'");
+    up(&mut stage, &format!("{NETWORK}{GROUP}{naming}")).await;
+    twin.forget_calls();
+    let report = destroy(&mut stage).await;
+    assert_eq!(report.outcome.ended, Ended::Completed, "{:#?}", report.failures());
+    let deleted = deleted(&twin);
+    let when = |name: &str| deleted.iter().position(|d| d == name).unwrap();
+    assert!(when("policy[\"read\"]") < when("group") && when("group") < when("attachment[\"read\"]"), "{deleted:#?}");
+    assert!(twin.leftovers().is_empty());
+}
