@@ -578,7 +578,7 @@ mod tests {
             ("TOKEN".to_owned(), Value::from("hunter2").secret()),
         ]));
         let inputs = Value::Map(Map::from_iter([
-            ("code".to_owned(), Value::Asset(code)),
+            ("code".to_owned(), Value::Asset(Box::new(code))),
             ("codeSha256".to_owned(), hash.clone()),
             ("environment".to_owned(), Value::Map(Map::from_iter([("variables".to_owned(), variables)]))),
             ("name".to_owned(), Value::from("f")),
