@@ -29,6 +29,7 @@ pub mod ledger;
 pub mod names;
 pub mod observe;
 pub mod order;
+pub mod panic;
 pub mod path;
 pub mod plan;
 pub mod planner;
