@@ -50,3 +50,4 @@ pub mod stop;
 pub mod task;
 pub mod urn;
 pub mod value;
+pub mod youth;
