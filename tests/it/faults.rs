@@ -1,9 +1,9 @@
 //! A real stack through a network and services that misbehave: it comes up all the same, once.
 
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::support::ask::Ask;
+use crate::support::chance::draw;
 use crate::support::emulator::ministack;
 use crate::support::inventory::Inventory;
 use crate::support::lab::{Lab, Said};
@@ -26,12 +26,6 @@ fn seeded(seed: u64, faults: &'static [Fault]) -> impl FnMut(&Ask) -> Option<Fau
         let spared = count > 0 && strikes(count - 1);
         (strikes(count) && !spared).then(|| faults[(drawn(count) / RARITY) as usize % faults.len()])
     }
-}
-
-fn draw(of: &impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    of.hash(&mut hasher);
-    hasher.finish()
 }
 
 /// Brings the stack up through the faults; gives the requests.
