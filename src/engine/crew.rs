@@ -125,7 +125,10 @@ impl Crew {
             tokio::select! {
                 answer = &mut call => return answer.unwrap_or_else(|_| Err(no_answer())),
                 () = self.stop.pressed_twice() => return Err(Error { ambiguous: true, ..cancelled() }),
-                () = self.clock.sleep(SIGN_OF_LIFE) => self.say_waiting(urn, "waiting for an answer", since),
+                () = self.clock.sleep(SIGN_OF_LIFE) => {
+                    let region = self.identity.seat(&kind.place);
+                    self.say_waiting(urn, &self.cloud.reach().word(region, since), since);
+                }
             }
         }
     }
