@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use futures::future;
 use sha2::{Digest, Sha256};
 
 use super::folder::{BACKUPS, JOURNAL, SNAPSHOT};
@@ -74,8 +75,9 @@ impl SharedKeys {
     async fn found(&self) -> Result<Option<Object>> {
         let mut unknown = true;
         let mut furthest: Option<Object> = None;
-        for place in &self.places {
-            let Some(there) = self.get(place).await? else { continue };
+        // All at once: one that is silent keeps nobody from asking the other one.
+        let all = future::try_join_all(self.places.iter().map(|place| self.get(place))).await?;
+        for there in all.into_iter().flatten() {
             unknown = false;
             if let Some(there) = there
                 && furthest.as_ref().is_none_or(|best| rotated(&there.bytes) > rotated(&best.bytes))

@@ -35,18 +35,8 @@ impl Machine {
     fn new(buckets: &[&Arc<Memory>]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let buckets: Vec<Arc<Memory>> = buckets.iter().map(|bucket| Arc::clone(bucket)).collect();
-        let names = ["s3://first/p", "s3://second/p"];
-        let place = |(memory, name): (&Arc<Memory>, &str)| Place {
-            location: Location::parse(name).unwrap(),
-            objects: Arc::clone(memory) as Arc<dyn Objects>,
-        };
-        let remote = Remote {
-            places: buckets.iter().zip(names).map(place).collect(),
-            target: "twin".to_owned(),
-            root: dir.path().to_owned(),
-            notes: Arc::default(),
-        };
-        Self { dir, buckets, states: States::new(Arc::new(remote), "twin") }
+        let states = States::new(Arc::new(remote(dir.path(), &buckets)), "twin");
+        Self { dir, buckets, states }
     }
 
     /// Another machine with the same buckets, through networks of its own, and the same key file.
@@ -87,17 +77,26 @@ impl Machine {
         self.stored().load(&keys).await
     }
 
+    /// What a process of its own would use here.
+    fn remote(&self) -> Remote {
+        remote(self.dir.path(), &self.buckets)
+    }
+
     fn folder(&self) -> Folder {
-        let remote = Remote {
-            places: vec![Place {
-                location: Location::parse("s3://first/p").unwrap(),
-                objects: Arc::clone(&self.buckets[0]) as Arc<dyn Objects>,
-            }],
-            target: "twin".to_owned(),
-            root: PathBuf::new(),
-            notes: Arc::default(),
-        };
-        remote.folders("prod").remove(0)
+        self.remote().folders("prod").remove(0)
+    }
+}
+
+fn remote(root: &Path, buckets: &[Arc<Memory>]) -> Remote {
+    let place = |(memory, name): (&Arc<Memory>, &str)| Place {
+        location: Location::parse(name).unwrap(),
+        objects: Arc::clone(memory) as Arc<dyn Objects>,
+    };
+    Remote {
+        places: buckets.iter().zip(["s3://first/p", "s3://second/p"]).map(place).collect(),
+        target: "twin".to_owned(),
+        root: root.to_owned(),
+        notes: Arc::default(),
     }
 }
 
@@ -779,6 +778,15 @@ async fn keys_that_were_rotated_in_one_bucket_alone_do_not_give_way_to_older_one
     let (keys, _) = next.states.open_keys(new.clone()).await.unwrap();
     assert_eq!(next.stored().load(&keys).await.unwrap().unwrap().rows, state.rows);
     assert_eq!(first.bytes("p/keys.json"), second.bytes("p/keys.json"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_are_looked_for_in_both_buckets_at_once_so_that_their_silences_do_not_add_up() {
+    let silent = || Arc::new(bucket().through(|_| Some(Fault::Silent)));
+    let machine = Machine::new(&[&silent(), &silent()]);
+    let began = Instant::now();
+    assert!(machine.remote().keys().fetch().await.is_err());
+    assert_eq!(began.elapsed(), SILENCE);
 }
 
 #[tokio::test]
