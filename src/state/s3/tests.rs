@@ -809,6 +809,43 @@ async fn keys_of_which_each_bucket_has_its_own_both_stay() {
 }
 
 #[tokio::test]
+async fn keys_that_gave_way_are_taken_up_by_the_next_rotation_and_open_what_they_sealed() {
+    let (first, second) = (bucket(), bucket());
+    let machine = Machine::new(&[&first, &second]);
+    let (old, new, newer) = (Source::passphrase("old"), renewed("new"), renewed("newer"));
+    let state = sealed_with(&old, &machine, "prod").await;
+    for (bucket, source) in [(&first, &new), (&second, &newer)] {
+        let alone = Machine::new(&[bucket]);
+        let (keys, _) = alone.states.open_keys(old.clone()).await.unwrap();
+        rotate(&alone, "prod", &keys, &old, source).await.unwrap();
+    }
+    // The copy that counts is sealed with the keys that give way.
+    let alone = Machine::new(&[&second]);
+    let (keys, _) = alone.states.open_keys(newer.clone()).await.unwrap();
+    let (mut state, session) = alone.lock("later").await.unwrap().session(keys, state).await.unwrap();
+    record(&mut state, &session, vec![begin("late", Begun::Create)]).await;
+    session.finish(&state).await.unwrap();
+    drop(session);
+    let next = machine.healthy();
+    let (keys, _) = next.states.open_keys(new.clone()).await.unwrap();
+    assert!(next.stored().load(&keys).await.is_err(), "it is sealed with the keys of the other bucket");
+    assert!(next.states.warnings().iter().any(|said| said.contains("`drctl state rotate-key` takes them up")));
+    let (same, left) = next.states.take_up_keys(keys.clone(), &[&new]).await.unwrap();
+    assert!(left.len() == 1 && same.ring() == keys.ring(), "nobody gave their passphrase");
+    let (all, left) = next.states.take_up_keys(keys, &[&new, &newer]).await.unwrap();
+    assert!(left.is_empty(), "{left:?}");
+    let aside = |bucket: &Memory| bucket.keys().into_iter().filter(|key| key.starts_with("p/keys-")).count();
+    assert_eq!((aside(&first), aside(&second)), (0, 0), "they are among those that count");
+    assert_eq!(next.stored().load(&all).await.unwrap().unwrap().rows, state.rows);
+    rotate(&next, "prod", &all, &new, &newer).await.unwrap();
+    for bucket in [&first, &second] {
+        let alone = Machine::new(&[bucket]);
+        let (keys, _) = alone.states.open_keys(newer.clone()).await.unwrap();
+        assert_eq!(alone.stored().load(&keys).await.unwrap().unwrap().rows, state.rows);
+    }
+}
+
+#[tokio::test]
 async fn a_lock_is_freed_in_the_bucket_that_answers_and_the_other_one_is_told() {
     let names = ["s3://first", "s3://second"];
     for lost in [0, 1] {
