@@ -8,7 +8,7 @@ use super::config::has_endpoint;
 use super::ec2::joint::Joints;
 use super::ec2::prefix_lists::PrefixLists;
 use super::rds::Databases;
-use super::repeat::{Implemented, Unambiguous};
+use super::repeat::{Implemented, Throttles, Unambiguous};
 use super::watch::Watch;
 
 macro_rules! clients {
@@ -46,7 +46,9 @@ macro_rules! clients {
                     self.$name.get_or_init(|| {
                         let conf = $sdk::config::Builder::from(&self.config);
                         $(let conf = conf.$endpoint_setting(has_endpoint(&self.config, stringify!($name)));)?
+                        let throttles = Throttles { watch: self.watch.clone(), service: stringify!($name) };
                         let conf = conf.retry_classifier(Implemented).interceptor(self.watch.clone());
+                        let conf = conf.retry_classifier(throttles);
                         let conf = if self.unambiguous { conf.retry_classifier(Unambiguous) } else { conf };
                         $sdk::Client::from_conf(conf.build())
                     })

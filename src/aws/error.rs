@@ -58,6 +58,7 @@ where
         code: (!code.is_empty()).then(|| code.to_owned()),
         request_id: meta.extra("aws_request_id").map(str::to_owned).or_else(|| request_id(reply)),
         ambiguous: !(400..500).contains(&status) && !matches!(kind, Kind::Throttled | Kind::Unsupported),
+        young: verdict::young(operation, code),
         ..Error::new(kind, message)
     }
 }

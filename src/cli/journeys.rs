@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use crate::cli::exit::Exit;
 use crate::engine::event::{Ended, Event};
 use crate::render::log;
+use crate::state::{Keys, SavedPlan, Source};
 
 const STACK: &str = r#"
 name: network
@@ -222,6 +223,42 @@ fn a_saved_plan_is_carried_out_as_a_whole_or_not_at_all() {
     project.expect(&format!("destroy --plan {}", file.display()), Exit::Ok);
     std::fs::write(&file, "no plan").unwrap();
     project.expect(&up, Exit::Configuration);
+}
+
+#[test]
+fn a_saved_plan_is_refused_once_program_config_state_or_tool_differ() {
+    let project = Project::new();
+    let file = project.path().join("plan");
+    let (save, up) = (format!("preview --save-plan {}", file.display()), format!("up --plan {}", file.display()));
+    let is_refused = || {
+        project.expect(&up, Exit::Configuration);
+        project.expect("preview --expect-no-changes", Exit::UnexpectedChanges);
+    };
+    let stack = project.path().join("stacks/net.yaml");
+    project.expect(&save, Exit::Ok);
+    std::fs::write(&stack, format!("{STACK}# a remark\n")).unwrap();
+    is_refused();
+    std::fs::write(&stack, STACK).unwrap();
+    project.expect("config set dns false", Exit::Ok);
+    is_refused();
+    project.expect(&save, Exit::Ok);
+    project.expect("up --target vpc", Exit::Ok);
+    is_refused();
+    project.expect(&save, Exit::Ok);
+    made_by_another_tool(&project, &file);
+    is_refused();
+    project.expect(&save, Exit::Ok);
+    project.expect(&up, Exit::Ok);
+}
+
+/// Makes a plan that of another version of drctl, which has the same keys.
+fn made_by_another_tool(project: &Project, plan: &Path) {
+    let root = project.path().join(".drctl");
+    let keys = Keys::open(&root, Source::key_file());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (keys, _) = runtime.block_on(keys).unwrap();
+    let (saved, basis) = SavedPlan::read(plan, &keys).unwrap();
+    SavedPlan { tool: "0.0.1".into(), ..saved }.write(plan, &basis, &keys).unwrap();
 }
 
 #[test]

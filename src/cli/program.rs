@@ -1,7 +1,7 @@
 //! The program of a stack, loaded.
 
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use crate::aws::{self, Aws};
 use crate::checks;
@@ -73,6 +73,7 @@ fn loading(global: &Global, answers: Arc<stack::Answers>) -> Result<std::result:
         target: Target::chosen(global)?,
         state: global.state.clone(),
         unavailable: global.selection.unavailable.clone(),
+        known: Mutex::default(),
     };
     Ok(stack::load_with(&request, catalog(), Arc::new(others), &ByKms, answers))
 }

@@ -43,6 +43,15 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
             },
         };
         let (keys, old) = opened.map_err(failed)?;
+        let (keys, apart) = site.states.take_up_keys(keys, &[&given, &renewed]).await.map_err(failed)?;
+        for (path, why) in apart {
+            let path = path.display();
+            let [name, _] = NEW_PASSPHRASE;
+            render::warn(format_args!(
+                "{path} holds keys that gave way to others, and what is sealed with them does not open: {why}; if \
+                 another passphrase opens them, give it as `{name}` and rotate again"
+            ));
+        }
         let wanted = arguments.to.clone().or_else(|| site.wanted()).unwrap_or_else(|| keys.provider());
         let new = Source { wanted: Some(wanted.clone()), ..renewed };
         let renews = new.passphrase != given.passphrase;

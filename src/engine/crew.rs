@@ -16,6 +16,7 @@ use crate::engine::ledger::Ledger;
 use crate::engine::provider::{At, Identity, KindAt, Provider};
 use crate::engine::stop::Stop;
 use crate::engine::urn::{Place, Urn};
+use crate::engine::youth::depends_on_the_young;
 
 /// Longest time that one call may take, with the retries that the provider makes by itself.
 const CALL_LIMIT: Duration = Duration::from_secs(300);
@@ -124,7 +125,10 @@ impl Crew {
             tokio::select! {
                 answer = &mut call => return answer.unwrap_or_else(|_| Err(no_answer())),
                 () = self.stop.pressed_twice() => return Err(Error { ambiguous: true, ..cancelled() }),
-                () = self.clock.sleep(SIGN_OF_LIFE) => self.say_waiting(urn, "waiting for an answer", since),
+                () = self.clock.sleep(SIGN_OF_LIFE) => {
+                    let region = self.identity.seat(&kind.place);
+                    self.say_waiting(urn, &self.cloud.reach().word(region, since), since);
+                }
             }
         }
     }
@@ -168,6 +172,11 @@ impl Crew {
         may
     }
 
+    /// Whether a refusal may only mean that a service does not know yet of what was made a moment ago.
+    fn depends_on_the_young(&self, urn: &Urn, error: &Error) -> bool {
+        !error.young.is_empty() && depends_on_the_young(&self.ledger.state(), urn, error.young, self.clock.now())
+    }
+
     /// Pauses after a failure that may pass.
     ///
     /// # Errors
@@ -179,14 +188,15 @@ impl Crew {
         {
             return Err(Error { ambiguous: error.ambiguous, operation: error.operation, ..why });
         }
+        let spreads = error.kind == Kind::Spreading || self.depends_on_the_young(&at.urn, &error);
         let worth_it = match error.kind {
+            _ if spreads => (*tries as usize) <= SPREADING.len(),
             Kind::Throttled | Kind::Busy => true,
-            Kind::Spreading => (*tries as usize) <= SPREADING.len(),
             Kind::Outage | Kind::Unreachable | Kind::Timeout => *tries < OUTAGE_TRIES,
             _ => false,
         };
         let pause = match error.kind {
-            Kind::Spreading => SPREADING[(*tries as usize - 1).min(SPREADING.len() - 1)],
+            _ if spreads => SPREADING[(*tries as usize - 1).min(SPREADING.len() - 1)],
             _ => FIRST_PAUSE.saturating_mul(1 << (*tries).min(10)).min(LONGEST_PAUSE) / 2,
         };
         if !worth_it || self.clock.passed(deadline) {

@@ -26,6 +26,11 @@ pub struct Error {
     /// The call may have had its effect although no answer tells so.
     #[serde(default)]
     pub ambiguous: bool,
+    /// Beginnings of the types that may explain the refusal: if the resource depends on one of them that was made
+    /// or changed a moment ago, not all services may know of it yet, and the same call succeeds within a minute,
+    /// or never.
+    #[serde(skip)]
+    pub young: &'static [&'static str],
     /// The one input for which the call was made, as a part of a read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<String>,
@@ -88,6 +93,7 @@ impl Error {
             request_id: None,
             hint: None,
             ambiguous: false,
+            young: &[],
             input: None,
         }
     }

@@ -25,6 +25,8 @@ const SILENCE: Duration = Duration::from_secs(15);
 pub struct Reach {
     pub fence: Fence,
     regions: Mutex<HashMap<String, Health>>,
+    /// When a service of a region was last too busy for a call, which is made again below the engine: by region.
+    throttled: Mutex<HashMap<String, (String, Instant)>>,
 }
 
 /// A region of which there is something to say.
@@ -82,6 +84,26 @@ impl Reach {
             Health::Silent { calls, since }
         };
         regions.insert(region.to_owned(), health);
+    }
+
+    /// A service of the region takes no more calls for now. The call is made again below the engine.
+    pub fn throttled(&self, region: &str, service: &str) {
+        let mut throttled = self.throttled.lock().unwrap_or_else(PoisonError::into_inner);
+        throttled.insert(region.to_owned(), (service.to_owned(), Instant::now()));
+    }
+
+    /// What a call to the region waits for that was begun then and has no answer yet, in words for people.
+    pub fn word(&self, region: &str, begun: Instant) -> String {
+        let throttled = self.throttled.lock().unwrap_or_else(PoisonError::into_inner);
+        let service = throttled.get(region).filter(|(_, at)| *at >= begun).map(|(service, _)| service);
+        match (service, self.regions().get(region)) {
+            (_, Some(Health::Silent { calls, .. })) => {
+                let s = if *calls == 1 { "" } else { "s" };
+                format!("waiting for {region}, which did not answer {calls} call{s} in a row")
+            }
+            (Some(service), _) => format!("throttled by {service} in {region}"),
+            _ => "waiting for an answer".to_owned(),
+        }
     }
 
     /// Whether calls to the region may be made.
@@ -149,6 +171,20 @@ mod tests {
         reach.answered("eu-west-1");
         silent(&reach, 4, 10).await;
         assert!(!reach.is_lost("eu-west-1"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_waits_says_whether_it_is_throttled_or_its_region_is_silent() {
+        let (reach, begun) = (Reach::default(), Instant::now());
+        let word = || reach.word("eu-west-1", begun);
+        assert_eq!(word(), "waiting for an answer");
+        reach.throttled("eu-west-1", "ec2");
+        assert_eq!(word(), "throttled by ec2 in eu-west-1");
+        assert_eq!(reach.word("us-east-1", begun), "waiting for an answer");
+        silent(&reach, 2, 1).await;
+        assert_eq!(word(), "waiting for eu-west-1, which did not answer 2 calls in a row");
+        reach.answered("eu-west-1");
+        assert_eq!(reach.word("eu-west-1", Instant::now()), "waiting for an answer", "that was before");
     }
 
     #[tokio::test(start_paused = true)]

@@ -154,7 +154,7 @@ mod tests {
         us-east-1 (primary)    ╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌ 0/7
         eu-west-1 (secondary)  ━━━━━━━━━━━━━━━━━━━━━━━━ 1/1
         global                 ╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌ 0/1
-          + creating rds:SubnetGroup group in us-east-1 1 min 28 s: attempt 2 failed: Throttling: rate exceeded
+          + creating rds:SubnetGroup group in us-east-1 1 min 28 s: throttled by rds in us-east-1
           ~ updating rds:Cluster db in us-east-1 1 min 25 s: modifying
         ");
     }

@@ -161,6 +161,8 @@ pub(crate) fn run() -> Vec<Envelope> {
             76,
             Event::Retrying { urn: group.clone(), error: "Throttling: rate exceeded".into(), attempt: 2, wait: 1_500 },
         ),
+        (76, Event::Retrying { urn: group.clone(), error: "The role was not found".into(), attempt: 3, wait: 2_000 }),
+        (76, Event::Waiting { urn: group.clone(), word: "throttled by rds in us-east-1".into(), since: 40_000 }),
         (
             77,
             Event::Call {

@@ -13,6 +13,7 @@ mod json;
 mod live;
 pub mod log;
 pub mod outputs;
+pub mod panic;
 mod plain;
 pub mod plan;
 pub mod plan_markdown;

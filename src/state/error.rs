@@ -214,8 +214,9 @@ impl StateError {
             Self::Io { .. } => "make the path readable and writable for you and run the command again".to_owned(),
             Self::Newer { .. } => "update drctl".to_owned(),
             Self::Sealed { .. } => {
-                "bring `keys.json` and `key` in `.drctl` back if they were lost or exchanged, else an \
-                 earlier state from `backups` with `drctl stack import`"
+                "bring `keys.json` and `key` in `.drctl` back if they were lost or exchanged; if the keys of two \
+                 buckets were changed apart, `drctl state rotate-key` takes up those that gave way; else bring an \
+                 earlier state back from `backups` with `drctl stack import`"
                     .to_owned()
             }
             Self::Damaged { path, .. } | Self::Replay { path, .. } => remedy(path),

@@ -60,6 +60,17 @@ pub(super) trait Store: fmt::Debug + Send + Sync {
         Ok(())
     }
 
+    /// Keys that others took the place of, where each is. Blocks.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    fn keys_aside(&self) -> Result<Vec<(PathBuf, Vec<u8>)>> {
+        Ok(Vec::new())
+    }
+
+    /// Removes such keys, which are among those of the store by now. What cannot be removed does no harm. Blocks.
+    fn forget_keys_aside(&self, _paths: &[PathBuf]) {}
+
     /// Makes keys that were changed in [`Store::keys_root`] those of the store, in the place of those
     /// `before`. Blocks.
     ///
@@ -384,6 +395,37 @@ impl States {
     pub(super) async fn publish_keys(&self, before: &Keys) -> Result<()> {
         let (store, before) = (Arc::clone(&self.store), before.clone());
         blocking(move || store.publish_keys(before.ring())).await
+    }
+
+    /// Takes up the keys that others took the place of, so that what was sealed with them opens, too. Gives
+    /// all keys together, and those that none of the sources opens, each with the reason.
+    ///
+    /// # Errors
+    /// If they cannot be read, or the keys together cannot be written.
+    pub async fn take_up_keys(&self, keys: Keys, sources: &[&Source]) -> Result<(Keys, Vec<(PathBuf, StateError)>)> {
+        let store = Arc::clone(&self.store);
+        let aside = blocking(move || store.keys_aside()).await?;
+        let (mut all, mut taken, mut left) = (keys.clone(), Vec::new(), Vec::new());
+        for (path, bytes) in aside {
+            match all.and(&path, &bytes, sources).await {
+                Ok(more) => {
+                    all = more;
+                    taken.push(path);
+                }
+                Err(why) => left.push((path, why)),
+            }
+        }
+        if all.ring() != keys.ring() {
+            all.write().await?;
+            self.publish_keys(&keys).await?;
+        }
+        let store = Arc::clone(&self.store);
+        blocking(move || {
+            store.forget_keys_aside(&taken);
+            Ok(())
+        })
+        .await?;
+        Ok((all, left))
     }
 
     /// Whether the place keeps earlier versions of everything; `None` where there is no such thing.

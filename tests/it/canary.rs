@@ -2,16 +2,24 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD_NO_PAD as BASE64;
+use drctl::engine::clock::Clock;
+use drctl::engine::error::Result;
+use drctl::engine::layer::{Call, Layer};
+use drctl::engine::provider::Provider;
+use drctl::twin::{Twin, testing};
+use futures::future::BoxFuture;
 
 use crate::support::ask::Ask;
 use crate::support::checkout::root;
 use crate::support::emulator::{Emulator, ministack};
 use crate::support::lab::Said;
 use crate::support::proxy::{Fault, Proxy};
+use crate::support::stage::{Stage, told};
 use crate::support::terminal::Terminal;
 use crate::support::wire::Refusal;
 
@@ -283,5 +291,45 @@ fn a_run_that_is_killed_leaves_no_secret_behind() {
         process.wait().unwrap();
         proxy.open();
         cage.holds_no_canary(None);
+    }
+}
+
+/// A cloud with a bug, which stumbles over what it is given.
+struct Stumbling(Twin);
+
+impl Layer for Stumbling {
+    fn below(&self) -> &dyn Provider {
+        &self.0
+    }
+
+    fn pass<'a, T: Send + 'a>(&'a self, call: Call<'a>, answer: BoxFuture<'a, Result<T>>) -> BoxFuture<'a, Result<T>> {
+        assert!(!call.changes(), "no number: {TOKEN:?}");
+        answer
+    }
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "run by the test of panics, in a process of its own"]
+async fn a_step_panics() {
+    drctl::render::panic::tell_no_values();
+    let clock = Clock::starting("2026-01-01T00:00:00Z".parse().unwrap());
+    let mut stage = Stage::new(Arc::new(Stumbling(Twin::new(testing::catalog(), clock))), clock);
+    let report =
+        stage.up("name: test\nruntime: yaml\nregions: {primary: eu-west-1}\nresources:\n  a: {type: test:Thing, properties: {name: a}}\n").await;
+    let report = report.unwrap_or_else(|problems| panic!("{}", told(&problems)));
+    let events = serde_json::to_string(&report.events).unwrap();
+    drctl::render::data(format_args!("{events}\n{:?}\n", stage.journal.entries.lock().unwrap()));
+}
+
+#[test]
+fn a_panic_tells_its_place_and_no_secret() {
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", "canary::a_step_panics", "--ignored", "--nocapture"]).env("RUST_BACKTRACE", "full");
+    let said = Said::of(&child.output().unwrap()).ends_with(0);
+    assert!(said.err.contains("drctl: a bug at tests/it/canary.rs:"), "{}", said.err);
+    assert!(said.err.contains("Stumbling"), "there is a backtrace: {}", said.err);
+    assert!(said.out.contains("a step ended by a bug in drctl: its words may hold a value"), "{}", said.out);
+    for form in CORES.into_iter().flat_map(forms) {
+        assert!(!said.out.contains(&form) && !said.err.contains(&form), "{form} is in\n{}\n{}", said.out, said.err);
     }
 }

@@ -1,9 +1,9 @@
 //! A real stack through a network and services that misbehave: it comes up all the same, once.
 
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::support::ask::Ask;
+use crate::support::chance::draw;
 use crate::support::emulator::ministack;
 use crate::support::inventory::Inventory;
 use crate::support::lab::{Lab, Said};
@@ -26,12 +26,6 @@ fn seeded(seed: u64, faults: &'static [Fault]) -> impl FnMut(&Ask) -> Option<Fau
         let spared = count > 0 && strikes(count - 1);
         (strikes(count) && !spared).then(|| faults[(drawn(count) / RARITY) as usize % faults.len()])
     }
-}
-
-fn draw(of: &impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    of.hash(&mut hasher);
-    hasher.finish()
 }
 
 /// Brings the stack up through the faults; gives the requests.
@@ -134,6 +128,54 @@ const NOT_YET: &[(&str, u16, &str, &str)] = &[
     ("logs:PutRetentionPolicy", 400, "ResourceNotFoundException", "The specified log group does not exist."),
 ];
 
+/// What a person is told while things are tried again, without what differs from run to run.
+fn told_of_tries(said: &str) -> String {
+    let address = regex_lite::Regex::new(r"127\.0\.0\.1:\d+").unwrap();
+    let wait = regex_lite::Regex::new(r"for [0-9.]+ s").unwrap();
+    let cut = |line: &str| wait.replace(&address.replace_all(line, "ADDRESS"), "for a while").into_owned();
+    let mut lines: Vec<String> = said.lines().filter(|line| line.starts_with('…')).map(cut).collect();
+    lines.sort();
+    lines.join("\n")
+}
+
+#[test]
+fn whoever_waits_for_another_try_is_told_why_and_for_how_long() {
+    let lab = Lab::new(ministack());
+    let mut seen: Vec<Ask> = Vec::new();
+    let proxy = Proxy::breaking(ministack(), move |ask| {
+        let first = !seen.contains(ask);
+        seen.push(ask.clone());
+        let fault = match ask.to_string().as_str() {
+            "us-east-1 ec2:CreateVpc" => Fault::Throttled,
+            "us-east-1 kms:CreateKey" => Fault::DropsBefore,
+            "us-east-1 sns:CreateTopic" => Fault::FailsBefore,
+            "us-east-1 logs:PutRetentionPolicy" => {
+                let (_, status, code, message) = *NOT_YET.iter().find(|(name, ..)| *name == ask.name())?;
+                Fault::Refused(Refusal { status, code, message })
+            }
+            _ => return None,
+        };
+        first.then_some(fault)
+    });
+    // What the SDK repeats by itself is told only if it takes long.
+    let said = Said::of(&lab.drctl(&proxy.endpoint, "up --yes").env("AWS_MAX_ATTEMPTS", "1").output().unwrap());
+    insta::assert_snapshot!(told_of_tries(&said.ends_with(0).err));
+}
+
+#[test]
+fn whoever_is_throttled_for_long_is_told_by_whom() {
+    let lab = Lab::new(ministack());
+    let mut left = 2;
+    let proxy = Proxy::breaking(ministack(), move |ask| {
+        let strikes = left > 0 && ask.to_string() == "us-east-1 kms:CreateKey";
+        left -= i32::from(strikes);
+        strikes.then_some(Fault::Throttled)
+    });
+    let said = lab.run_at(&proxy.endpoint, "up --yes --json").ends_with(0);
+    let word = r#""word":"throttled by kms in us-east-1""#;
+    assert!(said.out.lines().any(|line| line.contains(r#""event":"waiting""#) && line.contains(word)), "{}", said.out);
+}
+
 #[test]
 fn what_was_just_made_is_waited_for_until_all_services_see_it() {
     let mut met: Vec<String> = Vec::new();
@@ -146,4 +188,54 @@ fn what_was_just_made_is_waited_for_until_all_services_see_it() {
     for (name, ..) in NOT_YET {
         assert!(asked.iter().any(|ask| ask.name() == *name), "nobody asks for {name}");
     }
+}
+
+/// What AWS says of what it copies to other places while the copy is on its way.
+/// That a change of records is pending the server says by itself.
+const ON_ITS_WAY: &[(&str, Fault)] = &[
+    (
+        "eu-west-1 dynamodb:DescribeTable",
+        refused(400, "ResourceNotFoundException", "Requested resource not found: Table: spread not found"),
+    ),
+    (
+        "us-east-1 s3:PUT replication",
+        refused(
+            400,
+            "InvalidRequest",
+            "Versioning must be 'Enabled' on the bucket to apply a replication configuration",
+        ),
+    ),
+];
+
+const fn refused(status: u16, code: &'static str, message: &'static str) -> Fault {
+    Fault::Refused(Refusal { status, code, message })
+}
+
+#[test]
+fn copies_in_other_regions_and_on_name_servers_are_waited_for() {
+    const REGIONS: [&str; 2] = ["us-east-1", "eu-west-1"];
+    let server = ministack();
+    let mut inventory = Inventory::of(server);
+    let undisturbed = Lab::with(server, "spread.yaml");
+    undisturbed.run(UP).ends_with(0);
+    let wanted = inventory.tell(&undisturbed.account, &REGIONS);
+    let lab = Lab::with(server, "spread.yaml");
+    let mut met: Vec<Ask> = Vec::new();
+    let proxy = Proxy::breaking(server, move |ask| {
+        let (_, fault) = *ON_ITS_WAY.iter().find(|(name, _)| ask.to_string() == *name)?;
+        let first = !met.contains(ask);
+        met.push(ask.clone());
+        first.then_some(fault)
+    });
+    let said = lab.run_at(&proxy.endpoint, &format!("{UP} --json")).ends_with(0);
+    assert!(said.out.contains("on its way to the name servers"), "{}", said.out);
+    let asked = proxy.take();
+    for name in ON_ITS_WAY.iter().map(|(name, _)| *name).chain(["us-east-1 route53:GET change"]) {
+        let times = asked.iter().filter(|ask| ask.to_string() == name).count();
+        assert!(times > 1, "{name} is asked {times} times of {asked:#?}");
+    }
+    assert_eq!(difference(&inventory.tell(&lab.account, &REGIONS), &wanted), "");
+    lab.run("preview --refresh --expect-no-changes --skip-unsupported").ends_with(0);
+    lab.run(DESTROY).ends_with(0);
+    assert_eq!(inventory.tell(&lab.account, &REGIONS), [""; 0]);
 }

@@ -10,55 +10,24 @@
 //! there. A run never makes its requests in the order of another, so a point is named by what is asked and
 //! how often it was asked before: the third `us-east-1 ec2:CreateSubnet`. A life is struck once in each
 //! of its three operations, and the account is compared after each. `sweep::every_change` strikes all
-//! changes of a life instead, and compares at the end of each operation.
+//! changes of an operation instead, each operation in a life of its own, and compares at its end.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::support::ask::Ask;
 use crate::support::checkout::root;
 use crate::support::emulator::{Emulator, own_ministack};
 use crate::support::inventory::Inventory;
-use crate::support::platform::{DESTROY, Platform, UP, Undisturbed, difference};
+use crate::support::life::{Blow, Life, OPERATIONS};
+use crate::support::platform::Undisturbed;
 use crate::support::proof;
-use crate::support::proxy::{Fault, Proxy};
+use crate::support::proxy::Fault;
 use crate::support::relay::relay;
-use crate::support::running::Running;
-
-/// The operations of a life, in their order.
-const OPERATIONS: [(&str, &str); 3] = [("up", UP), ("update", UP), ("destroy", DESTROY)];
-
-/// What strikes a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Blow {
-    KilledBefore,
-    KilledAfter,
-    ResetAfter,
-}
-
-impl Blow {
-    const ALL: [Self; 3] = [Self::KilledAfter, Self::ResetAfter, Self::KilledBefore];
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::KilledBefore => "killed before the effect",
-            Self::KilledAfter => "killed after the effect",
-            Self::ResetAfter => "connection reset after the effect",
-        }
-    }
-
-    fn fault(self) -> Fault {
-        match self {
-            Self::KilledBefore => Fault::HeldBefore,
-            Self::KilledAfter => Fault::HeldAfter,
-            Self::ResetAfter => Fault::DropsAfter,
-        }
-    }
-}
 
 /// A line of what was found.
 #[derive(Debug, Clone, PartialEq)]
@@ -160,82 +129,36 @@ fn what_was_tried_is_not_tried_again_and_changes_come_first() {
     assert!(left.iter().rev().take(3).all(|point| point.ask.operation == "DescribeVpcs"));
 }
 
-/// A life on a server of its own.
-struct Life<'a> {
-    platform: Platform<'a>,
-    server: &'a Emulator,
-}
-
-impl<'a> Life<'a> {
-    fn new(server: &'a Emulator, account: u64) -> Self {
-        Self { platform: Platform::new(server, &format!("{account:012}")), server }
-    }
-
-    /// Strikes a command and finishes it; tells whether it came to that point.
-    ///
-    /// # Errors
-    /// If it cannot be finished by one more run, or by itself if nothing killed it.
-    fn struck(&self, line: &str, point: &Point) -> Result<bool, String> {
-        let (fault, ask, nth) = (point.blow.fault(), point.ask.clone(), point.nth);
-        let reached = Arc::new(AtomicU32::new(0));
-        let seen = Arc::clone(&reached);
-        let proxy = Proxy::breaking(self.server, move |other| {
-            let same = *other == ask && seen.fetch_add(1, Ordering::Relaxed) + 1 == nth as u32;
-            same.then_some(fault)
+/// A life goes through the operations, as long as any is left to be struck.
+fn live(life: &Life<'_>, work: &Work, inventory: &mut Inventory) {
+    for (i, (operation, line)) in OPERATIONS.into_iter().enumerate() {
+        if work.is_done_from(i) {
+            return;
+        }
+        if operation == "update" {
+            life.platform.change();
+        }
+        let Some(point) = work.take(i) else {
+            life.finishes(line).unwrap();
+            continue;
+        };
+        let (ask, nth, mut seen) = (point.ask.clone(), point.nth, 0);
+        let ended = life.struck(line, point.blow, move |other| {
+            seen += usize::from(*other == ask);
+            *other == ask && seen == nth
         });
-        match Running::unless_it_ends(self.platform.drctl(&proxy.endpoint, line), &proxy) {
-            Ok(running) => {
-                running.kill();
-                proxy.end_the_held();
-                self.finishes(line).map(|()| true)
-            }
-            Err(ended) if ended.code == Some(0) => Ok(reached.load(Ordering::Relaxed) >= nth as u32),
-            Err(ended) => Err(format!("it ends with {:?}: {}", ended.code, tail(&ended.said))),
-        }
-    }
-
-    fn finishes(&self, line: &str) -> Result<(), String> {
-        let said = self.platform.run(line);
-        let ended = (said.code == Some(0)).then_some(());
-        ended.ok_or_else(|| format!("the next run ends with {:?}: {}", said.code, tail(&said.err)))
-    }
-
-    fn is_as(&self, undisturbed: &[String], inventory: &mut Inventory) -> Result<(), String> {
-        let difference = difference(&self.platform.holdings(inventory), undisturbed);
-        if !difference.is_empty() {
-            return Err(format!("the account differs: {difference}"));
-        }
-        let check = self.platform.run("state check");
-        (check.code == Some(0)).then_some(()).ok_or_else(|| format!("the state is damaged: {}{}", check.out, check.err))
-    }
-
-    /// Goes through the operations, as long as any is left to be struck.
-    fn goes_through(&self, work: &Work, inventory: &mut Inventory) {
-        for (i, (operation, line)) in OPERATIONS.into_iter().enumerate() {
-            if work.is_done_from(i) {
-                return;
-            }
-            if operation == "update" {
-                self.platform.change();
-            }
-            let Some(point) = work.take(i) else {
-                self.finishes(line).unwrap();
-                continue;
-            };
-            let ended = self.struck(line, &point);
-            let compared = |reached| self.is_as(&work.undisturbed.holdings[i], inventory).map(|()| reached);
-            let ended = ended.and_then(compared);
-            let wrong = ended.is_err();
-            let result = match ended {
-                Ok(true) => "ok".to_owned(),
-                Ok(false) => "not reached".to_owned(),
-                Err(why) => why,
-            };
-            let (operation, blow) = (operation.to_owned(), point.blow.name().to_owned());
-            write(&Found { operation, blow, nth: point.nth, of: point.of, request: point.ask.to_string(), result });
-            if wrong {
-                return;
-            }
+        let compared = |reached| life.is_as(&work.undisturbed.holdings[i], inventory).map(|()| reached);
+        let ended = ended.and_then(compared);
+        let wrong = ended.is_err();
+        let result = match ended {
+            Ok(true) => "ok".to_owned(),
+            Ok(false) => "not reached".to_owned(),
+            Err(why) => why,
+        };
+        let (operation, blow) = (operation.to_owned(), point.blow.name().to_owned());
+        write(&Found { operation, blow, nth: point.nth, of: point.of, request: point.ask.to_string(), result });
+        if wrong {
+            return;
         }
     }
 }
@@ -277,11 +200,6 @@ impl Work {
     }
 }
 
-fn tail(said: &str) -> String {
-    let lines: Vec<&str> = said.lines().collect();
-    lines[lines.len().saturating_sub(12)..].join(" | ")
-}
-
 fn write(found: &Found) {
     static ONE: Mutex<()> = Mutex::new(());
     let _one = ONE.lock().unwrap();
@@ -315,7 +233,7 @@ fn every_request() {
                             break;
                         }
                         let life = Life::new(&server, 500_000_000_000 + u64::from(n));
-                        life.goes_through(&work, &mut inventory);
+                        live(&life, &work, &mut inventory);
                     }
                 }
             });
@@ -326,50 +244,98 @@ fn every_request() {
 /// The request in a line about a life that is struck at all of its changes.
 const EVERY_CHANGE: &str = "every change";
 
-/// Chooses by the number of a change in its run, and among those of the same operation and region.
-type Strikes = fn(usize, usize) -> Option<Fault>;
+/// How all changes of an operation are struck within one life.
+#[derive(Debug, Clone, Copy)]
+enum Every {
+    /// In one run, by the number of a change among those of the same operation and region.
+    Lost { even: bool },
+    /// Run after run, each ended by a fault at that change.
+    Killed(usize, Fault),
+}
 
-/// Ways to strike every change of an operation within one life.
-const EVERY: [(&str, Strikes); 4] = [
-    ("every odd answer lost, in one run", |_, same| (!same.is_multiple_of(2)).then_some(Fault::DropsAfter)),
-    ("every even answer lost, in one run", |_, same| same.is_multiple_of(2).then_some(Fault::DropsAfter)),
-    ("killed after each change, run after run", |change, _| (change == 1).then_some(Fault::HeldAfter)),
-    ("killed before each change, run after run", |change, _| (change == 2).then_some(Fault::HeldBefore)),
+const EVERY: [(&str, Every); 4] = [
+    ("every odd answer lost, in one run", Every::Lost { even: false }),
+    ("every even answer lost, in one run", Every::Lost { even: true }),
+    ("killed after each change, run after run", Every::Killed(1, Fault::HeldAfter)),
+    ("killed before each change, run after run", Every::Killed(2, Fault::HeldBefore)),
 ];
+
+impl Every {
+    /// Chooses what strikes the changes of a run after those that were `killed`.
+    fn judge(self, killed: &[Ask]) -> impl FnMut(&Ask) -> Option<Fault> + Send + 'static + use<> {
+        // Where a kill ends the same request again and again, because the answer to the one beside it never
+        // gets into the journal, a later change is struck.
+        let again = killed.iter().filter(|ask| Some(*ask) == killed.last()).count();
+        let mut seen: Vec<Ask> = Vec::new();
+        move |ask| {
+            if !ask.is_change() {
+                return None;
+            }
+            seen.push(ask.clone());
+            let same = seen.iter().filter(|other| *other == ask).count();
+            match self {
+                Self::Lost { even } => (same.is_multiple_of(2) == even).then_some(Fault::DropsAfter),
+                Self::Killed(nth, fault) => (seen.len() == nth + again.saturating_sub(AGAIN)).then_some(fault),
+            }
+        }
+    }
+}
+
+/// So many kills at requests of one name are usual: there are as many subnets.
+const AGAIN: usize = 20;
+
+/// An operation that is struck at all of its changes, in a life whose other operations nothing disturbs.
+fn struck_at_every_change(life: &Life<'_>, server: &Emulator, i: usize, every: Every) -> usize {
+    for (operation, line) in OPERATIONS.into_iter().take(i + 1) {
+        if operation == "update" {
+            life.platform.change();
+        }
+        if operation != OPERATIONS[i].0 {
+            life.finishes(line).unwrap();
+        }
+    }
+    let struck = Arc::new(AtomicUsize::new(0));
+    let judge = |killed: &[Ask]| {
+        let (mut judge, struck) = (every.judge(killed), Arc::clone(&struck));
+        move |ask: &Ask| {
+            let fault = judge(ask);
+            struck.fetch_add(usize::from(fault.is_some()), Ordering::Relaxed);
+            fault
+        }
+    };
+    relay(server, |endpoint| life.platform.drctl(endpoint, OPERATIONS[i].1), judge);
+    struck.load(Ordering::Relaxed)
+}
 
 #[test]
 #[ignore = "takes an hour; its results are in tests/it/data/sweep.tsv"]
 fn every_change() {
+    let found = found();
+    let is_known = |blow: &str, operation: &str| {
+        found.iter().any(|f| f.request == EVERY_CHANGE && f.operation == operation && f.blow == blow)
+    };
+    let all = (0..3).rev().flat_map(|i| EVERY.map(|(blow, every)| (i, blow, every)));
+    let left: VecDeque<_> = all.filter(|(i, blow, _)| !is_known(blow, OPERATIONS[*i].0)).collect();
+    let left = Mutex::new((600_000_000_001..).zip(left));
     let server = own_ministack();
-    let mut inventory = Inventory::of(&server);
-    let undisturbed = Undisturbed::on(&server, "600000000000", &mut inventory);
-    for (n, (blow, strikes)) in (1..).zip(EVERY) {
-        let life = Life::new(&server, 600_000_000_000 + n);
-        for (i, (operation, line)) in OPERATIONS.into_iter().enumerate() {
-            if operation == "update" {
-                life.platform.change();
-            }
-            let struck = Arc::new(AtomicU32::new(0));
-            let judge = |_: &[Ask]| {
-                let (mut seen, struck) = (Vec::new(), Arc::clone(&struck));
-                move |ask: &Ask| {
-                    if !ask.is_change() {
-                        return None;
-                    }
-                    seen.push(ask.clone());
-                    let fault = strikes(seen.len(), seen.iter().filter(|other| *other == ask).count());
-                    struck.fetch_add(u32::from(fault.is_some()), Ordering::Relaxed);
-                    fault
+    let undisturbed = Undisturbed::on(&server, "600000000000", &mut Inventory::of(&server));
+    std::thread::scope(|scope| {
+        for _ in 0..asked("SWEPT_WORKERS", 2) {
+            scope.spawn(|| {
+                let server = own_ministack();
+                let mut inventory = Inventory::of(&server);
+                let next = || left.lock().unwrap().next();
+                while let Some((account, (i, blow, every))) = next() {
+                    let life = Life::new(&server, account);
+                    let times = struck_at_every_change(&life, &server, i, every);
+                    let result = life.is_as(&undisturbed.holdings[i], &mut inventory);
+                    let result = result.map_or_else(|why| why, |()| "ok".to_owned());
+                    let (operation, blow) = (OPERATIONS[i].0.to_owned(), blow.to_owned());
+                    write(&Found { operation, blow, nth: times, of: times, request: EVERY_CHANGE.into(), result });
                 }
-            };
-            relay(&server, |endpoint| life.platform.drctl(endpoint, line), judge);
-            let result = life.is_as(&undisturbed.holdings[i], &mut inventory);
-            let result = result.map_or_else(|why| why, |()| "ok".to_owned());
-            let times = struck.load(Ordering::Relaxed) as usize;
-            let (operation, blow) = (operation.to_owned(), blow.to_owned());
-            write(&Found { operation, blow, nth: times, of: times, request: EVERY_CHANGE.into(), result });
+            });
         }
-    }
+    });
 }
 
 /// What the table says of each operation and blow.

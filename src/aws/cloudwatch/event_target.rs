@@ -658,9 +658,10 @@ impl<'a> Place<'a> {
 /// EventBridge tells of some refusals in an answer that is otherwise a success.
 fn refused(operation: &str, code: Option<String>, message: Option<String>) -> Error {
     let text = message.as_deref().unwrap_or_default();
-    let kind = verdict::kind(operation, code.as_deref().unwrap_or_default(), text, None);
+    let said = code.as_deref().unwrap_or_default();
+    let (kind, young) = (verdict::kind(operation, said, text, None), verdict::young(operation, said));
     let message = message.or_else(|| code.clone()).unwrap_or_else(|| "refused without a reason".to_owned());
-    Error { operation: Some(operation.to_owned()), code, ..Error::new(kind, message) }
+    Error { operation: Some(operation.to_owned()), code, young, ..Error::new(kind, message) }
 }
 
 /// The targets of a rule, none if it is gone.

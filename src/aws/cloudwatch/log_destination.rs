@@ -119,7 +119,6 @@ mod tests {
 
     use super::*;
     use crate::aws::wire::{Reply, at, aws, ok, read, reads_back};
-    use crate::engine::error::Kind;
     use crate::engine::provider::Provider;
 
     const TYPE: &str = LogDestination::TYPE;
@@ -158,6 +157,9 @@ mod tests {
             r#"{"__type":"InvalidParameterException","message":"Could not deliver test message to specified Kinesis"}"#;
         let (aws, _) = aws(&[("PutDestination", Reply::Says(400, refused.into()))]);
         let inputs = json!({ "name": "central", "roleArn": "arn:r", "targetArn": "arn:t" });
-        assert_eq!(aws.create(&at(TYPE), &inputs.into()).await.unwrap_err().kind, Kind::Spreading);
+        assert_eq!(
+            aws.create(&at(TYPE), &inputs.into()).await.unwrap_err().young,
+            ["aws:iam/", "aws:kinesis/", "aws:lambda/permission", "aws:cloudwatch/logDestination"]
+        );
     }
 }

@@ -163,7 +163,6 @@ mod tests {
 
     use super::*;
     use crate::aws::wire::{Reply, at, aws, ok, read, reads_back};
-    use crate::engine::error::Kind;
     use crate::engine::provider::Provider;
 
     const TYPE: &str = LogSubscriptionFilter::TYPE;
@@ -212,6 +211,9 @@ mod tests {
             sure you have given CloudWatch Logs permission to execute your function."}"#;
         let (aws, _) = aws(&[("PutSubscriptionFilter", Reply::Says(400, refused.replace('\n', "")))]);
         let inputs = json!({ "destinationArn": "arn:d", "filterPattern": "", "logGroup": "/a", "name": "central" });
-        assert_eq!(aws.create(&at(TYPE), &inputs.into()).await.unwrap_err().kind, Kind::Spreading);
+        assert_eq!(
+            aws.create(&at(TYPE), &inputs.into()).await.unwrap_err().young,
+            ["aws:iam/", "aws:kinesis/", "aws:lambda/permission", "aws:cloudwatch/logDestination"]
+        );
     }
 }

@@ -287,7 +287,6 @@ mod tests {
     use super::*;
     use crate::aws::cloudwatch::cbor::{refuses, says};
     use crate::aws::wire::{at, aws, read, reads_back};
-    use crate::engine::error::Kind;
     use crate::engine::provider::Provider;
 
     const TYPE: &str = MetricStream::TYPE;
@@ -368,6 +367,6 @@ mod tests {
         let refused = refuses("InvalidParameterValueException", "CloudWatch cannot assume the role arn:r");
         let (aws, _) = aws(&[("PutMetricStream", refused)]);
         let refused = aws.create(&at(TYPE), &inputs("includeFilters").into()).await.unwrap_err();
-        assert_eq!(refused.kind, Kind::Spreading);
+        assert_eq!(refused.young, ["aws:iam/"]);
     }
 }

@@ -435,7 +435,6 @@ mod tests {
 
     use super::*;
     use crate::aws::wire::{Reply, at, aws, ok, read, reads_back};
-    use crate::engine::error::Kind;
     use crate::engine::provider::Provider;
 
     const REPLY: &str = "<ReplicationConfiguration><Role>arn:aws:iam::1:role/r</Role><Rule><ID>all</ID>\
@@ -529,6 +528,6 @@ mod tests {
         let rule = json!({ "status": "Enabled", "destination": { "bucket": "arn:aws:s3:::b-2" } });
         let inputs = json!({ "bucket": "b-1", "role": "arn:aws:iam::1:role/r", "rules": [rule] }).into();
         let refused = aws.create(&at(BucketReplicationConfig::TYPE), &inputs).await.unwrap_err();
-        assert_eq!(refused.kind, Kind::Spreading);
+        assert_eq!(refused.young, ["aws:iam/", "aws:s3/bucket"]);
     }
 }

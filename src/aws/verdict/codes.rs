@@ -20,6 +20,14 @@ pub(super) fn kind(service: &str, operation: &str, code: &str) -> Option<Kind> {
 /// Codes that mean something else for one operation: what was made a moment ago, by the operation
 /// before, is not known everywhere. Service, operation, code.
 const OPERATIONS: &[(&str, &str, &str, Kind)] = &[
+    // Nothing but the stages, the selections that must go first makes these fail.
+    ("apigateway", "DeleteDeployment", "BadRequestException", Busy),
+    ("backup", "DeleteBackupPlan", "InvalidRequestException", Busy),
+    // So many tables may change at once.
+    ("dynamodb", "*Table", "LimitExceededException", Busy),
+    ("application-autoscaling", "PutScalingPolicy", "ObjectNotFoundException", Spreading),
+    // It is still being requested; that it was accepted its type knows.
+    ("ec2", "AcceptVpcPeeringConnection", "InvalidStateTransition", Spreading),
     ("ec2", "AcceptVpcPeeringConnection", "InvalidVpcPeeringConnectionID.NotFound", Spreading),
     ("ec2", "AssociateRouteTable", "InvalidRouteTableID.NotFound", Spreading),
     ("ec2", "AssociateRouteTable", "InvalidSubnetID.NotFound", Spreading),
@@ -35,7 +43,9 @@ const OPERATIONS: &[(&str, &str, &str, Kind)] = &[
     ("ec2", "CreateVpcPeeringConnection", "InvalidVpcID.NotFound", Spreading),
     ("ec2", "ModifySubnetAttribute", "InvalidSubnetID.NotFound", Spreading),
     ("ec2", "ModifyVpcAttribute", "InvalidVpcID.NotFound", Spreading),
+    ("iam", "AddRoleToInstanceProfile", "NoSuchEntity", Spreading),
     ("iam", "AttachRolePolicy", "NoSuchEntity", Spreading),
+    ("iam", "PutRolePolicy", "NoSuchEntity", Spreading),
     ("kms", "CreateAlias", "NotFoundException", Spreading),
     ("kms", "EnableKeyRotation", "NotFoundException", Spreading),
     ("logs", "PutDestination", "OperationAbortedException", Spreading),
@@ -44,6 +54,50 @@ const OPERATIONS: &[(&str, &str, &str, Kind)] = &[
     ("s3", "PutBucket*", "NoSuchBucket", Spreading),
     ("s3", "PutPublicAccessBlock", "NoSuchBucket", Spreading),
 ];
+
+/// What a refusal may be explained by, as beginnings of the types of it: a role that was made a moment ago, a
+/// policy of it, a principal that a policy names.
+const IAM: &[&str] = &["aws:iam/"];
+/// The same, or who may be called.
+const CALLED: &[&str] = &["aws:iam/", "aws:kinesis/", "aws:lambda/permission", "aws:cloudwatch/logDestination"];
+
+/// Codes that some services have both for mistakes and for what they do not know yet. Service, operation, code,
+/// and what explains it: where the resource depends on one that is young, the call is made again for a while.
+const YOUNG: &[(&str, &str, &str, &[&str])] = &[
+    ("apigateway", "UpdateAccount", "BadRequestException", IAM),
+    ("application-autoscaling", "RegisterScalableTarget", "ValidationException", IAM),
+    ("autoscaling", "CreateAutoScalingGroup", "ValidationError", IAM),
+    ("autoscaling", "StartInstanceRefresh", "ValidationError", IAM),
+    ("autoscaling", "UpdateAutoScalingGroup", "ValidationError", IAM),
+    ("backup", "CreateBackupSelection", "InvalidParameterValueException", IAM),
+    ("cloudwatch", "PutMetricStream", "InvalidParameterValue", IAM),
+    ("cloudwatch", "PutMetricStream", "InvalidParameterValueException", IAM),
+    ("ec2", "CreateFlowLogs", "InvalidParameter", IAM),
+    ("ec2", "CreateLaunchTemplate*", "InvalidParameterValue", IAM),
+    ("ec2", "ModifyVpcPeeringConnectionOptions", "OperationNotPermitted", &["aws:ec2/vpcPeering"]),
+    ("events", "Put*", "ValidationException", IAM),
+    ("firehose", "*", "InvalidArgumentException", IAM),
+    ("iam", "CreateRole", "MalformedPolicyDocument", IAM),
+    ("iam", "UpdateAssumeRolePolicy", "MalformedPolicyDocument", IAM),
+    ("kms", "CreateKey", "MalformedPolicyDocumentException", IAM),
+    ("kms", "PutKeyPolicy", "MalformedPolicyDocumentException", IAM),
+    ("lambda", "*", "InvalidParameterValueException", IAM),
+    ("logs", "PutDestination", "InvalidParameterException", CALLED),
+    ("logs", "PutSubscriptionFilter", "InvalidParameterException", CALLED),
+    ("logs", "PutSubscriptionFilter", "ValidationException", CALLED),
+    ("rds", "*", "InvalidParameterValue", IAM),
+    ("s3", "PutBucketPolicy", "MalformedPolicy", IAM),
+    ("s3", "PutBucketReplication", "InvalidRequest", &["aws:iam/", "aws:s3/bucket"]),
+    ("sns", "CreateTopic", "InvalidParameter", IAM),
+    ("sns", "SetTopicAttributes", "InvalidParameter", IAM),
+    ("states", "*StateMachine", "AccessDeniedException", IAM),
+];
+
+/// The types that may explain a refusal by being young; see [`YOUNG`].
+pub(super) fn young(service: &str, operation: &str, code: &str) -> &'static [&'static str] {
+    let found = YOUNG.iter().find(|(of, name, known, _)| *of == service && glob(name, operation) && *known == code);
+    found.map_or(&[], |(.., types)| *types)
+}
 
 /// Codes that one service uses, or uses in its own way.
 const SERVICES: &[(&str, &[(&str, Kind)])] = &[

@@ -21,6 +21,12 @@ pub(super) fn kind(operation: &str, code: &str, message: &str, status: Option<u1
         .unwrap_or_else(|| status.map_or(Kind::Invalid, of_status))
 }
 
+/// The types that may explain a refusal by being young: see [`Error::young`](crate::engine::error::Error).
+pub(super) fn young(operation: &str, code: &str) -> &'static [&'static str] {
+    let (service, name) = operation.split_once(':').unwrap_or(("", operation));
+    codes::young(service, name, code)
+}
+
 fn of_status(status: u16) -> Kind {
     match status {
         404 => Kind::NotFound,
@@ -79,11 +85,17 @@ mod tests {
             |operation| super::kind(operation, "InvalidVpcID.NotFound", "The vpc ID 'vpc-1' does not exist", Some(400));
         assert_eq!(kind("ec2:CreateSubnet"), Kind::Spreading);
         assert_eq!(kind("ec2:DescribeVpcs"), Kind::NotFound);
-        let kind = |message| super::kind("lambda:CreateFunction", "InvalidParameterValueException", message, Some(400));
-        assert_eq!(kind("The role … cannot be assumed by Lambda."), Kind::Spreading);
-        assert_eq!(kind("no such handler"), Kind::Invalid);
         let kind = |operation| super::kind(operation, "InvalidGroup.NotFound", "", Some(400));
         assert_eq!(kind("ec2:AuthorizeSecurityGroupIngress"), Kind::Spreading);
+    }
+
+    #[test]
+    fn a_code_for_mistakes_and_for_what_is_not_known_yet_names_what_may_explain_it_whatever_the_words_are() {
+        let [lambda, code] = ["lambda:CreateFunction", "InvalidParameterValueException"];
+        assert_eq!(super::kind(lambda, code, "The role … cannot be assumed by Lambda.", Some(400)), Kind::Invalid);
+        assert_eq!(young(lambda, code), ["aws:iam/"]);
+        assert_eq!(young("lambda:CreateFunction", "CodeStorageExceededException"), [""; 0]);
+        assert_eq!(young("ec2:CreateVpc", "InvalidParameterValue"), [""; 0]);
     }
 
     #[test]

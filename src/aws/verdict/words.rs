@@ -98,16 +98,11 @@ pub(super) const NOT_IMPLEMENTED: &[(&str, &str)] = &[
 ];
 
 const INVALID: &str = "the service has one code for all that is wrong with an input";
-const ROLE: &str =
-    "the service has one code for all that is wrong with an input, a role that IAM has not spread yet too";
-const PRINCIPAL: &str =
-    "the service has one code for all mistakes in a policy, a principal that IAM has not spread yet too";
 
 const fn said([service, operation, code, words]: [&'static str; 4], means: Means, why: &'static str) -> Said {
     Said { service, operation, code, words, means, why }
 }
 
-const SPREADING: Means = Means::Kind(Kind::Spreading);
 const BUSY: Means = Means::Kind(Kind::Busy);
 const EXISTS: Means = Means::Kind(Kind::Exists);
 const NOT_FOUND: Means = Means::Kind(Kind::NotFound);
@@ -130,9 +125,6 @@ const SAID: &[Said] = &[
     said(["route53", "ListHostedZonesByVPC", "AccessDenied", "is not owned by you"], Means::Fact(Fact::NotOwned), "a VPC that is gone is somebody else's"),
     said(["route53", "ListHostedZonesByVPC", "AccessDeniedException", "is not owned by you"], Means::Fact(Fact::NotOwned), "a VPC that is gone is somebody else's"),
     // Something else must go or end first.
-    said(["apigateway", "*", "BadRequestException", "Active stages pointing"], BUSY, INVALID),
-    said(["backup", "DeleteBackupPlan", "InvalidRequestException", "selections must be deleted"], BUSY, "a selection that was deleted a moment ago has no code of its own"),
-    said(["dynamodb", "*", "LimitExceededException", "Subscriber limit exceeded"], BUSY, "the code also means a quota"),
     said(["dynamodb", "*", "ValidationException", "multiple times within a fixed interval"], BUSY, INVALID),
     said(["backup", "DeleteBackupVault", "InvalidRequestException", "recovery points"], Means::Fact(Fact::HasRecoveryPoints), "one code for all that keeps a vault"),
     said(["backup", "DeleteBackupVault", "InvalidParameterValueException", "recovery points"], Means::Fact(Fact::HasRecoveryPoints), INVALID),
@@ -144,55 +136,6 @@ const SAID: &[Said] = &[
     said(["secretsmanager", "CreateSecret", "InvalidRequestException", "scheduled for deletion"], Means::Fact(Fact::NameKept), INVALID),
     said(["secretsmanager", "UpdateSecretVersionStage", "InvalidRequestException", "marked for deletion"], Means::Fact(Fact::SecretGoes), INVALID),
     said(["sns", "Unsubscribe", "InvalidParameter", "pending confirmation"], Means::Fact(Fact::PendingConfirmation), INVALID),
-    // A role that was made a moment ago, or a right that was given a moment ago.
-    said(["apigateway", "UpdateAccount", "BadRequestException", "could not successfully write to CloudWatch Logs"], SPREADING, ROLE),
-    said(["apigateway", "UpdateAccount", "BadRequestException", "role ARN does not have required permissions"], SPREADING, ROLE),
-    said(["application-autoscaling", "RegisterScalableTarget", "ValidationException", "Unable to assume IAM role"], SPREADING, ROLE),
-    said(["backup", "CreateBackupSelection", "InvalidParameterValueException", "cannot be assumed"], SPREADING, ROLE),
-    said(["cloudwatch", "PutMetricStream", "InvalidParameterValue", "role"], SPREADING, ROLE),
-    said(["cloudwatch", "PutMetricStream", "InvalidParameterValueException", "role"], SPREADING, ROLE),
-    said(["ec2", "CreateFlowLogs", "InvalidParameter", "Unable to assume given IAM role"], SPREADING, ROLE),
-    said(["events", "*", "ValidationException", "cannot be assumed by principal"], SPREADING, ROLE),
-    said(["firehose", "*", "InvalidArgumentException", "Access was denied"], SPREADING, ROLE),
-    said(["firehose", "*", "InvalidArgumentException", "Firehose is unable to assume role"], SPREADING, ROLE),
-    said(["firehose", "*", "InvalidArgumentException", "Verify that the IAM role has access"], SPREADING, ROLE),
-    said(["firehose", "*", "InvalidArgumentException", "is not authorized to"], SPREADING, ROLE),
-    said(["firehose", "*", "InvalidArgumentException", "the role specified in VpcConfiguration has permissions"], SPREADING, ROLE),
-    said(["iam", "AddRoleToInstanceProfile", "NoSuchEntity", "role"], SPREADING, "the code does not tell the role from the profile"),
-    said(["iam", "PutRolePolicy", "NoSuchEntity", "role"], SPREADING, "the code does not tell the role from what its policy names"),
-    said(["lambda", "*", "InvalidParameterValueException", "cannot be assumed by Lambda"], SPREADING, ROLE),
-    said(["lambda", "*", "InvalidParameterValueException", "execution role does not have permissions"], SPREADING, ROLE),
-    said(["lambda", "CreateEventSourceMapping", "InvalidParameterValueException", "ensure the role can perform"], SPREADING, ROLE),
-    said(["lambda", "UpdateEventSourceMapping", "InvalidParameterValueException", "ensure the role can perform"], SPREADING, ROLE),
-    said(["logs", "PutDestination", "InvalidParameterException", "Could not deliver test message"], SPREADING, ROLE),
-    said(["logs", "PutDestination", "InvalidParameterException", "role"], SPREADING, ROLE),
-    said(["logs", "PutSubscriptionFilter", "InvalidParameterException", "Could not deliver test message"], SPREADING, ROLE),
-    said(["logs", "PutSubscriptionFilter", "InvalidParameterException", "Could not execute the lambda function"], SPREADING, ROLE),
-    said(["logs", "PutSubscriptionFilter", "InvalidParameterException", "role"], SPREADING, ROLE),
-    said(["logs", "PutSubscriptionFilter", "ValidationException", "permission to assume the provided role"], SPREADING, ROLE),
-    said(["rds", "*", "InvalidParameterValue", "IAM role ARN value is invalid or does not include the required permissions"], SPREADING, ROLE),
-    said(["s3", "PutBucketReplication", "InvalidRequest", "role"], SPREADING, ROLE),
-    said(["states", "CreateStateMachine", "AccessDeniedException", "not authorized to access the Log Destination"], SPREADING, "the code also means that the caller may not"),
-    said(["states", "CreateStateMachine", "AccessDeniedException", "to assume the provided role"], SPREADING, "the code also means that the caller may not"),
-    said(["states", "UpdateStateMachine", "AccessDeniedException", "not authorized to access the Log Destination"], SPREADING, "the code also means that the caller may not"),
-    said(["states", "UpdateStateMachine", "AccessDeniedException", "to assume the provided role"], SPREADING, "the code also means that the caller may not"),
-    // A principal that a policy names.
-    said(["iam", "CreateRole", "MalformedPolicyDocument", "Invalid principal"], SPREADING, PRINCIPAL),
-    said(["iam", "UpdateAssumeRolePolicy", "MalformedPolicyDocument", "Invalid principal"], SPREADING, PRINCIPAL),
-    said(["kms", "CreateKey", "MalformedPolicyDocumentException", "principal"], SPREADING, PRINCIPAL),
-    said(["kms", "PutKeyPolicy", "MalformedPolicyDocumentException", "principal"], SPREADING, PRINCIPAL),
-    said(["s3", "PutBucketPolicy", "MalformedPolicy", "Invalid principal"], SPREADING, PRINCIPAL),
-    said(["sns", "CreateTopic", "InvalidParameter", "principal"], SPREADING, PRINCIPAL),
-    said(["sns", "SetTopicAttributes", "InvalidParameter", "principal"], SPREADING, PRINCIPAL),
-    // Other things that were made or changed a moment ago.
-    said(["application-autoscaling", "PutScalingPolicy", "ObjectNotFoundException", "No scalable target"], SPREADING, "the code does not tell the target from the policy"),
-    said(["autoscaling", "CreateAutoScalingGroup", "ValidationError", "Invalid IAM Instance Profile"], SPREADING, ROLE),
-    said(["autoscaling", "StartInstanceRefresh", "ValidationError", "Invalid IAM Instance Profile"], SPREADING, ROLE),
-    said(["autoscaling", "UpdateAutoScalingGroup", "ValidationError", "Invalid IAM Instance Profile"], SPREADING, ROLE),
-    said(["ec2", "AcceptVpcPeeringConnection", "InvalidStateTransition", "initiating-request"], SPREADING, "one code for all states"),
-    said(["ec2", "CreateLaunchTemplate", "InvalidParameterValue", "Invalid IAM Instance Profile"], SPREADING, ROLE),
-    said(["ec2", "ModifyVpcPeeringConnectionOptions", "OperationNotPermitted", "not active"], SPREADING, "the code also means that it never will be permitted"),
-    said(["s3", "PutBucketReplication", "InvalidRequest", "ersioning"], SPREADING, INVALID),
 ];
 
 #[cfg(test)]

@@ -97,25 +97,28 @@ impl Job<'_> {
 
     /// Refuses a plan that was made from something else than what is there now.
     pub(super) fn still_holds(&self, promise: &Promise, site: &Site, state: &State, keys: &Keys) -> Result<()> {
-        let now = self.basis(site.hashes.as_ref(), state, keys)?;
-        let Promise { saved, basis, .. } = promise;
+        promise.check_basis(&self.basis(site.hashes.as_ref(), state, keys)?, &state.lineage)
+    }
+}
+
+impl Promise {
+    fn check_basis(&self, now: &Basis, lineage: &str) -> Result<()> {
+        let Self { saved, basis, .. } = self;
         let version = env!("CARGO_PKG_VERSION");
         let tool = format!("drctl (it was {}, and is {version})", saved.tool);
         let differs = [
             (saved.tool != version, tool.as_str()),
             (basis.program != now.program, "the program"),
             (basis.config != now.config, "the config"),
-            (saved.lineage != state.lineage || basis.state != now.state, "the state"),
+            (saved.lineage != lineage || basis.state != now.state, "the state"),
         ];
         let differs: Vec<&str> = differs.iter().filter_map(|(differs, what)| differs.then_some(*what)).collect();
         match differs.as_slice() {
             [] => Ok(()),
-            several => Err(promise.stale(&format!("since then {} changed", several.join(" and ")))),
+            several => Err(self.stale(&format!("since then {} changed", several.join(" and ")))),
         }
     }
-}
 
-impl Promise {
     fn stale(&self, why: &str) -> Failure {
         let message = format!("the plan in {} does not hold any more: {why}", self.path.display());
         Failure::new(Exit::Configuration, message, "make a new one with `drctl preview --save-plan`, and look at it")
@@ -156,6 +159,42 @@ impl Promise {
 mod tests {
     use super::*;
 
+    fn promise(basis: Basis) -> Promise {
+        let saved = SavedPlan {
+            tool: env!("CARGO_PKG_VERSION").into(),
+            command: "up".into(),
+            stack: "s".into(),
+            target: "twin".into(),
+            lineage: "lineage".into(),
+            settings: Settings::default(),
+            plan: Plan::default(),
+        };
+        Promise { saved, basis, path: "p".into() }
+    }
+
+    #[test]
+    fn a_plan_holds_only_for_the_program_the_config_the_state_and_the_tool_that_it_was_made_with() {
+        let now = || Basis { program: "p".into(), config: "c".into(), state: "s".into(), ..Basis::default() };
+        let refused = |promise: &Promise, lineage: &str| {
+            let why = promise.check_basis(&now(), lineage).err()?.message();
+            why.split_once("since then ").map(|(_, what)| what.to_owned())
+        };
+        let with = |change: fn(&mut Promise)| {
+            let mut promise = promise(now());
+            change(&mut promise);
+            refused(&promise, "lineage").unwrap()
+        };
+        assert_eq!(refused(&promise(now()), "lineage"), None);
+        assert_eq!(with(|promise| promise.basis.program.push('x')), "the program changed");
+        assert_eq!(with(|promise| promise.basis.config.push('x')), "the config changed");
+        assert_eq!(with(|promise| promise.basis.state.push('x')), "the state changed");
+        assert_eq!(refused(&promise(now()), "another").unwrap(), "the state changed");
+        let tool = with(|promise| promise.saved.tool = "0.0.1".into());
+        assert_eq!(tool, format!("drctl (it was 0.0.1, and is {}) changed", env!("CARGO_PKG_VERSION")));
+        let both = with(|promise| (promise.basis.program, promise.basis.config) = Default::default());
+        assert_eq!(both, "the program and the config changed");
+    }
+
     #[test]
     fn a_plan_that_does_not_hold_names_what_its_program_reads_and_was_changed() {
         let reads = |all: &[(&str, &str)]| {
@@ -164,17 +203,7 @@ mod tests {
             reads
         };
         let then = [("`code`", "a"), ("`pw.txt`", "b"), ("`then`", "c")];
-        let saved = SavedPlan {
-            tool: String::new(),
-            command: "up".into(),
-            stack: "s".into(),
-            target: "twin".into(),
-            lineage: String::new(),
-            settings: Settings::default(),
-            plan: Plan::default(),
-        };
-        let basis = Basis { reads: reads(&then).so_far(), ..Basis::default() };
-        let promise = Promise { saved, basis, path: "p".into() };
+        let promise = promise(Basis { reads: reads(&then).so_far(), ..Basis::default() });
         let told = |now: &[(&str, &str)]| {
             promise.check_reads(&reads(now), &Redactor::default()).err().map(|failure| failure.message())
         };

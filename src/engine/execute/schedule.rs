@@ -8,6 +8,7 @@ use super::Run;
 use super::worker::{Done, Worker};
 use crate::engine::error::{Error, Kind, Result};
 use crate::engine::event::{Ended, Event, Skipped};
+use crate::engine::panic;
 use crate::engine::plan::{Op, Plan, Step, Summary};
 use crate::engine::state::State;
 use crate::engine::task::Task;
@@ -95,10 +96,10 @@ impl Schedule {
                     (i, result)
                 }
                 // The others go on, and the row stays pending.
-                Err(panic) => match running.remove(&panic.id()) {
+                Err(ended) => match running.remove(&ended.id()) {
                     Some(i) => {
-                        let text = format!("a step ended by a bug in drctl: {panic}");
-                        (i, Err(broken(&worker.redactor.text(&text))))
+                        let why = ended.try_into_panic().map_or("it was stopped", |payload| panic::words(&*payload));
+                        (i, Err(broken(&format!("a step ended by a bug in drctl: {why}"))))
                     }
                     None => continue,
                 },

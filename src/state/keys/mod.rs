@@ -124,7 +124,7 @@ impl Keys {
         self.ring.sealed_by()
     }
 
-    async fn write(&self) -> Result<()> {
+    pub(super) async fn write(&self) -> Result<()> {
         let (path, bytes) = (self.path.clone(), self.ring.bytes());
         blocking(move || {
             if let Some(dir) = path.parent() {
@@ -167,6 +167,31 @@ impl Keys {
     /// The wrapped keys, to travel with an exported state.
     pub(super) fn ring(&self) -> &Ring {
         &self.ring
+    }
+
+    /// These keys, and after them those of a ring that was once in the place of this one.
+    ///
+    /// # Errors
+    /// If it is no ring, or none of the sources opens it.
+    pub(super) async fn and(&self, path: &Path, ring: &[u8], sources: &[&Source]) -> Result<Self> {
+        let ring = Ring::parse(path, ring)?;
+        let mut refused = StateError::NoPassphrase;
+        for source in sources {
+            match Self::unwrap(self.path.clone(), ring.clone(), source).await {
+                Ok((others, _)) => {
+                    let (mut all, mut open) = ((*self.ring).clone(), self.open.to_vec());
+                    for (wrapped, key) in others.ring.keys.iter().zip(others.open.iter()) {
+                        if !open.contains(key) {
+                            all.keys.push(wrapped.clone());
+                            open.push(key.clone());
+                        }
+                    }
+                    return Ok(Self { region: self.region.clone(), ..Self::of(all, open, self.path.clone()) });
+                }
+                Err(why) => refused = why,
+            }
+        }
+        Err(refused)
     }
 
     /// These keys, and after them those of another project.

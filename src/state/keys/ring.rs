@@ -78,11 +78,14 @@ impl Ring {
     }
 
     fn read(path: &Path) -> Result<Option<Self>> {
-        let Some(bytes) = files::read(path)? else { return Ok(None) };
-        gate(path, &bytes, VERSION)?;
-        let ring: Self = serde_json::from_slice(&bytes).map_err(|e| StateError::json(path, 1, &e))?;
+        files::read(path)?.map(|bytes| Self::parse(path, &bytes)).transpose()
+    }
+
+    pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Self> {
+        gate(path, bytes, VERSION)?;
+        let ring: Self = serde_json::from_slice(bytes).map_err(|e| StateError::json(path, 1, &e))?;
         match ring.keys.first() {
-            Some(_) => Ok(Some(ring)),
+            Some(_) => Ok(ring),
             None => Err(StateError::damaged(path, None, "it holds no key")),
         }
     }

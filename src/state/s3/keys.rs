@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use futures::future;
 use sha2::{Digest, Sha256};
 
 use super::folder::{BACKUPS, JOURNAL, SNAPSHOT};
@@ -74,8 +75,9 @@ impl SharedKeys {
     async fn found(&self) -> Result<Option<Object>> {
         let mut unknown = true;
         let mut furthest: Option<Object> = None;
-        for place in &self.places {
-            let Some(there) = self.get(place).await? else { continue };
+        // All at once: one that is silent keeps nobody from asking the other one.
+        let all = future::try_join_all(self.places.iter().map(|place| self.get(place))).await?;
+        for there in all.into_iter().flatten() {
             unknown = false;
             if let Some(there) = there
                 && furthest.as_ref().is_none_or(|best| rotated(&there.bytes) > rotated(&best.bytes))
@@ -180,13 +182,50 @@ impl SharedKeys {
         Ok(())
     }
 
+    /// Keys that others took the place of, here and in the buckets that answer.
+    pub(super) async fn aside(&self) -> Result<Vec<(PathBuf, Vec<u8>)>> {
+        let mut aside = Vec::new();
+        for entry in std::fs::read_dir(&self.root).into_iter().flatten().filter_map(std::result::Result::ok) {
+            if is_aside(&entry.file_name().to_string_lossy())
+                && let Some(bytes) = files::read(&entry.path())?
+            {
+                aside.push((entry.path(), bytes));
+            }
+        }
+        for place in self.places.iter().filter(|place| !self.notes.is_away(&place.bucket())) {
+            let below = place.location.key("");
+            let keys = place.objects.list(&place.location.key(ASIDE)).await.map_err(place.failed("list"))?;
+            for key in keys.iter().filter(|key| key.strip_prefix(&below).is_some_and(is_aside)) {
+                let object = place.objects.get(key).await.map_err(place.failed("read"))?;
+                aside.extend(object.map(|object| (format!("{}/{key}", place.bucket()).into(), object.bytes)));
+            }
+        }
+        Ok(aside)
+    }
+
+    pub(super) async fn forget_aside(&self, paths: &[PathBuf]) {
+        for path in paths {
+            if path.starts_with(&self.root) {
+                let _ = std::fs::remove_file(path);
+            }
+            for place in &self.places {
+                let key = path.to_str().and_then(|path| path.strip_prefix(&format!("{}/", place.bucket())));
+                if let Some(key) = key {
+                    let _ = place.objects.delete(key).await;
+                }
+            }
+        }
+    }
+
     /// Takes keys over, and keeps those that were here unless these followed them.
     fn take(&self, bytes: &[u8]) -> Result<()> {
         let path = self.root.join(RING);
         if let Some(mine) = files::read(&path)?
             && rotated(&mine) >= rotated(bytes)
         {
-            files::make_new(&self.root.join(aside(&mine)), &mine)?;
+            let path = self.root.join(aside(&mine));
+            files::make_new(&path, &mine)?;
+            self.notes.keys_apart(&path.display().to_string());
         }
         files::replace(&path, bytes)
     }
@@ -194,6 +233,7 @@ impl SharedKeys {
     /// Puts keys in the place of others, which stay beside them: something may be sealed with them.
     async fn supersede(&self, place: &Place, bytes: &[u8], there: Object) -> Result<()> {
         let key = place.location.key(&aside(&there.bytes));
+        self.notes.keys_apart(&format!("{}/{key}", place.bucket()));
         match objects::put(&*place.objects, &key, &there.bytes, When::Absent).await {
             Ok(_) | Err(objects::Refused::Condition) => self.put(place, bytes, When::Same(there.etag)).await,
             Err(objects::Refused::Failed(error)) => Err(place.failed("write the keys to")(error)),
@@ -210,7 +250,13 @@ impl SharedKeys {
 
 /// Where keys stay that others took the place of.
 fn aside(ring: &[u8]) -> String {
-    format!("keys-{}.json", &hex::encode(Sha256::digest(ring))[..16])
+    format!("{ASIDE}{}.json", &hex::encode(Sha256::digest(ring))[..16])
+}
+
+const ASIDE: &str = "keys-";
+
+fn is_aside(name: &str) -> bool {
+    name.strip_prefix(ASIDE).and_then(|rest| rest.strip_suffix(".json")).is_some_and(|hash| !hash.contains('/'))
 }
 
 /// How far keys were rotated.

@@ -114,6 +114,14 @@ impl Notes {
         ));
     }
 
+    /// Keys gave way to others, and something may be sealed with them.
+    fn keys_apart(&self, path: &str) {
+        self.add(format!(
+            "the keys of the state were changed in two places apart; those that gave way are in {path}, and \
+             `drctl state rotate-key` takes them up"
+        ));
+    }
+
     fn is_away(&self, bucket: &str) -> bool {
         self.away.lock().unwrap_or_else(PoisonError::into_inner).contains(bucket)
     }
@@ -255,6 +263,17 @@ impl Store for Remote {
 
     fn bring_keys(&self) -> Result<()> {
         wait_for(self.keys().fetch())
+    }
+
+    fn keys_aside(&self) -> Result<Vec<(PathBuf, Vec<u8>)>> {
+        wait_for(self.keys().aside())
+    }
+
+    fn forget_keys_aside(&self, paths: &[PathBuf]) {
+        let _ = wait_for(async {
+            self.keys().forget_aside(paths).await;
+            Ok(())
+        });
     }
 
     fn publish_keys(&self, before: &Ring) -> Result<()> {

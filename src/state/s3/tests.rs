@@ -35,18 +35,8 @@ impl Machine {
     fn new(buckets: &[&Arc<Memory>]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let buckets: Vec<Arc<Memory>> = buckets.iter().map(|bucket| Arc::clone(bucket)).collect();
-        let names = ["s3://first/p", "s3://second/p"];
-        let place = |(memory, name): (&Arc<Memory>, &str)| Place {
-            location: Location::parse(name).unwrap(),
-            objects: Arc::clone(memory) as Arc<dyn Objects>,
-        };
-        let remote = Remote {
-            places: buckets.iter().zip(names).map(place).collect(),
-            target: "twin".to_owned(),
-            root: dir.path().to_owned(),
-            notes: Arc::default(),
-        };
-        Self { dir, buckets, states: States::new(Arc::new(remote), "twin") }
+        let states = States::new(Arc::new(remote(dir.path(), &buckets)), "twin");
+        Self { dir, buckets, states }
     }
 
     /// Another machine with the same buckets, through networks of its own, and the same key file.
@@ -87,17 +77,26 @@ impl Machine {
         self.stored().load(&keys).await
     }
 
+    /// What a process of its own would use here.
+    fn remote(&self) -> Remote {
+        remote(self.dir.path(), &self.buckets)
+    }
+
     fn folder(&self) -> Folder {
-        let remote = Remote {
-            places: vec![Place {
-                location: Location::parse("s3://first/p").unwrap(),
-                objects: Arc::clone(&self.buckets[0]) as Arc<dyn Objects>,
-            }],
-            target: "twin".to_owned(),
-            root: PathBuf::new(),
-            notes: Arc::default(),
-        };
-        remote.folders("prod").remove(0)
+        self.remote().folders("prod").remove(0)
+    }
+}
+
+fn remote(root: &Path, buckets: &[Arc<Memory>]) -> Remote {
+    let place = |(memory, name): (&Arc<Memory>, &str)| Place {
+        location: Location::parse(name).unwrap(),
+        objects: Arc::clone(memory) as Arc<dyn Objects>,
+    };
+    Remote {
+        places: buckets.iter().zip(["s3://first/p", "s3://second/p"]).map(place).collect(),
+        target: "twin".to_owned(),
+        root: root.to_owned(),
+        notes: Arc::default(),
     }
 }
 
@@ -781,6 +780,15 @@ async fn keys_that_were_rotated_in_one_bucket_alone_do_not_give_way_to_older_one
     assert_eq!(first.bytes("p/keys.json"), second.bytes("p/keys.json"));
 }
 
+#[tokio::test(start_paused = true)]
+async fn keys_are_looked_for_in_both_buckets_at_once_so_that_their_silences_do_not_add_up() {
+    let silent = || Arc::new(bucket().through(|_| Some(Fault::Silent)));
+    let machine = Machine::new(&[&silent(), &silent()]);
+    let began = Instant::now();
+    assert!(machine.remote().keys().fetch().await.is_err());
+    assert_eq!(began.elapsed(), SILENCE);
+}
+
 #[tokio::test]
 async fn keys_of_which_each_bucket_has_its_own_both_stay() {
     let (first, second) = (bucket(), bucket());
@@ -798,6 +806,43 @@ async fn keys_of_which_each_bucket_has_its_own_both_stay() {
     assert_eq!(first.bytes("p/keys.json"), second.bytes("p/keys.json"));
     let kept: Vec<_> = second.keys().into_iter().filter(|key| key.starts_with("p/keys-")).collect();
     assert_eq!(kept.iter().map(|key| second.bytes(key).unwrap()).collect::<Vec<_>>(), [apart]);
+}
+
+#[tokio::test]
+async fn keys_that_gave_way_are_taken_up_by_the_next_rotation_and_open_what_they_sealed() {
+    let (first, second) = (bucket(), bucket());
+    let machine = Machine::new(&[&first, &second]);
+    let (old, new, newer) = (Source::passphrase("old"), renewed("new"), renewed("newer"));
+    let state = sealed_with(&old, &machine, "prod").await;
+    for (bucket, source) in [(&first, &new), (&second, &newer)] {
+        let alone = Machine::new(&[bucket]);
+        let (keys, _) = alone.states.open_keys(old.clone()).await.unwrap();
+        rotate(&alone, "prod", &keys, &old, source).await.unwrap();
+    }
+    // The copy that counts is sealed with the keys that give way.
+    let alone = Machine::new(&[&second]);
+    let (keys, _) = alone.states.open_keys(newer.clone()).await.unwrap();
+    let (mut state, session) = alone.lock("later").await.unwrap().session(keys, state).await.unwrap();
+    record(&mut state, &session, vec![begin("late", Begun::Create)]).await;
+    session.finish(&state).await.unwrap();
+    drop(session);
+    let next = machine.healthy();
+    let (keys, _) = next.states.open_keys(new.clone()).await.unwrap();
+    assert!(next.stored().load(&keys).await.is_err(), "it is sealed with the keys of the other bucket");
+    assert!(next.states.warnings().iter().any(|said| said.contains("`drctl state rotate-key` takes them up")));
+    let (same, left) = next.states.take_up_keys(keys.clone(), &[&new]).await.unwrap();
+    assert!(left.len() == 1 && same.ring() == keys.ring(), "nobody gave their passphrase");
+    let (all, left) = next.states.take_up_keys(keys, &[&new, &newer]).await.unwrap();
+    assert!(left.is_empty(), "{left:?}");
+    let aside = |bucket: &Memory| bucket.keys().into_iter().filter(|key| key.starts_with("p/keys-")).count();
+    assert_eq!((aside(&first), aside(&second)), (0, 0), "they are among those that count");
+    assert_eq!(next.stored().load(&all).await.unwrap().unwrap().rows, state.rows);
+    rotate(&next, "prod", &all, &new, &newer).await.unwrap();
+    for bucket in [&first, &second] {
+        let alone = Machine::new(&[bucket]);
+        let (keys, _) = alone.states.open_keys(newer.clone()).await.unwrap();
+        assert_eq!(alone.stored().load(&keys).await.unwrap().unwrap().rows, state.rows);
+    }
 }
 
 #[tokio::test]

@@ -3,11 +3,13 @@
 pub mod accounts;
 pub mod ask;
 pub mod calls;
+pub mod chance;
 pub mod checkout;
 pub mod emulator;
 pub mod fate;
 pub mod inventory;
 pub mod lab;
+pub mod life;
 pub mod platform;
 pub mod proof;
 pub mod proxy;
