@@ -340,6 +340,17 @@ fn names_in_an_edited_state_that_do_not_exist_are_found_with_the_nearest_ones() 
 }
 
 #[test]
+fn a_directory_in_the_place_of_a_stack_file_is_called_one() {
+    let project = Project::with(&["web"]);
+    std::fs::create_dir(project.path().join("stacks/d.yaml")).unwrap();
+    let said = project.refused("preview -s d", 6);
+    assert!(said.contains("`stacks/d.yaml` is a directory, and a stack is a file"), "{said}");
+    std::fs::write(project.path().join("stacks/web.yaml"), format!("extends: ./d.yaml{NET}")).unwrap();
+    let said = project.refused("preview -s web", 2);
+    assert!(said.contains("d.yaml` is a directory, and a file is needed"), "{said}");
+}
+
+#[test]
 fn an_editor_that_writes_in_place_does_not_reach_the_backups() {
     let project = Project::with(&["web"]);
     project.good("up -s web");
