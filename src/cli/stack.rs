@@ -1,7 +1,7 @@
 //! `drctl stack`: the stacks that have a state, and their states as a whole.
 
-use std::fs::OpenOptions;
-use std::io::{Read, Write};
+use std::fs::{File, OpenOptions};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -179,13 +179,11 @@ fn import(arguments: &Import, global: &Global) -> Result {
     answers.refuse_nobody("stack import")?;
     let site = Site::of_state(global)?;
     let path = &arguments.file;
-    let text = if path.as_os_str() == "-" {
-        let mut text = Vec::new();
-        std::io::stdin().read_to_end(&mut text).map_err(io("read", path))?;
-        text
-    } else {
-        std::fs::read(path).map_err(io("read", path))?
-    };
+    let text = match path.as_os_str() == "-" {
+        true => state::read_import(Path::new("standard input"), std::io::stdin().lock()),
+        false => state::read_import(path, File::open(path).map_err(io("read", path))?),
+    }
+    .map_err(failed)?;
     runtime(false)?.block_on(async {
         let keys = site.keys().await?;
         let source = site.source().map_err(failed)?;

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::engine::error::{Error, Kind};
+use crate::engine::json_size;
 use crate::engine::urn::Urn;
 use crate::state::lock::Owner;
 
@@ -121,6 +122,10 @@ pub enum StateError {
     /// A file is larger than any that drctl writes.
     #[error("`{}` has more than {most} MiB, which no file of a state has", path.display())]
     TooBig { path: PathBuf, most: u64 },
+
+    /// A file holds more than any that drctl writes, and would fill the memory.
+    #[error("`{}` holds more than {} values, which no file of a state does", path.display(), json_size::MOST_VALUES)]
+    TooFull { path: PathBuf },
 
     /// The operating system has no random numbers to give.
     #[error("the operating system gives no random bytes")]
@@ -266,7 +271,9 @@ impl StateError {
             Self::NotWrapped { .. } => "check the key, and that the credentials allow `kms:Encrypt` with it".to_owned(),
             Self::NoKeyFile { .. } => "bring the key file back from where the project was first deployed".to_owned(),
             Self::TooDeep { .. } => "give the value as a text, for example with `fn::toJSON`".to_owned(),
-            Self::TooBig { .. } => "bring back the file from where a copy of it is kept".to_owned(),
+            Self::TooBig { .. } | Self::TooFull { .. } => {
+                "bring back the file from where a copy of it is kept".to_owned()
+            }
             Self::Unknown { .. } => "this is a bug of drctl: report it with the command that you ran".to_owned(),
             Self::Stopped | Self::RingChanged { .. } => "run the command again".to_owned(),
             Self::Derive(_) => "free some memory: it takes 19 MiB".to_owned(),

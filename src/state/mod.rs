@@ -30,7 +30,7 @@ mod target;
 pub use backup::KEPT;
 pub use environment::{Difference, EnvironmentMismatch, check_environment};
 pub use error::StateError;
-pub use export::{check_import, export, read_export};
+pub use export::{check_import, export, read_export, read_import};
 pub(crate) use files::{make_dir, make_new};
 pub use keys::{Keys, NEW_PASSPHRASE, Notice, PASSPHRASE, PASSPHRASE_FILE, Source};
 pub use lint::{Broken, Finding, World, lint, lint_names};
