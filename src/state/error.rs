@@ -309,6 +309,15 @@ fn remedy(path: &Path) -> String {
              do without it"
                 .to_owned()
         }
+        Some("key") => {
+            "bring it back from where the project was first deployed, or from a copy of the project: nothing else \
+             opens what is sealed with it"
+                .to_owned()
+        }
+        Some("lock") => "see that no run works on the stack, and remove it: the next run makes it anew".to_owned(),
+        _ if path.parent().is_some_and(|folder| folder.ends_with("journal")) => {
+            "bring back an earlier version of that object; if it is none that drctl wrote, remove it".to_owned()
+        }
         Some("state.json" | "journal.jsonl") => {
             "bring back an earlier state from the directory `backups` beside it with `drctl stack import`, then run \
              `drctl refresh`"
@@ -356,5 +365,8 @@ mod tests {
         assert!(hint(".drctl/aws/prod/state.json").contains("`backups` beside it"));
         assert!(hint(".drctl/keys.json").contains("from a copy of the project"));
         assert!(hint("mine.json").contains("that `drctl stack export` wrote"));
+        assert!(hint(".drctl/key").contains("where the project was first deployed"));
+        assert!(hint("s3://bucket/aws/prod/lock").contains("the next run makes it anew"));
+        assert!(hint("s3://bucket/aws/prod/journal/00000057-00000001").contains("if it is none that drctl wrote"));
     }
 }
