@@ -92,7 +92,9 @@ fn list(global: &Global) -> Result {
     if stacks.is_empty() && !global.json {
         render::say(format_args!("No stack has a state on `{}` in {}.\n", target.name(), states.place()));
     }
-    Ok(Exit::Ok)
+    // The others are listed all the same.
+    let all_read = stacks.iter().all(|stack| stack.unreadable.is_none());
+    Ok(if all_read { Exit::Ok } else { Exit::Configuration })
 }
 
 fn listed(stacks: &[StackSummary], json: bool) -> String {

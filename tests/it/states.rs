@@ -219,7 +219,7 @@ fn a_state_that_is_lost_is_never_taken_for_none() {
         }
     }
     assert_eq!(project.vpcs(), 1, "nothing was made a second time");
-    assert!(project.good("stack ls").contains("is gone"));
+    assert!(project.run("stack ls").ends_with(2).out.contains("is gone"));
     let backups = std::fs::read_dir(project.dir_of("web").join("backups")).unwrap();
     let newest = backups.map(|entry| entry.unwrap().path()).max().unwrap();
     project.good(&format!("stack import {} -s web", newest.display()));
@@ -271,7 +271,7 @@ fn a_journal_that_is_lost_is_never_taken_for_empty() {
             }
         }
     }
-    assert!(project.good("stack ls").contains("is gone"));
+    assert!(project.run("stack ls").ends_with(2).out.contains("is gone"));
     project.good(&format!("stack import {} -s web", state.display()));
     assert!(project.good("preview -s web").contains("other"));
 }
@@ -337,6 +337,20 @@ fn names_in_an_edited_state_that_do_not_exist_are_found_with_the_nearest_ones() 
     ] {
         assert!(said.contains(&format!("{urn}: {found}")), "`{found}` is not in:\n{said}");
     }
+}
+
+#[test]
+fn one_state_that_cannot_be_read_hides_no_other() {
+    let project = Project::with(&["web", "shop"]);
+    project.good("up -s web");
+    project.good("up -s shop");
+    let state = project.dir_of("shop").join("state.json");
+    std::fs::remove_file(&state).unwrap();
+    std::fs::create_dir(&state).unwrap();
+    let said = project.run("stack ls").ends_with(2);
+    let line = |stack: &str| said.out.lines().find(|line| line.starts_with(stack)).unwrap().to_owned();
+    assert!(line("web").contains('2'), "{}", said.out);
+    assert!(line("shop").contains("it is no regular file"), "{}", said.out);
 }
 
 #[test]
