@@ -23,6 +23,7 @@ mod functions;
 mod fuzz;
 mod gaps;
 mod keys;
+mod killed_twin;
 mod language;
 mod lifecycle;
 mod lost_region;

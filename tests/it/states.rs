@@ -365,6 +365,40 @@ fn a_directory_in_the_place_of_a_stack_file_is_called_one() {
 }
 
 #[test]
+fn no_file_that_would_fill_the_memory_is_read() {
+    let project = Project::with(&["web"]);
+    project.good("up -s web");
+    project.good("preview -s web --save-plan plan.json");
+    let zeros = format!("[{}0]", "0,".repeat(4_000_000));
+    let stack = project.dir_of("web");
+    let many = [
+        (stack.join("state.json"), "preview -s web"),
+        (stack.join("journal.jsonl"), "up -s web"),
+        (stack.with_file_name("world.json"), "local inspect"),
+        (stack.with_file_name("world.log"), "preview -s web"),
+        (project.path().join("plan.json"), "up -s web --plan plan.json"),
+        (project.path().join("import.json"), "stack import import.json -s web"),
+    ];
+    for (file, line) in many {
+        let before = std::fs::read(&file).ok();
+        std::fs::write(&file, format!("{{\"version\": 1, \"x\": {zeros}}}\n")).unwrap();
+        let said = project.run(line);
+        let name = file.file_name().unwrap().to_string_lossy().into_owned();
+        assert!(said.code != Some(0) && said.err.contains("more than 4000000 values"), "drctl {line}: {said:?}");
+        assert!(said.err.contains(&name), "drctl {line}: {said:?}");
+        // Without a byte on the disk.
+        std::fs::File::create(&file).unwrap().set_len((256 << 20) + 1).unwrap();
+        let said = project.run(line);
+        assert!(said.code != Some(0) && said.err.contains(&name), "drctl {line}: {said:?}");
+        match before {
+            Some(bytes) => std::fs::write(&file, bytes).unwrap(),
+            None => std::fs::remove_file(&file).unwrap(),
+        }
+    }
+    project.good("preview -s web --expect-no-changes");
+}
+
+#[test]
 fn an_editor_that_writes_in_place_does_not_reach_the_backups() {
     let project = Project::with(&["web"]);
     project.good("up -s web");

@@ -127,6 +127,7 @@ impl Job<'_> {
         let Some(twin) = twin else { return Ok(declined()) };
         let _held = twin.transpose()?;
         let (cloud, environment) = self.open(&site, &state, &settings)?;
+        cloud.keep_log()?;
         let program = interrupts.or(self.program(&mut site, &cloud)).await;
         let Some(program) = program.transpose()? else { return Ok(declined()) };
         if promise.is_none() {
