@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::engine::error::{Error, Kind};
 use crate::engine::json_size;
 use crate::engine::urn::Urn;
+use crate::state::lint::{Broken, Finding};
 use crate::state::lock::Owner;
 
 pub(super) type Result<T, E = StateError> = std::result::Result<T, E>;
@@ -126,6 +127,10 @@ pub enum StateError {
     /// A file holds more than any that drctl writes, and would fill the memory.
     #[error("`{}` holds more than {} values, which no file of a state does", path.display(), json_size::MOST_VALUES)]
     TooFull { path: PathBuf },
+
+    /// A state breaks rules that every state keeps.
+    #[error("the state of `{stack}` is not sound{}", .findings.iter().map(|f| format!("\n  {f}")).collect::<String>())]
+    Broken { stack: String, findings: Vec<Finding> },
 
     /// The operating system has no random numbers to give.
     #[error("the operating system gives no random bytes")]
@@ -274,6 +279,7 @@ impl StateError {
             Self::TooBig { .. } | Self::TooFull { .. } => {
                 "bring back the file from where a copy of it is kept".to_owned()
             }
+            Self::Broken { findings, .. } => mends(findings),
             Self::Unknown { .. } => "this is a bug of drctl: report it with the command that you ran".to_owned(),
             Self::Stopped | Self::RingChanged { .. } => "run the command again".to_owned(),
             Self::Derive(_) => "free some memory: it takes 19 MiB".to_owned(),
@@ -299,6 +305,28 @@ impl StateError {
             }
         }
     }
+}
+
+/// What makes a state sound again.
+fn mends(findings: &[Finding]) -> String {
+    let mut missing: Vec<String> = Vec::new();
+    for finding in findings {
+        let Broken::Missing(urn) = &finding.rule else {
+            return "bring an earlier state back from `backups` with `drctl stack import`, then run `drctl refresh`; or \
+                    mend what `drctl stack export` writes, until `drctl state check` finds nothing after its import"
+                .to_owned();
+        };
+        // For a shell, in which a `$` means something.
+        let urn = format!("'{urn}'");
+        if !missing.contains(&urn) {
+            missing.push(urn);
+        }
+    }
+    format!(
+        "bring an earlier state back from `backups` with `drctl stack import`, then run `drctl refresh`; or forget what \
+         has no row with `drctl state rm --force {}`",
+        missing.join(" ")
+    )
 }
 
 /// What brings a file back, which depends on what it is.

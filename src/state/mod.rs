@@ -33,7 +33,7 @@ pub use error::StateError;
 pub use export::{check_import, export, read_export, read_import};
 pub(crate) use files::{make_dir, make_new};
 pub use keys::{Keys, NEW_PASSPHRASE, Notice, PASSPHRASE, PASSPHRASE_FILE, Source};
-pub use lint::{Broken, Finding, World, lint, lint_names};
+pub use lint::{Broken, Finding, World, check_sound, lint, lint_names};
 pub use lock::{FileLock, Owner};
 pub use migrate::KeyChange;
 pub use project::{ProjectMismatch, check_project};
