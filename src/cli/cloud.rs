@@ -69,6 +69,15 @@ impl Cloud {
         }
     }
 
+    /// Has the twin write down all that is done to it from now on, for a run that may be killed. Whoever
+    /// calls this has taken the twin.
+    pub(super) fn keep_log(&self) -> Result<()> {
+        match &self.twin {
+            Some(twin) => Ok(twin.keep_log()?),
+            None => Ok(()),
+        }
+    }
+
     /// Keeps what a run did to the twin.
     pub(super) fn keep(&self) -> Result<()> {
         match &self.twin {

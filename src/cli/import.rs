@@ -33,6 +33,7 @@ use crate::engine::value::{Shown, Value};
 use crate::render;
 use crate::render::words::count;
 use crate::stack::{self, Wish, Word};
+use crate::state::check_sound;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -78,6 +79,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
         let look = async {
             let state = if site.exists().await? { site.state().await?.0 } else { site.fresh()? };
             site.check_project(&state)?;
+            check_sound(&state).map_err(failed)?;
             site.check_environment(&state)?;
             let provider = site.cloud()?.provider();
             let identity = identified(provider.identity().await, &state).map_err(Failure::Program)?;

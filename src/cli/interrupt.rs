@@ -1,18 +1,25 @@
-//! Signals that ask a run to stop: Ctrl-C, and the polite way in which pipelines end a job.
+//! Signals that ask a run to stop: Ctrl-C, the polite way in which pipelines end a job, and a terminal
+//! that is closed.
+
+#[cfg(unix)]
+use std::task::Poll;
+
+#[cfg(unix)]
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Listens from the moment it is made, so that no signal is lost between two looks.
 pub(super) struct Interrupts {
     #[cfg(unix)]
-    signals: Option<(tokio::signal::unix::Signal, tokio::signal::unix::Signal)>,
+    signals: Vec<Signal>,
 }
 
 impl Interrupts {
     /// Begins to listen. Signals that cannot be listened to end the process as usual.
     #[cfg(unix)]
     pub(super) fn listen() -> Self {
-        use tokio::signal::unix::{SignalKind, signal};
-        let both = signal(SignalKind::interrupt()).and_then(|i| Ok((i, signal(SignalKind::terminate())?)));
-        Self { signals: both.ok() }
+        let hangup = (!outlives_its_terminal()).then(SignalKind::hangup);
+        let kinds = [SignalKind::interrupt(), SignalKind::terminate()].into_iter().chain(hangup);
+        Self { signals: kinds.filter_map(|kind| signal(kind).ok()).collect() }
     }
 
     #[cfg(not(unix))]
@@ -32,15 +39,12 @@ impl Interrupts {
     /// Waits for the next one.
     #[cfg(unix)]
     pub(super) async fn next(&mut self) {
-        match &mut self.signals {
-            Some((interrupt, terminate)) => {
-                tokio::select! {
-                    _ = interrupt.recv() => {}
-                    _ = terminate.recv() => {}
-                }
-            }
-            None => std::future::pending().await,
-        }
+        let signals = &mut self.signals;
+        std::future::poll_fn(|cx| {
+            let comes = signals.iter_mut().any(|signal| signal.poll_recv(cx).is_ready());
+            if comes { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
     }
 
     #[cfg(not(unix))]
@@ -49,4 +53,14 @@ impl Interrupts {
             std::future::pending::<()>().await;
         }
     }
+}
+
+/// Whether the program was started to go on without its terminal, as `nohup` does it: then nobody may
+/// listen to the signal, which would make it count. Where that cannot be told it is left alone.
+#[cfg(unix)]
+fn outlives_its_terminal() -> bool {
+    const HANGUP: u64 = 1;
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_none_or(|mask| mask & HANGUP != 0)
 }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::cli::Global;
 use crate::cli::confirm::{Answers, declined};
 use crate::cli::exit::Exit;
-use crate::cli::failure::{Result, failed, io};
+use crate::cli::failure::{Result, failed};
 use crate::cli::places::nearest_state_root;
 use crate::cli::project::directory;
 use crate::cli::runtime::runtime;
@@ -23,7 +23,7 @@ use crate::render;
 use crate::render::table::Table;
 use crate::render::words::{count, type_name};
 use crate::state::{Owner, Source, States, silently};
-use crate::twin::Entry;
+use crate::twin::{Entry, Twin};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -111,6 +111,7 @@ async fn advance(by: Duration, root: &Path, global: &Global) -> Result {
     let owner = Owner::here(&ulid::Ulid::generate().to_string(), "local advance");
     let _held = take_twin(root, owner).await?;
     let twin = open_twin(root)?;
+    twin.keep_log()?;
     let before = twin.inspect();
     twin.advance(by).await;
     twin.save()?;
@@ -191,13 +192,11 @@ async fn reset(root: &Path, global: &Global) -> Result {
     }
     match twin {
         Ok(twin) => {
+            twin.keep_log()?;
             twin.reset();
             twin.save()?;
         }
-        Err(_) => {
-            let path = twin_file(root);
-            std::fs::remove_file(&path).map_err(io("remove", &path))?;
-        }
+        Err(_) => Twin::discard(&twin_file(root))?,
     }
     for lock in locks {
         lock.remove().await.map_err(failed)?;

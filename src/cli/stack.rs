@@ -1,7 +1,7 @@
 //! `drctl stack`: the stacks that have a state, and their states as a whole.
 
-use std::fs::OpenOptions;
-use std::io::{Read, Write};
+use std::fs::{File, OpenOptions};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -92,7 +92,9 @@ fn list(global: &Global) -> Result {
     if stacks.is_empty() && !global.json {
         render::say(format_args!("No stack has a state on `{}` in {}.\n", target.name(), states.place()));
     }
-    Ok(Exit::Ok)
+    // The others are listed all the same.
+    let all_read = stacks.iter().all(|stack| stack.unreadable.is_none());
+    Ok(if all_read { Exit::Ok } else { Exit::Configuration })
 }
 
 fn listed(stacks: &[StackSummary], json: bool) -> String {
@@ -179,13 +181,11 @@ fn import(arguments: &Import, global: &Global) -> Result {
     answers.refuse_nobody("stack import")?;
     let site = Site::of_state(global)?;
     let path = &arguments.file;
-    let text = if path.as_os_str() == "-" {
-        let mut text = Vec::new();
-        std::io::stdin().read_to_end(&mut text).map_err(io("read", path))?;
-        text
-    } else {
-        std::fs::read(path).map_err(io("read", path))?
-    };
+    let text = match path.as_os_str() == "-" {
+        true => state::read_import(Path::new("standard input"), std::io::stdin().lock()),
+        false => state::read_import(path, File::open(path).map_err(io("read", path))?),
+    }
+    .map_err(failed)?;
     runtime(false)?.block_on(async {
         let keys = site.keys().await?;
         let source = site.source().map_err(failed)?;

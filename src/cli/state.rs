@@ -22,7 +22,7 @@ use crate::render;
 use crate::render::table::Table;
 use crate::render::words::{count, resource, type_name};
 use crate::stack::REGIONS;
-use crate::state::{Finding, StateError, World, lint, lint_names};
+use crate::state::{Broken, Finding, StateError, World, lint, lint_names};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -241,9 +241,22 @@ fn remove(arguments: &Remove, site: &Site, global: &Global) -> Result {
     Ok(Exit::Ok)
 }
 
+/// The URN of what has no row, though rows name it: somebody edited the state by hand.
+fn missing(state: &State, given: &str) -> Option<Urn> {
+    let is_named = |finding: Finding| match finding.rule {
+        Broken::Missing(urn) => Some(urn).filter(|urn| urn.as_str() == given),
+        _ => None,
+    };
+    lint(state).into_iter().find_map(is_named)
+}
+
 /// Takes rows out, and what refers to them.
 fn forget(state: &mut State, given: &[String], force: bool) -> Result<Vec<Urn>> {
-    let gone = given.iter().map(|given| find(state, given)).collect::<Result<Vec<_>>>()?;
+    let meant = |given: &String| match missing(state, given).filter(|_| force) {
+        Some(urn) => Ok(urn),
+        None => find(state, given),
+    };
+    let gone = given.iter().map(meant).collect::<Result<Vec<_>>>()?;
     if !force {
         for row in state.rows.values() {
             if row.is_protected() && gone.contains(&row.key.urn) {
@@ -327,7 +340,6 @@ mod tests {
     use crate::engine::state::{Key, Pending};
     use crate::engine::urn::{Id, Place};
     use crate::engine::value::{Map, Value};
-    use crate::state::lint;
 
     fn row(name: &str, needs: &[&str]) -> Row {
         let urn = |name: &str| Urn::new("s", "p", "aws:ec2/vpc:Vpc", name);
@@ -368,6 +380,17 @@ mod tests {
         forget(&mut state, &["a".into()], true).unwrap();
         assert_eq!(lint(&state), []);
         assert_eq!(state.rows.len(), 2);
+    }
+
+    #[test]
+    fn what_has_no_row_is_forgotten_only_by_force() {
+        let mut state = state();
+        state.rows.shift_remove_index(0);
+        let gone = row("a", &[]).key.urn;
+        assert!(forget(&mut state, &[gone.as_str().to_owned()], false).is_err());
+        assert!(forget(&mut state, &["urn:pulumi:s::p::aws:ec2/vpc:Vpc::z".into()], true).is_err());
+        assert_eq!(forget(&mut state, &[gone.as_str().to_owned()], true).unwrap(), [gone]);
+        assert_eq!((lint(&state), state.rows.len()), (vec![], 2));
     }
 
     #[test]

@@ -28,7 +28,8 @@ pub fn of_new(schema: &TypeSchema, urn: &Urn, inputs: &Value, at: &Where) -> Han
 }
 
 /// What programs see of a resource that a plan will update: the new inputs, computed ones as they
-/// are unless the cloud has yet to say them, and outputs as they are unless they can be computed.
+/// are unless the cloud has yet to say them, and outputs as they are unless they can be computed. Of one
+/// that was never seen as complete the cloud has yet to say all outputs.
 pub fn of_changed(schema: &TypeSchema, row: &Row, wanted: &Value, at: &Where) -> Handle {
     let mut properties = Map::default();
     for part in [&row.seen, &row.outputs, wanted] {
@@ -39,6 +40,9 @@ pub fn of_changed(schema: &TypeSchema, row: &Row, wanted: &Value, at: &Where) ->
             let old = row.seen.get(&property.name).cloned();
             properties.insert(property.name.clone(), old.unwrap_or(Value::Unknown));
         }
+    }
+    for property in schema.outputs.properties.iter().filter(|_| row.is_begun()) {
+        properties.entry(property.name.clone()).or_insert(Value::Unknown);
     }
     for (name, value) in (schema.foresee)(wanted, at) {
         // Foreseen as unknown is what the update moves. Foreseen in part takes the place of nothing known.

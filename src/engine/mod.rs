@@ -23,6 +23,7 @@ pub mod foresight;
 pub mod graph;
 pub mod handle;
 pub mod journal;
+pub mod json_size;
 pub mod key_provider;
 pub mod layer;
 pub mod ledger;

@@ -224,6 +224,19 @@ fn check_size(bytes: u64) -> io::Result<()> {
     }
 }
 
+/// Refuses the name of an entry of an archive that would be put elsewhere than below the place where the
+/// archive is unpacked.
+pub(crate) fn check_inside(name: &str) -> io::Result<()> {
+    const SLASHES: [char; 2] = ['/', '\\'];
+    let leaves = name.starts_with(SLASHES) || name.split(SLASHES).any(|part| part == "..");
+    match leaves {
+        true => Err(io::Error::other(format!(
+            "`{name}` lies outside of the archive: a path in it has no `..`, nor begins with `/`"
+        ))),
+        false => Ok(()),
+    }
+}
+
 fn digest(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
@@ -258,6 +271,7 @@ fn executable(_: &std::fs::Metadata) -> bool {
 
 impl Files {
     fn insert(&mut self, name: String, file: File) -> io::Result<()> {
+        check_inside(&name)?;
         self.bytes += file.bytes.len() as u64;
         check_size(self.bytes)?;
         self.files.insert(name, file);

@@ -49,10 +49,15 @@ impl Fence {
 }
 
 /// The project that a source file in a directory belongs to: what holds its `stacks`, else the directory
-/// itself. Files that a program extends or has components in bring theirs.
+/// itself. Files that a program extends or has components in bring theirs. The root of the disk is nobody's
+/// project, so `/stacks` is one of its own.
 pub(crate) fn home(directory: &Path) -> PathBuf {
     let stacks = directory.ancestors().find(|above| above.file_name().is_some_and(|name| name == "stacks"));
-    stacks.and_then(Path::parent).unwrap_or(directory).to_owned()
+    let is_root = |project: &Path| project.has_root() && project.parent().is_none();
+    match stacks {
+        Some(stacks) => stacks.parent().filter(|project| !is_root(project)).unwrap_or(stacks).to_owned(),
+        None => directory.to_owned(),
+    }
 }
 
 #[cfg(all(test, unix))]
@@ -102,5 +107,12 @@ mod tests {
         assert_eq!(home(Path::new("/a/stacks/components")), Path::new("/a"));
         assert_eq!(home(Path::new("/a/stacks")), Path::new("/a"));
         assert_eq!(home(Path::new("/a/b")), Path::new("/a/b"));
+        assert_eq!(home(Path::new("stacks")), Path::new(""));
+    }
+
+    #[test]
+    fn stacks_in_the_root_of_a_disk_do_not_open_the_whole_of_it() {
+        assert_eq!(home(Path::new("/stacks")), Path::new("/stacks"));
+        assert_eq!(home(Path::new("/stacks/components")), Path::new("/stacks"));
     }
 }

@@ -63,6 +63,7 @@ impl Files {
                 ErrorKind::FileTooLarge => {
                     format!("has more than {} MiB, which no stack file may have", MOST_BYTES >> 20)
                 }
+                ErrorKind::IsADirectory => "is a directory, and a file is needed".to_owned(),
                 _ => format!("cannot be read: {error}"),
             };
             vec![Diagnostic::error("unreadable-file", format!("`{name}` {why}"))]

@@ -130,6 +130,11 @@ pub(crate) fn locate(request: &Request) -> Found<Located> {
             if file.is_file() {
                 return Ok(located(Form::StackFile, file, name));
             }
+            if file.is_dir() {
+                let shown = file.strip_prefix(&request.cwd).unwrap_or(&file).display();
+                let problem = Diagnostic::error(UNKNOWN, format!("`{shown}` is a directory, and a stack is a file"));
+                return Err(vec![problem.help("a directory that holds a `Pulumi.yaml` is named by its path")]);
+            }
         }
         if let Some(project) = project_file(dir) {
             return Ok(located(Form::Pulumi, project, name));
@@ -179,6 +184,7 @@ fn known(cwd: &Path) -> Vec<String> {
     let dirs = cwd.ancestors().map(|dir| dir.join("stacks"));
     let files = dirs.filter_map(|dir| std::fs::read_dir(dir).ok()).flatten().flatten();
     let mut names: Vec<String> = files
+        .filter(|file| file.path().is_file())
         .filter_map(|file| {
             let name = file.file_name().into_string().ok()?;
             let stem = name.strip_suffix(".yaml").or_else(|| name.strip_suffix(".yml"))?;

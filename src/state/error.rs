@@ -4,7 +4,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::engine::error::{Error, Kind};
+use crate::engine::json_size;
 use crate::engine::urn::Urn;
+use crate::state::lint::{Broken, Finding};
 use crate::state::lock::Owner;
 
 pub(super) type Result<T, E = StateError> = std::result::Result<T, E>;
@@ -121,6 +123,14 @@ pub enum StateError {
     /// A file is larger than any that drctl writes.
     #[error("`{}` has more than {most} MiB, which no file of a state has", path.display())]
     TooBig { path: PathBuf, most: u64 },
+
+    /// A file holds more than any that drctl writes, and would fill the memory.
+    #[error("`{}` holds more than {} values, which no file of a state does", path.display(), json_size::MOST_VALUES)]
+    TooFull { path: PathBuf },
+
+    /// A state breaks rules that every state keeps.
+    #[error("the state of `{stack}` is not sound{}", .findings.iter().map(|f| format!("\n  {f}")).collect::<String>())]
+    Broken { stack: String, findings: Vec<Finding> },
 
     /// The operating system has no random numbers to give.
     #[error("the operating system gives no random bytes")]
@@ -267,7 +277,10 @@ impl StateError {
             Self::NotWrapped { .. } => "check the key, and that the credentials allow `kms:Encrypt` with it".to_owned(),
             Self::NoKeyFile { .. } => "bring the key file back from where the project was first deployed".to_owned(),
             Self::TooDeep { .. } => "give the value as a text, for example with `fn::toJSON`".to_owned(),
-            Self::TooBig { .. } => "bring back the file from where a copy of it is kept".to_owned(),
+            Self::TooBig { .. } | Self::TooFull { .. } => {
+                "bring back the file from where a copy of it is kept".to_owned()
+            }
+            Self::Broken { findings, .. } => mends(findings),
             Self::Unknown { .. } => "this is a bug of drctl: report it with the command that you ran".to_owned(),
             Self::Stopped | Self::RingChanged { .. } => "run the command again".to_owned(),
             Self::Derive(_) => "free some memory: it takes 19 MiB".to_owned(),
@@ -295,6 +308,28 @@ impl StateError {
     }
 }
 
+/// What makes a state sound again.
+fn mends(findings: &[Finding]) -> String {
+    let mut missing: Vec<String> = Vec::new();
+    for finding in findings {
+        let Broken::Missing(urn) = &finding.rule else {
+            return "bring an earlier state back from `backups` with `drctl stack import`, then run `drctl refresh`; or \
+                    mend what `drctl stack export` writes, until `drctl state check` finds nothing after its import"
+                .to_owned();
+        };
+        // For a shell, in which a `$` means something.
+        let urn = format!("'{urn}'");
+        if !missing.contains(&urn) {
+            missing.push(urn);
+        }
+    }
+    format!(
+        "bring an earlier state back from `backups` with `drctl stack import`, then run `drctl refresh`; or forget what \
+         has no row with `drctl state rm --force {}`",
+        missing.join(" ")
+    )
+}
+
 /// What brings a file back, which depends on what it is.
 fn remedy(path: &Path) -> String {
     match path.file_name().and_then(|name| name.to_str()) {
@@ -302,6 +337,15 @@ fn remedy(path: &Path) -> String {
             "bring it back from a copy of the project: without it no sealed value opens; a project without secrets may \
              do without it"
                 .to_owned()
+        }
+        Some("key") => {
+            "bring it back from where the project was first deployed, or from a copy of the project: nothing else \
+             opens what is sealed with it"
+                .to_owned()
+        }
+        Some("lock") => "see that no run works on the stack, and remove it: the next run makes it anew".to_owned(),
+        _ if path.parent().is_some_and(|folder| folder.ends_with("journal")) => {
+            "bring back an earlier version of that object; if it is none that drctl wrote, remove it".to_owned()
         }
         Some("state.json" | "journal.jsonl") => {
             "bring back an earlier state from the directory `backups` beside it with `drctl stack import`, then run \
@@ -350,5 +394,8 @@ mod tests {
         assert!(hint(".drctl/aws/prod/state.json").contains("`backups` beside it"));
         assert!(hint(".drctl/keys.json").contains("from a copy of the project"));
         assert!(hint("mine.json").contains("that `drctl stack export` wrote"));
+        assert!(hint(".drctl/key").contains("where the project was first deployed"));
+        assert!(hint("s3://bucket/aws/prod/lock").contains("the next run makes it anew"));
+        assert!(hint("s3://bucket/aws/prod/journal/00000057-00000001").contains("if it is none that drctl wrote"));
     }
 }

@@ -1,6 +1,7 @@
 //! A state as one text that can be carried elsewhere, secrets sealed, with the wrapped keys that open
 //! them for whoever has the passphrase or the key file.
 
+use std::io::Read;
 use std::path::Path;
 
 use serde::de::IgnoredAny;
@@ -8,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::state::State;
 use crate::state::error::{Result, StateError};
-use crate::state::format::{Snapshot, Stamp, VERSION, gate, pretty};
+use crate::state::files;
+use crate::state::format::{Snapshot, Stamp, VERSION, bounded, gate, pretty};
 use crate::state::journal;
 use crate::state::keys::{Keys, Ring, Source};
 use crate::state::lint::lint;
@@ -31,6 +33,14 @@ pub fn export(state: &State, keys: &Keys) -> Result<Vec<u8>> {
     Ok(pretty(&Export { version: VERSION, keys: keys.ring().clone(), state: snapshot }))
 }
 
+/// The bytes of a file that is to be imported, or of what else messages call `name`.
+///
+/// # Errors
+/// If it cannot be read, or is larger than any state.
+pub fn read_import(name: &Path, source: impl Read) -> Result<Vec<u8>> {
+    files::read_from(name, source)
+}
+
 /// The state in a text of [`export`], or in a `state.json` or a backup of it. `name` is what messages
 /// call the text; `keys` are those of the project, whose `.drctl` is `root`; `source` opens the keys
 /// that came with the text, if they are others.
@@ -38,6 +48,7 @@ pub fn export(state: &State, keys: &Keys) -> Result<Vec<u8>> {
 /// # Errors
 /// If the text is no state, of a later format, or its secrets do not open.
 pub async fn read_export(name: &Path, text: Vec<u8>, root: &Path, keys: &Keys, source: Source) -> Result<State> {
+    bounded(name, &text)?;
     gate(name, &text, VERSION)?;
     let Some(Export { keys: ring, state, .. }) = parse(name, &text)? else {
         return open(name, Snapshot::parse(name, &text)?, keys);

@@ -41,21 +41,30 @@ pub(super) fn open(path: &Path) -> Result<File> {
     Ok(file)
 }
 
-/// A state of 10,000 resources has about 50 MiB.
-const MOST_MIB: u64 = 1024;
+/// Largest file that is read. A state of 10,000 resources has about 25 MiB, the journal of the run that
+/// makes them twice as much.
+pub(super) const MOST_MIB: u64 = 256;
 
 /// The bytes of a file; `None` if there is none. A pipe or a device may have no end, so it is none.
 pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>> {
     if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
         return Err(StateError::damaged(path, None, "it is no regular file"));
     }
-    let mut bytes = Vec::new();
-    match File::open(path).and_then(|file| file.take((MOST_MIB << 20) + 1).read_to_end(&mut bytes)) {
-        Ok(read) if read as u64 > MOST_MIB << 20 => Err(StateError::TooBig { path: path.to_owned(), most: MOST_MIB }),
-        Ok(_) => Ok(Some(bytes)),
+    match File::open(path) {
+        Ok(file) => read_from(path, file).map(Some),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(e) => Err(StateError::io("read", path)(e)),
     }
+}
+
+/// All that comes from a source that messages call `path`, unless it is more than any file of a state has.
+pub(super) fn read_from(path: &Path, source: impl Read) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let read = source.take((MOST_MIB << 20) + 1).read_to_end(&mut bytes).map_err(StateError::io("read", path))?;
+    if read as u64 > MOST_MIB << 20 {
+        return Err(StateError::TooBig { path: path.to_owned(), most: MOST_MIB });
+    }
+    Ok(bytes)
 }
 
 /// Puts a file in the place of another, or where there is none.

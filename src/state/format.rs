@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::engine::journal::Entry;
+use crate::engine::json_size;
 use crate::engine::program::Timeouts;
 use crate::engine::state::{self, Begun, Key, Roles, Rows, State};
 use crate::engine::urn::{Id, Place, Urn};
@@ -255,6 +256,11 @@ struct Limits {
     read: Option<SignedDuration>,
 }
 
+/// Refuses a text that would fill the memory once it is read.
+pub(super) fn bounded(path: &Path, text: &[u8]) -> Result<()> {
+    if json_size::is_bounded(text) { Ok(()) } else { Err(StateError::TooFull { path: path.to_owned() }) }
+}
+
 /// Refuses files of later formats before anything else in them is looked at.
 pub(super) fn gate(path: &Path, bytes: &[u8], reads: u32) -> Result<()> {
     #[derive(Deserialize)]
@@ -306,6 +312,7 @@ impl Snapshot {
     /// # Errors
     /// If the bytes are of a later format, or no snapshot.
     pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Self> {
+        bounded(path, bytes)?;
         gate(path, bytes, VERSION)?;
         let snapshot: Self = serde_json::from_slice(bytes).map_err(|e| StateError::json(path, 1, &e))?;
         let Position { epoch, seq } = snapshot.at.unwrap_or_default();

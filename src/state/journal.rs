@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use crate::engine::error::Error;
 use crate::engine::journal::Entry;
 use crate::state::error::{Result, StateError};
-use crate::state::format::{Happened, Head, Line, Snapshot, VERSION, gate};
+use crate::state::format::{Happened, Head, Line, Snapshot, VERSION, bounded, gate};
 use crate::state::seal::Seal;
 use crate::state::store::{Held, Lines, blocking};
 
@@ -34,8 +34,9 @@ pub(super) fn whole(bytes: &[u8]) -> usize {
 /// of, and is dropped.
 ///
 /// # Errors
-/// If any other line is not what drctl writes.
+/// If any other line is not what drctl writes, or all of them would fill the memory.
 pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Found> {
+    bounded(path, bytes)?;
     let whole = whole(bytes);
     let mut found = Found { lineage: None, lines: Vec::new() };
     for (number, text) in (1..).zip(bytes[..whole].split_inclusive(|b| *b == b'\n')) {

@@ -9,6 +9,7 @@ use crate::engine::provider::Catalog;
 use crate::engine::resource::Scope;
 use crate::engine::state::{Begun, Row, State};
 use crate::engine::urn::{Place, Urn};
+use crate::state::error::{Result, StateError};
 use crate::state::order;
 
 /// A rule that a state breaks.
@@ -156,6 +157,20 @@ pub fn lint(state: &State) -> Vec<Finding> {
         come.insert(&key.urn);
     }
     findings
+}
+
+/// Refuses a state that breaks a rule, before anything is planned from it. In which order rows stand in
+/// memory means nothing, so that is no matter.
+///
+/// # Errors
+/// [`StateError::Broken`] with all that is wrong.
+pub fn check_sound(state: &State) -> Result<()> {
+    let mut findings = lint(state);
+    findings.retain(|finding| !matches!(finding.rule, Broken::Later(_)));
+    match findings.is_empty() {
+        true => Ok(()),
+        false => Err(StateError::Broken { stack: state.stack.clone(), findings }),
+    }
 }
 
 fn of_row(row: &Row) -> Vec<Broken> {

@@ -20,7 +20,7 @@ use crate::engine::state::State;
 use crate::engine::value::Value;
 use crate::state::error::{Result, StateError};
 use crate::state::files;
-use crate::state::format::{Snapshot, gate, pretty};
+use crate::state::format::{Snapshot, bounded, gate, pretty};
 use crate::state::keys::Keys;
 use crate::state::seal::Seal;
 
@@ -98,6 +98,7 @@ impl SavedPlan {
     }
 
     fn parse(path: &Path, bytes: &[u8], keys: &Keys) -> Result<(Self, Basis)> {
+        bounded(path, bytes)?;
         let no_plan = || StateError::NoPlan { path: path.to_owned() };
         let end = bytes.iter().position(|b| *b == b'\n').ok_or_else(no_plan)?;
         let (head, body) = (&bytes[..end], &bytes[end + 1..]);

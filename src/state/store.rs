@@ -14,7 +14,7 @@ use futures::FutureExt;
 use futures::future::{self, BoxFuture};
 use tokio::sync::watch;
 
-use crate::engine::error::Error;
+use crate::engine::error::{Error, Kind};
 use crate::engine::fence::Lifeline;
 use crate::engine::journal::{Entry, Journal, apply};
 use crate::engine::state::State;
@@ -732,11 +732,13 @@ fn summary(store: &dyn Store, stack: String) -> Result<Option<StackSummary>> {
     let raw = match shelf.read() {
         Ok(raw) => raw,
         Err(StateError::Moved { .. }) => return Ok(None),
-        Err(error @ (StateError::Gone { .. } | StateError::JournalGone { .. })) => {
-            let (locked_by, unreadable) = (shelf.holder()?, Some(error.to_string()));
+        // What a bucket does not answer for one stack, it does for none.
+        Err(StateError::Stopped) => return Err(StateError::Stopped),
+        Err(error @ StateError::Bucket { .. }) if Error::from(&error).kind != Kind::Invalid => return Err(error),
+        Err(error) => {
+            let (locked_by, unreadable) = (shelf.holder().unwrap_or_default(), Some(error.to_string()));
             return Ok(Some(StackSummary { stack, serial: 0, resources: 0, unfinished: false, locked_by, unreadable }));
         }
-        Err(error) => return Err(error),
     };
     let Some(part) = &raw.snapshot else { return Ok(None) };
     let (serial, resources, unreadable) = match counted(part, &raw.journal) {

@@ -366,7 +366,7 @@ impl Cloud {
         }
         let named = schema.inputs.properties.iter().find(|p| p.auto_name.is_some() || p.name == "name");
         let Some((property, name)) = named.and_then(|p| Some((p, inputs.get(&p.name)?))) else {
-            return Ok(Vec::new());
+            return Ok(self.found_by_inputs(schema, at, &inputs, now));
         };
         let Some(text) = name.as_str() else { return Ok(Vec::new()) };
         let mine = |row: &Row| {
@@ -377,6 +377,25 @@ impl Cloud {
                 && row.inputs.get(&property.name) == Some(name)
         };
         Ok(self.world.named(text).filter(|(_, row)| mine(row)).map(|(_, row)| row.id.clone()).collect())
+    }
+
+    /// What has no name is found by the inputs that it keeps for life, such as the subnet of a route table's
+    /// association.
+    fn found_by_inputs(&self, schema: &TypeSchema, at: &At, inputs: &Map, now: Timestamp) -> Vec<Id> {
+        let mut kept = schema.inputs.properties.iter().filter(|p| p.replace).peekable();
+        if kept.peek().is_none() {
+            return Vec::new();
+        }
+        let kept: Vec<&str> = kept.map(|p| p.name.as_str()).collect();
+        let fits = |row: &Row| {
+            row.token == schema.token
+                && row.place == at.kind.place
+                && row.owner == at.owner
+                && row.is_there()
+                && self.is_visible(row, now)
+                && kept.iter().all(|name| row.inputs.get(*name) == inputs.get(*name))
+        };
+        self.world.rows().filter(|(_, row)| fits(row)).map(|(_, row)| row.id.clone()).collect()
     }
 
     fn attempted<'a>(&'a self, schema: &'a TypeSchema, at: &'a At) -> impl Iterator<Item = Serial> + 'a {

@@ -62,10 +62,11 @@ impl Twin {
     /// # Errors
     /// If there is no such resource.
     pub fn fill(&self, kind: &KindAt, id: &Id, contents: u64) -> Result<()> {
-        let (mut cloud, _) = self.settled();
-        let serial = cloud.serial(kind, id)?;
-        cloud.world.fill(serial, contents);
-        Ok(())
+        self.act(|cloud, _| {
+            let serial = cloud.serial(kind, id)?;
+            cloud.world.fill(serial, contents);
+            Ok(())
+        })
     }
 
     /// Changes an input behind everyone's back, as a person does in the console.
@@ -73,18 +74,18 @@ impl Twin {
     /// # Errors
     /// If there is no such resource.
     pub fn drift(&self, kind: &KindAt, id: &Id, input: &str, value: Value) -> Result<()> {
-        let (mut cloud, _) = self.settled();
-        let cloud = &mut *cloud;
-        let serial = cloud.serial(kind, id)?;
-        let references = &cloud.references;
-        cloud.world.change(
-            serial,
-            |row| references.names(row),
-            |row| {
-                row.inputs.insert(input.to_owned(), value);
-            },
-        );
-        Ok(())
+        self.act(|cloud, _| {
+            let serial = cloud.serial(kind, id)?;
+            let references = &cloud.references;
+            cloud.world.change(
+                serial,
+                |row| references.names(row),
+                |row| {
+                    row.inputs.insert(input.to_owned(), value);
+                },
+            );
+            Ok(())
+        })
     }
 
     /// Removes a resource behind everyone's back, whatever still refers to it.
@@ -92,10 +93,11 @@ impl Twin {
     /// # Errors
     /// If there is no such resource.
     pub fn vanish(&self, kind: &KindAt, id: &Id) -> Result<()> {
-        let (mut cloud, _) = self.settled();
-        let serial = cloud.serial(kind, id)?;
-        cloud.remove(serial);
-        Ok(())
+        self.act(|cloud, _| {
+            let serial = cloud.serial(kind, id)?;
+            cloud.remove(serial);
+            Ok(())
+        })
     }
 }
 

@@ -12,6 +12,7 @@ mod faults;
 mod functions;
 mod inspect;
 mod late;
+mod logbook;
 mod naming;
 mod outputs;
 mod password;
@@ -27,7 +28,7 @@ pub mod testing;
 mod tests;
 mod world;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -43,6 +44,7 @@ use crate::engine::state::State;
 use crate::engine::urn::{Id, Place};
 use crate::engine::value::Value;
 use crate::twin::cloud::Cloud;
+use crate::twin::logbook::Logbook;
 
 pub use crate::twin::faults::{Call, Calls, Fault, Faults};
 pub use crate::twin::inspect::Entry;
@@ -63,17 +65,19 @@ pub struct Twin {
     faults: Faults,
     reach: Reach,
     clock: Clock,
-    path: Option<PathBuf>,
+    /// Never locked by whoever does not hold the cloud.
+    logbook: Option<Mutex<Logbook>>,
 }
 
 impl Twin {
     /// An empty one that is kept nowhere.
     pub fn new(catalog: Arc<Catalog>, clock: Clock) -> Self {
         let cloud = Mutex::new(Cloud::new(Arc::clone(&catalog)));
-        Self { catalog, cloud, faults: Faults::default(), reach: Reach::default(), clock, path: None }
+        Self { catalog, cloud, faults: Faults::default(), reach: Reach::default(), clock, logbook: None }
     }
 
-    /// The one that a file keeps, or an empty one if there is no file yet.
+    /// The one that a file keeps, with what a log beside it tells of a run that was killed, or an empty one
+    /// if there is neither yet.
     ///
     /// Its clock goes on where it stopped, or at `start` if that is later. The time returned is what
     /// it shows now: start the clock of the run with it, or take [`Twin::clock`].
@@ -82,20 +86,45 @@ impl Twin {
     /// If the file cannot be read, is damaged, or holds a type that the catalog does not have.
     pub fn open(path: &Path, catalog: Arc<Catalog>, start: Timestamp) -> Result<(Self, Timestamp)> {
         let mut cloud = Cloud::new(Arc::clone(&catalog));
-        let kept = persist::load(&mut cloud, path)?;
+        let (logbook, kept) = Logbook::open(&mut cloud, path)?;
         let now = kept.map_or(start, |kept| kept.max(start));
-        let (clock, path) = (Clock::starting(now), Some(path.to_owned()));
+        let (clock, logbook) = (Clock::starting(now), Some(Mutex::new(logbook)));
         let cloud = Mutex::new(cloud);
-        Ok((Self { catalog, cloud, faults: Faults::default(), reach: Reach::default(), clock, path }, now))
+        Ok((Self { catalog, cloud, faults: Faults::default(), reach: Reach::default(), clock, logbook }, now))
     }
 
-    /// Writes everything into the file that it was opened from; without one, nothing is to be done.
+    /// From now on writes every change into a log beside the file that it was opened from before anybody
+    /// hears of it, so that a process that is killed forgets nothing. Whoever calls this is the only one who
+    /// changes the twin. Without a file, nothing is to be done.
     ///
     /// # Errors
-    /// If the file cannot be written.
+    /// If the log cannot be written.
+    pub fn keep_log(&self) -> Result<()> {
+        self.with_logbook(|logbook, cloud| logbook.begin(cloud))
+    }
+
+    /// Writes everything into the file that it was opened from, and empties the log; without a file, nothing
+    /// is to be done.
+    ///
+    /// # Errors
+    /// If the file cannot be written. Then the log still holds all that is not in it.
     pub fn save(&self) -> Result<()> {
-        match &self.path {
-            Some(path) => persist::save(&self.cloud(), self.now(), path),
+        let now = self.now();
+        self.with_logbook(|logbook, cloud| logbook.fold(cloud, now))
+    }
+
+    /// Removes the file of a twin and its log, which need not be readable.
+    ///
+    /// # Errors
+    /// If one of them cannot be removed.
+    pub fn discard(path: &Path) -> Result<()> {
+        logbook::discard(path)
+    }
+
+    fn with_logbook(&self, work: impl FnOnce(&mut Logbook, &mut Cloud) -> Result<()>) -> Result<()> {
+        let mut cloud = self.cloud();
+        match &self.logbook {
+            Some(logbook) => work(&mut logbook.lock().unwrap_or_else(PoisonError::into_inner), &mut cloud),
             None => Ok(()),
         }
     }
@@ -110,6 +139,17 @@ impl Twin {
     pub async fn advance(&self, long: Duration) {
         self.clock.sleep(long).await;
         drop(self.settled());
+    }
+
+    /// Does something after all that was to happen until now. What changed is written down before the
+    /// caller hears of it.
+    fn act<T>(&self, effect: impl FnOnce(&mut Cloud, Timestamp) -> Result<T>) -> Result<T> {
+        let (mut cloud, now) = self.settled();
+        let done = effect(&mut cloud, now);
+        if let Some(logbook) = &self.logbook {
+            logbook.lock().unwrap_or_else(PoisonError::into_inner).write(&mut cloud, now)?;
+        }
+        done
     }
 
     /// From now on reads and searches see a resource only so long after it was made, as in services that
@@ -183,10 +223,7 @@ impl Twin {
     }
 
     async fn call<T>(&self, call: Call, effect: impl FnOnce(&mut Cloud, Timestamp) -> Result<T>) -> Result<T> {
-        let happens = || {
-            let (mut cloud, now) = self.settled();
-            effect(&mut cloud, now)
-        };
+        let happens = || self.act(effect);
         let seat = call.seat().map(str::to_owned);
         let began = tokio::time::Instant::now();
         if let Some(region) = &seat {

@@ -1,10 +1,11 @@
-//! The twin between two commands: one JSON file, written as a whole, that only its owner can read.
+//! The file of a twin: JSON, written as a whole, that only its owner can read.
 //!
 //! The file holds no secret. A secret value is kept as a salted hash, which is enough to tell
 //! whether a value is the same; [`crate::twin::Twin::remind`] brings the value back from a state.
 
 use std::collections::BTreeSet;
-use std::io::Write;
+use std::fs;
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
 use crate::engine::error::{Error, Kind, Result};
+use crate::engine::json_size;
 use crate::engine::provider::KindAt;
 use crate::engine::urn::{Id, Place, Urn};
 use crate::engine::value::{Map, Value};
@@ -33,14 +35,27 @@ struct File {
     now: Timestamp,
     /// The number of the next row, so that no identifier is ever given twice.
     next: Serial,
+    /// The number of the last line of the log that is in here.
+    #[serde(default)]
+    through: u64,
     rows: Vec<Record>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     interfaces: Vec<Interfaces>,
 }
 
+/// What the file says of the twin as a whole.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Kept {
+    /// What the clock showed.
+    pub(super) now: Timestamp,
+    /// The number of the last line of the log that is in the file.
+    pub(super) through: u64,
+}
+
+/// A row, as the file and the log hold it.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Record {
+pub(super) struct Record {
     serial: Serial,
     #[serde(rename = "type")]
     token: String,
@@ -102,62 +117,112 @@ fn word(text: &str) -> &'static str {
 ///
 /// # Errors
 /// If the file cannot be written.
-pub(super) fn save(cloud: &Cloud, now: Timestamp, path: &Path) -> Result<()> {
+pub(super) fn save(cloud: &Cloud, kept: Kept, path: &Path) -> Result<()> {
     let rows = cloud.world.rows().map(|(serial, row)| record(serial, row)).collect::<Result<_>>()?;
+    let Kept { now, through } = kept;
     let interfaces = cloud.world.interfaces().to_vec();
-    let file = File { version: VERSION, now, next: cloud.world.next(), rows, interfaces };
+    let file = File { version: VERSION, now, next: cloud.world.next(), through, rows, interfaces };
     write(&file, path)
         .map_err(|e| Error::new(Kind::Invalid, format!("cannot write the simulated AWS to `{}`: {e}", path.display())))
 }
 
 fn write(file: &File, path: &Path) -> std::io::Result<()> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
+    let folder = folder(path);
+    fs::create_dir_all(folder)?;
     // Temporary files of this kind belong to their owner alone, and keep that when they are renamed.
-    let mut temporary = tempfile::NamedTempFile::new_in(folder)?;
-    serde_json::to_writer(&mut temporary, file)?;
-    temporary.write_all(b"\n")?;
+    let mut temporary = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder)?;
+    let mut text = serde_json::to_vec(file)?;
+    text.push(b'\n');
+    temporary.write_all(&text)?;
     temporary.as_file().sync_all()?;
     temporary.persist(path)?;
     Ok(())
 }
 
-/// Reads the file into an empty cloud. Returns what the clock showed, or nothing if there is no file.
+/// The prefix of files that a writer that is killed leaves behind.
+const TEMPORARY: &str = ".writing-";
+
+/// Removes such files from the folder of a twin.
+pub(super) fn sweep(path: &Path) {
+    for entry in fs::read_dir(folder(path)).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
+            // What cannot be removed does no harm.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+pub(super) fn folder(path: &Path) -> &Path {
+    path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Largest file that is read. A thousand resources have a megabyte.
+const MOST_MIB: u64 = 256;
+
+/// The bytes of a file; `None` if there is none.
+///
+/// # Errors
+/// If it cannot be read, or would fill the memory.
+pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>> {
+    if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+        return Err(damaged(path, "it is no regular file"));
+    }
+    let mut text = Vec::new();
+    match fs::File::open(path).and_then(|file| file.take((MOST_MIB << 20) + 1).read_to_end(&mut text)) {
+        Ok(read) if read as u64 > MOST_MIB << 20 => Err(damaged(path, &format!("it has more than {MOST_MIB} MiB"))),
+        Ok(_) if !json_size::is_bounded(&text) => {
+            Err(damaged(path, &format!("it holds more than {} values", json_size::MOST_VALUES)))
+        }
+        Ok(_) => Ok(Some(text)),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(damaged(path, &e.to_string())),
+    }
+}
+
+/// Reads the file into an empty cloud. Returns nothing if there is no file.
 ///
 /// # Errors
 /// If the file cannot be read, is damaged, or holds a type that the catalog does not have.
-pub(super) fn load(cloud: &mut Cloud, path: &Path) -> Result<Option<Timestamp>> {
-    if std::fs::metadata(path).is_ok_and(|there| !there.is_file()) {
-        return Err(damaged(path, "it is no regular file"));
-    }
-    let text = match std::fs::read(path) {
-        Ok(text) => text,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(e) => return Err(damaged(path, &e.to_string())),
-    };
+pub(super) fn load(cloud: &mut Cloud, path: &Path) -> Result<Option<Kept>> {
+    let Some(text) = read(path)? else { return Ok(None) };
     let file: File = serde_json::from_slice(&text).map_err(|e| damaged(path, &e.to_string()))?;
     if file.version != VERSION {
         return Err(damaged(path, &format!("version {} is not known", file.version)));
     }
     for record in file.rows {
-        let Some(schema) = cloud.catalog.find(&record.token) else {
-            return Err(damaged(path, &format!("type `{}` is not known", record.token)));
-        };
-        let (serial, row) = (record.serial, row(record, schema.token));
-        let names = cloud.references.names(&row);
-        cloud.world.restore(serial, row, &names);
+        put(cloud, record).map_err(|why| damaged(path, &why))?;
     }
     cloud.world.skip_to(file.next);
-    file.interfaces.into_iter().for_each(|one| cloud.world.leave(Some(one)));
-    Ok(Some(file.now))
+    cloud.world.restore_interfaces(file.interfaces);
+    Ok(Some(Kept { now: file.now, through: file.through }))
 }
 
-fn damaged(path: &Path, why: &str) -> Error {
+/// Puts a row into a cloud, in the place of the one of the same number.
+///
+/// # Errors
+/// If the catalog does not have its type.
+pub(super) fn put(cloud: &mut Cloud, record: Record) -> Result<(), String> {
+    let Some(schema) = cloud.catalog.find(&record.token) else {
+        return Err(format!("type `{}` is not known", record.token));
+    };
+    let (serial, row) = (record.serial, row(record, schema.token));
+    let references = &cloud.references;
+    match cloud.world.row(serial) {
+        Some(_) => cloud.world.change(serial, |row| references.names(row), |old| *old = row),
+        None => {
+            let names = references.names(&row);
+            cloud.world.restore(serial, row, &names);
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn damaged(path: &Path, why: &str) -> Error {
     Error::new(Kind::Invalid, format!("cannot read the simulated AWS from `{}`: {why}", path.display()))
         .hint("`drctl local reset` starts over with an empty one")
 }
 
-fn record(serial: Serial, row: &Row) -> Result<Record> {
+pub(super) fn record(serial: Serial, row: &Row) -> Result<Record> {
     Ok(Record {
         serial,
         token: row.token.to_owned(),

@@ -11,7 +11,7 @@ use crate::engine::provider::{At, Catalog, KindAt, Live, Made, Next, Provider};
 use crate::engine::resource::{Seen, Want};
 use crate::engine::urn::{Id, Place, Urn};
 use crate::engine::value::Value;
-use crate::twin::{Calls, Fault, Operation, Twin, testing};
+use crate::twin::{Calls, Entry, Fault, Operation, Twin, logbook, testing};
 
 const REGION: &str = "us-east-1";
 const START: &str = "2026-01-01T00:00:00Z";

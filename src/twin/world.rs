@@ -23,6 +23,8 @@ pub(super) struct World {
     members: HashMap<String, BTreeSet<Serial>>,
     due: BTreeSet<(Timestamp, Serial)>,
     interfaces: Vec<Interfaces>,
+    /// Rows that were made, changed or removed, and not written down since.
+    touched: BTreeSet<Serial>,
 }
 
 impl World {
@@ -72,9 +74,19 @@ impl World {
         self.next = self.next.max(next);
     }
 
+    /// Rows that were made, changed or removed since this was last forgotten. Those removed are not there.
+    pub(super) fn touched(&self) -> impl Iterator<Item = (Serial, Option<&Row>)> {
+        self.touched.iter().map(|serial| (*serial, self.rows.get(serial)))
+    }
+
+    pub(super) fn forget_touched(&mut self) {
+        self.touched.clear();
+    }
+
     /// Puts a row in, under the names that it answers to.
     pub(super) fn insert(&mut self, row: Row, names: &[String]) -> Serial {
         let serial = self.next;
+        self.touched.insert(serial);
         self.restore(serial, row, names);
         serial
     }
@@ -123,6 +135,7 @@ impl World {
     /// Changes a row. `names` tells what a row answers to.
     pub(super) fn change(&mut self, serial: Serial, names: impl Fn(&Row) -> Vec<String>, edit: impl FnOnce(&mut Row)) {
         let Some(row) = self.rows.get(&serial) else { return };
+        self.touched.insert(serial);
         let before = names(row);
         self.unindex(serial, &before);
         if let Some(row) = self.rows.get_mut(&serial) {
@@ -146,6 +159,7 @@ impl World {
     pub(super) fn show(&mut self, serial: Serial, output: &str, value: Value) {
         if let Some(row) = self.rows.get_mut(&serial) {
             row.outputs.insert(output.to_owned(), value);
+            self.touched.insert(serial);
         }
     }
 
@@ -153,6 +167,7 @@ impl World {
     pub(super) fn fill(&mut self, serial: Serial, contents: u64) {
         if let Some(row) = self.rows.get_mut(&serial) {
             row.contents = contents;
+            self.touched.insert(serial);
         }
     }
 
@@ -160,6 +175,7 @@ impl World {
         let names = names(self.rows.get(&serial)?);
         self.unindex(serial, &names);
         let row = self.rows.remove(&serial)?;
+        self.touched.insert(serial);
         if let Some(ids) = self.ids.get_mut(&(row.token, row.place.clone())) {
             ids.remove(&row.id.0);
         }
@@ -176,6 +192,10 @@ impl World {
     /// Network interfaces that functions have left.
     pub(super) fn interfaces(&self) -> &[Interfaces] {
         &self.interfaces
+    }
+
+    pub(super) fn restore_interfaces(&mut self, interfaces: Vec<Interfaces>) {
+        self.interfaces = interfaces;
     }
 
     /// Keeps network interfaces that were a function's, unless another one needs them.

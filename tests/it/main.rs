@@ -24,6 +24,7 @@ mod fuzz;
 mod gaps;
 mod imports;
 mod keys;
+mod killed_twin;
 mod language;
 mod lifecycle;
 mod lost_region;

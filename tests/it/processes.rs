@@ -71,6 +71,38 @@ fn one_interrupt_starts_nothing_new_and_settles_what_runs() {
 }
 
 #[test]
+fn the_end_of_a_job_and_of_a_terminal_stop_a_run_as_an_interrupt_does() {
+    for signal in ["-TERM", "-HUP"] {
+        let lab = Lab::new(ministack());
+        let proxy = Proxy::holding_first(ministack(), "us-east-1 ec2:CreateVpc", Fault::HeldAfter);
+        let running = Running::until_held(lab.drctl(&proxy.endpoint, "up --yes"), &proxy);
+        running.signal(signal);
+        running.says("stopping: nothing new starts");
+        proxy.open();
+        assert_eq!(running.ends(), Some(8), "{signal}");
+        lab.run("state check").ends_with(0);
+        lab.run("up --yes").ends_with(0);
+        lab.is_whole();
+    }
+}
+
+#[test]
+fn a_run_that_is_to_outlive_its_terminal_does() {
+    let lab = Lab::new(ministack());
+    let proxy = Proxy::holding_first(ministack(), "us-east-1 ec2:CreateVpc", Fault::HeldAfter);
+    let bare = lab.drctl(&proxy.endpoint, "up --yes");
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "trap '' HUP; exec \"$0\" \"$@\""]).arg(bare.get_program()).args(bare.get_args());
+    command.current_dir(lab.path()).stdin(std::process::Stdio::null());
+    command.env_clear().envs(lab.environment(&proxy.endpoint));
+    let running = Running::until_held(command, &proxy);
+    running.signal("-HUP");
+    proxy.open();
+    assert_eq!(running.ends(), Some(0));
+    lab.is_whole();
+}
+
+#[test]
 fn an_interrupt_while_a_run_plans_changes_nothing() {
     for command in ["up --yes", "preview"] {
         let lab = Lab::new(ministack());

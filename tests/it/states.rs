@@ -219,7 +219,7 @@ fn a_state_that_is_lost_is_never_taken_for_none() {
         }
     }
     assert_eq!(project.vpcs(), 1, "nothing was made a second time");
-    assert!(project.good("stack ls").contains("is gone"));
+    assert!(project.run("stack ls").ends_with(2).out.contains("is gone"));
     let backups = std::fs::read_dir(project.dir_of("web").join("backups")).unwrap();
     let newest = backups.map(|entry| entry.unwrap().path()).max().unwrap();
     project.good(&format!("stack import {} -s web", newest.display()));
@@ -271,7 +271,7 @@ fn a_journal_that_is_lost_is_never_taken_for_empty() {
             }
         }
     }
-    assert!(project.good("stack ls").contains("is gone"));
+    assert!(project.run("stack ls").ends_with(2).out.contains("is gone"));
     project.good(&format!("stack import {} -s web", state.display()));
     assert!(project.good("preview -s web").contains("other"));
 }
@@ -337,6 +337,140 @@ fn names_in_an_edited_state_that_do_not_exist_are_found_with_the_nearest_ones() 
     ] {
         assert!(said.contains(&format!("{urn}: {found}")), "`{found}` is not in:\n{said}");
     }
+}
+
+/// Takes a row out of a state as an editor does it.
+fn cut(state: &Path, name: &str) {
+    let mut json: serde_json::Value = serde_json::from_slice(&std::fs::read(state).unwrap()).unwrap();
+    let rows = json["rows"].as_array_mut().unwrap();
+    rows.retain(|row| !row["urn"].as_str().unwrap().ends_with(&format!("::{name}")));
+    std::fs::write(state, json.to_string()).unwrap();
+}
+
+#[test]
+fn nothing_is_planned_from_a_state_whose_rows_name_one_that_is_missing() {
+    const MORE: &str = "  table: {type: aws:ec2:RouteTable, properties: {vpcId: '${vpc.id}'}}\n";
+    let project = Project::with(&["web"]);
+    std::fs::write(project.path().join("stacks/web.yaml"), format!("{NET}{MORE}")).unwrap();
+    project.good("up -s web");
+    cut(&project.dir_of("web").join("state.json"), "vpc");
+    let vpc = "urn:pulumi:web::shop::aws:ec2/vpc:Vpc::vpc";
+    let mut told = String::new();
+    for line in
+        ["preview -s web", "up -s web", "destroy -s web", "refresh -s web", "import aws:ec2:Vpc other vpc-1 -s web"]
+    {
+        told = project.refused(line, 2);
+        for part in ["subnet`: it names `", "table`: it names `", vpc, "`backups`", "drctl stack import"] {
+            assert!(told.contains(part), "drctl {line}: `{part}` is not in:\n{told}");
+        }
+    }
+    assert!(project.run("state check -s web").ends_with(2).out.contains(vpc));
+    project.good("state ls -s web");
+    project.good("stack export -s web");
+    let way_out = format!("state rm --force '{vpc}'");
+    assert!(told.contains(&way_out), "{told}");
+    project.good(&format!("state rm --force {vpc} -s web"));
+    project.good("state check -s web");
+    project.good("up -s web");
+    project.good("preview -s web --expect-no-changes");
+}
+
+#[test]
+fn no_command_leaves_a_state_from_which_nothing_can_be_planned() {
+    const FIRST: &str = "
+name: shop
+regions: {primary: us-east-1}
+resources:
+  a: {type: aws:ec2:Vpc, properties: {cidrBlock: 10.0.0.0/16}}
+  b: {type: aws:ec2:Subnet, properties: {vpcId: '${a.id}', cidrBlock: 10.0.1.0/24}}
+  c: {type: aws:sqs:Queue, options: {dependsOn: ['${d}'], deletedWith: '${d}'}}
+  d: {type: aws:sqs:Queue}
+  e: {type: aws:sns:Topic, options: {replaceWith: ['${d}'], dependsOn: ['${b}', '${c}']}}
+  f: {type: aws:sns:Topic, options: {retainOnDelete: true, dependsOn: ['${d}']}}
+";
+    let second = FIRST
+        .replace("options: {dependsOn: ['${d}'], deletedWith: '${d}'}", "properties: {delaySeconds: 3}")
+        .replace("  d: {type: aws:sqs:Queue}\n", "")
+        .replace("replaceWith: ['${d}'], dependsOn: ['${b}', '${c}']", "dependsOn: ['${c}']")
+        .replace("dependsOn: ['${d}']", "dependsOn: ['${c}']");
+    let all = ["a", "b", "c", "d", "e", "f"];
+    let lines = all.iter().flat_map(|name| {
+        [
+            format!("up --target {name} -s web"),
+            format!("destroy --target {name} --target-dependents -s web"),
+            format!("state rm {name} --force -s web"),
+            format!("state mv {name} z -s web"),
+        ]
+    });
+    for line in lines {
+        let project = Project::with(&["web"]);
+        let file = project.path().join("stacks/web.yaml");
+        std::fs::write(&file, FIRST).unwrap();
+        project.good("up -s web");
+        std::fs::write(&file, &second).unwrap();
+        project.run(&line);
+        let said = project.run("preview -s web");
+        assert!(!said.err.contains("is not sound"), "after `{line}`: {}", said.err);
+    }
+}
+
+#[test]
+fn one_state_that_cannot_be_read_hides_no_other() {
+    let project = Project::with(&["web", "shop"]);
+    project.good("up -s web");
+    project.good("up -s shop");
+    let state = project.dir_of("shop").join("state.json");
+    std::fs::remove_file(&state).unwrap();
+    std::fs::create_dir(&state).unwrap();
+    let said = project.run("stack ls").ends_with(2);
+    let line = |stack: &str| said.out.lines().find(|line| line.starts_with(stack)).unwrap().to_owned();
+    assert!(line("web").contains('2'), "{}", said.out);
+    assert!(line("shop").contains("it is no regular file"), "{}", said.out);
+}
+
+#[test]
+fn a_directory_in_the_place_of_a_stack_file_is_called_one() {
+    let project = Project::with(&["web"]);
+    std::fs::create_dir(project.path().join("stacks/d.yaml")).unwrap();
+    let said = project.refused("preview -s d", 6);
+    assert!(said.contains("`stacks/d.yaml` is a directory, and a stack is a file"), "{said}");
+    std::fs::write(project.path().join("stacks/web.yaml"), format!("extends: ./d.yaml{NET}")).unwrap();
+    let said = project.refused("preview -s web", 2);
+    assert!(said.contains("d.yaml` is a directory, and a file is needed"), "{said}");
+}
+
+#[test]
+fn no_file_that_would_fill_the_memory_is_read() {
+    let project = Project::with(&["web"]);
+    project.good("up -s web");
+    project.good("preview -s web --save-plan plan.json");
+    let zeros = format!("[{}0]", "0,".repeat(4_000_000));
+    let stack = project.dir_of("web");
+    let many = [
+        (stack.join("state.json"), "preview -s web"),
+        (stack.join("journal.jsonl"), "up -s web"),
+        (stack.with_file_name("world.json"), "local inspect"),
+        (stack.with_file_name("world.log"), "preview -s web"),
+        (project.path().join("plan.json"), "up -s web --plan plan.json"),
+        (project.path().join("import.json"), "stack import import.json -s web"),
+    ];
+    for (file, line) in many {
+        let before = std::fs::read(&file).ok();
+        std::fs::write(&file, format!("{{\"version\": 1, \"x\": {zeros}}}\n")).unwrap();
+        let said = project.run(line);
+        let name = file.file_name().unwrap().to_string_lossy().into_owned();
+        assert!(said.code != Some(0) && said.err.contains("more than 4000000 values"), "drctl {line}: {said:?}");
+        assert!(said.err.contains(&name), "drctl {line}: {said:?}");
+        // Without a byte on the disk.
+        std::fs::File::create(&file).unwrap().set_len((256 << 20) + 1).unwrap();
+        let said = project.run(line);
+        assert!(said.code != Some(0) && said.err.contains(&name), "drctl {line}: {said:?}");
+        match before {
+            Some(bytes) => std::fs::write(&file, bytes).unwrap(),
+            None => std::fs::remove_file(&file).unwrap(),
+        }
+    }
+    project.good("preview -s web --expect-no-changes");
 }
 
 #[test]

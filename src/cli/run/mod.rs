@@ -32,7 +32,7 @@ use crate::render;
 use crate::render::plan_markdown::PlanMarkdown;
 use crate::render::words::count;
 use crate::render::{Detail, Numbering, Style};
-use crate::state::{Lock, Owner, in_project};
+use crate::state::{Lock, Owner, check_sound, in_project};
 
 pub(super) use manner::{Effort, Emptiness, Expecting, Force, Manner, Queue, Showing, Timing, Tolerance};
 
@@ -127,6 +127,7 @@ impl Job<'_> {
         let Some(twin) = twin else { return Ok(declined()) };
         let _held = twin.transpose()?;
         let (cloud, environment) = self.open(&site, &state, &settings)?;
+        cloud.keep_log()?;
         let program = interrupts.or(self.program(&mut site, &cloud)).await;
         let Some(program) = program.transpose()? else { return Ok(declined()) };
         if promise.is_none() {
@@ -285,6 +286,7 @@ impl Job<'_> {
     fn open(&self, site: &Site, state: &State, settings: &Settings) -> Result<(Cloud, BTreeMap<String, String>)> {
         let environment = site.environment(state);
         site.check_project(state)?;
+        check_sound(state).map_err(failed)?;
         if !self.manner.tolerance.rename_environment {
             site.check_environment(state)?;
         }

@@ -109,6 +109,7 @@ pub(super) fn entries(value: &Value, site: &Site) -> Outcome {
         let Value::Asset(asset) = item else {
             return Err(Fault::new(format!("`{path}` must be a file or an archive, not {}", noun(item))));
         };
+        assets::check_inside(path).map_err(|why| Fault::new(why.to_string()))?;
         sources.insert(path.clone(), asset.source.clone());
     }
     hashed(Source::Entries(sources), "the archive", site)

@@ -12,6 +12,19 @@ fn told(table: &[(&str, &str)]) -> String {
 }
 
 #[test]
+fn an_archive_has_no_entry_outside_of_it() {
+    let archive =
+        |name: &str| format!("outputs:\n  a:\n    fn::assetArchive:\n      '{name}': {{fn::stringAsset: x}}\n");
+    for name in ["../../x", "/abs", "a/../../x", r"..\x", r"\x"] {
+        let told = Desk::of(&archive(name)).wrong();
+        assert!(told.contains("lies outside of the archive") && told.contains("test.yaml:4:7 "), "{name}: {told}");
+    }
+    for name in ["x", "a/b..c", "..x", "./x"] {
+        assert!(!Desk::of(&archive(name)).wrong().contains("outside"), "{name}");
+    }
+}
+
+#[test]
 fn yaml() {
     let told = told(&[
         (

@@ -17,6 +17,7 @@ use super::objects::{Etag, Object, Objects, Refused, When, is_away};
 use super::url::Location;
 use crate::aws;
 use crate::engine::error::{Error, Kind, Result, need};
+use crate::state::files::MOST_MIB;
 
 /// What tells the region of a bucket, even to those who may not use it.
 const REGION_HEADER: &str = "x-amz-bucket-region";
@@ -177,6 +178,13 @@ impl Objects for Bucket {
                 Err(error) => return Err(self.explained(error)),
             };
             let etag = Etag(need("ETag", found.e_tag)?);
+            if found.content_length.is_some_and(|length| length.unsigned_abs() > MOST_MIB << 20) {
+                return Err(Error::new(
+                    Kind::Invalid,
+                    format!("it has more than {} MiB, which no object of a state has", MOST_MIB),
+                )
+                .hint("bring back an earlier version of that object"));
+            }
             let bytes = found.body.collect().await;
             let bytes =
                 bytes.map_err(|e| Error::new(Kind::Outage, format!("the object `{key}` ends too early: {e}")))?;

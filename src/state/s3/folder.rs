@@ -98,9 +98,11 @@ pub(super) fn group(position: Position) -> String {
     format!("{JOURNAL}{:08}-{:08}", position.epoch, position.seq)
 }
 
-fn position(key: &str) -> Option<Position> {
-    let (epoch, seq) = key.rsplit('/').next()?.split_once('-')?;
-    Some(Position { epoch: epoch.parse().ok()?, seq: seq.parse().ok()? })
+/// The position that a name tells. What somebody else put there, under another form of name, is no group.
+fn position(name: &str) -> Option<Position> {
+    let (epoch, seq) = name.strip_prefix(JOURNAL)?.split_once('-')?;
+    let position = Position { epoch: epoch.parse().ok()?, seq: seq.parse().ok()? };
+    Some(position).filter(|position| group(*position) == name)
 }
 
 fn is_seal(bytes: &[u8]) -> bool {

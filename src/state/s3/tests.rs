@@ -456,6 +456,32 @@ async fn a_crash_between_the_snapshot_and_the_emptying_of_the_journal_changes_no
 }
 
 #[tokio::test]
+async fn an_object_of_a_stranger_beside_the_groups_is_none_of_the_journal() {
+    let bucket = bucket();
+    let machine = Machine::new(&[&bucket]);
+    let strangers = ["57-1", "00000057-1", "00000057-00000001.bak", "notes/00000057-00000001", "00000057"];
+    for name in strangers {
+        bucket.set(&format!("p/twin/prod/journal/{name}"), Some(b"mine"));
+    }
+    for run in ["one", "two"] {
+        let (mut state, session) = machine.session(run).await.unwrap();
+        record(&mut state, &session, vec![Entry::Outputs { outputs: Map::default() }]).await;
+        if run == "two" {
+            session.finish(&state).await.unwrap();
+        }
+        drop(session);
+        assert_eq!(machine.load().await.unwrap().unwrap(), state);
+    }
+    let left = bucket.keys().into_iter().filter(|key| strangers.iter().any(|name| key.ends_with(&format!("/{name}"))));
+    assert_eq!(left.count(), strangers.len());
+    // One that is called like a group is told of.
+    bucket.set("p/twin/prod/journal/00000057-00000001", Some(b"mine\n"));
+    let error = machine.load().await.unwrap_err();
+    assert!(error.to_string().contains("journal/00000057-00000001"), "{error}");
+    assert!(error.hint().contains("if it is none that drctl wrote, remove it"), "{}", error.hint());
+}
+
+#[tokio::test]
 async fn a_group_that_is_missing_or_garbled_is_an_error_that_names_it() {
     let bucket = bucket();
     let machine = Machine::new(&[&bucket]);

@@ -196,14 +196,15 @@ impl Twin {
     /// # Errors
     /// If there is no such member, or one of them is not available.
     pub fn switchover(&self, global: &str, target: &str) -> Result<()> {
-        let (mut cloud, now) = self.settled();
-        let busy = cloud.world.members(global).find(|(_, row)| row.phase != Phase::Ready);
-        if let Some((_, row)) = busy {
-            let message = format!("`{}` is {}", row.id, row.phase.word());
-            let code = Some("InvalidDBClusterStateFault".to_owned());
-            return Err(Error { code, ..Error::new(Kind::Busy, message) });
-        }
-        promote(&mut cloud, global, target, "switching-over", now)
+        self.act(|cloud, now| {
+            let busy = cloud.world.members(global).find(|(_, row)| row.phase != Phase::Ready);
+            if let Some((_, row)) = busy {
+                let message = format!("`{}` is {}", row.id, row.phase.word());
+                let code = Some("InvalidDBClusterStateFault".to_owned());
+                return Err(Error { code, ..Error::new(Kind::Busy, message) });
+            }
+            promote(cloud, global, target, "switching-over", now)
+        })
     }
 
     /// Changes which cluster of a global database writes, as in a disaster: whatever the others do.
@@ -211,8 +212,7 @@ impl Twin {
     /// # Errors
     /// If there is no such member.
     pub fn failover(&self, global: &str, target: &str) -> Result<()> {
-        let (mut cloud, now) = self.settled();
-        promote(&mut cloud, global, target, "failing-over", now)
+        self.act(|cloud, now| promote(cloud, global, target, "failing-over", now))
     }
 }
 

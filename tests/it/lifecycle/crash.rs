@@ -292,6 +292,18 @@ async fn killed_at_each_point(made: impl AsyncFn() -> Theatre, resources: &str) 
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_is_still_being_made_when_the_next_run_plans_has_outputs_that_are_not_known_yet() {
+    const SLOW: &str = "
+s: {type: test:Slow, properties: {name: s}}
+n: {type: test:Named, properties: {name: n, note: {fn::upper: '${s.arn}'}}}
+";
+    for mut t in killed_at_each_point(async || Theatre::new(), SLOW).await {
+        t.up(SLOW).await;
+        assert_eq!(t.twin.inspect().len(), 2);
+    }
+}
+
 async fn lagging(seconds: u64) -> Theatre {
     let t = Theatre::new();
     t.twin.lag(Duration::from_secs(seconds));
