@@ -22,7 +22,7 @@ use crate::render;
 use crate::render::table::Table;
 use crate::render::words::{count, resource, type_name};
 use crate::stack::REGIONS;
-use crate::state::{Broken, Finding, StateError, World, lint, lint_names};
+use crate::state::{Broken, Finding, StateError, World, lint, lint_names, unname};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -277,11 +277,7 @@ fn forget(state: &mut State, given: &[String], force: bool) -> Result<Vec<Urn>> 
     }
     state.rows.retain(|key, _| !gone.contains(&key.urn));
     for row in state.rows.values_mut().map(Arc::make_mut) {
-        row.needs.retain(|urn| !gone.contains(urn));
-        row.replace_with.retain(|urn| !gone.contains(urn));
-        row.refers.values_mut().for_each(|urns| urns.retain(|urn| !gone.contains(urn)));
-        row.parent.take_if(|urn| gone.contains(urn));
-        row.deleted_with.take_if(|urn| gone.contains(urn));
+        unname(row, |urn| gone.contains(urn));
     }
     Ok(gone)
 }

@@ -4,7 +4,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::engine::error::{Error, Kind};
-use crate::engine::json_size;
 use crate::engine::urn::Urn;
 use crate::state::lint::{Broken, Finding};
 use crate::state::lock::Owner;
@@ -125,8 +124,8 @@ pub enum StateError {
     TooBig { path: PathBuf, most: u64 },
 
     /// A file holds more than any that drctl writes, and would fill the memory.
-    #[error("`{}` holds more than {} values, which no file of a state does", path.display(), json_size::MOST_VALUES)]
-    TooFull { path: PathBuf },
+    #[error("`{}` holds more than {most} values, which no file of a state does", path.display())]
+    TooFull { path: PathBuf, most: usize },
 
     /// A state breaks rules that every state keeps.
     #[error("the state of `{stack}` is not sound{}", .findings.iter().map(|f| format!("\n  {f}")).collect::<String>())]

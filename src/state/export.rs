@@ -7,6 +7,7 @@ use std::path::Path;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
+use crate::engine::json_size::MOST_VALUES;
 use crate::engine::state::State;
 use crate::state::error::{Result, StateError};
 use crate::state::files;
@@ -48,7 +49,7 @@ pub fn read_import(name: &Path, source: impl Read) -> Result<Vec<u8>> {
 /// # Errors
 /// If the text is no state, of a later format, or its secrets do not open.
 pub async fn read_export(name: &Path, text: Vec<u8>, root: &Path, keys: &Keys, source: Source) -> Result<State> {
-    bounded(name, &text)?;
+    bounded(name, &text, MOST_VALUES)?;
     gate(name, &text, VERSION)?;
     let Some(Export { keys: ring, state, .. }) = parse(name, &text)? else {
         return open(name, Snapshot::parse(name, &text)?, keys);

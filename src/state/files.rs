@@ -42,8 +42,8 @@ pub(super) fn open(path: &Path) -> Result<File> {
 }
 
 /// Largest file that is read. A state of 10,000 resources has about 25 MiB, the journal of the run that
-/// makes them twice as much.
-pub(super) const MOST_MIB: u64 = 256;
+/// makes them twice as much, and a program has at most five times as many.
+pub(super) const MOST_MIB: u64 = 512;
 
 /// The bytes of a file; `None` if there is none. A pipe or a device may have no end, so it is none.
 pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>> {

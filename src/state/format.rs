@@ -19,6 +19,7 @@ use crate::engine::state::{self, Begun, Key, Roles, Rows, State};
 use crate::engine::urn::{Id, Place, Urn};
 use crate::engine::value::Map;
 use crate::state::error::{Result, StateError};
+use crate::state::names::without_lost_names;
 use crate::state::order;
 use crate::state::seal::Seal;
 
@@ -257,8 +258,8 @@ struct Limits {
 }
 
 /// Refuses a text that would fill the memory once it is read.
-pub(super) fn bounded(path: &Path, text: &[u8]) -> Result<()> {
-    if json_size::is_bounded(text) { Ok(()) } else { Err(StateError::TooFull { path: path.to_owned() }) }
+pub(super) fn bounded(path: &Path, text: &[u8], most: usize) -> Result<()> {
+    if json_size::is_bounded(text, most) { Ok(()) } else { Err(StateError::TooFull { path: path.to_owned(), most }) }
 }
 
 /// Refuses files of later formats before anything else in them is looked at.
@@ -289,6 +290,7 @@ pub(super) fn head(lineage: &str, run: Option<&str>) -> Vec<u8> {
 
 impl Snapshot {
     pub(super) fn of(state: &State, through: u64, seal: &Seal<'_>) -> Result<Self> {
+        let state = &*without_lost_names(state);
         Ok(Self {
             version: VERSION,
             lineage: state.lineage.clone(),
@@ -312,7 +314,7 @@ impl Snapshot {
     /// # Errors
     /// If the bytes are of a later format, or no snapshot.
     pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Self> {
-        bounded(path, bytes)?;
+        bounded(path, bytes, json_size::MOST_VALUES)?;
         gate(path, bytes, VERSION)?;
         let snapshot: Self = serde_json::from_slice(bytes).map_err(|e| StateError::json(path, 1, &e))?;
         let Position { epoch, seq } = snapshot.at.unwrap_or_default();

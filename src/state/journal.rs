@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 
 use crate::engine::error::Error;
 use crate::engine::journal::Entry;
+use crate::engine::json_size::MOST_LOGGED;
 use crate::state::error::{Result, StateError};
 use crate::state::format::{Happened, Head, Line, Snapshot, VERSION, bounded, gate};
 use crate::state::seal::Seal;
@@ -36,7 +37,7 @@ pub(super) fn whole(bytes: &[u8]) -> usize {
 /// # Errors
 /// If any other line is not what drctl writes, or all of them would fill the memory.
 pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Found> {
-    bounded(path, bytes)?;
+    bounded(path, bytes, MOST_LOGGED)?;
     let whole = whole(bytes);
     let mut found = Found { lineage: None, lines: Vec::new() };
     for (number, text) in (1..).zip(bytes[..whole].split_inclusive(|b| *b == b'\n')) {

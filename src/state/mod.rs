@@ -17,6 +17,7 @@ mod lint;
 mod local;
 mod lock;
 mod migrate;
+mod names;
 mod order;
 mod project;
 mod rename;
@@ -36,6 +37,7 @@ pub use keys::{Keys, NEW_PASSPHRASE, Notice, PASSPHRASE, PASSPHRASE_FILE, Source
 pub use lint::{Broken, Finding, World, check_sound, lint, lint_names};
 pub use lock::{FileLock, Owner};
 pub use migrate::KeyChange;
+pub use names::{unname, without_lost_names};
 pub use project::{ProjectMismatch, check_project};
 pub use rename::in_project;
 pub use rotate::Rotated;

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
+use crate::engine::json_size::MOST_VALUES;
 use crate::engine::plan::Plan;
 use crate::engine::settings::Settings;
 use crate::engine::state::State;
@@ -98,7 +99,7 @@ impl SavedPlan {
     }
 
     fn parse(path: &Path, bytes: &[u8], keys: &Keys) -> Result<(Self, Basis)> {
-        bounded(path, bytes)?;
+        bounded(path, bytes, MOST_VALUES)?;
         let no_plan = || StateError::NoPlan { path: path.to_owned() };
         let end = bytes.iter().position(|b| *b == b'\n').ok_or_else(no_plan)?;
         let (head, body) = (&bytes[..end], &bytes[end + 1..]);

@@ -23,6 +23,7 @@ use crate::state::format::Snapshot;
 use crate::state::journal::{self, Desk, Writer};
 use crate::state::keys::{Keys, Notice, RING, Ring, Source, differs};
 use crate::state::lock::Owner;
+use crate::state::names::without_lost_names;
 
 /// Keeps the states of all stacks of one target.
 pub(super) trait Store: fmt::Debug + Send + Sync {
@@ -344,10 +345,14 @@ impl Loaded {
         }
         let n = through + entries.len() as u64;
         let entries = entries.into_iter().map(|entry| entry.open(&seal)).collect::<Result<Vec<_>>>()?;
+        let state = snapshot.into_state(&part.name, &seal)?;
+        if entries.is_empty() {
+            return Ok(Some(Self { state, through, n }));
+        }
         let path = raw.journal.first().map_or(&part.name, |part| &part.name);
-        let state = replay(snapshot.into_state(&part.name, &seal)?, entries)
-            .map_err(|e| StateError::Replay { path: path.clone(), source: Box::new(e) })?;
-        Ok(Some(Self { state, through, n }))
+        let state =
+            replay(state, entries).map_err(|e| StateError::Replay { path: path.clone(), source: Box::new(e) })?;
+        Ok(Some(Self { state: without_lost_names(&state).into_owned(), through, n }))
     }
 }
 

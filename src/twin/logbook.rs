@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::error::{Error, Kind, Result};
+use crate::engine::json_size::MOST_LOGGED;
 use crate::twin::cloud::Cloud;
 use crate::twin::persist::{self, Kept, Record, damaged};
 use crate::twin::quirks::Interfaces;
@@ -68,7 +69,7 @@ impl Logbook {
     pub(super) fn open(cloud: &mut Cloud, path: &Path) -> Result<(Self, Option<Timestamp>)> {
         let log = log_of(path);
         // Before the file: should a run end in between, the file holds all that the log does.
-        let text = persist::read(&log)?.unwrap_or_default();
+        let text = persist::read(&log, MOST_LOGGED)?.unwrap_or_default();
         let kept = persist::load(cloud, path)?;
         let mut logbook = Self {
             path: path.to_owned(),
@@ -109,7 +110,7 @@ impl Logbook {
     /// Begins to write the log, behind what it holds, and clears away what writers that were killed left.
     pub(super) fn begin(&mut self, cloud: &mut Cloud) -> Result<()> {
         let path = log_of(&self.path);
-        let length = persist::read(&path)?.map_or(0, |text| whole(&text).len()) as u64;
+        let length = persist::read(&path, MOST_LOGGED)?.map_or(0, |text| whole(&text).len()) as u64;
         persist::sweep(&self.path);
         let file = open(&path, length).map_err(|e| unwritten(&path, &e))?;
         self.log = Some(Log { file, length });

@@ -157,21 +157,21 @@ pub(super) fn folder(path: &Path) -> &Path {
 }
 
 /// Largest file that is read. A thousand resources have a megabyte.
-const MOST_MIB: u64 = 256;
+const MOST_MIB: u64 = 512;
 
-/// The bytes of a file; `None` if there is none.
+/// The bytes of a file that holds no more values than that; `None` if there is none.
 ///
 /// # Errors
 /// If it cannot be read, or would fill the memory.
-pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>> {
+pub(super) fn read(path: &Path, most: usize) -> Result<Option<Vec<u8>>> {
     if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
         return Err(damaged(path, "it is no regular file"));
     }
     let mut text = Vec::new();
     match fs::File::open(path).and_then(|file| file.take((MOST_MIB << 20) + 1).read_to_end(&mut text)) {
         Ok(read) if read as u64 > MOST_MIB << 20 => Err(damaged(path, &format!("it has more than {MOST_MIB} MiB"))),
-        Ok(_) if !json_size::is_bounded(&text) => {
-            Err(damaged(path, &format!("it holds more than {} values", json_size::MOST_VALUES)))
+        Ok(_) if !json_size::is_bounded(&text, most) => {
+            Err(damaged(path, &format!("it holds more than {most} values")))
         }
         Ok(_) => Ok(Some(text)),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
@@ -184,7 +184,7 @@ pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>> {
 /// # Errors
 /// If the file cannot be read, is damaged, or holds a type that the catalog does not have.
 pub(super) fn load(cloud: &mut Cloud, path: &Path) -> Result<Option<Kept>> {
-    let Some(text) = read(path)? else { return Ok(None) };
+    let Some(text) = read(path, json_size::MOST_VALUES)? else { return Ok(None) };
     let file: File = serde_json::from_slice(&text).map_err(|e| damaged(path, &e.to_string()))?;
     if file.version != VERSION {
         return Err(damaged(path, &format!("version {} is not known", file.version)));

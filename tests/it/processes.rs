@@ -75,7 +75,9 @@ fn the_end_of_a_job_and_of_a_terminal_stop_a_run_as_an_interrupt_does() {
     for signal in ["-TERM", "-HUP"] {
         let lab = Lab::new(ministack());
         let proxy = Proxy::holding_first(ministack(), "us-east-1 ec2:CreateVpc", Fault::HeldAfter);
-        let running = Running::until_held(lab.drctl(&proxy.endpoint, "up --yes"), &proxy);
+        // Whoever runs the tests may be deaf to some of them.
+        let command = lab.drctl_by(&["env", "--default-signal"], &proxy.endpoint, "up --yes");
+        let running = Running::until_held(command, &proxy);
         running.signal(signal);
         running.says("stopping: nothing new starts");
         proxy.open();
@@ -90,11 +92,8 @@ fn the_end_of_a_job_and_of_a_terminal_stop_a_run_as_an_interrupt_does() {
 fn a_run_that_is_to_outlive_its_terminal_does() {
     let lab = Lab::new(ministack());
     let proxy = Proxy::holding_first(ministack(), "us-east-1 ec2:CreateVpc", Fault::HeldAfter);
-    let bare = lab.drctl(&proxy.endpoint, "up --yes");
-    let mut command = std::process::Command::new("sh");
-    command.args(["-c", "trap '' HUP; exec \"$0\" \"$@\""]).arg(bare.get_program()).args(bare.get_args());
-    command.current_dir(lab.path()).stdin(std::process::Stdio::null());
-    command.env_clear().envs(lab.environment(&proxy.endpoint));
+    let launcher = ["sh", "-c", "trap '' HUP; exec \"$0\" \"$@\""];
+    let command = lab.drctl_by(&launcher, &proxy.endpoint, "up --yes");
     let running = Running::until_held(command, &proxy);
     running.signal("-HUP");
     proxy.open();

@@ -444,25 +444,27 @@ fn no_file_that_would_fill_the_memory_is_read() {
     let project = Project::with(&["web"]);
     project.good("up -s web");
     project.good("preview -s web --save-plan plan.json");
-    let zeros = format!("[{}0]", "0,".repeat(4_000_000));
     let stack = project.dir_of("web");
+    let (document, log) = (4_000_000, 16_000_000);
     let many = [
-        (stack.join("state.json"), "preview -s web"),
-        (stack.join("journal.jsonl"), "up -s web"),
-        (stack.with_file_name("world.json"), "local inspect"),
-        (stack.with_file_name("world.log"), "preview -s web"),
-        (project.path().join("plan.json"), "up -s web --plan plan.json"),
-        (project.path().join("import.json"), "stack import import.json -s web"),
+        (stack.join("state.json"), document, "preview -s web"),
+        (stack.join("journal.jsonl"), log, "up -s web"),
+        (stack.with_file_name("world.json"), document, "local inspect"),
+        (stack.with_file_name("world.log"), log, "preview -s web"),
+        (project.path().join("plan.json"), document, "up -s web --plan plan.json"),
+        (project.path().join("import.json"), document, "stack import import.json -s web"),
     ];
-    for (file, line) in many {
+    for (file, most, line) in many {
         let before = std::fs::read(&file).ok();
-        std::fs::write(&file, format!("{{\"version\": 1, \"x\": {zeros}}}\n")).unwrap();
+        let zeros = "0,".repeat(most);
+        std::fs::write(&file, format!("{{\"version\": 1, \"x\": [{zeros}0]}}\n")).unwrap();
         let said = project.run(line);
         let name = file.file_name().unwrap().to_string_lossy().into_owned();
-        assert!(said.code != Some(0) && said.err.contains("more than 4000000 values"), "drctl {line}: {said:?}");
+        let told = said.err.contains(&format!("more than {most} values"));
+        assert!(said.code != Some(0) && told, "drctl {line}: {said:?}");
         assert!(said.err.contains(&name), "drctl {line}: {said:?}");
         // Without a byte on the disk.
-        std::fs::File::create(&file).unwrap().set_len((256 << 20) + 1).unwrap();
+        std::fs::File::create(&file).unwrap().set_len((512 << 20) + 1).unwrap();
         let said = project.run(line);
         assert!(said.code != Some(0) && said.err.contains(&name), "drctl {line}: {said:?}");
         match before {

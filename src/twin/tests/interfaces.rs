@@ -145,10 +145,15 @@ async fn interfaces_that_were_left_outlast_the_command() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("twin.json");
     let open = || Twin::open(&path, Arc::clone(crate::aws::catalog()), START.parse().unwrap()).unwrap().0;
-    let lab = Lab::on(open()).await;
+    let twin = open();
+    twin.keep_log().unwrap();
+    let lab = Lab::on(twin).await;
     lab.attach().await;
     let function = lab.function("f").await;
     lab.end(FUNCTION, "f", &function).await;
+    // A command that is killed writes no file.
+    let lab = Lab { twin: open(), ..lab };
+    assert!(lab.is_held().await);
     lab.twin.save().unwrap();
     let lab = Lab { twin: open(), ..lab };
     assert!(lab.is_held().await);

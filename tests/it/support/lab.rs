@@ -76,6 +76,15 @@ impl Lab {
         command
     }
 
+    /// The same, started by another program.
+    pub fn drctl_by(&self, launcher: &[&str], endpoint: &str, line: &str) -> Command {
+        let bare = self.drctl(endpoint, line);
+        let mut command = Command::new(launcher[0]);
+        command.args(&launcher[1..]).arg(bare.get_program()).args(bare.get_args());
+        command.current_dir(&self.folder).stdin(Stdio::null()).env_clear().envs(self.environment(endpoint));
+        command
+    }
+
     pub fn environment(&self, endpoint: &str) -> Vec<(&'static str, String)> {
         let home = self.folder.path().to_string_lossy().into_owned();
         vec![
