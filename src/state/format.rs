@@ -19,7 +19,6 @@ use crate::engine::state::{self, Begun, Key, Roles, Rows, State};
 use crate::engine::urn::{Id, Place, Urn};
 use crate::engine::value::Map;
 use crate::state::error::{Result, StateError};
-use crate::state::names::without_lost_names;
 use crate::state::order;
 use crate::state::seal::Seal;
 
@@ -290,7 +289,6 @@ pub(super) fn head(lineage: &str, run: Option<&str>) -> Vec<u8> {
 
 impl Snapshot {
     pub(super) fn of(state: &State, through: u64, seal: &Seal<'_>) -> Result<Self> {
-        let state = &*without_lost_names(state);
         Ok(Self {
             version: VERSION,
             lineage: state.lineage.clone(),

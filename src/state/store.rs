@@ -669,7 +669,8 @@ impl Session {
             return Ok(());
         }
         let through = self.writer.n();
-        let snapshot = Snapshot::of(state, through, &self.keys.seal(&self.lineage))?;
+        let state = without_lost_names(state);
+        let snapshot = Snapshot::of(&state, through, &self.keys.seal(&self.lineage))?;
         self.writer.compact(snapshot, through).await
     }
 
