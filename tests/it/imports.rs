@@ -61,7 +61,7 @@ fn what_import_prints_of_code_and_secrets_previews_clean_and_tells_none_of_them(
         let said = lab.run(&format!("import {ty} {name} {} -s taker --yes", id(name))).ends_with(0);
         assert!(!said.err.contains("cannot be read back"), "{}", said.err);
         assert!(!said.out.contains("walrus"), "{}", said.out);
-        assert!(said.out.contains("ignoreChanges") && said.out.contains("# Secrets and code"), "{}", said.out);
+        assert!(said.out.contains("ignoreChanges") && said.out.contains("# Secrets, code"), "{}", said.out);
         program += said.out.strip_prefix("resources:\n").unwrap();
     }
     std::fs::write(lab.path().join("stacks/taker.yaml"), &program).unwrap();
@@ -77,6 +77,58 @@ fn what_import_prints_of_code_and_secrets_previews_clean_and_tells_none_of_them(
     lab.run("up -s taker --yes").ends_with(0);
     let said = lab.run("preview -s maker --refresh").ends_with(0);
     assert!(said.err.contains("timeout") && !said.err.contains("code"), "{}", said.err);
+}
+
+/// A lab whose `taker` has imported these and declares them as `import` printed them.
+fn taken(imports: &[(&str, &str)]) -> Lab {
+    let (lab, id) = lab();
+    let mut program = format!("{HEAD}resources:\n");
+    for (ty, name) in imports {
+        let said = lab.run(&format!("import {ty} {name} {} -s taker --yes --protect false", id(name))).ends_with(0);
+        program += said.out.strip_prefix("resources:\n").unwrap();
+    }
+    std::fs::write(lab.path().join("stacks/taker.yaml"), &program).unwrap();
+    lab
+}
+
+#[test]
+fn what_is_replaced_gets_what_the_state_has_and_never_a_placeholder() {
+    let lab = taken(&[("aws:lambda:Function", "function"), ("aws:ssm:Parameter", "token")]);
+    let refused = lab.run("up -s taker --yes --replace function --replace token").ends_with(2);
+    let program = std::fs::read_to_string(lab.path().join("stacks/taker.yaml")).unwrap();
+    let line = 1 + program.lines().position(|line| line.trim() == "code:").unwrap();
+    let told = format!("stacks/taker.yaml:{}:9: error[placeholder]: `code` of `function`", line + 1);
+    assert!(refused.err.contains(&told), "{}", refused.err);
+    assert!(!refused.err.contains("token"), "{}", refused.err);
+    assert!(refused.err.contains("take it out of `ignoreChanges`"), "{}", refused.err);
+    lab.run("preview -s maker --refresh --expect-no-changes").ends_with(0);
+    lab.run("up -s taker --yes --replace token").ends_with(0);
+    let maker = lab.run("preview -s maker --refresh").ends_with(0);
+    assert!(!maker.err.contains("value"), "the new parameter has the old value: {}", maker.err);
+    lab.run("preview -s taker --refresh --expect-no-changes").ends_with(0);
+}
+
+#[test]
+fn what_is_gone_is_not_made_anew_of_a_placeholder() {
+    let lab = taken(&[("aws:ssm:Parameter", "token")]);
+    lab.run("destroy -s maker --yes").ends_with(0);
+    let refused = lab.run("up -s taker --refresh --yes").ends_with(2);
+    assert!(refused.err.contains("error[placeholder]: `value` of `token`"), "{}", refused.err);
+    let path = lab.path().join("stacks/taker.yaml");
+    let program = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, program.replace("not written down by drctl import", "walrus")).unwrap();
+    lab.run("up -s taker --refresh --yes").ends_with(0);
+}
+
+#[test]
+fn a_placeholder_that_is_no_longer_ignored_is_refused() {
+    let lab = taken(&[("aws:ssm:Parameter", "token")]);
+    let path = lab.path().join("stacks/taker.yaml");
+    let program = std::fs::read_to_string(&path).unwrap();
+    assert!(program.contains("- value\n"), "{program}");
+    std::fs::write(&path, program.replace("- value\n", "- description\n")).unwrap();
+    let refused = lab.run("preview -s taker").ends_with(2);
+    assert!(refused.err.contains("error[placeholder]: `value` of `token`"), "{}", refused.err);
 }
 
 #[test]
