@@ -1,9 +1,11 @@
 //! What `import` prints, pasted into the stack, is what AWS has: also of what is not written down.
 
+use std::process::{Command, Stdio};
+
 use serde_json::Value as Json;
 
 use crate::support::emulator::ministack;
-use crate::support::lab::Lab;
+use crate::support::lab::{Lab, Said};
 
 const HEAD: &str = "name: shop\nregions: {primary: us-east-1}\n";
 
@@ -129,6 +131,50 @@ fn a_placeholder_that_is_no_longer_ignored_is_refused() {
     std::fs::write(&path, program.replace("- value\n", "- description\n")).unwrap();
     let refused = lab.run("preview -s taker").ends_with(2);
     assert!(refused.err.contains("error[placeholder]: `value` of `token`"), "{}", refused.err);
+}
+
+#[test]
+fn what_is_imported_from_the_twin_is_as_good_as_from_aws() {
+    let folder = tempfile::tempdir().unwrap();
+    let stacks = folder.path().join("stacks");
+    std::fs::create_dir(&stacks).unwrap();
+    let made = "
+resources:
+  token: {type: aws:ssm:Parameter, properties: {name: /imports/token, type: SecureString, value: walrus}}
+  db: {type: aws:rds:Cluster, properties: {clusterIdentifier: imports, engine: aurora-postgresql, masterUsername: a, masterPassword: walrus12, skipFinalSnapshot: true}}
+";
+    let program = format!("{HEAD}{made}");
+    std::fs::write(stacks.join("maker.yaml"), &program).unwrap();
+    std::fs::write(stacks.join("taker.yaml"), HEAD).unwrap();
+    let run = |line: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_drctl"));
+        command.args(line.split(' ')).current_dir(&folder).stdin(Stdio::null()).env_clear();
+        command.env("HOME", folder.path()).env("USER", "tester").env("DRCTL_LOCAL", "1");
+        Said::of(&command.output().unwrap()).ends_with(0)
+    };
+    run("up -s maker --yes");
+    let mut text = format!("{HEAD}resources:\n");
+    for line in ["aws:ssm:Parameter token /imports/token", "aws:rds:Cluster db imports"] {
+        let said = run(&format!("import {line} -s taker --yes --protect false"));
+        assert!(!said.err.contains("cannot be read back") && !said.out.contains("sha256"), "{}{}", said.out, said.err);
+        text += said.out.strip_prefix("resources:\n").unwrap();
+    }
+    std::fs::write(stacks.join("taker.yaml"), &text).unwrap();
+    run("validate -s taker");
+    run("preview -s taker --expect-no-changes");
+    run("preview -s taker --refresh --expect-no-changes");
+    std::fs::write(
+        stacks.join("taker.yaml"),
+        text.replace("      type: SecureString", "      type: SecureString\n      description: x"),
+    )
+    .unwrap();
+    run("up -s taker --yes");
+    run("up -s taker --yes --replace token");
+    run("preview -s taker --refresh --expect-no-changes");
+    std::fs::write(stacks.join("maker.yaml"), program.replace("value: walrus", "value: walrus, description: x"))
+        .unwrap();
+    // The new parameter has the old value.
+    run("preview -s maker --refresh --expect-no-changes");
 }
 
 #[test]
