@@ -23,6 +23,8 @@ use crate::cli::target::Target;
 use crate::engine::diagnostic::Diagnostic;
 use crate::engine::error::Kind;
 use crate::engine::journal::{Entry, apply};
+use crate::engine::path::{Path, Segment};
+use crate::engine::placeholder::PLACEHOLDER;
 use crate::engine::planner::identified;
 use crate::engine::provider::{Catalog, Identity, KindAt, Live, Provider};
 use crate::engine::resource::{Scope, Seen, Want};
@@ -98,23 +100,26 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
         return Ok(declined());
     }
     runtime(site.target == Target::Twin)?.block_on(begin(&site))?;
-    let resources = edit(&site, "import", |state| {
+    let declared = edit(&site, "import", |state| {
         identity.check(state).map_err(|problem| Failure::Program(vec![problem]))?;
         let environment = site.environment(state);
         let Identity { account, partition, .. } = identity.clone();
         apply(state, Entry::Run { account, partition, environment })?;
-        let declared = take(state, &wanted, &found, arguments.protect)?;
-        let entries = declared.into_iter().zip(&wanted);
-        Ok(entries.map(|(json, one)| (one.urn.name().to_owned(), placed(json, one, &site))).collect())
+        take(state, &wanted, &found, arguments.protect)
     })?;
+    let (mut resources, mut missing) = (JsonMap::new(), Vec::new());
+    for (one, declared) in wanted.iter().zip(declared) {
+        resources.insert(one.urn.name().to_owned(), placed(declared.declaration, one, &site));
+        missing.push((one.urn.name(), declared.missing));
+    }
     let mut document = JsonMap::new();
     document.insert("resources".into(), Json::Object(resources));
     let yaml = serde_yaml::to_string(&document).unwrap_or_default();
     render::data(explained(&yaml));
     render::say("Add this to the stack file; `drctl preview` shows no change then.\n");
-    for (one, row) in wanted.iter().zip(&found) {
-        for hidden in unreadable(&one.schema.inputs, &row.inputs) {
-            render::warn(format_args!("`{hidden}` of {} cannot be read back: add it by hand", one.urn.name()));
+    for (name, inputs) in missing {
+        for input in inputs {
+            render::warn(format_args!("`{input}` of {name} cannot be read back: add it by hand"));
         }
     }
     Ok(Exit::Ok)
@@ -254,8 +259,15 @@ impl<'a> Known<'a> {
     }
 }
 
+/// What is printed of a resource.
+struct Declared {
+    declaration: JsonMap<String, Json>,
+    /// Inputs that it lacks.
+    missing: Vec<String>,
+}
+
 /// Puts rows into the state, and gives the declaration of each.
-fn take(state: &mut State, wanted: &[Wanted<'_>], found: &[Row], protect: bool) -> Result<Vec<JsonMap<String, Json>>> {
+fn take(state: &mut State, wanted: &[Wanted<'_>], found: &[Row], protect: bool) -> Result<Vec<Declared>> {
     check_free(state, wanted, found)?;
     for row in found {
         state.rows.insert(row.key.clone(), Arc::new(Row { protect, ..row.clone() }));
@@ -265,19 +277,20 @@ fn take(state: &mut State, wanted: &[Wanted<'_>], found: &[Row], protect: bool) 
     for (one, row) in wanted.iter().zip(found) {
         let mut declaration = JsonMap::new();
         declaration.insert("type".into(), one.schema.token.into());
-        let Written { properties, refers, kept_back } = written(&one.schema.inputs, &row.inputs, &names);
+        let Written { properties, refers, kept_back, missing } = written(&one.schema.inputs, &row.inputs, &names);
         declaration.insert("properties".into(), Json::Object(properties));
         let mut options = JsonMap::new();
         if protect {
             options.insert("protect".into(), true.into());
         }
         if !kept_back.is_empty() {
-            options.insert(IGNORE.into(), kept_back.into());
+            let paths = kept_back.iter().map(|path| Json::from(path.to_string()));
+            options.insert(IGNORE.into(), paths.collect());
         }
         if !options.is_empty() {
             declaration.insert("options".into(), Json::Object(options));
         }
-        declarations.push(declaration);
+        declarations.push(Declared { declaration, missing });
         if let Some(row) = state.rows.get_mut(&row.key) {
             let row = Arc::make_mut(row);
             row.needs = refers.values().flatten().filter(|urn| **urn != one.urn).cloned().collect();
@@ -333,21 +346,20 @@ type Refers = BTreeMap<String, Vec<Urn>>;
 /// The option that lets the state win over the program.
 const IGNORE: &str = "ignoreChanges";
 
-/// Stands for text that is not written down.
-const STAND_IN: &str = "not written down by drctl import";
-
 /// The inputs of a declaration.
 #[derive(Default)]
 struct Written {
     properties: JsonMap<String, Json>,
     refers: Refers,
-    /// Those of which only the state has the value.
-    kept_back: Vec<String>,
+    /// Parts in whose place something else stands, which the state must keep.
+    kept_back: Vec<Path>,
+    /// What is to be added by hand.
+    missing: Vec<String>,
 }
 
 /// Inputs as a person would write them: without defaults and without what the cloud chose beside
-/// something that excludes it, and with references in the place of ids. Something else stands for
-/// secrets and for the content of files.
+/// something that excludes it, and with references in the place of ids. A placeholder stands for secrets,
+/// for the content of files, and for what must be given and no cloud shows.
 fn written(schema: &Object, inputs: &Value, names: &Names) -> Written {
     let mut written = Written::default();
     let left_out = chosen_twice(schema, inputs);
@@ -358,7 +370,8 @@ fn written(schema: &Object, inputs: &Value, names: &Names) -> Written {
         if value.as_str().is_some_and(|text| digests.iter().any(|digest| digest == text)) {
             continue;
         }
-        let json = open(value);
+        let mut hidden = Vec::new();
+        let json = open(Some(&property.shape), value, Path::default().key(&property.name), &mut hidden);
         let empty = match &json {
             Json::Array(items) => items.is_empty(),
             Json::Object(map) => map.is_empty(),
@@ -371,9 +384,17 @@ fn written(schema: &Object, inputs: &Value, names: &Names) -> Written {
             if !named.is_empty() {
                 written.refers.insert(property.name.clone(), named);
             }
-            if !is_readable(value) {
-                written.kept_back.push(property.name.clone());
+            written.kept_back.append(&mut hidden);
+        }
+        unseen_parts(&property.shape, value, &Path::default().key(&property.name), &mut written.missing);
+    }
+    for lack in lacks(schema, inputs) {
+        match lack {
+            Ok(property) => {
+                written.properties.insert(property.name.clone(), placeholder(&property.shape));
+                written.kept_back.push(Path::default().key(&property.name));
             }
+            Err(names) => written.missing.push(names.join(" or ")),
         }
     }
     written
@@ -389,36 +410,108 @@ fn digests(inputs: &Value) -> Vec<String> {
     values.filter_map(hash).map(|bytes| BASE64.encode(bytes)).collect()
 }
 
-/// A value without what must not be written down.
-fn open(value: &Value) -> Json {
+/// A value with placeholders for what must not be written down. The paths of these are added to `hidden`.
+fn open(shape: Option<&Shape>, value: &Value, path: Path, hidden: &mut Vec<Path>) -> Json {
     match value {
-        Value::Secret(inner) => closed(inner),
-        Value::Asset(_) => closed(value),
-        Value::List(items) => items.iter().map(open).collect(),
-        Value::Map(map) => map.iter().map(|(key, value)| (key.clone(), open(value))).collect(),
+        Value::Secret(_) | Value::Asset(_) => {
+            hidden.push(path);
+            shape.map_or_else(|| PLACEHOLDER.into(), placeholder)
+        }
+        Value::List(items) => {
+            let mut inside = Vec::new();
+            let item = |(n, value)| open(part(shape, ""), value, path.child(Segment::Index(n)), &mut inside);
+            let json = items.iter().enumerate().map(item).collect();
+            // Where order means nothing, the number of an item says nothing about which it is.
+            match shape {
+                Some(Shape::List { unordered: true, .. }) if !inside.is_empty() => hidden.push(path),
+                _ => hidden.append(&mut inside),
+            }
+            json
+        }
+        Value::Map(map) => {
+            let entry =
+                |(key, value): (&String, &Value)| (key.clone(), open(part(shape, key), value, path.key(key), hidden));
+            map.iter().map(entry).collect()
+        }
         other => Shown::of(other).json().clone(),
     }
 }
 
-/// Something of the form of a value that says nothing about it.
-fn closed(value: &Value) -> Json {
-    match value {
-        Value::Secret(inner) => closed(inner),
-        Value::Asset(_) => json!({"fn::assetArchive": {"README": {"fn::stringAsset": STAND_IN}}}),
-        Value::List(items) => items.iter().map(closed).collect(),
-        Value::Map(map) => map.iter().map(|(key, value)| (key.clone(), closed(value))).collect(),
-        Value::Bool(_) => false.into(),
-        Value::Number(_) => 0.into(),
-        Value::Null => Json::Null,
-        Value::String(_) | Value::Unknown | Value::Resource(_) => STAND_IN.into(),
+/// The shape of an item or of an entry.
+fn part<'s>(shape: Option<&'s Shape>, key: &str) -> Option<&'s Shape> {
+    match shape? {
+        Shape::List { item, .. } | Shape::Map(item) => Some(&item.shape),
+        Shape::Object(object) => object.get(key).map(|property| &property.shape),
+        _ => None,
+    }
+}
+
+/// Something that has a shape and says nothing of a value, neither how long it is nor which keys it has.
+fn placeholder(shape: &Shape) -> Json {
+    match shape {
+        Shape::Asset => json!({"fn::assetArchive": {"README": {"fn::stringAsset": PLACEHOLDER}}}),
+        Shape::List { item, .. } => json!([placeholder(&item.shape)]),
+        Shape::Map(item) => json!({ PLACEHOLDER: placeholder(&item.shape) }),
+        Shape::Object(object) => {
+            let needed = object.properties.iter().filter(|p| p.required && p.default.is_none());
+            needed.map(|p| (p.name.clone(), placeholder(&p.shape))).collect()
+        }
+        Shape::Document => json!({ PLACEHOLDER: PLACEHOLDER }),
+        // No number and no boolean tells that it is none; left out, it is kept all the same.
+        Shape::Bool | Shape::Integer | Shape::Number => Json::Null,
+        Shape::Text | Shape::Any => PLACEHOLDER.into(),
+    }
+}
+
+/// What a program must give and no cloud has shown: properties, and groups of which one must be there.
+/// Of a group it is the one that no cloud shows, if there is such.
+fn lacks<'a>(schema: &'a Object, inputs: &Value) -> Vec<std::result::Result<&'a Property, &'a [String]>> {
+    let has = |name: &str| inputs.get(name).is_some_and(|value| !value.is_null());
+    let needed = schema.properties.iter().filter(|p| p.write_only && p.required && !has(&p.name));
+    let groups = schema.groups.iter().filter_map(|group| match group {
+        Group::ExactlyOne(names) | Group::AtLeastOne(names) if !names.iter().any(|name| has(name)) => {
+            let mut unseen = names.iter().filter_map(|name| schema.get(name)).filter(|p| p.write_only);
+            Some(unseen.next().ok_or(names.as_slice()))
+        }
+        _ => None,
+    });
+    needed.map(Ok).chain(groups).collect()
+}
+
+/// Parts of a value that a program must give and no cloud shows: only the whole could be kept.
+fn unseen_parts(shape: &Shape, value: &Value, path: &Path, found: &mut Vec<String>) {
+    match (shape, value) {
+        (Shape::List { item, .. }, Value::List(items)) => {
+            for (n, value) in items.iter().enumerate() {
+                unseen_parts(&item.shape, value, &path.child(Segment::Index(n)), found);
+            }
+        }
+        (Shape::Map(item), Value::Map(map)) => {
+            map.iter().for_each(|(key, value)| unseen_parts(&item.shape, value, &path.key(key), found));
+        }
+        (Shape::Object(object), Value::Map(map)) => {
+            for lack in lacks(object, value) {
+                found.push(match lack {
+                    Ok(property) => path.key(&property.name).to_string(),
+                    Err(names) => format!("{path}.{}", names.join(" or ")),
+                });
+            }
+            for property in &object.properties {
+                if let Some(value) = map.get(&property.name) {
+                    unseen_parts(&property.shape, value, &path.key(&property.name), found);
+                }
+            }
+        }
+        _ => {}
     }
 }
 
 /// The text with a reason before each list of what is ignored.
 fn explained(yaml: &str) -> String {
     let list = format!("      {IGNORE}:");
-    let reason = "      # Secrets and code are not written down: what stands above for these is a placeholder, and the\n      \
-                  # state keeps what AWS has. To change one, write its value and take it out of this list.\n";
+    let reason = "      # Secrets, code and what AWS never shows are not written down: a placeholder stands above for each,\n      \
+                  # and AWS keeps what it has. Before one is changed or made anew, write its value and take it out\n      \
+                  # of this list.\n";
     let lines = yaml.lines().map(|line| format!("{}{line}\n", if line == list { reason } else { "" }));
     lines.collect()
 }
@@ -473,35 +566,12 @@ fn referring(property: &Property, json: Json, names: &Names, named: &mut Vec<Urn
     }
 }
 
-/// Whether a program may say what the cloud shows: neither a secret nor the content of a file.
-fn is_readable(value: &Value) -> bool {
-    match value {
-        Value::Secret(_) | Value::Asset(_) => false,
-        Value::List(items) => items.iter().all(is_readable),
-        Value::Map(map) => map.values().all(is_readable),
-        _ => true,
-    }
-}
-
-/// Inputs to be filled in by hand: required ones that no cloud shows, and one of each group of which one must be
-/// there.
-fn unreadable(schema: &Object, inputs: &Value) -> Vec<String> {
-    let has = |name: &str| inputs.get(name).is_some_and(|value| !value.is_null());
-    let hidden = schema.properties.iter().filter(|p| p.write_only && p.required && !has(&p.name));
-    let missing = schema.groups.iter().filter_map(|group| match group {
-        Group::ExactlyOne(names) | Group::AtLeastOne(names) => {
-            (!names.iter().any(|n| has(n))).then(|| names.join(" or "))
-        }
-        Group::Exclusive(_) | Group::Needs(_) => None,
-    });
-    hidden.map(|p| p.name.clone()).chain(missing).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::cli::testing::catalog;
     use crate::engine::asset::{Asset, Source};
+    use crate::engine::schema::object;
     use crate::engine::value::Map;
 
     #[test]
@@ -534,18 +604,20 @@ mod tests {
         let Written { properties, refers, .. } = written(&schema.inputs, &inputs, &names);
         assert_eq!(
             Json::Object(properties),
-            json!({"clusterIdentifier": "a-$${b}", "vpcSecurityGroupIds": ["${group.id}", "sg-2"]})
+            json!({
+                "clusterIdentifier": "a-$${b}", "vpcSecurityGroupIds": ["${group.id}", "sg-2"],
+                "masterPassword": PLACEHOLDER,
+            }),
+            "what must be given and is never shown has a placeholder"
         );
         assert_eq!(refers, Refers::from([("vpcSecurityGroupIds".to_owned(), vec![group])]));
-        assert_eq!(unreadable(&schema.inputs, &inputs), ["masterPassword"]);
         let secret = Value::Map(Map::from_iter([
             ("masterPassword".to_owned(), Value::from("hunter2").secret()),
             ("clusterIdentifier".to_owned(), Value::from("a")),
         ]));
         let Written { properties, kept_back, .. } = written(&schema.inputs, &secret, &names);
-        assert_eq!(Json::Object(properties), json!({"clusterIdentifier": "a", "masterPassword": STAND_IN}));
-        assert_eq!(kept_back, ["masterPassword"]);
-        assert_eq!(unreadable(&schema.inputs, &secret), Vec::<String>::new());
+        assert_eq!(Json::Object(properties), json!({"clusterIdentifier": "a", "masterPassword": PLACEHOLDER}));
+        assert_eq!(texts(&kept_back), ["masterPassword"]);
         let vpc = catalog.find("aws:ec2:Vpc").unwrap();
         let inputs = Value::Map(Map::from_iter([
             ("cidrBlock".to_owned(), Value::from("10.0.0.0/16")),
@@ -590,12 +662,83 @@ mod tests {
         assert_eq!(
             Json::Object(properties),
             json!({
-                "code": {"fn::assetArchive": {"README": {"fn::stringAsset": STAND_IN}}},
-                "environment": {"variables": {"LEVEL": "info", "TOKEN": STAND_IN}},
+                "code": {"fn::assetArchive": {"README": {"fn::stringAsset": PLACEHOLDER}}},
+                "environment": {"variables": {"LEVEL": "info", "TOKEN": PLACEHOLDER}},
                 "name": "f",
             })
         );
-        assert_eq!(kept_back, ["code", "environment"]);
+        assert_eq!(texts(&kept_back), ["code", "environment.variables.TOKEN"]);
+    }
+
+    /// What is written for one value of a schema, and what the state keeps of it.
+    fn of_one(shape: Json, value: Value) -> (Json, Vec<String>) {
+        let schema = object(&json!({ "properties": { "it": shape } }));
+        let inputs = Value::Map(Map::from_iter([("it".to_owned(), value)]));
+        let Written { mut properties, kept_back, .. } = written(&schema, &inputs, &Names::default());
+        (properties.remove("it").unwrap_or_default(), texts(&kept_back))
+    }
+
+    #[test]
+    fn only_the_hidden_leaves_are_kept_back_and_their_keys_are_quoted() {
+        let map = |key: &str| {
+            let hidden = (key.to_owned(), Value::from("hunter2").secret());
+            Value::Map(Map::from_iter([("plain".to_owned(), Value::from("x")), hidden]))
+        };
+        let maps = json!({ "type": "object", "additionalProperties": { "type": "string" } });
+        for (key, path) in [("TOKEN", "it.TOKEN"), ("a.b", r#"it["a.b"]"#), ("*", r#"it["*"]"#)] {
+            let (json, kept_back) = of_one(maps.clone(), map(key));
+            assert_eq!((json, kept_back), (json!({ "plain": "x", key: PLACEHOLDER }), vec![path.to_owned()]));
+            assert_eq!(Path::parse(path).unwrap(), Path::default().key("it").key(key));
+        }
+        let list = || Value::List(vec![map("a"), map("b")]);
+        let (_, kept_back) = of_one(json!({ "type": "array", "items": maps }), list());
+        assert_eq!(kept_back, ["it[0].a", "it[1].b"]);
+        let (_, kept_back) = of_one(json!({ "type": "array", "uniqueItems": true, "items": maps }), list());
+        assert_eq!(kept_back, ["it"], "the order may be another one tomorrow");
+    }
+
+    #[test]
+    fn a_placeholder_has_the_shape_of_the_property_whatever_the_value_looks_like() {
+        let hidden = || Value::from_json(json!({ "$sha256": "07:07", "more": ["hunter2"] })).secret();
+        let text = json!({ "type": "string" });
+        for (shape, printed) in [
+            (text.clone(), json!(PLACEHOLDER)),
+            (json!({ "type": "array", "items": text }), json!([PLACEHOLDER])),
+            (json!({ "type": "object", "additionalProperties": text }), json!({ PLACEHOLDER: PLACEHOLDER })),
+            (
+                json!({ "type": "object", "properties": { "a": text, "b": text }, "required": ["a"] }),
+                json!({ "a": PLACEHOLDER }),
+            ),
+            (json!({ "x-json": true }), json!({ PLACEHOLDER: PLACEHOLDER })),
+        ] {
+            assert_eq!(of_one(shape, hidden()), (printed, vec!["it".to_owned()]));
+        }
+    }
+
+    #[test]
+    fn what_must_be_given_and_is_never_shown_has_a_placeholder_or_is_told() {
+        let text = json!({ "type": "string" });
+        let unseen = json!({ "type": "string", "writeOnly": true });
+        let schema = object(&json!({
+            "properties": {
+                "key": unseen, "name": text, "source": text, "text": unseen, "bytes": unseen,
+                "logins": { "type": "array", "items": { "properties": { "secret": unseen }, "type": "object", "required": ["secret"] } },
+            },
+            "required": ["key", "name"],
+            "x-exactly-one": [["bytes", "text"], ["source"]],
+        }));
+        let inputs = json!({ "name": "a", "logins": [{}] }).into();
+        let Written { properties, kept_back, missing, .. } = written(&schema, &inputs, &Names::default());
+        assert_eq!(
+            Json::Object(properties),
+            json!({ "name": "a", "logins": [{}], "key": PLACEHOLDER, "bytes": PLACEHOLDER })
+        );
+        assert_eq!(texts(&kept_back), ["key", "bytes"]);
+        assert_eq!(missing, ["logins[0].secret", "source"]);
+    }
+
+    fn texts(paths: &[Path]) -> Vec<String> {
+        paths.iter().map(Path::to_string).collect()
     }
 
     #[test]

@@ -306,7 +306,7 @@ pub(super) fn options() -> Json {
             "dependsOn": resources("Resources that must exist first."),
             "envVarMappings": {"type": "object"},
             "hideDiffs": paths("Property paths whose values a plan does not show."),
-            "ignoreChanges": paths("Property paths whose old values are kept."),
+            "ignoreChanges": paths("Property paths whose old values are kept, also by what replaces the resource."),
             "import": {"type": "string", "description": "Id of a resource to adopt instead of making one."},
             "parent": resource("Component that this belongs to."),
             "pluginDownloadURL": {"type": "string"},

@@ -161,7 +161,8 @@ fn change(case: &Case<'_>, difference: Difference, replaces: bool) -> Change {
     }
 }
 
-/// Two things cannot have the same name at once, so a named one is deleted first.
+/// Two things cannot have the same name at once, so a named one is deleted first. The name is that which
+/// `ignoreChanges` keeps, if it does.
 fn order(case: &Case<'_>) -> Order {
     let facts = &case.schema.facts;
     let delete_first = case.options.delete_before_replace.unwrap_or_else(|| {
@@ -177,13 +178,13 @@ fn same_id(case: &Case<'_>) -> bool {
         IdForm::Joined(names, _) => !names.iter().any(|n| is_automatic(case, n)),
         IdForm::Random(..) | IdForm::Output(_) => false,
     };
-    named_by_inputs && case.schema.predicted_id(&case.given.inputs).is_some_and(|id| Some(id) == case.row.id)
+    named_by_inputs && case.schema.predicted_id(case.wanted).is_some_and(|id| Some(id) == case.row.id)
 }
 
 fn keeps_explicit_name(case: &Case<'_>) -> bool {
     case.schema.inputs.properties.iter().filter(|p| p.auto_name.is_some()).any(|p| {
         let given = case.given.inputs.get(&p.name).filter(|v| !v.is_null());
-        given.is_some() && given == case.row.inputs.get(&p.name)
+        given.is_some() && case.wanted.get(&p.name) == case.row.inputs.get(&p.name)
     })
 }
 

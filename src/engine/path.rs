@@ -72,10 +72,41 @@ impl Path {
         self.0.iter().zip(&path.0).all(|(pattern, part)| *pattern == Segment::Any || pattern == part)
     }
 
+    /// The parts of a value that this pattern stands for.
+    pub fn places_in(&self, value: &Value) -> Vec<Self> {
+        let mut places = vec![(Self::default(), value)];
+        for segment in &self.0 {
+            let inside = places.into_iter();
+            let inside = inside.flat_map(|(at, value)| parts(value, segment).map(move |(s, part)| (at.child(s), part)));
+            places = inside.collect();
+        }
+        places.into_iter().map(|(path, _)| path).collect()
+    }
+
+    /// What lies at this path, which holds no `*`.
+    pub fn in_value<'v>(&self, value: &'v Value) -> Option<&'v Value> {
+        self.0.iter().try_fold(value, |value, segment| match segment {
+            Segment::Key(key) => value.get(key),
+            Segment::Index(n) => value.as_list()?.get(*n),
+            Segment::Any => None,
+        })
+    }
+
     /// Copies what lies at this path from `from` into `into`, for each part that a `*` stands for.
-    /// A part that `from` lacks is removed.
+    /// A part that `from` lacks is removed. What is secret on either side is so afterwards.
     pub fn transplant(&self, from: &Value, into: &mut Value) {
-        transplant(&self.0, Some(from), into);
+        transplant(&self.0, Some(from), false, into);
+    }
+}
+
+/// The parts of a value that one segment of a pattern names.
+fn parts<'v>(value: &'v Value, segment: &Segment) -> Box<dyn Iterator<Item = (Segment, &'v Value)> + 'v> {
+    match (value.bare(), segment.clone()) {
+        (Value::Map(map), Segment::Any) => Box::new(map.iter().map(|(key, part)| (Segment::Key(key.clone()), part))),
+        (Value::List(items), Segment::Any) => {
+            Box::new(items.iter().enumerate().map(|(n, part)| (Segment::Index(n), part)))
+        }
+        (bare, one) => Box::new(Path(vec![one.clone()]).in_value(bare).map(|part| (one, part)).into_iter()),
     }
 }
 
@@ -97,21 +128,28 @@ fn bracket(inner: &str) -> Option<(Segment, &str)> {
     Some((segment, rest))
 }
 
-fn transplant(segments: &[Segment], from: Option<&Value>, into: &mut Value) {
+/// `hidden` tells whether `from` is a part of a secret.
+fn transplant(segments: &[Segment], from: Option<&Value>, hidden: bool, into: &mut Value) {
     let Some((first, rest)) = segments.split_first() else { return };
     if let Value::Secret(inner) = into {
-        return transplant(segments, from.map(Value::bare), inner);
+        return transplant(segments, from.map(Value::bare), false, inner);
     }
+    let hidden = hidden || matches!(from, Some(Value::Secret(_)));
     let from = from.map(Value::bare);
+    let copy = |old: &Value, new: &Value| {
+        let old = old.clone().tainted_like(new);
+        if hidden { old.secret() } else { old }
+    };
     match (first, into) {
         (Segment::Key(key), Value::Map(map)) => {
             let old = from.and_then(|f| f.get(key));
             if !rest.is_empty() {
                 if let Some(part) = map.get_mut(key) {
-                    transplant(rest, old, part);
+                    transplant(rest, old, hidden, part);
                 }
             } else if let Some(old) = old {
-                map.insert(key.clone(), old.clone());
+                let old = copy(old, map.get(key).unwrap_or(&Value::Null));
+                map.insert(key.clone(), old);
             } else {
                 map.shift_remove(key);
             }
@@ -119,8 +157,8 @@ fn transplant(segments: &[Segment], from: Option<&Value>, into: &mut Value) {
         (Segment::Index(i), Value::List(items)) => {
             let old = from.and_then(Value::as_list).and_then(|l| l.get(*i));
             match (items.get_mut(*i), old) {
-                (Some(part), _) if !rest.is_empty() => transplant(rest, old, part),
-                (Some(part), Some(old)) => *part = old.clone(),
+                (Some(part), _) if !rest.is_empty() => transplant(rest, old, hidden, part),
+                (Some(part), Some(old)) => *part = copy(old, part),
                 _ => {}
             }
         }
@@ -134,18 +172,18 @@ fn transplant(segments: &[Segment], from: Option<&Value>, into: &mut Value) {
             for key in keys {
                 let mut path = vec![Segment::Key(key)];
                 path.extend_from_slice(rest);
-                transplant(&path, from, into);
+                transplant(&path, from, hidden, into);
             }
         }
         (Segment::Any, into @ Value::List(_)) if rest.is_empty() => {
             if let Some(old) = from {
-                *into = old.clone();
+                *into = copy(old, into);
             }
         }
         (Segment::Any, Value::List(items)) => {
             let old = from.and_then(Value::as_list).unwrap_or_default();
             for (i, part) in items.iter_mut().enumerate() {
-                transplant(rest, old.get(i), part);
+                transplant(rest, old.get(i), hidden, part);
             }
         }
         _ => {}
@@ -156,7 +194,9 @@ impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, segment) in self.0.iter().enumerate() {
             match segment {
-                Segment::Key(key) if key.is_empty() || key.contains(['.', '[', '"', ' ']) => write!(f, "[{key:?}]")?,
+                Segment::Key(key) if key.is_empty() || key == "*" || key.contains(['.', '[', '"', ' ']) => {
+                    write!(f, "[\"{}\"]", key.replace('\\', "\\\\").replace('"', "\\\""))?;
+                }
                 Segment::Key(key) if i == 0 => f.write_str(key)?,
                 Segment::Key(key) => write!(f, ".{key}")?,
                 Segment::Index(n) => write!(f, "[{n}]")?,
@@ -173,7 +213,7 @@ mod tests {
 
     #[test]
     fn a_path_prints_as_it_is_read() {
-        for text in ["tags.Name", "rules[0].toPort", "a[\"b.c\"].d", "list[*].x", "*"] {
+        for text in ["tags.Name", "rules[0].toPort", "a[\"b.c\"].d", "list[*].x", "*", "a[\"*\"]", r#"a["b \\ \"c"]"#] {
             assert_eq!(Path::parse(text).unwrap().to_string(), text);
         }
         for text in ["", "a..b", "a[", "a[x]", "a[\"b]"] {
@@ -189,5 +229,22 @@ mod tests {
         Path::parse("b").unwrap().transplant(&old, &mut new);
         Path::parse("l[*].x").unwrap().transplant(&old, &mut new);
         assert_eq!(new, Value::from(serde_json::json!({"a": 1, "l": [{"x": 1, "y": 2}]})));
+    }
+
+    #[test]
+    fn what_is_transplanted_stays_as_secret_as_it_was_on_either_side() {
+        let map = |value: Value| Value::Map([("a".to_owned(), value)].into_iter().collect());
+        let hidden = map(Value::from("old").secret());
+        let path = Path::parse("m.a").unwrap();
+        let whole = |value: Value| Value::Map([("m".to_owned(), value)].into_iter().collect());
+        for (old, new) in [
+            (map("old".into()), map(Value::from("new").secret())),
+            (hidden.clone(), map("new".into())),
+            (map("old".into()).secret(), map("new".into())),
+        ] {
+            let mut into = whole(new);
+            path.transplant(&whole(old), &mut into);
+            assert_eq!(into, whole(hidden.clone()));
+        }
     }
 }

@@ -44,6 +44,9 @@ pub trait Program: Send + Sync {
         cloud: &'a dyn Provider,
     ) -> BoxFuture<'a, Result<Given, Vec<Diagnostic>>>;
 
+    /// Where a part of the inputs of a declaration is written, or else what is nearest around it.
+    fn written_at(&self, declaration: &Declaration, path: &Path) -> Location;
+
     /// Outputs that come from a measurement: another value of one is no change of the stack.
     fn measured(&self) -> &HashSet<String>;
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::engine::inherit::Inheritance;
 use crate::engine::program::Options;
 use crate::engine::provider::Live;
 use crate::engine::state::{Key, Row};
@@ -21,6 +22,8 @@ pub enum Task {
         attempt: Option<String>,
         /// The row of the old half, set aside before the new one is made.
         set_aside: Option<Key>,
+        /// What it takes over from the one that it replaces.
+        inherits: Box<Inheritance>,
     },
     /// Bring it to the program's inputs.
     Change { row: Arc<Row>, options: Box<Options>, live: Option<Box<Live>> },

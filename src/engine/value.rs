@@ -105,6 +105,11 @@ impl Value {
         self.any(&|v| matches!(v, Self::Secret(_)))
     }
 
+    /// Whether any part is a file or an archive.
+    pub fn has_asset(&self) -> bool {
+        self.any(&|v| matches!(v, Self::Asset(_)))
+    }
+
     fn any(&self, test: &impl Fn(&Self) -> bool) -> bool {
         test(self)
             || match self {

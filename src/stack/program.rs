@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures::future::{BoxFuture, join_all};
 
 use crate::engine::diagnostic::{Diagnostic, Location, Severity};
-use crate::engine::path::Segment;
+use crate::engine::path::{Path, Segment};
 use crate::engine::program::{Declaration, External, Given, Known, Program};
 use crate::engine::provider::Provider;
 use crate::engine::redact::Redactor;
@@ -154,6 +154,19 @@ impl Program for StackProgram {
             let inputs = self.settle(known, cloud, |run| inputs(&self.world, index, run)).await;
             inputs.map_err(|problems| problems.into_iter().map(|p| p.of(urn)).collect())
         })
+    }
+
+    fn written_at(&self, declaration: &Declaration, path: &Path) -> Location {
+        let Some(index) = self.world.by_urn.get(&declaration.urn) else { return declaration.at.clone() };
+        let mut place = check::Place::of(&self.world.nodes[*index].block.properties, &declaration.at);
+        for segment in &path.0 {
+            place = match segment {
+                Segment::Key(name) => place.entry(name),
+                Segment::Index(n) => place.item(*n),
+                Segment::Any => place,
+            };
+        }
+        place.at()
     }
 
     fn measured(&self) -> &HashSet<String> {

@@ -271,6 +271,8 @@ fn row(record: Record, token: &'static str) -> Row {
     }
 }
 
+/// What stands for a secret: the key of it in a file, and the beginning of the text that it is in memory,
+/// where a secret is a text everywhere.
 const PRINT: &str = "$sha256";
 
 fn sealed_map(map: &Map) -> Result<Json> {
@@ -280,12 +282,12 @@ fn sealed_map(map: &Map) -> Result<Json> {
 /// JSON in which a salted hash stands for every secret.
 fn sealed(value: &Value) -> Result<Json> {
     Ok(match value {
-        Value::Secret(inner) if print(inner).is_some() => sealed_print(inner),
+        Value::Secret(inner) if let Some((salt, hash)) = print(inner) => written_print(salt, hash),
         Value::Secret(inner) => {
             let mut salt = [0; 16];
             getrandom::fill(&mut salt).map_err(|e| Error::bug(format!("no random numbers: {e}")))?;
             let salt = hex::encode(salt);
-            serde_json::json!({ PRINT: format!("{salt}:{}", hash(&salt, inner)?) })
+            written_print(&salt, &hash(&salt, inner)?)
         }
         Value::List(items) => Json::Array(items.iter().map(sealed).collect::<Result<_>>()?),
         Value::Map(map) => sealed_map(map)?,
@@ -293,8 +295,8 @@ fn sealed(value: &Value) -> Result<Json> {
     })
 }
 
-fn sealed_print(value: &Value) -> Json {
-    value.to_json().unwrap_or_default()
+fn written_print(salt: &str, hash: &str) -> Json {
+    serde_json::json!({ PRINT: format!("{salt}:{hash}") })
 }
 
 fn hash(salt: &str, value: &Value) -> Result<String> {
@@ -310,20 +312,22 @@ fn opened_map(json: Json) -> Map {
 }
 
 fn opened(value: Value) -> Value {
-    if print(&value).is_some() {
-        return value.secret();
-    }
     match value {
+        Value::Map(map) if let Some(print) = read_print(&map) => Value::from(print).secret(),
         Value::List(items) => Value::List(items.into_iter().map(opened).collect()),
         Value::Map(map) => Value::Map(map.into_iter().map(|(k, v)| (k, opened(v))).collect()),
         other => other,
     }
 }
 
-/// The hash that stands for a secret, if the value is one.
+fn read_print(map: &Map) -> Option<String> {
+    let print = map.get(PRINT).filter(|_| map.len() == 1)?.as_str()?;
+    Some(format!("{PRINT}:{print}"))
+}
+
+/// The salt and the hash that stand for a secret, if the value is such.
 fn print(value: &Value) -> Option<(&str, &str)> {
-    let map = value.as_map().filter(|map| map.len() == 1)?;
-    map.get(PRINT)?.as_str()?.split_once(':')
+    value.as_str()?.strip_prefix(PRINT)?.strip_prefix(':')?.split_once(':')
 }
 
 /// Whether `old` is the hash of `new`.

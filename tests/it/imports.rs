@@ -1,9 +1,11 @@
 //! What `import` prints, pasted into the stack, is what AWS has: also of what is not written down.
 
+use std::process::{Command, Stdio};
+
 use serde_json::Value as Json;
 
 use crate::support::emulator::ministack;
-use crate::support::lab::Lab;
+use crate::support::lab::{Lab, Said};
 
 const HEAD: &str = "name: shop\nregions: {primary: us-east-1}\n";
 
@@ -61,7 +63,7 @@ fn what_import_prints_of_code_and_secrets_previews_clean_and_tells_none_of_them(
         let said = lab.run(&format!("import {ty} {name} {} -s taker --yes", id(name))).ends_with(0);
         assert!(!said.err.contains("cannot be read back"), "{}", said.err);
         assert!(!said.out.contains("walrus"), "{}", said.out);
-        assert!(said.out.contains("ignoreChanges") && said.out.contains("# Secrets and code"), "{}", said.out);
+        assert!(said.out.contains("ignoreChanges") && said.out.contains("# Secrets, code"), "{}", said.out);
         program += said.out.strip_prefix("resources:\n").unwrap();
     }
     std::fs::write(lab.path().join("stacks/taker.yaml"), &program).unwrap();
@@ -77,6 +79,102 @@ fn what_import_prints_of_code_and_secrets_previews_clean_and_tells_none_of_them(
     lab.run("up -s taker --yes").ends_with(0);
     let said = lab.run("preview -s maker --refresh").ends_with(0);
     assert!(said.err.contains("timeout") && !said.err.contains("code"), "{}", said.err);
+}
+
+/// A lab whose `taker` has imported these and declares them as `import` printed them.
+fn taken(imports: &[(&str, &str)]) -> Lab {
+    let (lab, id) = lab();
+    let mut program = format!("{HEAD}resources:\n");
+    for (ty, name) in imports {
+        let said = lab.run(&format!("import {ty} {name} {} -s taker --yes --protect false", id(name))).ends_with(0);
+        program += said.out.strip_prefix("resources:\n").unwrap();
+    }
+    std::fs::write(lab.path().join("stacks/taker.yaml"), &program).unwrap();
+    lab
+}
+
+#[test]
+fn what_is_replaced_gets_what_the_state_has_and_never_a_placeholder() {
+    let lab = taken(&[("aws:lambda:Function", "function"), ("aws:ssm:Parameter", "token")]);
+    let refused = lab.run("up -s taker --yes --replace function --replace token").ends_with(2);
+    let program = std::fs::read_to_string(lab.path().join("stacks/taker.yaml")).unwrap();
+    let line = 1 + program.lines().position(|line| line.trim() == "code:").unwrap();
+    let told = format!("stacks/taker.yaml:{}:9: error[placeholder]: `code` of `function`", line + 1);
+    assert!(refused.err.contains(&told), "{}", refused.err);
+    assert!(!refused.err.contains("token"), "{}", refused.err);
+    assert!(refused.err.contains("take it out of `ignoreChanges`"), "{}", refused.err);
+    lab.run("preview -s maker --refresh --expect-no-changes").ends_with(0);
+    lab.run("up -s taker --yes --replace token").ends_with(0);
+    let maker = lab.run("preview -s maker --refresh").ends_with(0);
+    assert!(!maker.err.contains("value"), "the new parameter has the old value: {}", maker.err);
+    lab.run("preview -s taker --refresh --expect-no-changes").ends_with(0);
+}
+
+#[test]
+fn what_is_gone_is_not_made_anew_of_a_placeholder() {
+    let lab = taken(&[("aws:ssm:Parameter", "token")]);
+    lab.run("destroy -s maker --yes").ends_with(0);
+    let refused = lab.run("up -s taker --refresh --yes").ends_with(2);
+    assert!(refused.err.contains("error[placeholder]: `value` of `token`"), "{}", refused.err);
+    let path = lab.path().join("stacks/taker.yaml");
+    let program = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, program.replace("not written down by drctl import", "walrus")).unwrap();
+    lab.run("up -s taker --refresh --yes").ends_with(0);
+}
+
+#[test]
+fn a_placeholder_that_is_no_longer_ignored_is_refused() {
+    let lab = taken(&[("aws:ssm:Parameter", "token")]);
+    let path = lab.path().join("stacks/taker.yaml");
+    let program = std::fs::read_to_string(&path).unwrap();
+    assert!(program.contains("- value\n"), "{program}");
+    std::fs::write(&path, program.replace("- value\n", "- description\n")).unwrap();
+    let refused = lab.run("preview -s taker").ends_with(2);
+    assert!(refused.err.contains("error[placeholder]: `value` of `token`"), "{}", refused.err);
+}
+
+#[test]
+fn what_is_imported_from_the_twin_is_as_good_as_from_aws() {
+    let folder = tempfile::tempdir().unwrap();
+    let stacks = folder.path().join("stacks");
+    std::fs::create_dir(&stacks).unwrap();
+    let made = "
+resources:
+  token: {type: aws:ssm:Parameter, properties: {name: /imports/token, type: SecureString, value: walrus}}
+  db: {type: aws:rds:Cluster, properties: {clusterIdentifier: imports, engine: aurora-postgresql, masterUsername: a, masterPassword: walrus12, skipFinalSnapshot: true}}
+";
+    let program = format!("{HEAD}{made}");
+    std::fs::write(stacks.join("maker.yaml"), &program).unwrap();
+    std::fs::write(stacks.join("taker.yaml"), HEAD).unwrap();
+    let run = |line: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_drctl"));
+        command.args(line.split(' ')).current_dir(&folder).stdin(Stdio::null()).env_clear();
+        command.env("HOME", folder.path()).env("USER", "tester").env("DRCTL_LOCAL", "1");
+        Said::of(&command.output().unwrap()).ends_with(0)
+    };
+    run("up -s maker --yes");
+    let mut text = format!("{HEAD}resources:\n");
+    for line in ["aws:ssm:Parameter token /imports/token", "aws:rds:Cluster db imports"] {
+        let said = run(&format!("import {line} -s taker --yes --protect false"));
+        assert!(!said.err.contains("cannot be read back") && !said.out.contains("sha256"), "{}{}", said.out, said.err);
+        text += said.out.strip_prefix("resources:\n").unwrap();
+    }
+    std::fs::write(stacks.join("taker.yaml"), &text).unwrap();
+    run("validate -s taker");
+    run("preview -s taker --expect-no-changes");
+    run("preview -s taker --refresh --expect-no-changes");
+    std::fs::write(
+        stacks.join("taker.yaml"),
+        text.replace("      type: SecureString", "      type: SecureString\n      description: x"),
+    )
+    .unwrap();
+    run("up -s taker --yes");
+    run("up -s taker --yes --replace token");
+    run("preview -s taker --refresh --expect-no-changes");
+    std::fs::write(stacks.join("maker.yaml"), program.replace("value: walrus", "value: walrus, description: x"))
+        .unwrap();
+    // The new parameter has the old value.
+    run("preview -s maker --refresh --expect-no-changes");
 }
 
 #[test]

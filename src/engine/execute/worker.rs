@@ -13,8 +13,10 @@ use crate::engine::decide::{Case, Decision, base, decide, ignore_changes, ignore
 use crate::engine::error::{Error, Kind, Result};
 use crate::engine::event::Event;
 use crate::engine::handle::Handle;
+use crate::engine::inherit::Inheritance;
 use crate::engine::journal::Entry;
 use crate::engine::path::Path;
+use crate::engine::placeholder::{WRITE_IT, placeholder_in};
 use crate::engine::plan::{Op, Step};
 use crate::engine::program::{Given, Known, Options, Program, Timeouts};
 use crate::engine::provider::{At, Company, KindAt, Live};
@@ -89,8 +91,8 @@ impl Worker {
                 self.learn(&row);
                 Ok(Done::Unmoved)
             }
-            Task::Make { row, attempt, set_aside } => {
-                self.make(Arc::unwrap_or_clone(row), attempt, set_aside, company).await
+            Task::Make { row, attempt, set_aside, inherits } => {
+                self.make(Arc::unwrap_or_clone(row), attempt, set_aside, &inherits, company).await
             }
             Task::Change { row, options, live } => {
                 self.change(&step, Arc::unwrap_or_clone(row), &options, live.map(|l| *l)).await
@@ -211,16 +213,16 @@ impl Worker {
         row: Row,
         attempt: Option<String>,
         set_aside: Option<Key>,
+        inherits: &Inheritance,
         company: Option<Company>,
     ) -> Result<Done> {
         let schema = self.schema(&row.ty)?;
-        let given = self.inputs(&row).await?;
-        let wanted = names::fill(schema, given.inputs, &self.crew.ledger.lineage(), &row.key, None);
+        let given = inherits.over(&schema.inputs, self.inputs(&row).await?.inputs);
+        let wanted = names::fill(schema, given, &self.crew.ledger.lineage(), &row.key, None);
         if wanted.has_unknown() {
             return self.without(&row, &wanted).await;
         }
-        let json = wanted.to_json().map_err(|e| Error::bug(e.to_string()))?;
-        (schema.accepts)(&json).map_err(Error::invalid)?;
+        check(schema, &wanted)?;
         let doubtful = attempt.is_some();
         let attempt = attempt.unwrap_or_else(new_attempt);
         let created = Some(self.crew.clock.now());
@@ -336,8 +338,7 @@ impl Worker {
     ) -> Result<Done> {
         let schema = self.schema(&row.ty)?;
         let id = old.id.clone().ok_or_else(|| Error::bug("a row without an id cannot be updated"))?;
-        let json = row.inputs.to_json().map_err(|e| Error::bug(e.to_string()))?;
-        (schema.accepts)(&json).map_err(Error::invalid)?;
+        check(schema, &row.inputs)?;
         let attempt = new_attempt();
         let just_made = old.pending.as_ref().is_some_and(|p| p.op == Begun::Create);
         if !just_made {
@@ -506,6 +507,15 @@ impl Worker {
             Err(worse) => worse,
         }
     }
+}
+
+/// Refuses what no call may be made with.
+fn check(schema: &TypeSchema, inputs: &Value) -> Result<()> {
+    if let Some(path) = placeholder_in(inputs) {
+        return Err(Error::invalid(format!("`{path}` holds the placeholder of `drctl import`")).hint(WRITE_IT));
+    }
+    let json = inputs.to_json().map_err(|e| Error::bug(e.to_string()))?;
+    (schema.accepts)(&json).map_err(Error::invalid)
 }
 
 /// The inputs that can be written down, though others will never be known.

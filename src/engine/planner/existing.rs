@@ -39,6 +39,7 @@ impl Planner<'_> {
         };
         let wanted = names::fill(schema, given.inputs.clone(), &self.state.lineage, &row.key, Some(&row));
         let wanted = ignore_changes(schema, &declaration.options, &row, None, wanted);
+        self.check_written(declaration, &wanted);
         let row = Row { inputs: believed(schema, row.inputs, &wanted), ..row };
         let found = diff(&schema.inputs, &row.inputs, &wanted);
         if let Some(bad) = found.iter().find(|d| d.replaces) {

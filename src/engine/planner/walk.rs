@@ -6,9 +6,11 @@ use std::sync::Arc;
 use crate::engine::decide::{Case, Decision, Move, Order, decide, ignore_changes};
 use crate::engine::diagnostic::Diagnostic;
 use crate::engine::handle::Handle;
+use crate::engine::inherit::Inheritance;
 use crate::engine::journal::Entry;
 use crate::engine::names;
 use crate::engine::path::Path;
+use crate::engine::placeholder::{WRITE_IT, placeholder_in};
 use crate::engine::plan::{Change, Op, Reason};
 use crate::engine::planner::Planner;
 use crate::engine::program::{Declaration, Given};
@@ -105,7 +107,8 @@ impl Planner<'_> {
                 None => {
                     let row = template(self.next_key(urn), None);
                     let why = if self.gone.contains(urn) { Reason::GoneFromCloud } else { Reason::New };
-                    self.make(declaration, schema, row, given, Vec::from([why]), None, None);
+                    let inherits = Inheritance::default();
+                    self.make(declaration, schema, row, given, inherits, Vec::from([why]), None, None);
                     Ok(())
                 }
             },
@@ -193,6 +196,7 @@ impl Planner<'_> {
                 self.push(declaration, row, op, why, options_change, 0, task);
             }
             Decision::Update { why, mut changes } => {
+                self.check_written(declaration, &wanted);
                 self.note_company(schema, &kept, &wanted);
                 changes.extend(options_change);
                 let handle = foresight::of_changed(schema, row, &wanted, &self.place(&row.place, row.id.clone()));
@@ -212,13 +216,27 @@ impl Planner<'_> {
                 let fresh = Row { key: self.next_key(&declaration.urn), created: None, ..kept };
                 let fresh = Row { id: None, not_kept: Vec::new(), skipped: Vec::new(), tainted: false, ..fresh };
                 let aside = (!makes_room).then(|| row.key.clone());
-                self.make(declaration, schema, fresh, given, why, Some(changes), aside);
+                // In another region and of another type the values that were mean something else.
+                let inherits = match moved(row, declaration) {
+                    None => Inheritance::of(schema, &declaration.options, row, live.as_ref()),
+                    Some(_) => Inheritance::default(),
+                };
+                self.make(declaration, schema, fresh, given, inherits, why, Some(changes), aside);
                 if makes_room {
                     self.deleted_first.insert(declaration.urn.clone());
                     self.known.insert(declaration.urn.clone(), foresight::of_gone(&declaration.urn));
                 }
             }
         }
+    }
+
+    /// What was not written down must be, before a cloud gets it.
+    pub(super) fn check_written(&mut self, declaration: &Declaration, inputs: &Value) {
+        let (Some(path), Some(program)) = (placeholder_in(inputs), self.request.program) else { return };
+        let name = declaration.urn.name();
+        let text = format!("`{path}` of `{name}` would become the placeholder of `drctl import`");
+        let problem = Diagnostic::error("placeholder", text).at(program.written_at(declaration, &path));
+        self.problems.push(problem.of(&declaration.urn).help(WRITE_IT));
     }
 
     /// What stays under its name makes no room for another one of that name.
@@ -322,17 +340,25 @@ impl Planner<'_> {
         schema: &TypeSchema,
         row: Row,
         given: Given,
+        inherits: Inheritance,
         why: Vec<Reason>,
         changes: Option<Vec<Change>>,
         set_aside: Option<Key>,
     ) {
-        let inputs = names::fill(schema, given.inputs.clone(), &self.state.lineage, &row.key, None);
+        let inputs = inherits.over(&schema.inputs, given.inputs.clone());
+        let inputs = names::fill(schema, inputs, &self.state.lineage, &row.key, None);
+        self.check_written(declaration, &inputs);
         self.note_company(schema, &row, &inputs);
         let changes = changes.unwrap_or_else(|| all_new(schema, &inputs, &given));
         let handle = foresight::of_new(schema, &declaration.urn, &inputs, &self.place(&row.place, None));
         self.known.insert(declaration.urn.clone(), handle);
         let attempt = self.retries.remove(&declaration.urn);
-        let task = Task::Make { row: Arc::new(Row { inputs, ..row.clone() }), attempt, set_aside };
+        let task = Task::Make {
+            row: Arc::new(Row { inputs, ..row.clone() }),
+            attempt,
+            set_aside,
+            inherits: Box::new(inherits),
+        };
         self.push(declaration, &row, Op::Create, why, changes, schema.facts.takes.create, task);
     }
 }

@@ -1,5 +1,7 @@
 //! The options of a resource.
 
+use drctl::engine::value::Value;
+
 use super::theatre::Theatre;
 use crate::support::stage::steps;
 
@@ -38,6 +40,75 @@ async fn an_update_of_something_else_leaves_ignored_changes_of_others_alone() {
     assert_eq!(t.shown("a", "tags").await.get("owner"), Some(&"bob".into()));
     t.stage.settings.refresh = true;
     assert!(t.preview(&program("bob")).await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replacement_keeps_ignored_values_as_an_update_does() {
+    let mut t = Theatre::new();
+    let program = |size: u32, password: &str| {
+        format!(
+            "a: {{type: test:Thing, options: {{ignoreChanges: [size, password]}}, properties: {{size: {size}, password: {{fn::secret: {password}}}}}}}"
+        )
+    };
+    t.up(&program(1, "old")).await;
+    t.drift("a", "size", 7.into());
+    t.stage.settings.replaces = vec!["a".into()];
+    t.stage.settings.refresh = true;
+    assert_eq!(t.up(&program(2, "new")).await.plan.summary().replace, 1);
+    assert_eq!(t.shown("a", "size").await, 7.into());
+    let row = t.stage.state.rows.values().next().unwrap();
+    assert_eq!(row.inputs.get("password"), Some(&Value::from("old").secret()));
+    t.stage.settings.replaces.clear();
+    assert!(t.preview(&program(2, "new")).await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replacement_that_keeps_its_name_makes_room_first() {
+    let mut t = Theatre::new();
+    let program = |name: &str| {
+        format!("a: {{type: test:Slow, options: {{ignoreChanges: [name]}}, properties: {{name: {name}}}}}")
+    };
+    t.up(&program("one")).await;
+    t.changes();
+    t.stage.settings.replaces = vec!["a".into()];
+    t.up(&program("two")).await;
+    let calls = t.changes();
+    assert!(calls[0].starts_with("delete") && calls.last().unwrap().starts_with("create"), "{calls:?}");
+    assert_eq!(t.shown("a", "name").await, "one".into());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replacement_elsewhere_keeps_nothing() {
+    let mut t = Theatre::new();
+    let program = |region: &str, size: u32| {
+        format!(
+            "a: {{type: test:Thing, region: {region}, options: {{ignoreChanges: [size]}}, properties: {{size: {size}}}}}"
+        )
+    };
+    t.up(&program("primary", 1)).await;
+    t.up(&program("secondary", 2)).await;
+    assert_eq!(t.shown("a", "size").await, 2.into());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_import_did_not_write_down_is_given_to_no_cloud() {
+    let mut t = Theatre::new();
+    let placeholder = "not written down by drctl import";
+    let program = |options: &str, password: &str| {
+        format!("a: {{type: test:Thing, {options} properties: {{password: {{fn::secret: {password}}}}}}}")
+    };
+    let ignored = "options: {ignoreChanges: [password]},";
+    for options in ["", ignored] {
+        let refused = t.refused(&program(options, placeholder)).await;
+        assert_eq!(refused, "placeholder: `password` of `a` would become the placeholder of `drctl import`");
+    }
+    t.up(&program(ignored, "real")).await;
+    assert!(t.preview(&program(ignored, placeholder)).await.is_empty());
+    assert!(t.refused(&program("", placeholder)).await.starts_with("placeholder"));
+    t.stage.settings.replaces = vec!["a".into()];
+    t.up(&program(ignored, placeholder)).await;
+    let row = t.stage.state.rows.values().next().unwrap();
+    assert_eq!(row.inputs.get("password"), Some(&Value::from("real").secret()));
 }
 
 #[tokio::test(start_paused = true)]
