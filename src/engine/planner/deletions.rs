@@ -33,12 +33,10 @@ impl Planner<'_> {
         self.check_surviving_dependents(&state, &doomed);
         let departures = self.departures(&state, &doomed);
         let held = self.held_deletions(&state, &doomed, &departures);
-        let (waiting, doomed): (Vec<&Row>, Vec<&Row>) =
-            doomed.into_iter().partition(|row| held.iter().any(|(key, _)| *key == row.key));
+        let (waiting, doomed): (Vec<&Row>, Vec<&Row>) = doomed.into_iter().partition(|row| held.contains_key(&row.key));
         for row in waiting {
             let why = self.why_deleted(row, &retired);
-            let because = held.iter().find(|(key, _)| *key == row.key).map(|(_, why)| why.clone());
-            self.hold_deletion(row, why, because.into_iter());
+            self.hold_deletion(row, why, held.get(&row.key).cloned().into_iter());
         }
         let deletes: Vec<&Row> = doomed.iter().copied().filter(|row| !row.external && !row.retain_on_delete).collect();
         let unprotected_by_program: HashSet<&Urn> =
