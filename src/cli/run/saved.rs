@@ -6,7 +6,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result, failed};
 use crate::cli::run::Job;
 use crate::cli::site::{Hashes, Site};
-use crate::engine::plan::Plan;
+use crate::engine::plan::{Plan, Step};
 use crate::engine::planner::Mode;
 use crate::engine::redact::Redactor;
 use crate::engine::settings::Settings;
@@ -140,7 +140,7 @@ impl Promise {
 
     /// The cloud may not be what it was, though nothing else changed.
     pub(super) fn check_plan(&self, now: &Plan) -> Result<()> {
-        let old = &self.saved.plan;
+        let (old, now) = (timeless(&self.saved.plan), timeless(now));
         if old == now {
             return Ok(());
         }
@@ -152,9 +152,44 @@ impl Promise {
     }
 }
 
+/// A plan without what differs with the time alone: how long its steps take, and orders that stop to matter.
+fn timeless(plan: &Plan) -> Plan {
+    let steps = plan.steps.iter().map(|step| Step { typical: 0, ..step.clone() }).collect();
+    Plan { steps, edges: Vec::new(), ..plan.clone() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::plan::Op;
+    use crate::engine::state::Key;
+    use crate::engine::urn::{Place, Urn};
+
+    #[test]
+    fn a_plan_holds_whatever_it_foresees_of_its_time() {
+        let step = |name: &str, typical| {
+            let key = Key { urn: Urn::new("s", "p", "t:i:T", name), generation: 0 };
+            Step { typical, ..Step::new(key, "t:i:T", &Place::global(), Op::Delete) }
+        };
+        let plan = |typical, edges| Plan { steps: vec![step("a", typical), step("b", 1)], edges, ..Plan::default() };
+        let promise = promise(plan(900, vec![(0, 1)]), Basis::default());
+        assert!(promise.check_plan(&plan(1, Vec::new())).is_ok());
+        let other = Plan { steps: vec![step("c", 900)], ..Plan::default() };
+        assert!(promise.check_plan(&other).is_err());
+    }
+
+    fn promise(plan: Plan, basis: Basis) -> Promise {
+        let saved = SavedPlan {
+            tool: String::new(),
+            command: "up".into(),
+            stack: "s".into(),
+            target: "twin".into(),
+            lineage: String::new(),
+            settings: Settings::default(),
+            plan,
+        };
+        Promise { saved, basis, path: "p".into() }
+    }
 
     #[test]
     fn a_plan_that_does_not_hold_names_what_its_program_reads_and_was_changed() {
@@ -164,17 +199,8 @@ mod tests {
             reads
         };
         let then = [("`code`", "a"), ("`pw.txt`", "b"), ("`then`", "c")];
-        let saved = SavedPlan {
-            tool: String::new(),
-            command: "up".into(),
-            stack: "s".into(),
-            target: "twin".into(),
-            lineage: String::new(),
-            settings: Settings::default(),
-            plan: Plan::default(),
-        };
         let basis = Basis { reads: reads(&then).so_far(), ..Basis::default() };
-        let promise = Promise { saved, basis, path: "p".into() };
+        let promise = promise(Plan::default(), basis);
         let told = |now: &[(&str, &str)]| {
             promise.check_reads(&reads(now), &Redactor::default()).err().map(|failure| failure.message())
         };

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use crate::engine::diagnostic::{Diagnostic, nearest};
 use crate::engine::foresight;
 use crate::engine::handle::Handle;
-use crate::engine::order::Departure;
 use crate::engine::plan::{Op, Reason, Step};
+use crate::engine::planner::departures::Order;
 use crate::engine::planner::{Mode, Planner};
 use crate::engine::program::{Declaration, unavailable};
 use crate::engine::state::{Key, Row, State};
@@ -140,7 +140,7 @@ impl Planner<'_> {
 
     /// The rows to be deleted that have to wait: those of lost regions, and what is still needed there
     /// or by others that wait.
-    pub(super) fn held_deletions(&self, state: &State, doomed: &[&Row], departures: &[Departure<'_>]) -> HashMap<Key, Reason> {
+    pub(super) fn held_deletions(&self, state: &State, doomed: &[&Row], orders: &[Order<'_>]) -> HashMap<Key, Reason> {
         if self.request.settings.unavailable.is_empty() {
             return HashMap::new();
         }
@@ -149,8 +149,8 @@ impl Planner<'_> {
             targets.entry(&row.key.urn).or_default().push(row);
         }
         let mut outlived_by: HashMap<&Urn, Vec<&Urn>> = HashMap::new();
-        for departure in departures {
-            outlived_by.entry(departure.first).or_default().push(departure.then);
+        for order in orders {
+            outlived_by.entry(order.first).or_default().extend(&order.then);
         }
         let region = |row: &Row| self.lost(&row.ty, &row.place).map(str::to_owned);
         let mut held: HashMap<Key, Reason> =
