@@ -9,6 +9,7 @@ use drctl::engine::clock::Clock;
 use drctl::engine::error::Kind;
 use drctl::engine::event::{Ended, Event};
 use drctl::engine::provider::Catalog;
+use drctl::engine::urn::Urn;
 use drctl::twin::{Calls, Fault, Operation, Twin};
 
 use super::theatre::program;
@@ -134,10 +135,32 @@ async fn without_the_order_the_interfaces_outlast_the_patience_for_the_group() {
     let report = destroy(&mut stage).await;
     let failures = report.failures();
     assert!(
-        failures.iter().any(|f| f.contains("still `held by network interfaces of Lambda`")),
+        failures.iter().any(|f| f.contains("still `held by network interfaces of Lambda, longer than usual: ")),
         "{failures:#?}"
     );
     assert!(!twin.leftovers().is_empty());
+    let is_group = |urn: &Urn| urn.name() == "group";
+    let waits: Vec<(u64, bool)> = report
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Waiting { urn, word, since } if is_group(urn) => {
+                Some((since / 60_000, word.contains("longer than usual")))
+            }
+            _ => None,
+        })
+        .collect();
+    let usual = RELEASE.unsigned_abs();
+    assert!(waits.iter().all(|(minute, doubts)| *doubts == (*minute >= usual)), "{waits:?}");
+    assert!(waits.iter().any(|(_, doubts)| *doubts) && waits.iter().any(|(_, doubts)| !doubts));
+    let hint = report.events.iter().find_map(|event| match event {
+        Event::StepFailed { urn, error, .. } if is_group(urn) => error.hint.clone(),
+        _ => None,
+    });
+    assert_eq!(
+        hint.as_deref(),
+        Some("if a function still uses it, take that out of it; else run again to go on waiting")
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -371,6 +394,20 @@ async fn what_is_left_of_the_wait_is_foreseen_by_the_destroy_that_goes_on() {
     let report = destroy(&mut stage).await;
     let group = report.plan.steps.iter().find(|step| step.key.urn.name() == "group").unwrap();
     assert!((10 * 60..=15 * 60).contains(&group.typical), "{} s", group.typical);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_to_delete_names_who_of_the_stack_uses_it() {
+    let (_, mut stage) = stage_with(Arc::new(aws::catalog().and([]).with_departures(Vec::new())));
+    let all = format!("{NETWORK}{GROUP}{}{FUNCTION}", one_function("'*'", ATTACHMENT));
+    up(&mut stage, &all).await;
+    let report = stage.up(&program(&all.replace("10.0.1.0/24", "10.0.2.0/24"))).await.unwrap();
+    let hint = report.events.iter().find_map(|event| match event {
+        Event::StepFailed { error, .. } => error.hint.clone(),
+        _ => None,
+    });
+    let hint = hint.unwrap_or_default();
+    assert!(hint.starts_with("`function` of this stack still uses it: "), "{hint} {:#?}", report.failures());
 }
 
 #[tokio::test(start_paused = true)]
