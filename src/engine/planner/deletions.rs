@@ -144,6 +144,7 @@ impl Planner<'_> {
         self.edges.extend(order);
         self.order_where_possible(holds);
         self.order_departures(&orders, &deletions);
+        self.check_holders(&departures, &deletions);
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 //! remembered in the rows for a while. None of them is a dependency: where one would close a circle with what
 //! the rows need, it is left out, in every run anew.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -127,6 +127,42 @@ impl Planner<'_> {
             }
         }
         self.order_where_possible(wanted);
+    }
+
+    /// Refuses deletions that make room for a new half while something stays that holds the old one until the
+    /// new one is there.
+    pub(super) fn check_holders(&mut self, departures: &[Departure<'_>], deletions: &[Deletion<'_>]) {
+        let room = deletions.iter().filter(|d| d.makes_room && matches!(self.tasks[d.step], Task::Remove { .. }));
+        let room: HashMap<&Urn, usize> = room.map(|deletion| (&deletion.row.key.urn, deletion.step)).collect();
+        if room.is_empty() {
+            return;
+        }
+        let gone: HashSet<&Urn> = deletions.iter().map(|deletion| &deletion.row.key.urn).collect();
+        let after = successors(&self.edges);
+        let stays = |departure: &&Departure<'_>| {
+            let Some(step) = room.get(departure.first).filter(|_| !gone.contains(departure.after)) else {
+                return false;
+            };
+            self.current.get(departure.after).is_none_or(|user| leads_to(&after, *step, *user))
+        };
+        let stuck: BTreeSet<(&Urn, &Urn)> = departures.iter().filter(stays).map(|d| (d.first, d.after)).collect();
+        let told = stuck.into_iter().map(|(first, user)| {
+            let (first_name, user) = (first.name(), user.name());
+            let text = format!(
+                "`{first_name}` would be deleted before the one that takes its place is made, and `{user}` keeps it \
+                 until then"
+            );
+            let problem = Diagnostic::error("replacement-in-use", text).of(first).help(format!(
+                "`deleteBeforeReplace: false` if both can be there at once, or declare the new one under another name \
+                 and let `{user}` use that"
+            ));
+            match self.declarations().iter().find(|d| d.urn == *first) {
+                Some(declared) => problem.at(declared.at.clone()),
+                None => problem,
+            }
+        });
+        let told: Vec<Diagnostic> = told.collect();
+        self.problems.extend(told);
     }
 
     /// Lets steps come one after the other where the later one does not have to come first anyway.

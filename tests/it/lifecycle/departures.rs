@@ -397,6 +397,27 @@ async fn what_is_left_of_the_wait_is_foreseen_by_the_destroy_that_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_subnet_that_would_make_room_while_a_function_of_the_stack_stays_in_it_is_refused() {
+    let (twin, mut stage) = stage();
+    let rest = |role: &str| format!("{NETWORK}{GROUP}{role}{FUNCTION}");
+    let all = rest(&one_function("'*'", ATTACHMENT));
+    up(&mut stage, &all).await;
+    let wider = all.replace("10.0.1.0/24", "10.0.2.0/24");
+    let refused = stage.preview(&program(&wider)).await.unwrap_err();
+    insta::assert_snapshot!(told(&refused), @"replacement-in-use: `subnet` would be deleted before the one that takes its place is made, and `function` keeps it until then");
+    assert!(refused[0].at.is_some() && refused[0].help.as_ref().unwrap().contains("deleteBeforeReplace: false"));
+    // Both can be there at once.
+    let both = wider.replace("eu-west-1a}", "eu-west-1a}\n  options: {deleteBeforeReplace: false}");
+    up(&mut stage, &both).await;
+    // Whoever leaves does not have to wait for the new one.
+    let (outside, _) = both.split_once("    vpcConfig").unwrap();
+    let again = outside.replace("10.0.2.0/24", "10.0.3.0/24").replace("deleteBeforeReplace: false", "");
+    twin.forget_calls();
+    up(&mut stage, &again).await;
+    assert_eq!(deleted(&twin), ["subnet"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_refusal_to_delete_names_who_of_the_stack_uses_it() {
     let (_, mut stage) = stage_with(Arc::new(aws::catalog().and([]).with_departures(Vec::new())));
     let all = format!("{NETWORK}{GROUP}{}{FUNCTION}", one_function("'*'", ATTACHMENT));
