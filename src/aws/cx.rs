@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::caller::Caller;
 use super::clients::Clients;
 use super::config::ReadAsset;
+use super::ec2::Detached;
 use super::route53::Dns;
 use super::tags::{self, Tags};
 use super::traffic::Traffic;
@@ -24,6 +25,7 @@ pub struct Cx {
     pub(super) read_asset: ReadAsset,
     pub(super) traffic: Arc<Traffic>,
     pub(super) dns: Arc<Dns>,
+    pub(super) detached: Arc<Detached>,
     /// Whether the quotas of AWS hold.
     pub(super) is_aws: bool,
 }

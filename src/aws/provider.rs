@@ -11,6 +11,7 @@ use tokio::sync::OnceCell;
 use super::caller::Caller;
 use super::config::{self, Settings, credentials_name};
 use super::cx::Cx;
+use super::ec2::Detached;
 use super::erase::AnyResource;
 use super::invoke::AnyFunction;
 use super::lane::Lane;
@@ -35,6 +36,7 @@ pub struct Aws {
     lanes: Shared<KindAt, Lane>,
     traffic: Arc<Traffic>,
     dns: Arc<Dns>,
+    detached: Arc<Detached>,
 }
 
 impl Aws {
@@ -49,6 +51,7 @@ impl Aws {
             lanes: Shared::default(),
             traffic: Arc::default(),
             dns: Arc::default(),
+            detached: Arc::default(),
         }
     }
 
@@ -142,6 +145,7 @@ impl Aws {
             read_asset: Arc::clone(&self.settings.read_asset),
             traffic: Arc::clone(&self.traffic),
             dns: Arc::clone(&self.dns),
+            detached: Arc::clone(&self.detached),
             is_aws: config.endpoint_url().is_none(),
         })
     }

@@ -313,6 +313,7 @@ fn rename(state: &mut State, given: &str, name: &str) -> Result<Urn> {
             let row = Arc::make_mut(&mut shared);
             moved(&mut row.key.urn);
             row.needs.iter_mut().chain(&mut row.replace_with).for_each(moved);
+            row.precedes.iter_mut().for_each(|known| moved(&mut known.urn));
             row.refers.values_mut().flatten().for_each(moved);
             row.parent.iter_mut().chain(&mut row.deleted_with).for_each(moved);
             (row.key.clone(), shared)
@@ -332,8 +333,10 @@ pub(super) fn lint_all(state: &State) -> Vec<Finding> {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
-    use crate::engine::state::{Key, Pending};
+    use crate::engine::state::{Key, Pending, Precedes};
     use crate::engine::urn::{Id, Place};
     use crate::engine::value::{Map, Value};
 
@@ -405,8 +408,12 @@ mod tests {
     #[test]
     fn a_new_name_reaches_everything_that_refers_to_the_resource() {
         let mut state = state();
+        let (usually, until) = (Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH);
+        let urn = state.rows[0].key.urn.clone();
+        Arc::make_mut(&mut state.rows[2]).precedes.push(Precedes { urn, usually, until });
         rename(&mut state, "a", "z").unwrap();
         assert_eq!(lint(&state), []);
+        assert_eq!(state.rows[2].precedes[0].urn.name(), "z");
         assert_eq!(state.rows[1].needs[0].name(), "z");
         assert_eq!(state.rows[1].refers["vpcId"][0].name(), "z");
         assert!(rename(&mut state, "z", "b").is_err());

@@ -13,7 +13,7 @@ use crate::engine::error::Result;
 use crate::engine::provider::{At, Catalog, Identity, KindAt, Live, Made, Next, Provider};
 use crate::engine::reach::Reach;
 use crate::engine::redact::Redactor;
-use crate::engine::resource::{Await, Seen, Want};
+use crate::engine::resource::{Await, Hold, Seen, Want};
 use crate::engine::urn::{Id, Place};
 use crate::engine::value::Value;
 
@@ -71,7 +71,7 @@ impl<C: Deref<Target: Provider> + Send + Sync> Provider for Discreet<C> {
             Ok(match self.hide(self.cloud.update(at, id, inputs, live).await)? {
                 Next::More(word) => Next::More(self.redactor.text(&word).into_owned()),
                 Next::Waits(word) => Next::Waits(self.redactor.text(&word).into_owned()),
-                Next::Held(word) => Next::Held(self.redactor.text(&word).into_owned()),
+                Next::Held(hold) => Next::Held(Hold { by: self.redactor.text(&hold.by).into_owned(), ..hold }),
                 Next::Saw(live) => Next::Saw(Box::new(self.redactor.live(*live))),
                 other => other,
             })
@@ -90,7 +90,7 @@ impl<C: Deref<Target: Provider> + Send + Sync> Provider for Discreet<C> {
             Ok(match self.hide(self.cloud.delete(at, id, applied, live).await)? {
                 Next::More(word) => Next::More(self.redactor.text(&word).into_owned()),
                 Next::Waits(word) => Next::Waits(self.redactor.text(&word).into_owned()),
-                Next::Held(word) => Next::Held(self.redactor.text(&word).into_owned()),
+                Next::Held(hold) => Next::Held(Hold { by: self.redactor.text(&hold.by).into_owned(), ..hold }),
                 other => other,
             })
         })

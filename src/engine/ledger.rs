@@ -58,6 +58,24 @@ impl Ledger {
         self.shared().state.rows.get(key).cloned()
     }
 
+    /// Whose inputs refer to a resource, by the rows of those that are still there. None refers to the old half of
+    /// a replacement.
+    pub fn users(&self, key: &Key) -> Vec<Arc<Row>> {
+        let shared = self.shared();
+        let rows = &shared.state.rows;
+        if rows.get(key).is_none_or(|row| row.old) {
+            return Vec::new();
+        }
+        let uses = |row: &&Arc<Row>| {
+            row.refers.values().flatten().any(|urn| *urn == key.urn)
+                && row.key.urn != key.urn
+                && row.id.is_some()
+                && !row.external
+                && row.deleted_with.as_ref() != Some(&key.urn)
+        };
+        rows.values().filter(uses).cloned().collect()
+    }
+
     pub fn lineage(&self) -> String {
         self.shared().state.lineage.clone()
     }

@@ -17,16 +17,18 @@ pub struct Implied {
 /// A rule of a cloud: finds the orders among declarations.
 pub type Rule = fn(&[Declaration]) -> Vec<Implied>;
 
-/// One resource goes before another although neither refers to the other. Says nothing about their creation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// One resource goes before others although neither refers to the other. Says nothing about their creation.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Departure<'a> {
     pub first: &'a Urn,
-    /// Deleted when the first one is gone, or stays.
-    pub then: &'a Urn,
-    /// Whose end leaves something behind that holds the first one.
+    /// Each is deleted when the first one is gone, or stays.
+    pub then: Vec<&'a Urn>,
+    /// What holds the first one, and whose end leaves something behind that does so for a while.
     pub after: &'a Urn,
     /// Seconds for which it usually does.
     pub typical: u32,
+    /// Seconds after which the order does not matter any more.
+    pub longest: u32,
 }
 
 /// A rule of a cloud: finds the orders of deletions among all rows of a state.

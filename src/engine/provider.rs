@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::engine::diagnostic::Diagnostic;
 use crate::engine::error::Result;
 use crate::engine::reach::Reach;
-use crate::engine::resource::{Await, Seen, Want};
+use crate::engine::resource::{Await, Hold, Seen, Want};
 use crate::engine::schema::{FunctionSchema, TypeSchema};
 use crate::engine::state::State;
 use crate::engine::urn::{Id, Place, Urn};
@@ -151,7 +151,7 @@ pub enum Next {
     More(String),
     Saw(Box<Live>),
     Waits(String),
-    Held(String),
+    Held(Hold),
     Gone,
     Later(std::time::Duration),
 }

@@ -8,8 +8,9 @@ use tokio::time::Instant;
 use crate::engine::crew::{Crew, Standstill};
 use crate::engine::error::{Error, Kind, Result};
 use crate::engine::provider::{At, Live, Next};
-use crate::engine::resource::{Limits, Seen, Want};
+use crate::engine::resource::{Hold, Limits, Seen, Want};
 use crate::engine::schema::TypeSchema;
+use crate::engine::state::{Key, Row};
 use crate::engine::urn::Id;
 use crate::engine::value::Value;
 
@@ -19,6 +20,9 @@ const UNTOUCHED: Duration = Duration::from_secs(60);
 /// How often something is tried that is held by what goes by itself.
 const LET_GO: Duration = Duration::from_secs(10);
 
+/// How many users are told by name.
+const NAMED: usize = 3;
+
 /// How a removal ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Removed {
@@ -27,12 +31,23 @@ pub enum Removed {
     Later(Timestamp),
 }
 
+/// Until when something is held.
+#[derive(Debug, Clone, Copy)]
+struct Grip {
+    /// It usually is free by then.
+    usually: Instant,
+    deadline: Instant,
+}
+
 /// One resource on its way out.
 pub struct Removal<'a> {
     pub crew: &'a Crew,
     pub at: &'a At,
     pub schema: &'a TypeSchema,
     pub limits: Limits,
+    /// Whether the program sets the limit for the deletion.
+    pub limited: bool,
+    pub key: &'a Key,
     /// The inputs applied last, which steer the deletion.
     pub applied: &'a Value,
 }
@@ -56,7 +71,9 @@ impl Removal<'_> {
             None
         };
         let mut standstill = Standstill::new(since, deadline);
+        let mut grip: Option<Grip> = None;
         loop {
+            let deadline = grip.map_or(deadline, |grip| deadline.max(grip.deadline));
             let word = match self.delete(id, live.as_ref(), deadline).await? {
                 Next::Gone => return Ok(Removed::Gone),
                 Next::Later(long) => return Ok(Removed::Later(after(clock.now(), long))),
@@ -69,9 +86,13 @@ impl Removal<'_> {
                     }
                     continue;
                 }
-                Next::Held(word) => {
+                Next::Held(hold) => {
                     standstill.ends();
-                    self.crew.wait(self.at, &word, LET_GO, since, deadline).await?;
+                    let grip = grip.get_or_insert_with(|| Grip {
+                        usually: clock.after(hold.usually),
+                        deadline: if self.limited { deadline } else { clock.after(hold.longest) },
+                    });
+                    self.wait_to_be_let_go(hold, *grip, since).await?;
                     continue;
                 }
                 Next::More(word) => Some(word),
@@ -98,6 +119,23 @@ impl Removal<'_> {
         }
     }
 
+    async fn wait_to_be_let_go(&self, hold: Hold, grip: Grip, since: Instant) -> Result<()> {
+        let too_long = self.crew.clock.passed(grip.usually);
+        let word = if too_long { format!("{}, longer than usual: {}", hold.by, hold.doubt) } else { hold.by };
+        let ended = self.crew.wait(self.at, &word, LET_GO, since, grip.deadline).await;
+        ended.map_err(|error| match error.kind {
+            Kind::Timeout => {
+                let users = self.users(|row| row.ty == hold.of);
+                match users.is_empty() {
+                    true if too_long => error.hint(hold.remedy),
+                    true => error,
+                    false => error.hint(still_used_by(&users)),
+                }
+            }
+            _ => error,
+        })
+    }
+
     async fn wait(&self, word: &str, since: Instant, deadline: Instant) -> Result<()> {
         self.crew.wait(self.at, word, self.limits.poll, since, deadline).await
     }
@@ -109,9 +147,30 @@ impl Removal<'_> {
             match self.crew.call(&self.at.urn, &self.at.kind, call).await {
                 Ok(next) => return Ok(next),
                 Err(error) if error.kind == Kind::NotFound => return Ok(Next::Gone),
-                Err(error) => self.crew.pause(self.at, error, &mut tries, deadline).await.map_err(still_used)?,
+                Err(error) => self
+                    .crew
+                    .pause(self.at, error, &mut tries, deadline)
+                    .await
+                    .map_err(|error| self.still_used(error))?,
             }
         }
+    }
+
+    fn still_used(&self, error: Error) -> Error {
+        if !matches!(error.kind, Kind::Busy | Kind::Spreading) || error.hint.is_some() {
+            return error;
+        }
+        let users = self.users(|_| true);
+        match users.is_empty() {
+            true => error.hint("something outside this stack still uses it: remove that, then run again"),
+            false => error.hint(still_used_by(&users)),
+        }
+    }
+
+    /// The names of those of the stack that refer to it, by the state.
+    fn users(&self, counts: impl Fn(&Row) -> bool) -> Vec<String> {
+        let users = self.crew.ledger.users(self.key);
+        users.into_iter().filter(|row| counts(row)).map(|row| row.key.urn.name().to_owned()).collect()
     }
 
     async fn read(&self, id: &Id, deadline: Instant) -> Result<Seen<Live>> {
@@ -132,9 +191,16 @@ fn after(now: Timestamp, long: Duration) -> Timestamp {
     now.saturating_add(SignedDuration::try_from(long).unwrap_or(SignedDuration::MAX)).unwrap_or(Timestamp::MAX)
 }
 
-fn still_used(error: Error) -> Error {
-    if matches!(error.kind, Kind::Busy | Kind::Spreading) && error.hint.is_none() {
-        return error.hint("something outside this stack still uses it: remove that, then run again");
-    }
-    error
+fn still_used_by(users: &[String]) -> String {
+    let names = users.iter().take(NAMED).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let more = users.len().saturating_sub(NAMED);
+    let (more, use_it) = match (more, users.len()) {
+        (0, 1) => (String::new(), "uses"),
+        (0, _) => (String::new(), "use"),
+        (more, _) => (format!(" and {more} more"), "use"),
+    };
+    format!(
+        "{names}{more} of this stack still {use_it} it: take it out of there first, or declare what takes its place \
+         under another name, so that it goes last"
+    )
 }

@@ -162,13 +162,29 @@ pub enum Next<R: Resource> {
     Saw(Box<Live<R>>),
     /// No call can be made until another resource has moved; the text says which.
     Waits(String),
-    /// The cloud refused, because of something that goes by itself; the text says what it is: `held by 2
-    /// network interfaces of Lambda`. The call is made again.
-    Held(String),
+    /// The cloud refused, because of something that goes by itself. The call is made again.
+    Held(Hold),
     /// A deletion that is complete with this answer.
     Gone,
     /// The cloud allows the deletion only later: after that time at the latest.
     Later(Duration),
+}
+
+/// What keeps a resource from being deleted, and goes by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hold {
+    /// `held by the network interface `eni-1` of Lambda`.
+    pub by: String,
+    /// How long that usually lasts. From then on the wait tells the doubt.
+    pub usually: Duration,
+    /// How long it is waited for, where `customTimeouts` says nothing else.
+    pub longest: Duration,
+    /// The type of those to which it belongs.
+    pub of: &'static str,
+    /// Why it may not go after all.
+    pub doubt: &'static str,
+    /// What to do when it has not gone.
+    pub remedy: &'static str,
 }
 
 /// What a resource has still to reach.

@@ -78,6 +78,8 @@ pub struct Row {
     pub outputs: Value,
     pub parent: Option<Urn>,
     pub needs: Vec<Urn>,
+    /// What goes only after it when both are deleted, although neither needs the other.
+    pub precedes: Vec<Precedes>,
     /// For each input, the resources that its expression referred to.
     pub refers: BTreeMap<String, Vec<Urn>>,
     /// The program protects it. Outlives the program text that asked for it.
@@ -110,6 +112,18 @@ pub struct Row {
     pub at: Option<String>,
     pub created: Option<Timestamp>,
     pub modified: Option<Timestamp>,
+}
+
+/// An order of deletions that is kept where its reason may be gone: something that was deleted has left behind
+/// what holds the resource for a while. It is a wish: whatever needs something else comes first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Precedes {
+    /// What goes later.
+    pub urn: Urn,
+    /// When nothing usually holds the resource any more.
+    pub usually: Timestamp,
+    /// When the order does not matter any more.
+    pub until: Timestamp,
 }
 
 /// An operation between its begin and its end.
@@ -167,6 +181,7 @@ impl Row {
             outputs: Value::Null,
             parent: None,
             needs: Vec::new(),
+            precedes: Vec::new(),
             refers: BTreeMap::new(),
             protect: false,
             protected_by_hand: false,

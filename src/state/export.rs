@@ -212,8 +212,8 @@ mod tests {
             let error = read(text.as_bytes(), dir.path(), &keys, Source::key_file()).await.unwrap_err();
             assert!(matches!(error, StateError::Damaged { .. }), "{text}: {error}");
         }
-        let error = read(br#"{"version": 3}"#, dir.path(), &keys, Source::key_file()).await.unwrap_err();
-        assert!(matches!(error, StateError::Newer { found: 3, .. }));
+        let error = read(br#"{"version": 4}"#, dir.path(), &keys, Source::key_file()).await.unwrap_err();
+        assert!(matches!(error, StateError::Newer { found: 4, .. }));
     }
 
     #[test]

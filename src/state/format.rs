@@ -1,7 +1,9 @@
 //! The file format: what stands in `state.json`, `journal.jsonl` and exports, field by field,
 //! and how it becomes a state. No other module knows these names.
 //!
-//! Format 2 added `protectedByHand` to rows; what format 1 lacks is as in a new row, so it is read as it is.
+//! Format 2 added `protectedByHand` to rows, format 3 `precedes`: the resources that go only after this one when
+//! both are deleted, each with the time from which on that usually needs no waiting, and the time from which on it
+//! does not matter. What an older format lacks is as in a new row, so it is read as it is.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -22,7 +24,7 @@ use crate::state::error::{Result, StateError};
 use crate::state::order;
 use crate::state::seal::Seal;
 
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
 
 /// No count that is ever written is higher, and none that goes on from it overflows.
 pub(super) const MOST: u64 = 1 << 53;
@@ -190,6 +192,8 @@ pub(super) struct Row {
     parent: Option<Urn>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     needs: Vec<Urn>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    precedes: Vec<Precedes>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     refers: BTreeMap<String, Vec<Urn>>,
     #[serde(default, skip_serializing_if = "is_false")]
@@ -240,6 +244,15 @@ pub(super) struct Pending {
     attempt: String,
     #[serde(default, skip_serializing_if = "Json::is_null")]
     inputs: Json,
+}
+
+/// What goes only after a row.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Precedes {
+    urn: Urn,
+    usually: Timestamp,
+    until: Timestamp,
 }
 
 /// Timeouts as ISO 8601 durations.
@@ -427,6 +440,7 @@ impl Row {
             outputs: seal.seal(urn, "outputs", &row.outputs)?,
             parent: row.parent.clone(),
             needs: row.needs.clone(),
+            precedes: row.precedes.iter().cloned().map(Precedes::from).collect(),
             refers: row.refers.clone(),
             protect: row.protect,
             protected_by_hand: row.protected_by_hand,
@@ -473,6 +487,7 @@ impl Row {
             outputs: seal.open(urn, "outputs", self.outputs)?,
             parent: self.parent,
             needs: self.needs,
+            precedes: self.precedes.into_iter().map(state::Precedes::from).collect(),
             refers: self.refers,
             protect: self.protect,
             protected_by_hand: self.protected_by_hand,
@@ -495,6 +510,18 @@ impl Row {
             modified: self.modified,
             key: Key { urn: self.urn, generation: self.generation },
         })
+    }
+}
+
+impl From<state::Precedes> for Precedes {
+    fn from(state::Precedes { urn, usually, until }: state::Precedes) -> Self {
+        Self { urn, usually, until }
+    }
+}
+
+impl From<Precedes> for state::Precedes {
+    fn from(Precedes { urn, usually, until }: Precedes) -> Self {
+        Self { urn, usually, until }
     }
 }
 
@@ -587,6 +614,11 @@ mod tests {
             outputs: secret(value("outputs")),
             parent: Some(urn("parent")),
             needs: vec![urn("b"), urn("c")],
+            precedes: vec![state::Precedes {
+                urn: urn("d"),
+                usually: "2026-01-01T00:20:00Z".parse().unwrap(),
+                until: "2026-01-01T01:00:00Z".parse().unwrap(),
+            }],
             refers: [("vpcId".to_owned(), vec![urn("b")])].into(),
             protect: true,
             protected_by_hand: true,
@@ -726,14 +758,19 @@ mod tests {
     }
 
     #[test]
-    fn a_state_of_the_first_format_is_read() {
+    fn states_of_older_formats_are_read() {
         let seal = Seal { ciphers: &[], lineage: "01J" };
         let mut state = full_state(|v| v);
-        let row = Arc::make_mut(&mut state.rows[0]);
-        row.protected_by_hand = false;
-        let snapshot = Snapshot { version: 1, ..Snapshot::of(&state, 9, &seal).unwrap() };
-        let read = Snapshot::parse(&PathBuf::new(), &pretty(&snapshot)).unwrap();
-        assert_eq!(read.into_state(&PathBuf::new(), &seal).unwrap(), state);
+        for version in [2, 1] {
+            let row = Arc::make_mut(&mut state.rows[0]);
+            row.precedes.clear();
+            row.protected_by_hand &= version > 1;
+            let snapshot = Snapshot { version, ..Snapshot::of(&state, 9, &seal).unwrap() };
+            let bytes = pretty(&snapshot);
+            assert!(!String::from_utf8_lossy(&bytes).contains("precedes"), "what is empty is not written");
+            let read = Snapshot::parse(&PathBuf::new(), &bytes).unwrap();
+            assert_eq!(read.into_state(&PathBuf::new(), &seal).unwrap(), state);
+        }
     }
 
     #[test]

@@ -25,6 +25,7 @@ pub fn without_lost_names(state: &State) -> Cow<'_, State> {
 /// Takes some of the names out that a row has for others.
 pub fn unname(row: &mut Row, gone: impl Fn(&Urn) -> bool) {
     row.needs.retain(|urn| !gone(urn));
+    row.precedes.retain(|known| !gone(&known.urn));
     row.replace_with.retain(|urn| !gone(urn));
     row.refers.values_mut().for_each(|urns| urns.retain(|urn| !gone(urn)));
     row.parent.take_if(|urn| gone(urn));
@@ -32,8 +33,8 @@ pub fn unname(row: &mut Row, gone: impl Fn(&Urn) -> bool) {
 }
 
 fn names(row: &Row) -> impl Iterator<Item = &Urn> {
-    let refers = row.refers.values().flatten();
-    row.needs.iter().chain(&row.parent).chain(&row.deleted_with).chain(&row.replace_with).chain(refers)
+    let (refers, precedes) = (row.refers.values().flatten(), row.precedes.iter().map(|known| &known.urn));
+    row.needs.iter().chain(precedes).chain(&row.parent).chain(&row.deleted_with).chain(&row.replace_with).chain(refers)
 }
 
 #[cfg(test)]

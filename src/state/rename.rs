@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::engine::state::{Key, Row, State};
+use crate::engine::state::{Key, Precedes, Row, State};
 use crate::engine::urn::Urn;
 use crate::state::error::{Result, StateError};
 use crate::state::files;
@@ -127,6 +127,7 @@ fn with_urns(mut state: State, rename: impl Fn(Urn) -> Urn) -> State {
         key: Key { urn: rename(row.key.urn), generation: row.key.generation },
         parent: row.parent.map(rename),
         needs: all(row.needs),
+        precedes: row.precedes.into_iter().map(|known| Precedes { urn: rename(known.urn), ..known }).collect(),
         refers: row.refers.into_iter().map(|(input, urns)| (input, all(urns))).collect(),
         deleted_with: row.deleted_with.map(rename),
         replace_with: all(row.replace_with),
@@ -139,6 +140,8 @@ fn with_urns(mut state: State, rename: impl Fn(Urn) -> Urn) -> State {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
     use crate::engine::journal::{Entry, Journal};
     use crate::engine::state::Begun;
@@ -157,6 +160,10 @@ mod tests {
             id: Some(Id("x".into())),
             inputs: Value::from("hunter2").secret(),
             refers: [("in".to_owned(), needs.clone())].into(),
+            precedes: needs
+                .iter()
+                .map(|urn| Precedes { urn: urn.clone(), usually: Timestamp::UNIX_EPOCH, until: Timestamp::UNIX_EPOCH })
+                .collect(),
             needs,
             ..Row::new(key, "t:i:T", Place::global())
         }
@@ -187,6 +194,7 @@ mod tests {
         assert_eq!((state.stack.as_str(), lint(&state)), ("new", vec![]));
         assert_eq!(state.rows[1].key.urn, Urn::new("new", "dr", "t:i:T", "b"));
         assert_eq!(state.rows[1].refers["in"], [Urn::new("new", "dr", "t:i:T", "a")]);
+        assert_eq!(state.rows[1].precedes[0].urn, Urn::new("new", "dr", "t:i:T", "a"));
         assert_eq!(state.rows[1].inputs, Value::from("hunter2").secret());
         assert!(!States::local(dir.path().to_owned(), "twin").of("old").exists().await.unwrap());
     }

@@ -29,6 +29,7 @@ mod vpc_peering_connection_accepter;
 
 pub use eip::Eip;
 pub use flow_log::FlowLog;
+pub(in crate::aws) use interfaces::Detached;
 pub use internet_gateway::InternetGateway;
 pub use launch_template::LaunchTemplate;
 pub use nat_gateway::NatGateway;

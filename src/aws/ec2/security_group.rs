@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use aws_sdk_ec2::types::{self as sdk, ResourceType};
 
 use super::grant::{self, Grants};
-use super::interfaces::{Holders, is_held};
+use super::interfaces::{Holders, is_held, unseen};
 use super::{any_of, arn, is_mine, mine, retag, tagged, tags_from};
 use crate::aws::prelude::*;
 use crate::engine::error::Kind;
@@ -100,7 +100,7 @@ const DEFAULT_EGRESS: &str = "drctl:default-egress";
 impl Resource for SecurityGroup {
     const TYPE: &'static str = "aws:ec2/securityGroup:SecurityGroup";
     const FACTS: Facts = Facts {
-        limits: Limits::minutes(10, 10, 45),
+        limits: Limits::minutes(10, 10, 15),
         takes: Takes::seconds(2, 1, 1),
         permissions: Permissions {
             create: &[
@@ -218,14 +218,13 @@ impl Resource for SecurityGroup {
 /// that name it are told: groups of the program have gone before it, so others keep it, and waiting does not help
 /// for long.
 async fn held(refusal: Error, id: &Id, cx: &Cx) -> Result<Next<SecurityGroup>> {
-    let interfaces = Holders::of("group-id", id, cx).await;
-    if let Some(word) = interfaces.word() {
-        return Ok(Next::Held(word));
+    let interfaces = Holders::of("group-id", id, &refusal, cx).await?;
+    if !interfaces.is_empty() {
+        return interfaces.judge(refusal).map(Next::Held);
     }
-    // Nothing is added where nothing is found, or cannot be looked for.
-    let holders = naming(id, cx).await.unwrap_or_default();
+    let holders = naming(id, cx).await.map_err(|why| unseen(&refusal, why))?;
     if holders.is_empty() {
-        return Err(interfaces.tell(refusal));
+        return Err(refusal);
     }
     let names = holders.iter().map(|group| format!("`{group}`")).collect::<Vec<_>>().join(", ");
     let message = format!("the security group cannot be deleted because rules of {names} name it");
@@ -389,6 +388,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::aws::Aws;
     use crate::aws::wire::{Reply, Wire, at, aws, ok, read, reads_back};
     use crate::engine::provider::{self, Provider};
 
@@ -428,55 +428,130 @@ mod tests {
         reads_back(SecurityGroup::TYPE, "sg-1", &replies, &[], inputs).await;
     }
 
-    #[tokio::test]
-    async fn a_group_that_interfaces_of_lambda_hold_waits_for_them_and_deletes_those_that_are_detached() {
-        let refusal = "<Response><Errors><Error><Code>DependencyViolation</Code>\
-            <Message>resource sg-2 has a dependent object</Message></Error></Errors></Response>";
-        let delete = async |interfaces: &[(&str, &str, &str)]| {
-            let items: String = interfaces
-                .iter()
-                .map(|(id, about, status)| {
-                    format!(
-                        "<item><networkInterfaceId>{id}</networkInterfaceId><description>{about}</description>\
-                         <status>{status}</status></item>"
-                    )
-                })
-                .collect();
-            let found = format!(
-                "<DescribeNetworkInterfacesResponse><networkInterfaceSet>{items}</networkInterfaceSet></DescribeNetworkInterfacesResponse>"
-            );
-            let (aws, wire) = aws(&[
-                ("Action=DeleteSecurityGroup&", Reply::Says(400, refusal.into())),
-                ("Action=DescribeNetworkInterfaces&", ok(&found)),
-                ("Action=DeleteNetworkInterface&", ok("<DeleteNetworkInterfaceResponse/>")),
-            ]);
-            let plain = json!({ "description": "Web", "name": "web" }).into();
-            (aws.delete(&at(SecurityGroup::TYPE), &Id("sg-2".into()), &plain, None).await, wire)
+    const REFUSAL: &str = "<Response><Errors><Error><Code>DependencyViolation</Code>\
+        <Message>resource sg-2 has a dependent object</Message></Error></Errors></Response>";
+    const DENIAL: &str = "<Response><Errors><Error><Code>UnauthorizedOperation</Code>\
+        <Message>You are not authorized to perform this operation.</Message></Error></Errors></Response>";
+
+    /// Network interfaces: id, description, type, whether a service asked for it, status.
+    fn interfaces(all: &[(&str, &str, &str, bool, &str)]) -> Reply {
+        let item = |(id, about, ty, managed, status): &(&str, &str, &str, bool, &str)| {
+            format!(
+                "<item><networkInterfaceId>{id}</networkInterfaceId><description>{about}</description>\
+                 <interfaceType>{ty}</interfaceType><requesterManaged>{managed}</requesterManaged>\
+                 <status>{status}</status></item>"
+            )
         };
-        let lambda = "AWS Lambda VPC ENI-orders-1c7b";
-        let all = [("eni-1", lambda, "in-use"), ("eni-2", lambda, "available"), ("eni-3", "Mine", "available")];
-        let (next, wire) = delete(&all).await;
-        assert_eq!(next.unwrap(), provider::Next::Held("held by 2 network interfaces of Lambda".into()));
+        let items: String = all.iter().map(item).collect();
+        ok(format!(
+            "<DescribeNetworkInterfacesResponse><networkInterfaceSet>{items}</networkInterfaceSet></DescribeNetworkInterfacesResponse>"
+        ))
+    }
+
+    fn held_by(found: Reply, deletion: Reply) -> (Aws, Wire) {
+        aws(&[
+            ("Action=DeleteSecurityGroup&", Reply::Says(400, REFUSAL.into())),
+            ("Action=DescribeNetworkInterfaces&", found),
+            ("Action=DeleteNetworkInterface&", deletion),
+        ])
+    }
+
+    async fn delete(aws: &Aws) -> Result<provider::Next> {
+        let plain = json!({ "description": "Web", "name": "web" }).into();
+        aws.delete(&at(SecurityGroup::TYPE), &Id("sg-2".into()), &plain, None).await
+    }
+
+    fn by(next: Result<provider::Next>) -> String {
+        match next.unwrap() {
+            provider::Next::Held(hold) => hold.by,
+            next => panic!("{next:?}"),
+        }
+    }
+
+    const LAMBDA: &str = "AWS Lambda VPC ENI-orders-1c7b";
+
+    #[tokio::test(start_paused = true)]
+    async fn a_group_that_interfaces_of_lambda_hold_waits_for_them_and_deletes_those_that_stay_detached() {
+        let found = interfaces(&[
+            ("eni-1", LAMBDA, "lambda", true, "in-use"),
+            ("eni-2", LAMBDA, "lambda", false, "available"),
+            ("eni-3", LAMBDA, "interface", true, "available"),
+        ]);
+        let (aws, wire) = held_by(found, ok("<DeleteNetworkInterfaceResponse/>"));
+        let word = "held by the network interfaces `eni-1`, `eni-2`, `eni-3` of Lambda";
+        assert_eq!(by(delete(&aws).await), word);
+        tokio::time::sleep(std::time::Duration::from_secs(59)).await;
+        assert_eq!(by(delete(&aws).await), word);
+        assert!(wire.requests("Action=DeleteNetworkInterface&").is_empty(), "it may be on its way to be attached");
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        assert_eq!(by(delete(&aws).await), word);
         let deleted = wire.requests("Action=DeleteNetworkInterface&");
-        assert!(deleted.len() == 1 && deleted[0].contains("NetworkInterfaceId=eni-2"), "{deleted:#?}");
-        let (next, wire) = delete(&all[2..]).await;
-        let error = next.unwrap_err();
+        assert_eq!(deleted.len(), 2, "{deleted:#?}");
+        assert!(["eni-2", "eni-3"].iter().all(|id| deleted.iter().any(|call| call.contains(id))), "{deleted:#?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_only_calls_itself_an_interface_of_lambda_is_not_deleted() {
+        let found = interfaces(&[("eni-1", LAMBDA, "interface", false, "available")]);
+        let (aws, wire) = held_by(found, ok("<DeleteNetworkInterfaceResponse/>"));
+        for _ in 0..3 {
+            let error = delete(&aws).await.unwrap_err();
+            assert!(error.message.ends_with("it holds the network interface `eni-1`"), "{error}");
+            tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+        }
+        assert!(wire.requests("Action=DeleteNetworkInterface&").is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_detached_interface_that_may_not_be_deleted_is_told_with_the_reason() {
+        let found = interfaces(&[("eni-1", LAMBDA, "lambda", true, "available")]);
+        let (aws, _) = held_by(found, Reply::Says(403, DENIAL.into()));
+        assert!(!by(delete(&aws).await).contains("not to be deleted"));
+        tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+        let word = by(delete(&aws).await);
+        assert!(word.contains("detached and not to be deleted: You are not authorized"), "{word}");
+    }
+
+    #[tokio::test]
+    async fn a_group_is_not_held_for_lambda_where_others_hold_it_too() {
+        let lambda = ("eni-1", LAMBDA, "lambda", true, "in-use");
+        let kind = async |other| {
+            let (aws, _) = held_by(interfaces(&[lambda, other]), ok(""));
+            let error = delete(&aws).await.unwrap_err();
+            assert!(error.message.ends_with("it holds the network interface `eni-2`"), "{error}");
+            assert!(error.hint.as_ref().unwrap().contains("describe-network-interfaces"), "{error:?}");
+            error.kind
+        };
+        assert_eq!(
+            kind(("eni-2", "ELB app/web/1", "interface", true, "in-use")).await,
+            Kind::Busy,
+            "it goes by itself"
+        );
+        assert_eq!(kind(("eni-2", "", "interface", false, "in-use")).await, Kind::Spreading, "somebody has to act");
+    }
+
+    #[tokio::test]
+    async fn a_refusal_whose_reason_may_not_be_looked_for_says_so() {
+        let (aws, _) = held_by(Reply::Says(403, DENIAL.into()), ok(""));
+        let error = delete(&aws).await.unwrap_err();
         assert_eq!(error.kind, Kind::Busy);
-        assert!(error.message.contains("`eni-3`"), "{error}");
-        assert!(wire.requests("Action=DeleteNetworkInterface&").is_empty(), "what is not Lambda's");
+        insta::assert_snapshot!(format!("{}\n{}", error.message, error.hint.unwrap_or_default()), @"
+        resource sg-2 has a dependent object; what holds it cannot be looked for: You are not authorized to perform this operation.
+        allow the IAM action `ec2:DescribeNetworkInterfaces`
+        ");
     }
 
     #[tokio::test]
     async fn a_group_that_rules_of_others_name_is_refused_with_their_groups_and_not_tried_for_long() {
-        let refusal = "<Response><Errors><Error><Code>DependencyViolation</Code>\
-            <Message>resource sg-2 has a dependent object</Message></Error></Errors></Response>";
         let delete = async |groups: &str| {
             let found = format!(
                 "<DescribeSecurityGroupsResponse><securityGroupInfo>{groups}</securityGroupInfo></DescribeSecurityGroupsResponse>"
             );
-            let refused = Reply::Says(400, refusal.into());
-            let (aws, wire) =
-                aws(&[("Action=DeleteSecurityGroup&", refused), ("Action=DescribeSecurityGroups&", ok(&found))]);
+            let (aws, wire) = aws(&[
+                ("Action=DeleteSecurityGroup&", Reply::Says(400, REFUSAL.into())),
+                ("Action=DescribeNetworkInterfaces&", interfaces(&[])),
+                ("Action=DescribeSecurityGroups&", ok(&found)),
+            ]);
             let plain = json!({ "description": "Web", "name": "web" }).into();
             let error = aws.delete(&at(SecurityGroup::TYPE), &Id("sg-2".into()), &plain, None).await.unwrap_err();
             for side in ["ip-permission.group-id", "egress.ip-permission.group-id"] {

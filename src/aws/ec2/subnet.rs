@@ -93,7 +93,7 @@ pub struct SubnetOutputs {
 impl Resource for Subnet {
     const TYPE: &'static str = "aws:ec2/subnet:Subnet";
     const FACTS: Facts = Facts {
-        limits: Limits::minutes(10, 10, 45),
+        limits: Limits::minutes(10, 10, 20),
         takes: Takes::seconds(2, 1, 1),
         permissions: Permissions {
             create: &["ec2:CreateSubnet", "ec2:CreateTags", "ec2:ModifySubnetAttribute"],
@@ -194,8 +194,7 @@ impl Resource for Subnet {
         match cx.ec2().delete_subnet().subnet_id(&id.0).send().await.or_none() {
             Ok(_) => Ok(Next::Gone),
             Err(refusal) if is_held(&refusal) => {
-                let interfaces = Holders::of("subnet-id", id, cx).await;
-                interfaces.word().map(Next::Held).ok_or_else(|| interfaces.tell(refusal))
+                Holders::of("subnet-id", id, &refusal, cx).await?.judge(refusal).map(Next::Held)
             }
             Err(refusal) => Err(refusal),
         }
@@ -327,13 +326,14 @@ mod tests {
         let live = reads_back(Subnet::TYPE, "subnet-1", &[("Action=DescribeSubnets", ok(REPLY))], &[], inputs).await;
         assert_eq!(live.outputs.get("tagsAll"), live.inputs.get("tags"));
     }
+
     #[tokio::test]
     async fn a_subnet_that_interfaces_of_lambda_hold_waits_for_them() {
         let refusal = "<Response><Errors><Error><Code>DependencyViolation</Code>\
             <Message>The subnet 'subnet-1' has dependencies and cannot be deleted.</Message></Error></Errors></Response>";
         let found = "<DescribeNetworkInterfacesResponse><networkInterfaceSet><item>\
             <networkInterfaceId>eni-1</networkInterfaceId><description>AWS Lambda VPC ENI-orders-1c7b</description>\
-            <status>in-use</status></item></networkInterfaceSet></DescribeNetworkInterfacesResponse>";
+            <interfaceType>lambda</interfaceType><status>in-use</status></item></networkInterfaceSet></DescribeNetworkInterfacesResponse>";
         let replies = [
             ("Action=DeleteSubnet&", Reply::Says(400, refusal.into())),
             ("Action=DescribeNetworkInterfaces&", ok(found)),
@@ -341,7 +341,8 @@ mod tests {
         let (aws, wire) = aws(&replies);
         let inputs = json!({ "vpcId": "vpc-1", "cidrBlock": "10.0.1.0/24" }).into();
         let next = aws.delete(&at(Subnet::TYPE), &Id("subnet-1".into()), &inputs, None).await.unwrap();
-        assert_eq!(next, provider::Next::Held("held by a network interface of Lambda".into()));
+        let provider::Next::Held(hold) = next else { panic!("{next:?}") };
+        assert_eq!(hold.by, "held by the network interface `eni-1` of Lambda");
         assert_eq!(wire.requests("Filter.1.Name=subnet-id&").len(), 1);
     }
 }

@@ -16,6 +16,9 @@ use crate::engine::urn::Urn;
 /// Seconds until Lambda has deleted the interfaces.
 const TYPICAL: u32 = 1200;
 
+/// Seconds after which nobody keeps permissions for them any more: three times as long.
+const LONGEST: u32 = 3600;
+
 /// The groups and subnets of a function go before the permissions of its role.
 pub fn groups_and_subnets_before_permissions<'a>(rows: &[&'a Row]) -> Vec<Departure<'a>> {
     let mut permissions: HashMap<&Urn, Vec<&'a Urn>> = HashMap::new();
@@ -33,11 +36,12 @@ pub fn groups_and_subnets_before_permissions<'a>(rows: &[&'a Row]) -> Vec<Depart
     let types: HashMap<&Urn, &str> = rows.iter().map(|row| (&row.key.urn, row.ty.as_str())).collect();
     let mut departures = Vec::new();
     for function in rows.iter().filter(|row| row.ty == Function::TYPE) {
-        let allow = || referred(function, "role").iter().filter_map(|role| permissions.get(role)).flatten();
+        let allow = referred(function, "role").iter().filter_map(|role| permissions.get(role)).flatten();
+        let then: Vec<&Urn> = allow.copied().collect();
         let held = |urn: &&Urn| matches!(types.get(urn), Some(&(SecurityGroup::TYPE | Subnet::TYPE)));
         for first in referred(function, "vpcConfig").iter().filter(held) {
             let after = &function.key.urn;
-            departures.extend(allow().map(|then| Departure { first, then, after, typical: TYPICAL }));
+            departures.push(Departure { first, then: then.clone(), after, typical: TYPICAL, longest: LONGEST });
         }
     }
     departures
@@ -82,7 +86,8 @@ mod tests {
         let rows: Vec<&Row> = rows.iter().collect();
         let departures = groups_and_subnets_before_permissions(&rows);
         assert!(departures.iter().all(|d| d.after.name() == "inside" && d.typical == TYPICAL));
-        let pairs: Vec<String> = departures.iter().map(|d| format!("{} {}", d.first.name(), d.then.name())).collect();
+        let pair = |d: &Departure<'_>, then: &Urn| format!("{} {}", d.first.name(), then.name());
+        let pairs: Vec<String> = departures.iter().flat_map(|d| d.then.iter().map(|then| pair(d, then))).collect();
         let firsts = ["group", "subnet"];
         let expected = firsts.iter().flat_map(|f| ["role", "policy", "attachment"].map(|then| format!("{f} {then}")));
         assert_eq!(pairs, expected.collect::<Vec<_>>());

@@ -6,7 +6,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result, failed};
 use crate::cli::run::Job;
 use crate::cli::site::{Hashes, Site};
-use crate::engine::plan::Plan;
+use crate::engine::plan::{Plan, Step};
 use crate::engine::planner::Mode;
 use crate::engine::redact::Redactor;
 use crate::engine::settings::Settings;
@@ -143,7 +143,7 @@ impl Promise {
 
     /// The cloud may not be what it was, though nothing else changed.
     pub(super) fn check_plan(&self, now: &Plan) -> Result<()> {
-        let old = &self.saved.plan;
+        let (old, now) = (timeless(&self.saved.plan), timeless(now));
         if old == now {
             return Ok(());
         }
@@ -155,11 +155,33 @@ impl Promise {
     }
 }
 
+/// A plan without what differs with the time alone: how long its steps take, and orders that stop to matter.
+fn timeless(plan: &Plan) -> Plan {
+    let steps = plan.steps.iter().map(|step| Step { typical: 0, ..step.clone() }).collect();
+    Plan { steps, edges: Vec::new(), ..plan.clone() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::plan::Op;
+    use crate::engine::state::Key;
+    use crate::engine::urn::{Place, Urn};
 
-    fn promise(basis: Basis) -> Promise {
+    #[test]
+    fn a_plan_holds_whatever_it_foresees_of_its_time() {
+        let step = |name: &str, typical| {
+            let key = Key { urn: Urn::new("s", "p", "t:i:T", name), generation: 0 };
+            Step { typical, ..Step::new(key, "t:i:T", &Place::global(), Op::Delete) }
+        };
+        let plan = |typical, edges| Plan { steps: vec![step("a", typical), step("b", 1)], edges, ..Plan::default() };
+        let promise = promise(plan(900, vec![(0, 1)]), Basis::default());
+        assert!(promise.check_plan(&plan(1, Vec::new())).is_ok());
+        let other = Plan { steps: vec![step("c", 900)], ..Plan::default() };
+        assert!(promise.check_plan(&other).is_err());
+    }
+
+    fn promise(plan: Plan, basis: Basis) -> Promise {
         let saved = SavedPlan {
             tool: env!("CARGO_PKG_VERSION").into(),
             command: "up".into(),
@@ -167,7 +189,7 @@ mod tests {
             target: "twin".into(),
             lineage: "lineage".into(),
             settings: Settings::default(),
-            plan: Plan::default(),
+            plan,
         };
         Promise { saved, basis, path: "p".into() }
     }
@@ -180,15 +202,15 @@ mod tests {
             why.split_once("since then ").map(|(_, what)| what.to_owned())
         };
         let with = |change: fn(&mut Promise)| {
-            let mut promise = promise(now());
+            let mut promise = promise(Plan::default(), now());
             change(&mut promise);
             refused(&promise, "lineage").unwrap()
         };
-        assert_eq!(refused(&promise(now()), "lineage"), None);
+        assert_eq!(refused(&promise(Plan::default(), now()), "lineage"), None);
         assert_eq!(with(|promise| promise.basis.program.push('x')), "the program changed");
         assert_eq!(with(|promise| promise.basis.config.push('x')), "the config changed");
         assert_eq!(with(|promise| promise.basis.state.push('x')), "the state changed");
-        assert_eq!(refused(&promise(now()), "another").unwrap(), "the state changed");
+        assert_eq!(refused(&promise(Plan::default(), now()), "another").unwrap(), "the state changed");
         let tool = with(|promise| promise.saved.tool = "0.0.1".into());
         assert_eq!(tool, format!("drctl (it was 0.0.1, and is {}) changed", env!("CARGO_PKG_VERSION")));
         let both = with(|promise| (promise.basis.program, promise.basis.config) = Default::default());
@@ -203,7 +225,8 @@ mod tests {
             reads
         };
         let then = [("`code`", "a"), ("`pw.txt`", "b"), ("`then`", "c")];
-        let promise = promise(Basis { reads: reads(&then).so_far(), ..Basis::default() });
+        let basis = Basis { reads: reads(&then).so_far(), ..Basis::default() };
+        let promise = promise(Plan::default(), basis);
         let told = |now: &[(&str, &str)]| {
             promise.check_reads(&reads(now), &Redactor::default()).err().map(|failure| failure.message())
         };

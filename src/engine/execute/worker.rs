@@ -414,7 +414,8 @@ impl Worker {
         self.crew.ledger.record(vec![begin]).await?;
         let at = self.at(&row, attempt, step.company.clone());
         let limits = limits(schema, &row.timeouts);
-        let removal = Removal { crew: &self.crew, at: &at, schema, limits, applied };
+        let limited = row.timeouts.delete.is_some();
+        let removal = Removal { crew: &self.crew, at: &at, schema, limits, limited, key, applied };
         match removal.remove(&id).await {
             Ok(Removed::Gone) => {
                 self.crew.ledger.record(vec![Entry::Gone { key: key.clone() }]).await?;

@@ -1,11 +1,9 @@
 //! What is deleted or forgotten, what must come before, and what forbids it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::engine::diagnostic::Diagnostic;
-use crate::engine::journal::Entry;
-use crate::engine::order::Departure;
 use crate::engine::plan::{Op, Reason, Step};
 use crate::engine::planner::{Mode, Planner};
 use crate::engine::removal::{self, Deletion};
@@ -31,14 +29,13 @@ impl Planner<'_> {
             })
             .collect();
         self.check_surviving_dependents(&state, &doomed);
-        let departures = self.departures(&state, &doomed);
-        let held = self.held_deletions(&state, &doomed, &departures);
-        let (waiting, doomed): (Vec<&Row>, Vec<&Row>) =
-            doomed.into_iter().partition(|row| held.iter().any(|(key, _)| *key == row.key));
+        let departures = self.departures(&state);
+        let orders = self.orders(&departures, &state, &doomed)?;
+        let held = self.held_deletions(&state, &doomed, &orders);
+        let (waiting, doomed): (Vec<&Row>, Vec<&Row>) = doomed.into_iter().partition(|row| held.contains_key(&row.key));
         for row in waiting {
             let why = self.why_deleted(row, &retired);
-            let because = held.iter().find(|(key, _)| *key == row.key).map(|(_, why)| why.clone());
-            self.hold_deletion(row, why, because.into_iter());
+            self.hold_deletion(row, why, held.get(&row.key).cloned().into_iter());
         }
         let deletes: Vec<&Row> = doomed.iter().copied().filter(|row| !row.external && !row.retain_on_delete).collect();
         let unprotected_by_program: HashSet<&Urn> =
@@ -146,77 +143,9 @@ impl Planner<'_> {
         }
         self.edges.extend(order);
         self.order_where_possible(holds);
-        self.order_departures(&departures, &deletions)
-    }
-
-    /// Which of the rows to be deleted goes before which other, by the rules of the cloud.
-    fn departures<'s>(&self, state: &'s State, doomed: &[&Row]) -> Vec<Departure<'s>> {
-        if doomed.is_empty() {
-            return Vec::new();
-        }
-        let rows: Vec<&Row> = state.rows.values().map(Arc::as_ref).collect();
-        let gone: HashSet<&Urn> = doomed.iter().map(|row| &row.key.urn).collect();
-        let all = self.catalog.departures.iter().flat_map(|rule| rule(&rows));
-        all.filter(|departure| gone.contains(departure.first) && gone.contains(departure.then)).collect()
-    }
-
-    /// Orders deletions as the cloud wants it, and remembers the order in the rows: whoever gave the reason
-    /// for it may be gone when another run goes on with the deletions.
-    fn order_departures(
-        &mut self,
-        departures: &[Departure<'_>],
-        deletions: &[Deletion<'_>],
-    ) -> Result<(), Vec<Diagnostic>> {
-        let mut by_urn: HashMap<&Urn, Vec<&Deletion<'_>>> = HashMap::new();
-        for deletion in deletions {
-            by_urn.entry(&deletion.row.key.urn).or_default().push(deletion);
-        }
-        let of = |urn: &Urn| by_urn.get(urn).into_iter().flatten().copied();
-        let mut wanted: Vec<(&Deletion<'_>, &Deletion<'_>)> = Vec::new();
-        for departure in departures {
-            for first in of(departure.first) {
-                wanted.extend(of(departure.then).map(|then| (first, then)));
-                if by_urn.contains_key(departure.after) {
-                    let step = &mut self.steps[first.step];
-                    step.typical = step.typical.max(departure.typical);
-                }
-            }
-        }
-        let made = self.order_where_possible(wanted.iter().map(|(first, then)| (first.step, then.step)).collect());
-        let mut needs: BTreeMap<&Key, BTreeSet<&Urn>> = BTreeMap::new();
-        for (first, then) in wanted.iter().filter(|(first, then)| made.contains(&(first.step, then.step))) {
-            needs.entry(&first.row.key).or_default().insert(&then.row.key.urn);
-        }
-        for (key, more) in needs {
-            let Some(row) = self.state.rows.get(key) else { continue };
-            let new: Vec<Urn> = more.into_iter().filter(|urn| !row.needs.contains(urn)).cloned().collect();
-            if !new.is_empty() {
-                let needs = row.needs.iter().cloned().chain(new).collect();
-                self.record(Entry::Put { row: Arc::new(Row { needs, ..Row::clone(row) }) })?;
-            }
-        }
+        self.order_departures(&orders, &deletions);
+        self.check_holders(&departures, &deletions);
         Ok(())
-    }
-
-    /// Lets steps come one after the other where the later one does not have to come first anyway. Returns
-    /// the orders that hold by that.
-    fn order_where_possible(&mut self, orders: Vec<(usize, usize)>) -> HashSet<(usize, usize)> {
-        let mut made = HashSet::new();
-        if orders.is_empty() {
-            return made;
-        }
-        let mut after: HashMap<usize, Vec<usize>> = HashMap::new();
-        for (a, b) in &self.edges {
-            after.entry(*a).or_default().push(*b);
-        }
-        for (first, then) in orders {
-            if !made.contains(&(first, then)) && !leads_to(&after, then, first) {
-                self.edges.push((first, then));
-                after.entry(first).or_default().push(then);
-                made.insert((first, then));
-            }
-        }
-        made
     }
 
     /// Says what would replace a protected resource, if that is why it would go.
@@ -268,16 +197,4 @@ impl Planner<'_> {
             }
         }
     }
-}
-
-/// Whether the edges lead from one step to another.
-fn leads_to(after: &HashMap<usize, Vec<usize>>, from: usize, to: usize) -> bool {
-    let (mut seen, mut open) = (HashSet::from([from]), vec![from]);
-    while let Some(step) = open.pop() {
-        if step == to {
-            return true;
-        }
-        open.extend(after.get(&step).into_iter().flatten().copied().filter(|next| seen.insert(*next)));
-    }
-    false
 }

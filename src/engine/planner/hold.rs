@@ -4,14 +4,15 @@
 //! resource that does not exist yet holds back those that need it; one that still needs another holds
 //! back the other's deletion.
 
-use std::collections::HashSet;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::engine::diagnostic::{Diagnostic, nearest};
 use crate::engine::foresight;
 use crate::engine::handle::Handle;
-use crate::engine::order::Departure;
 use crate::engine::plan::{Op, Reason, Step};
+use crate::engine::planner::departures::Order;
 use crate::engine::planner::{Mode, Planner};
 use crate::engine::program::{Declaration, unavailable};
 use crate::engine::state::{Key, Row, State};
@@ -139,26 +140,29 @@ impl Planner<'_> {
 
     /// The rows to be deleted that have to wait: those of lost regions, and what is still needed there
     /// or by others that wait.
-    pub(super) fn held_deletions(
-        &self,
-        state: &State,
-        doomed: &[&Row],
-        departures: &[Departure<'_>],
-    ) -> Vec<(Key, Reason)> {
+    pub(super) fn held_deletions(&self, state: &State, doomed: &[&Row], orders: &[Order<'_>]) -> HashMap<Key, Reason> {
         if self.request.settings.unavailable.is_empty() {
-            return Vec::new();
+            return HashMap::new();
+        }
+        let mut targets: HashMap<&Urn, Vec<&Row>> = HashMap::new();
+        for row in doomed {
+            targets.entry(&row.key.urn).or_default().push(row);
+        }
+        let mut outlived_by: HashMap<&Urn, Vec<&Urn>> = HashMap::new();
+        for order in orders {
+            outlived_by.entry(order.first).or_default().extend(&order.then);
         }
         let region = |row: &Row| self.lost(&row.ty, &row.place).map(str::to_owned);
-        let mut held: Vec<(Key, Reason)> =
+        let mut held: HashMap<Key, Reason> =
             doomed.iter().filter_map(|row| Some((row.key.clone(), Reason::Unavailable(region(row)?)))).collect();
         let stays = |row: &&Row| region(row).is_some() || self.waiting.contains(&row.key.urn);
         let mut users: Vec<&Row> = state.rows.values().map(Arc::as_ref).filter(stays).collect();
         while let Some(user) = users.pop() {
-            let outlives = |row: &Row| departures.iter().any(|d| *d.first == user.key.urn && *d.then == row.key.urn);
-            let needed = |row: &Row| user.needs.contains(&row.key.urn) || outlives(row);
-            for target in doomed.iter().filter(|row| needed(row) && row.key != user.key) {
-                if held.iter().all(|(key, _)| *key != target.key) {
-                    held.push((target.key.clone(), Reason::Held(user.key.urn.clone())));
+            let later = outlived_by.get(&user.key.urn).into_iter().flatten().copied();
+            let needed = user.needs.iter().chain(later).filter_map(|urn| targets.get(urn)).flatten();
+            for target in needed.filter(|row| row.key != user.key) {
+                if let Entry::Vacant(free) = held.entry(target.key.clone()) {
+                    free.insert(Reason::Held(user.key.urn.clone()));
                     users.push(target);
                 }
             }

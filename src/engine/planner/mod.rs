@@ -12,6 +12,7 @@
 
 mod company;
 mod deletions;
+mod departures;
 mod drift;
 mod existing;
 mod hold;

@@ -83,10 +83,13 @@ impl Planner<'_> {
             let (from, to) = (old.key.urn.clone(), declaration.urn.clone());
             self.record(Entry::Put { row: Arc::new(Row { key, ..Row::clone(&old) }) })?;
             self.record(Entry::Gone { key: old.key.clone() })?;
-            let users: Vec<Arc<Row>> = self.state.rows.values().filter(|r| r.needs.contains(&from)).cloned().collect();
+            let names = |r: &&Arc<Row>| r.needs.contains(&from) || r.precedes.iter().any(|known| known.urn == from);
+            let users: Vec<Arc<Row>> = self.state.rows.values().filter(names).cloned().collect();
             for user in users {
                 let mut row = Arc::unwrap_or_clone(user);
-                for urn in row.needs.iter_mut().chain(row.refers.values_mut().flatten()).filter(|urn| **urn == from) {
+                let later = row.precedes.iter_mut().map(|known| &mut known.urn);
+                let all = row.needs.iter_mut().chain(row.refers.values_mut().flatten()).chain(later);
+                for urn in all.filter(|urn| **urn == from) {
                     *urn = to.clone();
                 }
                 self.record(Entry::Put { row: Arc::new(row) })?;

@@ -197,10 +197,10 @@ async fn files_of_a_later_format_are_refused() {
     drop(session);
     for path in [project.snapshot_path(), project.journal_path()] {
         let text = fs::read_to_string(&path).unwrap();
-        let later = text.replacen("\"version\": 2", "\"version\": 3", 1).replacen("\"version\":2", "\"version\":3", 1);
+        let later = text.replacen("\"version\": 3", "\"version\": 4", 1).replacen("\"version\":3", "\"version\":4", 1);
         fs::write(&path, later).unwrap();
         let error = project.load().await.unwrap_err();
-        assert!(error.to_string().ends_with("has format 3, and this drctl reads formats up to 2"), "{error}");
+        assert!(error.to_string().ends_with("has format 4, and this drctl reads formats up to 3"), "{error}");
         assert_eq!(error.hint(), "update drctl");
         fs::write(&path, text).unwrap();
     }

@@ -501,8 +501,8 @@ async fn a_group_that_is_missing_or_garbled_is_an_error_that_names_it() {
     bucket.set(&groups[1], Some(&second));
     let key = "p/twin/prod/state.json";
     let snapshot = String::from_utf8(bucket.bytes(key).unwrap()).unwrap();
-    bucket.set(key, Some(snapshot.replace("\"version\": 2", "\"version\": 3").as_bytes()));
-    assert!(matches!(machine.load().await.unwrap_err(), StateError::Newer { found: 3, .. }));
+    bucket.set(key, Some(snapshot.replace("\"version\": 3", "\"version\": 4").as_bytes()));
+    assert!(matches!(machine.load().await.unwrap_err(), StateError::Newer { found: 4, .. }));
     bucket.set(key, None);
     let error = machine.load().await.unwrap_err();
     assert!(error.to_string().ends_with("there is no `state.json` that it goes on from"), "{error}");

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::engine::error::Result;
+use crate::engine::resource::Hold;
 use crate::engine::urn::Id;
 use crate::engine::value::Value;
 use crate::twin::quirks::network::{GROUP, SUBNET};
@@ -26,6 +27,8 @@ const RELEASE: SignedDuration = SignedDuration::from_mins(20);
 /// After that time those are detached that the role did not let Lambda delete, so that whoever deletes the group
 /// can delete them too. AWS names no time; it is longer than anybody waits for a group here.
 const DETACHED: SignedDuration = SignedDuration::from_mins(60);
+/// How long somebody waits for them.
+const LONGEST: SignedDuration = SignedDuration::from_mins(45);
 
 /// What Lambda needs to be allowed.
 const ACTION: &str = "ec2:DeleteNetworkInterface";
@@ -84,9 +87,21 @@ impl Interfaces {
 /// A group or a subnet stays for as long as interfaces of Lambda are in it.
 pub(super) fn held(ending: &Ending<'_>) -> Result<End> {
     Ok(match ending.world.interfaces().iter().any(|one| one.within.contains(&ending.serial)) {
-        true => End::Step(Step::Held("held by network interfaces of Lambda".to_owned())),
+        true => End::Step(Step::Held(hold())),
         false => End::Now,
     })
+}
+
+fn hold() -> Hold {
+    let minutes = |time: SignedDuration| time.try_into().unwrap_or_default();
+    Hold {
+        by: "held by network interfaces of Lambda".to_owned(),
+        of: FUNCTION,
+        usually: minutes(RELEASE),
+        longest: minutes(LONGEST),
+        doubt: "a function that is not of this stack may still use it",
+        remedy: "if a function still uses it, take that out of it; else run again to go on waiting",
+    }
 }
 
 /// The subnets and groups of a function.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::engine::error::Result;
+use crate::engine::resource::Hold;
 use crate::engine::urn::Place;
 use crate::engine::value::{Map, Value};
 use crate::twin::refusal::Refusal;
@@ -93,7 +94,7 @@ pub(super) enum Step {
     /// No call can be made until another resource has moved.
     Waits(String),
     /// It is refused until what holds it has gone by itself.
-    Held(String),
+    Held(Hold),
 }
 
 const PLAIN: Quirk = Quirk {

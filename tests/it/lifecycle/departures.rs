@@ -2,15 +2,18 @@
 //! their roles, on the twin, where interfaces of Lambda hold them and go only while a role still may delete them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use drctl::aws;
 use drctl::engine::clock::Clock;
+use drctl::engine::error::Kind;
 use drctl::engine::event::{Ended, Event};
 use drctl::engine::provider::Catalog;
-use drctl::twin::{Operation, Twin};
+use drctl::engine::urn::Urn;
+use drctl::twin::{Calls, Fault, Operation, Twin};
 
 use super::theatre::program;
-use crate::support::stage::{Report, Stage, told};
+use crate::support::stage::{Report, Stage, steps, told};
 
 const NETWORK: &str = "
 vpc: {type: aws:ec2:Vpc, properties: {cidrBlock: 10.0.0.0/16}}
@@ -131,8 +134,33 @@ async fn without_the_order_the_interfaces_outlast_the_patience_for_the_group() {
     up(&mut stage, &format!("{NETWORK}{GROUP}{FUNCTIONS}")).await;
     let report = destroy(&mut stage).await;
     let failures = report.failures();
-    assert!(failures.iter().any(|f| f.contains("still `held by network interfaces of Lambda`")), "{failures:#?}");
+    assert!(
+        failures.iter().any(|f| f.contains("still `held by network interfaces of Lambda, longer than usual: ")),
+        "{failures:#?}"
+    );
     assert!(!twin.leftovers().is_empty());
+    let is_group = |urn: &Urn| urn.name() == "group";
+    let waits: Vec<(u64, bool)> = report
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Waiting { urn, word, since } if is_group(urn) => {
+                Some((since / 60_000, word.contains("longer than usual")))
+            }
+            _ => None,
+        })
+        .collect();
+    let usual = RELEASE.unsigned_abs();
+    assert!(waits.iter().all(|(minute, doubts)| *doubts == (*minute >= usual)), "{waits:?}");
+    assert!(waits.iter().any(|(_, doubts)| *doubts) && waits.iter().any(|(_, doubts)| !doubts));
+    let hint = report.events.iter().find_map(|event| match event {
+        Event::StepFailed { urn, error, .. } if is_group(urn) => error.hint.clone(),
+        _ => None,
+    });
+    assert_eq!(
+        hint.as_deref(),
+        Some("if a function still uses it, take that out of it; else run again to go on waiting")
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -215,4 +243,202 @@ async fn a_policy_that_refers_to_the_group_goes_first_all_the_same() {
     let when = |name: &str| deleted.iter().position(|d| d == name).unwrap();
     assert!(when("policy[\"read\"]") < when("group") && when("group") < when("attachment[\"read\"]"), "{deleted:#?}");
     assert!(twin.leftovers().is_empty());
+}
+
+/// A program with one function, whose role has a policy with the given statement's resource.
+fn one_function(resource: &str, rest: &str) -> String {
+    format!(
+        "
+role:
+  type: aws:iam:Role
+  properties:
+    name: own
+    assumeRolePolicy:
+      Version: 2012-10-17
+      Statement: [{{Effect: Allow, Principal: {{Service: lambda.amazonaws.com}}, Action: 'sts:AssumeRole'}}]
+    inlinePolicies:
+    - name: own
+      policy: {{Version: 2012-10-17, Statement: [{{Effect: Allow, Action: 'logs:*', Resource: {resource}}}]}}
+{rest}"
+    )
+}
+
+const ATTACHMENT: &str = "
+attachment:
+  type: aws:iam:RolePolicyAttachment
+  properties:
+    role: ${role.name}
+    policyArn: arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole
+";
+const FUNCTION: &str = "
+function:
+  type: aws:lambda:Function
+  properties:
+    name: one
+    role: ${role.arn}
+    packageType: Image
+    imageUri: image
+    vpcConfig: {subnetIds: ['${subnet.id}'], securityGroupIds: ['${group.id}']}
+";
+
+/// What goes only after a row, by what is remembered.
+fn remembered(stage: &Stage, name: &str) -> Vec<String> {
+    let row = stage.state.rows.values().find(|row| row.key.urn.name() == name).unwrap_or_else(|| panic!("{name}"));
+    let mut names: Vec<String> = row.precedes.iter().map(|known| known.urn.name().to_owned()).collect();
+    names.sort();
+    names
+}
+
+/// Asserts that nothing is wrong with the state, and that a destroy empties it, in the order of the cloud.
+async fn goes_in_order(twin: &Twin, stage: &mut Stage, permissions: &[&str]) {
+    let wrong: Vec<String> = drctl::state::lint(&stage.state).iter().map(ToString::to_string).collect();
+    assert_eq!(wrong, [] as [String; 0]);
+    twin.forget_calls();
+    let report = destroy(stage).await;
+    assert_eq!(report.outcome.ended, Ended::Completed, "{:#?}", report.failures());
+    let deleted = deleted(twin);
+    let when = |name: &str| deleted.iter().position(|d| d == name).unwrap_or_else(|| panic!("{name}: {deleted:?}"));
+    for permission in permissions {
+        assert!(when("group") < when(permission), "{deleted:#?}");
+    }
+    assert!(twin.leftovers().is_empty() && stage.state.rows.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_that_is_remembered_closes_no_circle_with_what_the_role_needs() {
+    let (twin, mut stage) = stage();
+    let role = |resource: &str| one_function(resource, "");
+    up(&mut stage, &format!("{NETWORK}{GROUP}{}{ATTACHMENT}{FUNCTION}", role("'${group.arn}'"))).await;
+    let other = role("'*'").replace("role:\n  type", "x:\n  type").replace("name: own", "name: x");
+    twin.faults().strike(Calls::to(Operation::Create).of("aws:iam/role:Role"), 1, Fault::Fails(Kind::Invalid));
+    let moved = program(&format!("{NETWORK}{}{other}", role("'${x.arn}'")));
+    let report = stage.up(&moved).await.unwrap_or_else(|p| panic!("{}", told(&p)));
+    assert!(matches!(report.outcome.ended, Ended::Failed { .. }), "{:?}", report.outcome.ended);
+    assert_eq!(remembered(&stage, "group"), ["attachment", "role"]);
+    tokio::time::sleep(Duration::from_secs(20 * 60)).await;
+    goes_in_order(&twin, &mut stage, &[]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_role_that_names_the_group_after_an_interrupted_destroy_goes_with_it_all_the_same() {
+    let (twin, mut stage) = stage();
+    up(&mut stage, &format!("{NETWORK}{HASTY}{}", one_function("'*'", &format!("{ATTACHMENT}{FUNCTION}")))).await;
+    let report = destroy(&mut stage).await;
+    assert!(report.failures().iter().any(|f| f.contains("held by network interfaces")), "{:#?}", report.failures());
+    assert_eq!(remembered(&stage, "group"), ["attachment", "role"]);
+    stage.settings.targets = vec!["role".into()];
+    let naming = one_function("'${group.arn}'", ATTACHMENT);
+    up(&mut stage, &format!("{NETWORK}{HASTY}{naming}")).await;
+    stage.settings.targets.clear();
+    tokio::time::sleep(Duration::from_secs(20 * 60)).await;
+    goes_in_order(&twin, &mut stage, &[]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_destroy_soon_after_the_function_has_left_the_program_keeps_its_permissions_for_the_group() {
+    let (twin, mut stage) = stage();
+    let rest = format!("{NETWORK}{GROUP}{}", one_function("'*'", ATTACHMENT));
+    up(&mut stage, &format!("{rest}{FUNCTION}")).await;
+    up(&mut stage, &rest).await;
+    assert_eq!(remembered(&stage, "group"), ["attachment", "role"]);
+    assert_eq!(remembered(&stage, "subnet"), ["attachment", "role"]);
+    let plan = stage.preview(&program(&rest)).await.unwrap_or_else(|p| panic!("{}", told(&p)));
+    assert_eq!(steps(&plan), [] as [String; 0], "what is remembered is no change");
+    goes_in_order(&twin, &mut stage, &["attachment", "role"]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_destroy_after_one_of_the_function_alone_keeps_its_permissions_for_the_group() {
+    let (twin, mut stage) = stage();
+    up(&mut stage, &format!("{NETWORK}{GROUP}{}", one_function("'*'", &format!("{ATTACHMENT}{FUNCTION}")))).await;
+    stage.settings.targets = vec!["function".into()];
+    assert_eq!(destroy(&mut stage).await.outcome.ended, Ended::Completed);
+    stage.settings.targets.clear();
+    goes_in_order(&twin, &mut stage, &["attachment", "role"]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_destroy_after_the_function_has_left_its_vpc_keeps_its_permissions_for_the_group() {
+    let (twin, mut stage) = stage();
+    let rest = format!("{NETWORK}{GROUP}{}", one_function("'*'", ATTACHMENT));
+    up(&mut stage, &format!("{rest}{FUNCTION}")).await;
+    let (outside, _) = FUNCTION.split_once("    vpcConfig").unwrap();
+    // The group is updated by the same run, and keeps what is remembered of it.
+    let tagged = rest.replace("{name: callers,", "{tags: {a: b}, name: callers,");
+    up(&mut stage, &format!("{tagged}{outside}")).await;
+    assert_eq!(remembered(&stage, "group"), ["attachment", "role"]);
+    goes_in_order(&twin, &mut stage, &["attachment", "role"]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_is_forgotten_an_hour_after_the_function() {
+    let (twin, mut stage) = stage();
+    let rest = format!("{NETWORK}{GROUP}{}", one_function("'*'", ATTACHMENT));
+    up(&mut stage, &format!("{rest}{FUNCTION}")).await;
+    up(&mut stage, &rest).await;
+    tokio::time::sleep(Duration::from_secs(59 * 60)).await;
+    up(&mut stage, &rest).await;
+    assert_eq!(remembered(&stage, "group").len(), 2, "{}", twin.now());
+    tokio::time::sleep(Duration::from_secs(2 * 60)).await;
+    let report = up(&mut stage, &rest).await;
+    assert_eq!(steps(&report.plan), [] as [String; 0]);
+    assert_eq!(remembered(&stage, "group"), [] as [String; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_left_of_the_wait_is_foreseen_by_the_destroy_that_goes_on() {
+    let (_, mut stage) = stage();
+    let hasty = NETWORK.replace("eu-west-1a}", "eu-west-1a}\n  options: {customTimeouts: {delete: 5m}}");
+    up(&mut stage, &format!("{hasty}{HASTY}{}", one_function("'*'", &format!("{ATTACHMENT}{FUNCTION}")))).await;
+    destroy(&mut stage).await;
+    let report = destroy(&mut stage).await;
+    let group = report.plan.steps.iter().find(|step| step.key.urn.name() == "group").unwrap();
+    assert!((10 * 60..=15 * 60).contains(&group.typical), "{} s", group.typical);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subnet_that_would_make_room_while_a_function_of_the_stack_stays_in_it_is_refused() {
+    let (twin, mut stage) = stage();
+    let rest = |role: &str| format!("{NETWORK}{GROUP}{role}{FUNCTION}");
+    let all = rest(&one_function("'*'", ATTACHMENT));
+    up(&mut stage, &all).await;
+    let wider = all.replace("10.0.1.0/24", "10.0.2.0/24");
+    let refused = stage.preview(&program(&wider)).await.unwrap_err();
+    insta::assert_snapshot!(told(&refused), @"replacement-in-use: `subnet` would be deleted before the one that takes its place is made, and `function` keeps it until then");
+    assert!(refused[0].at.is_some() && refused[0].help.as_ref().unwrap().contains("deleteBeforeReplace: false"));
+    // Both can be there at once.
+    let both = wider.replace("eu-west-1a}", "eu-west-1a}\n  options: {deleteBeforeReplace: false}");
+    up(&mut stage, &both).await;
+    // Whoever leaves does not have to wait for the new one.
+    let (outside, _) = both.split_once("    vpcConfig").unwrap();
+    let again = outside.replace("10.0.2.0/24", "10.0.3.0/24").replace("deleteBeforeReplace: false", "");
+    twin.forget_calls();
+    up(&mut stage, &again).await;
+    assert_eq!(deleted(&twin), ["subnet"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_to_delete_names_who_of_the_stack_uses_it() {
+    let (_, mut stage) = stage_with(Arc::new(aws::catalog().and([]).with_departures(Vec::new())));
+    let all = format!("{NETWORK}{GROUP}{}{FUNCTION}", one_function("'*'", ATTACHMENT));
+    up(&mut stage, &all).await;
+    let report = stage.up(&program(&all.replace("10.0.1.0/24", "10.0.2.0/24"))).await.unwrap();
+    let hint = report.events.iter().find_map(|event| match event {
+        Event::StepFailed { error, .. } => error.hint.clone(),
+        _ => None,
+    });
+    let hint = hint.unwrap_or_default();
+    assert!(hint.starts_with("`function` of this stack still uses it: "), "{hint} {:#?}", report.failures());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_remembered_follows_an_alias() {
+    let (twin, mut stage) = stage();
+    let rest = format!("{NETWORK}{GROUP}{}", one_function("'*'", ATTACHMENT));
+    up(&mut stage, &format!("{rest}{FUNCTION}")).await;
+    up(&mut stage, &rest).await;
+    let renamed = ATTACHMENT.replace("attachment:\n", "attached:\n  options: {aliases: [{name: attachment}]}\n");
+    up(&mut stage, &format!("{NETWORK}{GROUP}{}", one_function("'*'", &renamed))).await;
+    assert_eq!(remembered(&stage, "group"), ["attached", "role"]);
+    goes_in_order(&twin, &mut stage, &["attached", "role"]).await;
 }

@@ -1,8 +1,13 @@
 //! Regions that do not answer: what goes on without them, what waits, and what never counts as gone.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use drctl::engine::error::Kind;
 use drctl::engine::event::{Ended, Event, Skipped};
 use drctl::engine::plan::{Plan, Reason};
+use drctl::engine::state::{Key, Row};
+use drctl::engine::urn::{Id, Urn};
 use drctl::render::plan::PlanView;
 use drctl::render::regions::Regions;
 use drctl::twin::{Calls, Fault, Operation};
@@ -273,4 +278,24 @@ y: {type: test:Named, region: secondary, properties: {name: y, note: '${s.arn}'}
     });
     assert_eq!(skipped, Some(("y", Skipped::Unreachable(LIVING.into()))));
     assert!(!t.twin.calls().iter().any(|call| call.ends_with(" y")));
+}
+
+/// What is compared for each pair of them, and once more for each that is held, would take minutes.
+#[tokio::test(start_paused = true)]
+async fn thousands_of_deletions_that_wait_are_planned_at_once() {
+    let mut t = Theatre::new();
+    t.up("a: {type: test:Thing}").await;
+    let row = t.stage.state.rows.values().next().unwrap().clone();
+    let named = |name: usize| Urn::new("test", "test", row.key.urn.ty(), &name.to_string());
+    for name in 0..5000 {
+        let key = Key { urn: named(name), generation: 0 };
+        let needs = (0..name).rev().take(5).map(named).collect();
+        let one = Row { key: key.clone(), needs, id: Some(Id(name.to_string())), ..Row::clone(&row) };
+        t.stage.state.rows.insert(key, Arc::new(one));
+    }
+    t.stage.settings.unavailable = vec![row.place.0.clone()];
+    let began = std::time::Instant::now();
+    let report = t.stage.destroy().await.unwrap_or_else(|p| panic!("{}", told(&p)));
+    assert_eq!(report.plan.held.len(), 5001);
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
 }
