@@ -89,11 +89,16 @@ impl Identity {
     /// If it is another one.
     pub fn check(&self, state: &State) -> Result<(), Diagnostic> {
         match &state.account {
-            Some(account) if *account != self.account => Err(Diagnostic::error(
-                "wrong-account",
-                format!("this state belongs to account {account}, the credentials to {}", self.account),
-            )
-            .help("use the credentials of that account, or another instance of the stack: `--stack NAME@INSTANCE`")),
+            Some(account) if *account != self.account => {
+                let text = format!("this state belongs to account {account}, the credentials to {}", self.account);
+                let help = match state.rows.is_empty() {
+                    true => "nothing is left there: `drctl stack rm` forgets the stack, and `up` begins it anew here",
+                    false => {
+                        "use the credentials of that account, or another instance of the stack: `--stack NAME@INSTANCE`"
+                    }
+                };
+                Err(Diagnostic::error("wrong-account", text).help(help))
+            }
             _ => Ok(()),
         }
     }
