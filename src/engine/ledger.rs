@@ -1,10 +1,12 @@
 //! The state of a run and its journal: nothing counts before it is durable.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::engine::error::Result;
 use crate::engine::journal::{Entry, Journal, apply};
 use crate::engine::state::{Key, Row, State};
+use crate::engine::urn::Id;
 
 /// Keeps the state in step with the journal. Cheap to clone.
 #[derive(Clone)]
@@ -15,6 +17,8 @@ pub struct Ledger {
 
 struct Shared {
     state: State,
+    /// The rows that ever had an id, by that.
+    bearers: HashMap<Id, Vec<Key>>,
     /// Written before the first entry, and only if there is one.
     opening: Vec<Entry>,
 }
@@ -22,7 +26,13 @@ struct Shared {
 impl Ledger {
     /// `opening` leads to `state` from what the journal holds; it is written with the first entry.
     pub fn new(journal: Arc<dyn Journal>, state: State, opening: Vec<Entry>) -> Self {
-        Self { journal, shared: Arc::new(Mutex::new(Shared { state, opening })) }
+        let mut bearers: HashMap<Id, Vec<Key>> = HashMap::with_capacity(state.rows.len());
+        for (key, row) in &state.rows {
+            if let Some(id) = &row.id {
+                bearers.entry(id.clone()).or_default().push(key.clone());
+            }
+        }
+        Self { journal, shared: Arc::new(Mutex::new(Shared { state, bearers, opening })) }
     }
 
     fn shared(&self) -> std::sync::MutexGuard<'_, Shared> {
@@ -43,7 +53,20 @@ impl Ledger {
         };
         append.await?;
         let mut shared = self.shared();
-        entries.into_iter().try_for_each(|entry| apply(&mut shared.state, entry))
+        entries.into_iter().try_for_each(|entry| {
+            let borne = match &entry {
+                Entry::Made { key, id } => Some((key, id)),
+                Entry::Done { row } | Entry::Put { row } => row.id.as_ref().map(|id| (&row.key, id)),
+                _ => None,
+            };
+            if let Some((key, id)) = borne {
+                let bearers = shared.bearers.entry(id.clone()).or_default();
+                if !bearers.contains(key) {
+                    bearers.push(key.clone());
+                }
+            }
+            apply(&mut shared.state, entry)
+        })
     }
 
     /// Writes what planning found, if nothing was recorded yet.
@@ -56,6 +79,21 @@ impl Ledger {
 
     pub fn row(&self, key: &Key) -> Option<Arc<Row>> {
         self.shared().state.rows.get(key).cloned()
+    }
+
+    /// Whether another row stands for the same thing, and goes on to: a cloud that puts in place of creating can
+    /// make one thing of two. Of several rows exactly one has no heir.
+    pub fn has_heir(&self, key: &Key) -> bool {
+        let shared = self.shared();
+        let rows = &shared.state.rows;
+        let Some((row, id)) = rows.get(key).and_then(|row| Some((row, row.id.as_ref()?))) else { return false };
+        let rank = |row: &Row| (!row.old, row.created, row.key.urn.clone(), row.key.generation);
+        let others = shared.bearers.get(id).into_iter().flatten().filter(|other| *other != key);
+        others.filter_map(|other| rows.get(other)).any(|other| {
+            !other.external
+                && (&other.id, &other.ty, &other.place) == (&row.id, &row.ty, &row.place)
+                && rank(other) > rank(row)
+        })
     }
 
     /// Whose inputs refer to a resource, by the rows of those that are still there. None refers to the old half of
@@ -82,5 +120,46 @@ impl Ledger {
 
     pub fn state(&self) -> State {
         self.shared().state.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::future::BoxFuture;
+
+    use super::*;
+    use crate::engine::urn::{Place, Urn};
+
+    struct Forgetful;
+
+    impl Journal for Forgetful {
+        fn append(&self, _: Vec<Entry>) -> BoxFuture<'_, Result<()>> {
+            Box::pin(async { Ok(()) })
+        }
+    }
+
+    fn row(name: &str, generation: u32, old: bool, id: &str) -> Arc<Row> {
+        let key = Key { urn: Urn::new("s", "p", "t:i:T", name), generation };
+        Arc::new(Row { id: Some(Id(id.into())), old, ..Row::new(key, "t:i:T", Place("eu-west-1".into())) })
+    }
+
+    #[tokio::test]
+    async fn of_all_rows_for_one_thing_one_has_no_heir() {
+        let mut state = State::new("l", "s", "p", "aws");
+        let rows = [row("a", 0, true, "x"), row("a", 1, true, "x"), row("b", 0, false, "x"), row("c", 0, false, "y")];
+        for row in &rows {
+            state.rows.insert(row.key.clone(), Arc::clone(row));
+        }
+        let ledger = Ledger::new(Arc::new(Forgetful), state, Vec::new());
+        let heirs = || rows.each_ref().map(|row| ledger.has_heir(&row.key));
+        assert_eq!(heirs(), [true, true, false, false]);
+        ledger.record(vec![Entry::Gone { key: rows[2].key.clone() }]).await.unwrap();
+        assert_eq!(heirs(), [true, false, false, false]);
+        let new = row("d", 0, false, "y");
+        let external = Row { external: true, ..Row::clone(&new) };
+        ledger.record(vec![Entry::Put { row: Arc::new(external) }]).await.unwrap();
+        assert!(!ledger.has_heir(&rows[3].key), "what is only read is nobody's heir");
+        ledger.record(vec![Entry::Put { row: new }]).await.unwrap();
+        assert!(ledger.has_heir(&rows[3].key));
     }
 }

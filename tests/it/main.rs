@@ -29,6 +29,7 @@ mod language;
 mod lifecycle;
 mod lost_region;
 mod migration;
+mod namesakes;
 mod outage;
 mod parity;
 mod payments;

@@ -390,7 +390,8 @@ impl Worker {
     }
 
     async fn act(&self, key: &Key, patch: &Value) -> Result<Done> {
-        let Some(old) = self.crew.ledger.row(key) else { return Ok(Done::Unmoved) };
+        let old = self.crew.ledger.row(key).filter(|_| !self.crew.ledger.has_heir(key));
+        let Some(old) = old else { return Ok(Done::Unmoved) };
         let schema = self.schema(&old.ty)?;
         let mut wanted = base(schema, &old, None);
         let mut others = Vec::new();
@@ -404,7 +405,7 @@ impl Worker {
     async fn remove(&self, step: &Step, key: &Key, applied: &Value) -> Result<Done> {
         let Some(row) = self.crew.ledger.row(key) else { return Ok(Done::Moved) };
         let local = self.crew.cloud.catalog().find(&row.ty).is_some_and(|s| s.facts.local);
-        let Some(id) = row.id.clone().filter(|_| !local) else {
+        let Some(id) = row.id.clone().filter(|_| !local && !self.crew.ledger.has_heir(key)) else {
             let gone = Entry::Gone { key: key.clone() };
             return self.crew.ledger.record(vec![gone]).await.map(|()| Done::Moved);
         };

@@ -17,6 +17,7 @@ mod drift;
 mod existing;
 mod hold;
 mod look;
+mod namesakes;
 mod settle;
 mod walk;
 

@@ -274,7 +274,8 @@ impl Planner<'_> {
         (decision, wanted)
     }
 
-    /// The old half of a replacement that was never complete, if the program asks for what it is.
+    /// The old half of a replacement that was never complete, if the program asks for what it is: it is there,
+    /// under the name that another one would need.
     fn half_that_fits_again(
         &self,
         declaration: &Declaration,
@@ -283,7 +284,7 @@ impl Planner<'_> {
         given: &Given,
     ) -> Option<Arc<Row>> {
         let replaces = |row: &Row| matches!(self.judge(declaration, schema, row, given).0, Decision::Replace { .. });
-        if !row.is_begun() || !replaces(row) {
+        if !replaces(row) {
             return None;
         }
         let whole = |old: &&Arc<Row>| {
