@@ -54,7 +54,7 @@ pub use instance::Stacks;
 pub(crate) use load::{Declared, declared};
 pub use load::{Loaded, Refused, load, load_beside, load_with};
 pub use program::StackProgram;
-pub(crate) use project::{UNKNOWN, bare_name, locate};
+pub(crate) use project::{UNKNOWN, bare_name, is_stack_name, locate};
 pub use pulumi_secrets::{DataKeys, KeyUrl, NoDataKeys};
 pub(crate) use pulumi_secrets::{GIVE_PASSPHRASE, Opener, Protection, Sealer};
 pub use reads::Reads;
