@@ -147,6 +147,10 @@ fn an_import_is_protected_unless_told_otherwise_and_names_what_it_cannot_be() {
     let id = row.unwrap()["id"].as_str().unwrap().to_owned();
     project.expect("state rm other", Exit::Ok);
     project.expect(&format!("import aws:ec2:Vpc other {id} --region mars"), Exit::Configuration);
+    project.expect(&format!("import aws:ec2:Vpc a::b {id} --region secondary"), Exit::Configuration);
+    let list = format!("- {{type: aws:ec2:Vpc, name: '', id: {id}, region: secondary}}\n");
+    std::fs::write(project.path().join("list.yaml"), list).unwrap();
+    project.expect("import --from list.yaml", Exit::Configuration);
     project.expect(&format!("import aws:ec2:Vpc other {id} --region secondary"), Exit::Ok);
     project.expect("destroy", Exit::Policy);
 }

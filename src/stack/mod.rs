@@ -45,7 +45,7 @@ mod yaml;
 pub use answers::{Answers, Question};
 pub use assets::Assets;
 pub use backend::{Backend, backend};
-pub(crate) use body::unknown_type;
+pub(crate) use body::{unfit_name, unknown_type};
 pub(crate) use config::Ty;
 pub use credentials::{Credentials, Role};
 pub use dr::Dr;

@@ -158,6 +158,9 @@ fn wanted<'a>(wish: &'a Wish, site: &Site, catalog: &'a Catalog) -> std::result:
     let Some(schema) = catalog.find(&wish.ty.text) else {
         return Err(wish.ty.blame(stack::unknown_type(&wish.ty.text, catalog)));
     };
+    if let Some(problem) = stack::unfit_name(&wish.name.text) {
+        return Err(wish.name.blame(problem));
+    }
     let roles = site.loaded.as_ref().map(|l| &l.regions);
     let place = match (schema.facts.scope, &wish.region) {
         (Scope::Global, _) => Place::global(),
