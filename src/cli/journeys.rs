@@ -204,6 +204,12 @@ fn a_state_travels_through_a_file() {
     let file = project.path().join("state.json");
     let export = format!("stack export --output {}", file.display());
     project.expect(&export, Exit::Ok);
+    let nowhere = project.path().join("missing/x");
+    project.expect(&format!("stack export --output {}", nowhere.display()), Exit::Configuration);
+    project.expect(&format!("stack import {}", nowhere.display()), Exit::Configuration);
+    project.expect(&format!("graph --output {}", nowhere.display()), Exit::Configuration);
+    project.expect(&format!("permissions --files {}/x", file.display()), Exit::Configuration);
+    project.expect("import --from missing.yaml", Exit::Configuration);
     project.expect("stack rm", Exit::Configuration);
     project.expect("stack rm --force", Exit::Ok);
     project.expect(&format!("stack import {}", file.display()), Exit::Ok);

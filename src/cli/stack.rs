@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::cli::Global;
 use crate::cli::confirm::{Answers, declined};
 use crate::cli::exit::Exit;
-use crate::cli::failure::{Failure, Result, failed, io};
+use crate::cli::failure::{Failure, Result, failed, given_path};
 use crate::cli::places::states_here;
 use crate::cli::project::directory;
 use crate::cli::runtime::runtime;
@@ -184,7 +184,7 @@ fn export(arguments: &Export, global: &Global) -> Result {
     let (state, keys) = runtime(false)?.block_on(site.state())?;
     let text = state::export(&state, &keys).map_err(failed)?;
     match &arguments.output {
-        Some(path) => write_private(path, &text).map_err(io("write", path))?,
+        Some(path) => write_private(path, &text).map_err(given_path("write", path))?,
         None => render::data(String::from_utf8_lossy(&text)),
     }
     Ok(Exit::Ok)
@@ -206,7 +206,7 @@ fn import(arguments: &Import, global: &Global) -> Result {
     let path = &arguments.file;
     let text = match path.as_os_str() == "-" {
         true => state::read_import(Path::new("standard input"), std::io::stdin().lock()),
-        false => state::read_import(path, File::open(path).map_err(io("read", path))?),
+        false => state::read_import(path, File::open(path).map_err(given_path("read", path))?),
     }
     .map_err(failed)?;
     runtime(false)?.block_on(async {
