@@ -91,20 +91,48 @@ pub(super) fn run(command: &Command, global: &Global) -> Result {
             file.write()?;
             render::say(format_args!("Removed `{key}` from {}\n", path.display()));
         }
-        Command::Ls if global.json => {
-            let shown = |value: &Yaml| if is_sealed(value) { json!(Shown::SECRET) } else { json!(value) };
-            let all: serde_json::Map<_, _> = file.values().map(|(key, value)| (plain(key), shown(value))).collect();
-            render::data(format_args!("{:#}\n", json!(all)));
-        }
         Command::Ls => {
-            let mut table = Table::new(["KEY", "VALUE"]);
-            for (key, value) in file.values() {
-                table.row([plain(key), if is_sealed(value) { Shown::SECRET.to_owned() } else { flow(value) }]);
+            let (project, entries) = declared(&request(global)?)?;
+            let secrets = file.secrets(&project, &entries);
+            render::data(listed(&file, &secrets, global.json));
+            if let Some(warning) = unsealed(&file, &secrets) {
+                render::warn(warning);
             }
-            render::data(table);
         }
     }
     Ok(Exit::Ok)
+}
+
+/// All values, without the text of what is sealed or secret.
+fn listed(file: &File, secrets: &[String], json: bool) -> String {
+    let values = file.values().map(|(key, value)| (plain(key), value));
+    let values = values.map(|(key, value)| {
+        let shown = Some(value).filter(|value| !is_sealed(value) && !secrets.contains(&key));
+        (key, shown)
+    });
+    if json {
+        let shown = values.map(|(key, value)| (key, value.map_or_else(|| json!(Shown::SECRET), |value| json!(value))));
+        return format!("{:#}\n", json!(shown.collect::<serde_json::Map<_, _>>()));
+    }
+    let mut table = Table::new(["KEY", "VALUE"]);
+    values.for_each(|(key, value)| table.row([key, value.map_or_else(|| Shown::SECRET.to_owned(), flow)]));
+    table.to_string()
+}
+
+/// A warning about secrets that whoever may read the file reads.
+fn unsealed(file: &File, secrets: &[String]) -> Option<String> {
+    let values = file.values().map(|(key, value)| (plain(key), value));
+    let keys: Vec<String> = values
+        .filter(|(key, value)| secrets.contains(key) && !holds_sealed(value))
+        .map(|(key, _)| format!("`{key}`"))
+        .collect();
+    (!keys.is_empty()).then(|| {
+        format!(
+            "what the program declares secret stands in plain in {}: {}; `drctl config set KEY --secret` seals it",
+            file.path.display(),
+            keys.join(", ")
+        )
+    })
 }
 
 /// Seals the secure values of a stack's file for another passphrase of the environment, and says how many.
@@ -211,6 +239,15 @@ impl File {
 
     fn values(&self) -> impl Iterator<Item = (&Yaml, &Yaml)> {
         self.yaml.get("config").and_then(Yaml::as_mapping).into_iter().flatten()
+    }
+
+    /// Keys, as the file has them, that the program of a project declares secret.
+    fn secrets(&self, project: &str, entries: &[Declared]) -> Vec<String> {
+        let is_secret = |key: &String| {
+            let full = if key.contains(':') { key.clone() } else { format!("{project}:{key}") };
+            entries.iter().any(|entry| entry.secret && entry.key == full)
+        };
+        self.values().map(|(key, _)| plain(key)).filter(is_secret).collect()
     }
 
     fn get(&self, key: &str) -> Result<&Yaml> {
@@ -580,6 +617,26 @@ mod tests {
         file.set("a", "5").unwrap();
         assert_eq!(file.get("a").unwrap(), &Yaml::from(5));
         assert_eq!(file.get("b").unwrap(), &Yaml::from(2));
+    }
+
+    #[test]
+    fn what_is_declared_secret_is_hidden_in_a_list_though_it_stands_in_the_file() {
+        let declared = |key: &str, secret| Declared { key: key.to_owned(), ty: None, secret };
+        let entries = [declared("app:token", true), declared("app:password", true), declared("app:size", false)];
+        let file = file("config:\n  token: hunter2\n  app:password: {secure: v1:x}\n  size: 3\n  other:token: a\n");
+        let secrets = file.secrets("app", &entries);
+        insta::assert_snapshot!(listed(&file, &secrets, false), @r"
+        KEY           VALUE
+        token         [secret]
+        app:password  [secret]
+        size          3
+        other:token   a
+        ");
+        let json = listed(&file, &secrets, true);
+        assert!(!json.contains("hunter2") && json.contains("\"size\": 3"), "{json}");
+        let warning = unsealed(&file, &secrets).unwrap();
+        assert!(warning.contains("in Pulumi.prod.yaml: `token`; `drctl config set KEY --secret`"), "{warning}");
+        assert_eq!(unsealed(&file, &[]), None);
     }
 
     #[test]

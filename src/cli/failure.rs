@@ -1,5 +1,8 @@
 //! Why a command ended without success, and how the user learns of it.
 
+use std::io::ErrorKind;
+use std::path::Path;
+
 use crate::cli::exit::Exit;
 use crate::engine::diagnostic::{Diagnostic, Severity};
 use crate::engine::error::{Error, Kind};
@@ -107,9 +110,31 @@ impl From<render::log::Unreadable> for Failure {
 }
 
 /// Says what was to be done with a file that failed.
-pub(super) fn io(what: &str, path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Failure {
+pub(super) fn io(what: &str, path: &Path) -> impl FnOnce(std::io::Error) -> Failure {
     let message = format!("cannot {what} {}", path.display());
     move |error| Failure::Error(Exit::Error, Box::new(Error::new(Kind::Invalid, format!("{message}: {error}"))))
+}
+
+/// Says what was to be done with a file that the command line names: whoever named it may name another.
+pub(super) fn given_path(what: &str, path: &Path) -> impl FnOnce(std::io::Error) -> Failure {
+    let message = format!("cannot {what} {}", path.display());
+    let above = path.parent().filter(|above| !above.as_os_str().is_empty()).map(Path::to_owned);
+    move |error| {
+        let (exit, help) = match error.kind() {
+            ErrorKind::NotFound => match above.filter(|above| !above.exists()) {
+                Some(above) => {
+                    (Exit::Configuration, format!("make the directory {} or give another path", above.display()))
+                }
+                None => (Exit::Configuration, "give the path of a file that exists".to_owned()),
+            },
+            ErrorKind::IsADirectory => (Exit::Configuration, "give the path of a file".to_owned()),
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+                (Exit::Error, "free some space on that disk, or give a path on another one".to_owned())
+            }
+            _ => (Exit::Configuration, "give a path that you may use".to_owned()),
+        };
+        Failure::new(exit, format!("{message}: {error}"), help)
+    }
 }
 
 /// A failure of the state's files.
@@ -121,4 +146,26 @@ pub(super) fn failed(error: StateError) -> Failure {
     };
     let hint = error.hint();
     Failure::new(exit, error.to_string(), hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_of_the_command_line_that_fails_is_a_mistake_with_a_remedy() {
+        let here = tempfile::tempdir().unwrap();
+        let told = |path: &Path| {
+            let error = std::fs::read_to_string(path).unwrap_err();
+            let Failure::Error(exit, error) = given_path("read", path)(error) else { panic!() };
+            (exit, error.hint.clone().unwrap())
+        };
+        let missing = here.path().join("missing");
+        assert_eq!(told(&missing), (Exit::Configuration, "give the path of a file that exists".to_owned()));
+        let help = format!("make the directory {} or give another path", missing.display());
+        assert_eq!(told(&missing.join("x")), (Exit::Configuration, help));
+        assert_eq!(told(here.path()), (Exit::Configuration, "give the path of a file".to_owned()));
+        let full = given_path("write", &missing)(ErrorKind::StorageFull.into());
+        assert_eq!(full.exit(), Exit::Error);
+    }
 }

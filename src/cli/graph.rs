@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 
 use crate::cli::Global;
 use crate::cli::exit::Exit;
-use crate::cli::failure::{Result, io};
+use crate::cli::failure::{Result, given_path};
 use crate::cli::graph_svg::Svg;
 use crate::cli::program::load;
 use crate::engine::program::{Declaration, Program};
@@ -42,7 +42,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
     let loaded = load(global)?;
     let drawing = Graph::of(loaded.program.declarations(), &Regions::new(loaded.regions)).draw(arguments.format);
     match &arguments.output {
-        Some(path) => std::fs::write(path, drawing).map_err(io("write", path))?,
+        Some(path) => std::fs::write(path, drawing).map_err(given_path("write", path))?,
         None => render::data(drawing),
     }
     Ok(Exit::Ok)

@@ -147,6 +147,10 @@ fn an_import_is_protected_unless_told_otherwise_and_names_what_it_cannot_be() {
     let id = row.unwrap()["id"].as_str().unwrap().to_owned();
     project.expect("state rm other", Exit::Ok);
     project.expect(&format!("import aws:ec2:Vpc other {id} --region mars"), Exit::Configuration);
+    project.expect(&format!("import aws:ec2:Vpc a::b {id} --region secondary"), Exit::Configuration);
+    let list = format!("- {{type: aws:ec2:Vpc, name: '', id: {id}, region: secondary}}\n");
+    std::fs::write(project.path().join("list.yaml"), list).unwrap();
+    project.expect("import --from list.yaml", Exit::Configuration);
     project.expect(&format!("import aws:ec2:Vpc other {id} --region secondary"), Exit::Ok);
     project.expect("destroy", Exit::Policy);
 }
@@ -187,7 +191,9 @@ fn a_list_is_imported_whole_or_not_at_all() {
 fn a_stack_gets_no_name_that_no_command_can_reach() {
     let project = Project::new();
     project.expect("up", Exit::Ok);
-    project.expect("stack rename a/b", Exit::Configuration);
+    for name in ["a/b", "..", "web.yaml", "stacks", "net"] {
+        project.expect(&format!("stack rename {name}"), Exit::Configuration);
+    }
     project.expect("state ls", Exit::Ok);
 }
 
@@ -198,6 +204,12 @@ fn a_state_travels_through_a_file() {
     let file = project.path().join("state.json");
     let export = format!("stack export --output {}", file.display());
     project.expect(&export, Exit::Ok);
+    let nowhere = project.path().join("missing/x");
+    project.expect(&format!("stack export --output {}", nowhere.display()), Exit::Configuration);
+    project.expect(&format!("stack import {}", nowhere.display()), Exit::Configuration);
+    project.expect(&format!("graph --output {}", nowhere.display()), Exit::Configuration);
+    project.expect(&format!("permissions --files {}/x", file.display()), Exit::Configuration);
+    project.expect("import --from missing.yaml", Exit::Configuration);
     project.expect("stack rm", Exit::Configuration);
     project.expect("stack rm --force", Exit::Ok);
     project.expect(&format!("stack import {}", file.display()), Exit::Ok);

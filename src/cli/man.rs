@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::cli::exit::Exit;
-use crate::cli::failure::{Result, io};
+use crate::cli::failure::{Result, given_path, io};
 use crate::render;
 
 #[derive(Debug, Args)]
@@ -22,8 +22,9 @@ pub(super) fn run(arguments: &Arguments, command: clap::Command) -> Result {
         render::data(String::from_utf8_lossy(&page));
         return Ok(Exit::Ok);
     };
-    std::fs::create_dir_all(directory).map_err(io("make", directory))?;
-    clap_mangen::generate_to(without_help(command), directory).map_err(io("write manual pages into", directory))?;
+    std::fs::create_dir_all(directory).map_err(given_path("make", directory))?;
+    clap_mangen::generate_to(without_help(command), directory)
+        .map_err(given_path("write manual pages into", directory))?;
     Ok(Exit::Ok)
 }
 

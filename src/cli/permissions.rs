@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use crate::cli::Global;
 use crate::cli::exit::Exit;
-use crate::cli::failure::{Result, io};
+use crate::cli::failure::{Result, given_path};
 use crate::cli::grants::{Detail, Grant, grants};
 use crate::cli::program::load;
 use crate::cli::project;
@@ -35,10 +35,10 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
     let name = format!("drctl-{}", loaded.stack);
     if let Some(directory) = &arguments.files {
         let directory = project::directory(global)?.join(directory);
-        std::fs::create_dir_all(&directory).map_err(io("make", &directory))?;
+        std::fs::create_dir_all(&directory).map_err(given_path("make", &directory))?;
         for (name, policy) in names(&name, policies.len()).zip(&policies) {
             let path = directory.join(format!("{name}.json"));
-            std::fs::write(&path, format!("{policy:#}\n")).map_err(io("write", &path))?;
+            std::fs::write(&path, format!("{policy:#}\n")).map_err(given_path("write", &path))?;
         }
         render::data(format_args!("{}", commands(&name, policies.len(), &directory)));
     } else if let [policy] = policies.as_slice() {

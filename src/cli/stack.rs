@@ -10,14 +10,16 @@ use serde_json::json;
 use crate::cli::Global;
 use crate::cli::confirm::{Answers, declined};
 use crate::cli::exit::Exit;
-use crate::cli::failure::{Failure, Result, failed, io};
+use crate::cli::failure::{Failure, Result, failed, given_path};
 use crate::cli::places::states_here;
+use crate::cli::project::directory;
 use crate::cli::runtime::runtime;
 use crate::cli::site::Site;
 use crate::cli::target::Target;
 use crate::render;
 use crate::render::table::Table;
 use crate::render::words::count;
+use crate::stack::{Request, is_stack_name};
 use crate::state::{self, KeyChange, StackSummary, StateError};
 
 #[derive(Debug, Subcommand)]
@@ -139,17 +141,38 @@ fn remove(force: bool, global: &Global) -> Result {
     })
 }
 
-fn rename(name: &str, global: &Global) -> Result {
+/// Refuses a name by which no command would find the stack.
+fn check_name(name: &str, cwd: PathBuf) -> Result<()> {
     let fits = |c: char| c.is_ascii_alphanumeric() || "-_.@+".contains(c);
     if name.is_empty() || !name.chars().all(fits) {
         let message = format!("`{name}` is no name for a stack");
         let help = "names are letters, digits, hyphens, underscores and dots, perhaps with `@` and an environment";
         return Err(Failure::new(Exit::Configuration, message, help));
     }
+    if !is_stack_name(&Request { stack: name.to_owned(), cwd, ..Request::default() }) {
+        let message = format!("no command would find a stack by the name `{name}`");
+        let help = "give a name without `.yaml` that no file or directory here has; after an `@` may be letters, \
+                    digits, `-`, `_` and `.`";
+        return Err(Failure::new(Exit::Configuration, message, help));
+    }
+    Ok(())
+}
+
+fn rename(name: &str, global: &Global) -> Result {
+    let answers = Answers::here(global.yes);
+    answers.refuse_nobody("stack rename")?;
+    check_name(name, directory(global)?)?;
     let site = Site::of_state(global)?;
+    if site.stack == name {
+        let message = format!("the stack is called `{name}` already");
+        return Err(Failure::new(Exit::Configuration, message, "give another name"));
+    }
     runtime(false)?.block_on(async {
         site.must_exist().await?;
         let keys = site.keys().await?;
+        if !answers.agree(&format!("Rename `{}` on `{}` to `{name}`?", site.stack, site.target.name())).await? {
+            return Ok(declined());
+        }
         site.lock("stack rename").await?.rename(&keys, name).await.map_err(failed)?;
         render::say(format_args!("`{}` is `{name}` now. Give its file the same name.\n", site.stack));
         Ok(Exit::Ok)
@@ -161,7 +184,7 @@ fn export(arguments: &Export, global: &Global) -> Result {
     let (state, keys) = runtime(false)?.block_on(site.state())?;
     let text = state::export(&state, &keys).map_err(failed)?;
     match &arguments.output {
-        Some(path) => write_private(path, &text).map_err(io("write", path))?,
+        Some(path) => write_private(path, &text).map_err(given_path("write", path))?,
         None => render::data(String::from_utf8_lossy(&text)),
     }
     Ok(Exit::Ok)
@@ -183,7 +206,7 @@ fn import(arguments: &Import, global: &Global) -> Result {
     let path = &arguments.file;
     let text = match path.as_os_str() == "-" {
         true => state::read_import(Path::new("standard input"), std::io::stdin().lock()),
-        false => state::read_import(path, File::open(path).map_err(io("read", path))?),
+        false => state::read_import(path, File::open(path).map_err(given_path("read", path))?),
     }
     .map_err(failed)?;
     runtime(false)?.block_on(async {
@@ -250,6 +273,19 @@ fn migrate(to: &str, global: &Global) -> Result {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stack_gets_no_name_that_commands_take_for_something_else() {
+        let here = tempfile::tempdir().unwrap();
+        std::fs::create_dir(here.path().join("stacks")).unwrap();
+        let fits = |name: &str| check_name(name, here.path().to_owned()).is_ok();
+        for name in ["", "a/b", "a b", "..", ".", "prod.yaml", "prod.YML", "prod.yaml@b", "stacks", "@b", "prod@b+c"] {
+            assert!(!fits(name), "{name}");
+        }
+        for name in ["prod", "prod.eu", "prod@b", "a_b-c"] {
+            assert!(fits(name), "{name}");
+        }
+    }
 
     #[test]
     fn a_list_of_stacks_tells_what_is_unusual() {

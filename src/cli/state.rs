@@ -21,7 +21,7 @@ use crate::engine::value::Shown;
 use crate::render;
 use crate::render::table::Table;
 use crate::render::words::{count, resource, type_name};
-use crate::stack::REGIONS;
+use crate::stack::{REGIONS, unfit_name};
 use crate::state::{Broken, Finding, StateError, World, lint, lint_names, unname};
 
 #[derive(Debug, Subcommand)]
@@ -289,10 +289,11 @@ fn rename(state: &mut State, given: &str, name: &str) -> Result<Urn> {
     if state.rows.values().any(|row| row.pending.is_some() && row.key.urn == old) {
         return Err(failed(StateError::Unfinished(old)));
     }
-    let new = old.as_str().strip_suffix(old.name()).and_then(|head| Urn::parse(&format!("{head}{name}")));
-    let Some(new) = new.filter(|_| !name.is_empty()) else {
-        return Err(Failure::new(Exit::Configuration, "a logical name may not be empty", "give the new name"));
-    };
+    if let Some(problem) = unfit_name(name) {
+        return Err(Failure::Program(vec![problem]));
+    }
+    let head = old.as_str().strip_suffix(old.name()).unwrap_or_default();
+    let new = Urn::from(format!("{head}{name}"));
     if new == old {
         let message = format!("{} has that name already", resource(&new));
         return Err(Failure::new(Exit::Configuration, message, "give another name"));
@@ -417,6 +418,10 @@ mod tests {
         assert_eq!(state.rows[1].needs[0].name(), "z");
         assert_eq!(state.rows[1].refers["vpcId"][0].name(), "z");
         assert!(rename(&mut state, "z", "b").is_err());
+        for name in ["", "a::b"] {
+            let Err(Failure::Program(problems)) = rename(&mut state, "z", name) else { panic!() };
+            assert_eq!(problems[0].code, "resource-name");
+        }
         let Err(Failure::Error(_, error)) = rename(&mut state, "z", "z") else { panic!() };
         assert_eq!(error.message, "ec2:Vpc z has that name already");
     }

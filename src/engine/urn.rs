@@ -64,6 +64,14 @@ impl Urn {
     }
 }
 
+/// Whether a program can give a resource the logical name: it is not empty and holds no `::`, which parts a
+/// URN. The key of an instance may hold one: `subnet["fd00::/64"]`.
+pub fn is_logical_name(name: &str) -> bool {
+    let (head, rest) = name.split_once("[\"").unwrap_or((name, ""));
+    let tail = rest.rsplit_once("\"]").map_or(rest, |(_, tail)| tail);
+    !head.is_empty() && !head.contains("::") && !tail.contains("::")
+}
+
 impl fmt::Display for Urn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -133,6 +141,16 @@ impl fmt::Display for Id {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_logical_name_is_not_empty_and_parts_no_urn() {
+        for name in ["vpc", "a:b", "primary/vpc", "subnet[\"a\"]", "subnet[\"fd00::/64\"]", "c[\"::\"]/vpc"] {
+            assert!(is_logical_name(name), "{name}");
+        }
+        for name in ["", "a::b", "::", "[\"a\"]", "a::b[\"c\"]", "c[\"d\"]/a::b", "a[\"b::c"] {
+            assert!(!is_logical_name(name), "{name}");
+        }
+    }
 
     #[test]
     fn a_urn_gives_its_parts_back_whatever_the_name_holds() {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::engine::diagnostic::{Diagnostic, Location, nearest};
 use crate::engine::provider::Catalog;
+use crate::engine::urn::is_logical_name;
 pub(crate) use crate::engine::urn::short_type as short;
 use crate::stack::check::no_such;
 use crate::stack::config::Input;
@@ -303,6 +304,12 @@ pub(crate) const OPTIONS: [&str; 20] = [
     "envVarMappings",
 ];
 
+/// What is wrong with a logical name.
+pub(crate) fn unfit_name(name: &str) -> Option<Diagnostic> {
+    let problem = || Diagnostic::error("resource-name", format!("`{name}` is no name for a resource"));
+    (!is_logical_name(name)).then(|| problem().help("a name is not empty, and holds no `::`"))
+}
+
 fn block(entry: &Entry, cx: &Context, reader: &mut Reader) -> Block {
     let empty = Expr { kind: Kind::Map(Vec::new()), at: entry.at.clone() };
     let mut block = Block {
@@ -321,10 +328,7 @@ fn block(entry: &Entry, cx: &Context, reader: &mut Reader) -> Block {
         options: Vec::new(),
     };
     let what = format!("resource `{}`", entry.key);
-    if entry.key.is_empty() || entry.key.contains("::") {
-        let problem = Diagnostic::error("resource-name", format!("`{}` is no name for a resource", entry.key));
-        reader.problems.push(problem.at(entry.at.clone()).help("a name is not empty, and holds no `::`"));
-    }
+    reader.problems.extend(unfit_name(&entry.key).map(|problem| problem.at(entry.at.clone())));
     let Some((keys, others)) = Keys::some(&entry.value, &what, &RESOURCE_KEYS, reader.problems) else { return block };
     match keys.get("type") {
         None => {

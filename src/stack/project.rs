@@ -149,6 +149,12 @@ pub(crate) fn bare_name(request: &Request) -> Option<String> {
     (!name.is_empty() && !is_path(name)).then(|| instance_name(name, instance.as_ref()))
 }
 
+/// Whether the name of a request can mean a stack: it is not taken for a path, and nothing where the
+/// search starts has it.
+pub(crate) fn is_stack_name(request: &Request) -> bool {
+    parts(request).is_ok_and(|(name, _)| !name.is_empty() && !is_path(name) && !request.cwd.join(name).exists())
+}
+
 /// The code of the diagnostic that there is no such stack.
 pub(crate) const UNKNOWN: &str = "unknown-stack";
 

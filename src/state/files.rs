@@ -93,8 +93,14 @@ const TEMP: &str = ".writing-";
 
 fn temp_beside(path: &Path, bytes: &[u8]) -> Result<tempfile::NamedTempFile> {
     let failed = || StateError::io("write", path);
-    let mut temp = tempfile::Builder::new().prefix(TEMP).tempfile_in(dir_of(path)).map_err(failed())?;
-    temp.write_all(bytes).map_err(failed())?;
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    // Failures name the path that was meant, and not the temporary one.
+    let make = |temp: &Path| options.open(temp);
+    let temp = tempfile::Builder::new().prefix(TEMP).make_in(dir_of(path), make).map_err(failed())?;
+    temp.as_file().write_all(bytes).map_err(failed())?;
     temp.as_file().sync_data().map_err(failed())?;
     Ok(temp)
 }
@@ -180,6 +186,14 @@ mod tests {
         open(&dir.join("opened")).unwrap();
         assert_eq!([mode(&root.path().join("a")), mode(&dir)], [0o700; 2]);
         assert_eq!(["replaced", "new", "opened"].map(|f| mode(&dir.join(f))), [0o600; 3]);
+    }
+
+    #[test]
+    fn a_write_that_fails_names_no_temporary_file() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("missing/x");
+        let told = replace(&path, b"1").unwrap_err().to_string();
+        assert!(told.contains(&path.display().to_string()) && !told.contains(TEMP), "{told}");
     }
 
     #[test]

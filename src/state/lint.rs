@@ -8,7 +8,7 @@ use crate::engine::diagnostic::nearest;
 use crate::engine::provider::Catalog;
 use crate::engine::resource::Scope;
 use crate::engine::state::{Begun, Row, State};
-use crate::engine::urn::{Place, Urn};
+use crate::engine::urn::{Place, Urn, is_logical_name};
 use crate::state::error::{Result, StateError};
 use crate::state::order;
 
@@ -25,6 +25,8 @@ pub struct Finding {
 pub enum Broken {
     /// Two rows stand for the resource now.
     LiveTwice,
+    /// No program can give a resource that logical name.
+    NoLogicalName,
     /// The row replaces one of the same or a higher generation.
     GenerationBackwards,
     /// The row is kept under the key of another.
@@ -80,7 +82,10 @@ pub struct World<'a> {
 /// What a state names that does not exist, or does not fit together, in the order of its rows.
 pub fn lint_names(state: &State, world: World<'_>) -> Vec<Finding> {
     let names = |row: &Row| {
-        let rules = world.of_type(row).into_iter().chain(world.of_place(row, state.partition.as_deref()));
+        let unfit = Urn::parse(row.key.urn.as_str()).is_some_and(|urn| !is_logical_name(urn.name()));
+        let unfit = unfit.then_some(Broken::NoLogicalName);
+        let fits_no_world = world.of_type(row).into_iter().chain(world.of_place(row, state.partition.as_deref()));
+        let rules = unfit.into_iter().chain(fits_no_world);
         let finding = |rule| Finding { urn: row.key.urn.clone(), generation: row.key.generation, rule };
         rules.map(finding).collect::<Vec<_>>()
     };
@@ -195,6 +200,9 @@ impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::LiveTwice => f.write_str("two rows stand for it"),
+            Self::NoLogicalName => {
+                f.write_str("no program can have its name: `drctl state mv` gives it one without `::`")
+            }
             Self::GenerationBackwards => f.write_str("an older generation stands for it than the newest"),
             Self::WrongKey => f.write_str("its row is kept under another key"),
             Self::NoUrn => f.write_str("its name is no URN"),
@@ -320,6 +328,18 @@ mod tests {
             "its region `cn-north-1` is none of `aws`, where the account of the state is"
         );
         assert_eq!(found(VPC, "azure:x:Y", "moon"), "there is no type `azure:x:Y`; there is no region `moon`");
+    }
+
+    #[test]
+    fn a_name_that_no_program_can_give_is_found_and_keeps_no_run_away() {
+        let mut state = State::new("l", "s", "p", "twin");
+        state.rows = [row("a::b", 0), row("c", 0)].map(|r| (r.key.clone(), Arc::new(r))).into();
+        let world = World { catalog: crate::aws::catalog(), regions: &[] };
+        let found: Vec<Finding> = lint_names(&state, world);
+        let named: Vec<&Urn> =
+            found.iter().filter(|finding| finding.rule == Broken::NoLogicalName).map(|finding| &finding.urn).collect();
+        assert_eq!(named, [&urn("a::b")]);
+        assert!(check_sound(&state).is_ok());
     }
 
     #[test]

@@ -415,6 +415,17 @@ resources:
 }
 
 #[test]
+fn a_stack_is_renamed_only_with_consent() {
+    let project = Project::with(&["web"]);
+    project.good("up -s web");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_drctl"));
+    command.args(["stack", "rename", "shop", "-s", "web", "--local"]).current_dir(project.path()).stdin(Stdio::null());
+    let said = Said::of(&command.output().unwrap()).ends_with(2);
+    assert!(said.err.contains("`drctl stack rename` changes things"), "{}", said.err);
+    project.good("stack rename shop -s web");
+}
+
+#[test]
 fn one_state_that_cannot_be_read_hides_no_other() {
     let project = Project::with(&["web", "shop"]);
     project.good("up -s web");

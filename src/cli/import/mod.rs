@@ -14,7 +14,7 @@ use crate::cli::Global;
 use crate::cli::confirm::{Answers, declined};
 use crate::cli::edit::edit;
 use crate::cli::exit::Exit;
-use crate::cli::failure::{Failure, Result, failed, io};
+use crate::cli::failure::{Failure, Result, failed, given_path};
 use crate::cli::import::names::Names;
 use crate::cli::import::written::{Written, written};
 use crate::cli::interrupt::Interrupts;
@@ -128,7 +128,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
 fn wishes(arguments: &Arguments, global: &Global) -> Result<(Vec<Wish>, Vec<Diagnostic>)> {
     if let Some(path) = &arguments.from {
         let file = directory(global)?.join(path);
-        let text = std::fs::read_to_string(&file).map_err(io("read", path))?;
+        let text = std::fs::read_to_string(&file).map_err(given_path("read", path))?;
         return Ok(stack::wishes(&path.display().to_string(), text));
     }
     let (Some(ty), Some(name), Some(id)) = (&arguments.ty, &arguments.name, &arguments.id) else {
@@ -158,6 +158,9 @@ fn wanted<'a>(wish: &'a Wish, site: &Site, catalog: &'a Catalog) -> std::result:
     let Some(schema) = catalog.find(&wish.ty.text) else {
         return Err(wish.ty.blame(stack::unknown_type(&wish.ty.text, catalog)));
     };
+    if let Some(problem) = stack::unfit_name(&wish.name.text) {
+        return Err(wish.name.blame(problem));
+    }
     let roles = site.loaded.as_ref().map(|l| &l.regions);
     let place = match (schema.facts.scope, &wish.region) {
         (Scope::Global, _) => Place::global(),

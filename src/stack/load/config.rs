@@ -20,10 +20,11 @@ use crate::stack::pulumi_secrets::{DataKeys, Opener, Protection};
 use crate::stack::yaml::{Entry, Node};
 
 /// Before the config values of the AWS provider.
-const AWS: &str = "aws:";
+pub(super) const AWS: &str = "aws:";
 
 /// Config values of the AWS provider that have an effect.
-const PROVIDER: [&str; 6] = ["region", "profile", "assumeRole", "assumeRoles", "defaultTags", "allowedAccountIds"];
+pub(super) const PROVIDER: [&str; 6] =
+    ["region", "profile", "assumeRole", "assumeRoles", "defaultTags", "allowedAccountIds"];
 
 impl Loader<'_> {
     /// The values of `Pulumi.<stack>.yaml`.

@@ -31,6 +31,7 @@ use crate::stack::fence::{self, Fence};
 use crate::stack::files::Files;
 use crate::stack::functions::scalar_text;
 use crate::stack::instance::{Bound, Frame, Instance, Member, Others, Slot, Stacks, Tags, World};
+use crate::stack::load::config::{AWS, PROVIDER};
 use crate::stack::paths;
 use crate::stack::program::StackProgram;
 use crate::stack::project::{self, Project};
@@ -403,16 +404,23 @@ impl<'a> Loader<'a> {
         }
     }
 
-    /// Other keys are legal and mean nothing; one that looks like a section is a slip.
+    /// Other keys are legal and mean nothing; one that looks like a section or a setting of the provider is
+    /// a slip.
     fn misspelt_sections(&mut self, node: &Node) {
         for entry in node.as_map().unwrap_or_default() {
             if SECTIONS.iter().any(|s| entry.key.eq_ignore_ascii_case(s)) {
                 continue;
             }
-            if let Some(near) = nearest(&entry.key, SECTIONS) {
-                let problem = Diagnostic::warning("unknown-section", format!("`{}` has no meaning here", entry.key));
-                self.problems.push(problem.at(entry.at.clone()).help(format!("did you mean `{near}`?")));
-            }
+            let setting = entry.key.strip_prefix(AWS).unwrap_or(&entry.key);
+            // What a file extends is taken out of it when it is read.
+            let help = match (nearest(&entry.key, SECTIONS.into_iter().chain(["extends"])), nearest(setting, PROVIDER))
+            {
+                (Some(near), _) => format!("did you mean `{near}`?"),
+                (None, Some(setting)) => format!("write it under `config` as `{AWS}{setting}`"),
+                (None, None) => continue,
+            };
+            let problem = Diagnostic::warning("unknown-section", format!("`{}` has no meaning here", entry.key));
+            self.problems.push(problem.at(entry.at.clone()).help(help));
         }
     }
 

@@ -202,6 +202,12 @@ fn resources() {
         ),
         ("state of a read resource", "resources:\n  a: {type: aws:ec2:Vpc, get: {id: x, state: {a: b}}}\n"),
         ("misspelt section", "resource:\n  a: {type: aws:ec2:Vpc}\n"),
+        ("misspelt file to extend", "extend: base.yaml\nresources: {a: {type: aws:ec2:Vpc}}\n"),
+        ("files to extend in another case", "Extends: base.yaml\nresources: {a: {type: aws:ec2:Vpc}}\n"),
+        (
+            "settings of the provider outside of the config",
+            "allowedAccountIds: ['123456789012']\nprofile: prod\naws:defaultTags: {}\nregion: us-east-1\nresources: {a: {type: aws:ec2:Vpc}}\n",
+        ),
     ]);
     insta::assert_snapshot!(told);
 }
