@@ -39,6 +39,9 @@ where
 {
     let meta = said.meta();
     let status = reply.status().as_u16();
+    if operation.starts_with("s3:") && (status == 301 || meta.code() == Some("AuthorizationHeaderMalformed")) {
+        return elsewhere(reply, meta.code());
+    }
     let text = meta.message().unwrap_or_default();
     // An answer to HEAD has no body that could name a code. S3 says 400 there to a token that has expired.
     let code = match meta.code().unwrap_or_default() {
@@ -61,6 +64,15 @@ where
         young: verdict::young(operation, code),
         ..Error::new(kind, message)
     }
+}
+
+/// S3 sends callers to the region of a bucket, and does nothing.
+fn elsewhere(reply: &HttpResponse, code: Option<&str>) -> Error {
+    let region = reply.headers().get("x-amz-bucket-region");
+    let region = region.map_or_else(|| "another region than asked".to_owned(), |region| format!("region `{region}`"));
+    let code = Some(code.unwrap_or("PermanentRedirect").to_owned());
+    Error { code, request_id: request_id(reply), ..Error::invalid(format!("the bucket is in {region}")) }
+        .hint("name its region with `region` of the resource, or `--region` of an import")
 }
 
 /// An answer came that the SDK cannot read.

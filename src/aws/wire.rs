@@ -27,6 +27,8 @@ pub(super) enum Reply {
     Says(u16, String),
     /// Status and a body that is no text.
     Bytes(u16, Vec<u8>),
+    /// S3's answer about a bucket of that region.
+    Elsewhere(&'static str),
     TimesOut,
     Refuses,
 }
@@ -73,6 +75,11 @@ impl HttpConnector for Wire {
         match self.replies.iter().find(|(words, _)| request.contains(words)) {
             Some((_, Reply::Says(status, body))) => says(*status, body.as_str()),
             Some((_, Reply::Bytes(status, body))) => says(*status, body.clone()),
+            Some((_, Reply::Elsewhere(region))) => {
+                let mut response = HttpResponse::new(StatusCode::try_from(301).unwrap(), SdkBody::empty());
+                response.headers_mut().insert("x-amz-bucket-region", *region);
+                HttpConnectorFuture::ready(Ok(response))
+            }
             Some((_, Reply::TimesOut)) => HttpConnectorFuture::ready(Err(ConnectorError::timeout("slow".into()))),
             Some((_, Reply::Refuses)) => {
                 let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);

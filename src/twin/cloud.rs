@@ -81,11 +81,16 @@ impl Cloud {
             world: &self.world,
             no,
             place,
+            owner: &at.owner,
             inputs: &inputs,
             refers: &refers,
         })?;
         let serial = self.world.next();
-        let id = naming::id(schema, serial, place, &inputs);
+        let restored = birth.restores.and_then(|kept| self.world.row(kept)).map(|row| row.id.clone());
+        let id = restored.unwrap_or_else(|| naming::id(schema, serial, place, &inputs));
+        if let Some(kept) = birth.restores {
+            self.remove(kept);
+        }
         if let Some(other) = self.world.taken(schema.token, place, &id.0) {
             return Err(match self.world.row(other).map(|r| &r.phase) {
                 Some(Phase::Deleting { .. }) => no.busy("OperationAborted", format!("`{id}` is still being deleted")),
@@ -188,8 +193,10 @@ impl Cloud {
         replaced(no, &row.inputs, &wanted)?;
         let refers = self.resolve(&catalog, no, place, Some(serial), &wanted)?;
         quirks::in_reach(no, place, &wanted)?;
-        quirks::of(schema.token)
-            .amend(serial, &Draft { world: &self.world, no, place, inputs: &wanted, refers: &refers })?;
+        quirks::of(schema.token).amend(
+            serial,
+            &Draft { world: &self.world, no, place, owner: &at.owner, inputs: &wanted, refers: &refers },
+        )?;
         for property in &schema.inputs.properties {
             if (property.computed || property.write_only || property.initial)
                 && !wanted.contains_key(&property.name)

@@ -756,7 +756,8 @@ fn live(c: sdk::DbCluster, roles: Option<&HashMap<String, Membership>>) -> Resul
             .unwrap_or_default(),
         iam_roles: Some(roles_of_database.collect()),
         iops: pending.and_then(|p| p.iops).or(c.iops),
-        kms_key_id: c.kms_key_id,
+        // MiniStack shows an empty key where nothing is encrypted.
+        kms_key_id: c.kms_key_id.filter(|key| !key.is_empty()),
         manage_master_user_password: secret.is_some(),
         master_password: None,
         master_user_secret_kms_key_id: secret.as_ref().and_then(|s| s.kms_key_id.clone()),
@@ -815,7 +816,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::aws::wire::{Reply, at, aws, ok, reads_back};
+    use crate::aws::wire::{Reply, at, aws, ok, read, reads_back};
     use crate::engine::provider::{Live, Next, Provider};
 
     const CLUSTER: &str = "<DescribeDBClustersResponse><DescribeDBClustersResult><DBClusters><DBCluster>\
@@ -952,6 +953,14 @@ mod tests {
         let own = json!({ "databaseName": "orders", "masterUsername": "root",
             "replicationSourceIdentifier": "arn:source" });
         reads(&[], &["enableGlobalWriteForwarding", "globalClusterIdentifier"], with(own)).await;
+    }
+
+    #[tokio::test]
+    async fn an_empty_key_is_none() {
+        let unencrypted = CLUSTER.replace("<KmsKeyId>arn:key</KmsKeyId>", "<KmsKeyId></KmsKeyId>");
+        let (aws, _) = aws(&[("Action=DescribeDBClusters", ok(unencrypted)), ("DescribeGlobalClusters", globals(&[]))]);
+        let Seen::Ready(live) = read(&aws, Cluster::TYPE, "orders").await.unwrap() else { panic!() };
+        assert_eq!(live.inputs.get("kmsKeyId"), None);
     }
 
     #[tokio::test]

@@ -1,6 +1,6 @@
 use aws_sdk_s3::types::{BucketLocationConstraint, BucketNamespace, CreateBucketConfiguration, ObjectLockEnabled};
 
-use super::{empty, retag, tagged, tags_of};
+use super::{each_named, empty, retag, tagged, tags_of};
 use crate::aws::prelude::*;
 use crate::engine::error::Kind;
 use crate::engine::rules::{auto_name, computed, forced, form, one_of, replace, write_only};
@@ -103,7 +103,7 @@ impl Resource for Bucket {
     }
 
     async fn read(ids: &[Id], want: &Want, cx: &Cx) -> Result<Vec<Seen<Live<Self>>>> {
-        each(ids, |id| seen(id, want, cx)).await
+        each_named(ids, |id| seen(id, want, cx)).await
     }
 
     /// Only `forceDestroy` can change, and that S3 does not know.
@@ -220,7 +220,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::aws::wire::{Reply, at, aws, ok, reads_back};
+    use crate::aws::wire::{Reply, at, aws, ok, read, reads_back};
     use crate::engine::provider::Provider;
 
     const LOCK: &str =
@@ -239,6 +239,22 @@ mod tests {
             "tags": { "a": "b" },
         });
         reads_back(Bucket::TYPE, "b-1", &replies, &[], inputs).await;
+    }
+
+    #[tokio::test]
+    async fn a_bucket_of_another_region_is_told_with_its_name_and_its_region() {
+        let moved = "<Error><Code>PermanentRedirect</Code><Message>use the endpoint</Message></Error>";
+        let cases =
+            [(Reply::Elsewhere("eu-west-3"), "region `eu-west-3`"), (Reply::Says(301, moved.into()), "another")];
+        for (reply, region) in cases {
+            let (aws, _) = aws(&[("HEAD", reply.clone()), ("versioning", reply)]);
+            for ty in [Bucket::TYPE, "aws:s3/bucketVersioning:BucketVersioning"] {
+                let e = read(&aws, ty, "b-1").await.unwrap_err();
+                assert!(e.message.starts_with(&format!("the bucket `b-1` is in {region}")), "{}", e.message);
+                assert_eq!((e.kind, e.ambiguous), (Kind::Invalid, false));
+                assert!(e.hint.is_some_and(|h| h.contains("`--region`")));
+            }
+        }
     }
 
     #[tokio::test]

@@ -1,6 +1,6 @@
 use aws_sdk_s3::types::{BucketVersioningStatus, MfaDelete, VersioningConfiguration as Setting};
 
-use super::{NoOutputs, setting};
+use super::{NoOutputs, each_named, setting};
 use crate::aws::prelude::*;
 use crate::engine::rules::{computed, one_of, refers, replace, write_only};
 use crate::engine::secret::Secret;
@@ -67,7 +67,7 @@ impl Resource for BucketVersioning {
     }
 
     async fn read(ids: &[Id], _: &Want, cx: &Cx) -> Result<Vec<Seen<Live<Self>>>> {
-        each(ids, |id| seen(id, cx)).await
+        each_named(ids, |id| seen(id, cx)).await
     }
 
     async fn update(&self, _: &Id, live: &Live<Self>, cx: &Cx) -> Result<Next<Self>> {

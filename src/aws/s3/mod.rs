@@ -24,7 +24,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::error::OrNone;
-use super::{Cx, Tags};
+use super::{Cx, Tags, each};
 use crate::engine::error::{Error, Kind, Result};
 use crate::engine::resource::Retag;
 use crate::engine::urn::Id;
@@ -42,6 +42,28 @@ async fn tags_of(bucket: &str, cx: &Cx) -> Result<Tags> {
     let reply = cx.s3().get_bucket_tagging().bucket(bucket).send().await.or_none()?;
     let tags = reply.map(|r| r.tag_set).unwrap_or_default();
     Ok(tags.into_iter().map(|t| (t.key, t.value)).collect())
+}
+
+/// Reads buckets or settings of buckets. Of one in another region the error tells the name.
+async fn each_named<T, F>(ids: &[Id], read: impl Fn(Id) -> F) -> Result<Vec<T>>
+where
+    F: Future<Output = Result<T>>,
+{
+    let read = |id: Id| {
+        let (bucket, _) = setting::parts(&id);
+        let answer = read(id);
+        async move { answer.await.map_err(|error| named(error, &bucket)) }
+    };
+    each(ids, read).await
+}
+
+fn named(error: Error, bucket: &str) -> Error {
+    match error.code.as_deref() {
+        Some("PermanentRedirect" | "AuthorizationHeaderMalformed") => {
+            Error { message: error.message.replacen("the bucket", &format!("the bucket `{bucket}`"), 1), ..error }
+        }
+        _ => error,
+    }
 }
 
 /// Changes tags of a bucket. S3 only sets all of them at once, so those that no program sees, like

@@ -2,7 +2,7 @@
 
 use serde::de::DeserializeOwned;
 
-use super::NoOutputs;
+use super::{NoOutputs, each_named};
 use crate::aws::prelude::*;
 
 /// A setting of a bucket, named by the bucket alone.
@@ -34,7 +34,7 @@ impl<S: Setting> Resource for S {
     }
 
     async fn read(ids: &[Id], _: &Want, cx: &Cx) -> Result<Vec<Seen<Live<Self>>>> {
-        each(ids, |id| async move {
+        each_named(ids, |id| async move {
             let (bucket, owner) = parts(&id);
             let setting = S::get(bucket, owner, cx).await?;
             Ok(setting.map_or(Seen::Gone, |inputs| Seen::Ready(Live { inputs, outputs: NoOutputs {} })))

@@ -100,6 +100,7 @@ impl Resource for Secret {
                 "secretsmanager:CreateSecret",
                 "secretsmanager:PutResourcePolicy",
                 "secretsmanager:ReplicateSecretToRegions",
+                "secretsmanager:RestoreSecret",
                 "secretsmanager:TagResource",
             ],
             read: &["secretsmanager:DescribeSecret", "secretsmanager:GetResourcePolicy"],
@@ -143,7 +144,12 @@ impl Resource for Secret {
             Ok(reply) => Ok(Made::id(need("ARN", reply.arn)?)),
             Err(e) if Fact::NameKept.is_said_by(&e) => {
                 let deleted = cx.secretsmanager().describe_secret().secret_id(&self.name).send().await.or_none()?;
-                Err(self.held(e, deleted.as_ref(), SystemTime::now()))
+                match deleted {
+                    Some(secret) if self.is_restorable(&secret, SystemTime::now(), cx) => {
+                        self.restore(secret, cx).await
+                    }
+                    deleted => Err(self.held(e, deleted.as_ref(), SystemTime::now())),
+                }
             }
             Err(e) => Err(e),
         }
@@ -227,22 +233,35 @@ impl Resource for Secret {
 }
 
 impl Secret {
+    /// Whether a deleted secret was this very resource and can become it again: what no update changes,
+    /// and a key that may have gone with it, must be as wanted.
+    fn is_restorable(&self, secret: &DescribeSecretOutput, now: SystemTime, cx: &Cx) -> bool {
+        let ours = tags_from(secret.tags.clone()).get(tags::OWNER).is_some_and(|owner| owner == cx.owner());
+        // Without a window it may be on its way to be deleted for good.
+        let kept = secret.deleted_date.is_some() && (self.recovery_window_in_days > 0 || !is_recent(secret, now));
+        ours && kept && secret.r#type == self.r#type && same_key(&secret.kms_key_id, &self.kms_key_id)
+    }
+
+    /// Takes the deletion back. Updates then bring the secret to what is wanted.
+    async fn restore(&self, secret: DescribeSecretOutput, cx: &Cx) -> Result<Made<Self>> {
+        let arn = need("ARN", secret.arn)?;
+        cx.secretsmanager().restore_secret().secret_id(&arn).send().await?;
+        let tags = tagged(&cx.tags(&self.tags));
+        cx.secretsmanager().tag_resource().secret_id(&arn).set_tags(tags).send().await?;
+        Ok(Made::id(arn))
+    }
+
     /// What to do about a name that a deleted secret still holds. One that is deleted for good lets
     /// go of it soon; one in its recovery window is for the user to decide about.
     fn held(&self, refusal: Error, deleted: Option<&DescribeSecretOutput>, now: SystemTime) -> Error {
-        let since = deleted.and_then(|s| s.deleted_date).and_then(|date| SystemTime::try_from(date).ok());
-        let soon = match since {
-            Some(since) => now.duration_since(since).is_ok_and(|age| age < LETS_GO),
-            None => deleted.is_none(),
-        };
-        if soon {
+        if deleted.is_none_or(|secret| is_recent(secret, now)) {
             return Error { kind: Kind::Busy, ..refusal };
         }
         let name = &self.name;
         refusal.hint(format!(
             "restore it with `aws secretsmanager restore-secret --secret-id {name}` and import it, end it with \
              `aws secretsmanager delete-secret --secret-id {name} --force-delete-without-recovery`, or choose another \
-             name"
+             name; `recoveryWindowInDays: 0` lets a deletion end at once"
         ))
     }
 }
@@ -255,6 +274,12 @@ impl Replica {
     fn is_met_by(&self, live: &Self) -> bool {
         self.region == live.region && (self.kms_key_id.is_none() || same_key(&live.kms_key_id, &self.kms_key_id))
     }
+}
+
+/// Whether a secret was deleted a moment ago.
+fn is_recent(deleted: &DescribeSecretOutput, now: SystemTime) -> bool {
+    let since = deleted.deleted_date.and_then(|date| SystemTime::try_from(date).ok());
+    since.is_some_and(|since| now.duration_since(since).is_ok_and(|age| age < LETS_GO))
 }
 
 fn same_key(live: &Option<String>, wanted: &Option<String>) -> bool {
@@ -437,6 +462,38 @@ mod tests {
             assert_eq!(e.kind, kind);
             assert_eq!(e.hint.is_some_and(|h| h.contains("restore-secret --secret-id db")), kind == Kind::Invalid);
         }
+    }
+
+    #[tokio::test]
+    async fn a_deleted_secret_that_was_this_resource_is_restored_and_no_other() {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs_f64();
+        let made = async |owner: &str, date: f64, inputs: Json| {
+            let change = json!({ "DeletedDate": date, "Tags": [{ "Key": "drctl:owner", "Value": owner }] });
+            let replies = [
+                ("CreateSecret", scheduled()),
+                ("DescribeSecret", described(change)),
+                ("RestoreSecret", ok("{}")),
+                ("TagResource", ok("{}")),
+            ];
+            let (aws, wire) = aws(&replies);
+            let made = aws.create(&at(Secret::TYPE), &inputs.into()).await;
+            let restored = wire.requests("RestoreSecret").len();
+            assert_eq!(restored, wire.requests("TagResource").len());
+            let attempt = at(Secret::TYPE).attempt;
+            assert!(wire.requests("TagResource").iter().all(|sent| sent.contains(&attempt)), "it is found again");
+            assert_eq!(made.as_ref().is_ok_and(|made| made.id.0 == ARN), restored == 1);
+            restored == 1
+        };
+        let (owner, before) = (at(Secret::TYPE).owner, now - 86_400.0);
+        let same = json!({ "name": "db", "kmsKeyId": "alias/k", "type": "T" });
+        assert!(made(&owner, before, same.clone()).await);
+        assert!(made(&owner, now - 10.0, same.clone()).await);
+        assert!(!made("lineage/other", before, same).await);
+        assert!(!made(&owner, before, json!({ "name": "db", "kmsKeyId": "alias/k", "type": "U" })).await);
+        assert!(!made(&owner, before, json!({ "name": "db", "kmsKeyId": "alias/new", "type": "T" })).await);
+        let at_once = json!({ "name": "db", "kmsKeyId": "alias/k", "type": "T", "recoveryWindowInDays": 0 });
+        assert!(!made(&owner, now - 10.0, at_once.clone()).await, "it may be deleted for good");
+        assert!(made(&owner, before, at_once).await);
     }
 
     #[test]

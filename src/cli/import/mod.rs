@@ -85,11 +85,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
             site.check_environment(&state)?;
             let provider = site.cloud()?.provider();
             let identity = identified(provider.identity().await, &state).map_err(Failure::Program)?;
-            let mut rows = Vec::with_capacity(wanted.len());
-            for one in &wanted {
-                rows.push(read(one, &*provider).await?);
-            }
-            let rows = every(rows)?;
+            let rows = read_all(&wanted, &*provider).await?;
             check_free(&state, &wanted, &rows)?;
             Ok::<_, Failure>((rows, identity))
         };
@@ -194,6 +190,15 @@ async fn begin(site: &Site) -> Result<()> {
     site.lock("import").await?.import(&keys, &site.fresh()?).await.map_err(failed)
 }
 
+/// What the cloud shows of all, or why each of those that cannot be taken cannot be.
+async fn read_all(wanted: &[Wanted<'_>], provider: &dyn Provider) -> Result<Vec<Row>> {
+    let mut rows = Vec::with_capacity(wanted.len());
+    for one in wanted {
+        rows.push(read(one, provider).await?);
+    }
+    every(rows)
+}
+
 /// What the cloud shows of one, or why it cannot be taken.
 ///
 /// # Errors
@@ -203,12 +208,17 @@ async fn read(one: &Wanted<'_>, provider: &dyn Provider) -> Result<std::result::
     let kind = KindAt { ty: schema.token.to_owned(), place: place.clone() };
     let seen = match provider.read(&kind, std::slice::from_ref(id), &Want::All).await {
         Ok(seen) => seen.into_iter().next(),
-        Err(error) if matches!(error.kind, Kind::Invalid | Kind::Unsupported) => {
-            let code = if error.kind == Kind::Unsupported { "unreadable" } else { "import" };
-            let problem = Diagnostic { help: error.hint, ..Diagnostic::error(code, error.message) };
-            return Ok(Err(wish.id.blame(problem)));
+        Err(error) if matches!(error.kind, Kind::Unauthenticated | Kind::Cancelled | Kind::Bug) => {
+            return Err(error.into());
         }
-        Err(error) => return Err(error.into()),
+        Err(error) => {
+            let code = if error.kind == Kind::Invalid { "import" } else { error.kind.code("unreadable") };
+            let text = match error.kind {
+                Kind::Invalid | Kind::Unsupported => error.message,
+                _ => format!("cannot read {} {id} in {place}: {}", schema.short_name(), error.message),
+            };
+            return Ok(Err(wish.id.blame(Diagnostic { help: error.hint, ..Diagnostic::error(code, text) })));
+        }
     };
     let message = match seen {
         Some(Seen::Ready(Live { inputs, outputs })) => {
@@ -331,6 +341,8 @@ fn explained(yaml: &str) -> String {
 mod tests {
     use super::*;
     use crate::cli::testing::catalog;
+    use crate::engine::clock::Clock;
+    use crate::twin::{Calls, Fault, Operation, Twin};
 
     #[test]
     fn what_is_imported_is_known_by_its_name_and_by_what_it_is_in_the_cloud() {
@@ -347,6 +359,33 @@ mod tests {
         assert_eq!(found(&row("b", "9", "eu-west-3")).as_deref(), Some("b"), "the same name");
         assert_eq!(found(&row("b", "1", "eu-west-1")).as_deref(), Some("b"), "the name is told first");
         assert_eq!(found(&row("c", "1", "eu-west-3")), None, "another region");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_cannot_be_read_is_told_of_every_wish_at_once_but_for_credentials_that_ended() {
+        let catalog = Arc::new(catalog());
+        let clock = Clock::starting("2026-01-01T00:00:00Z".parse().unwrap());
+        let twin = Twin::new(Arc::clone(&catalog), clock);
+        let schema = catalog.find("aws:ec2:Vpc").unwrap();
+        let word = |text: &str| Word::from(&text.to_owned());
+        let wishes =
+            ["vpc-1", "vpc-2"].map(|id| Wish { ty: word("aws:ec2:Vpc"), name: word(id), id: word(id), region: None });
+        let wanted = wishes.each_ref().map(|wish| Wanted {
+            schema,
+            urn: Urn::new("s", "p", schema.token, &wish.name.text),
+            place: Place("eu-west-1".into()),
+            id: Id(wish.id.text.clone()),
+            wish,
+        });
+        let first = Calls::to(Operation::Read).on("vpc-1");
+        twin.faults().strike(first.clone(), 1, Fault::Fails(Kind::Denied));
+        let Err(Failure::Program(problems)) = read_all(&wanted, &twin).await else { panic!() };
+        let told: Vec<&str> = problems.iter().map(|problem| problem.message.as_str()).collect();
+        assert!(told[0].starts_with("cannot read Vpc vpc-1 in eu-west-1: "), "{told:?}");
+        assert!(told[1].starts_with("there is no Vpc vpc-2"), "{told:?}");
+        assert_eq!(told.len(), 2);
+        twin.faults().strike(first, 1, Fault::Fails(Kind::Unauthenticated));
+        assert!(matches!(read_all(&wanted, &twin).await, Err(Failure::Error(Exit::Authentication, _))));
     }
 
     #[test]

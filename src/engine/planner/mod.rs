@@ -139,10 +139,12 @@ pub fn identified(answer: Result<Identity, Error>, state: &State) -> Result<Iden
             Kind::Denied => "credentials",
             kind => kind.code("identity"),
         };
-        vec![Diagnostic {
-            help: e.hint.clone(),
-            ..Diagnostic::error(code, format!("cannot tell which account this is: {e}"))
-        }]
+        // Without an operation the refusal is drctl's own, which knows the account.
+        let message = match e.kind {
+            Kind::Denied if e.operation.is_none() => e.message,
+            _ => format!("cannot tell which account this is: {e}"),
+        };
+        vec![Diagnostic { help: e.hint, ..Diagnostic::error(code, message) }]
     })?;
     identity.check(state).map_err(|problem| vec![problem])?;
     Ok(identity)
@@ -348,5 +350,22 @@ impl<'a> Planner<'a> {
         self.steps.push(step);
         self.tasks.push(task);
         self.steps.len() - 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_known_and_not_allowed_is_not_told_to_be_unknown() {
+        let state = State::new("l", "s", "p", "aws");
+        let said = |error| identified(Err(error), &state).unwrap_err().remove(0);
+        let refused = Error::new(Kind::Denied, "the credentials are for account `1`").hint("use others");
+        let ours = said(refused.clone());
+        assert_eq!((ours.code, ours.message.as_str()), ("credentials", "the credentials are for account `1`"));
+        assert_eq!(ours.help.as_deref(), Some("use others"));
+        let theirs = said(Error { operation: Some("sts:GetCallerIdentity".into()), ..refused });
+        assert!(theirs.message.starts_with("cannot tell which account this is: "), "{}", theirs.message);
     }
 }

@@ -47,6 +47,8 @@ pub(super) struct Draft<'a> {
     pub(super) world: &'a World,
     pub(super) no: Refusal<'a>,
     pub(super) place: &'a Place,
+    /// Whose the resource is.
+    pub(super) owner: &'a str,
     pub(super) inputs: &'a Map,
     /// The rows that the inputs refer to.
     pub(super) refers: &'a BTreeSet<Serial>,
@@ -56,6 +58,8 @@ pub(super) struct Draft<'a> {
 #[derive(Default)]
 pub(super) struct Birth {
     pub(super) member: Option<Member>,
+    /// The row that was kept after a deletion and becomes the new one.
+    pub(super) restores: Option<Serial>,
     /// Why it will never be ready.
     pub(super) failed: Option<String>,
     /// Outputs that the rule knows better than the schema.

@@ -40,15 +40,21 @@ fn days(ending: &Ending<'_>, input: &str) -> Duration {
     }
 }
 
+/// The name of a secret is held until its window ends. What was this very resource is restored.
 fn secret_name_is_free(draft: &Draft<'_>) -> Result<Birth> {
     let Some(name) = draft.inputs.get("name").and_then(Value::as_str) else { return Ok(Birth::default()) };
     let same =
         |row: &Row| row.token == draft.no.schema.token && row.place == *draft.place && row.text("name") == Some(name);
+    let unchanged = |row: &Row, input: &str| row.inputs.get(input) == draft.inputs.get(input);
     match draft.world.named(name).find(|(_, row)| same(row)) {
         None => Ok(Birth::default()),
         Some((_, row)) if row.is_there() => Err(draft.no.exists(name)),
+        Some((kept, row)) if row.owner == draft.owner && ["kmsKeyId", "type"].iter().all(|i| unchanged(row, i)) => {
+            Ok(Birth { restores: Some(kept), ..Birth::default() })
+        }
         Some(_) => Err(draft
             .no
-            .never("InvalidRequestException", format!("a secret named `{name}` is already scheduled for deletion"))),
+            .never("InvalidRequestException", format!("a secret named `{name}` is already scheduled for deletion"))
+            .hint("choose another name; `recoveryWindowInDays: 0` lets a deletion end at once")),
     }
 }

@@ -48,12 +48,31 @@ async fn a_secret_drops_its_replicas_first_and_keeps_its_name_until_its_window_e
     let again = at_in(SECRET, "again", NEAR);
     let error = create(&twin, &again, json!({ "name": "db" })).await.unwrap_err();
     assert_eq!(code(&error), (Kind::Invalid, "InvalidRequestException"));
+    assert!(error.hint.unwrap().contains("recoveryWindowInDays: 0"));
     pass(7 * 24 * 60 * 60).await;
     let id = create(&twin, &again, json!({ "name": "db" })).await.unwrap();
 
     let now = json!({ "recoveryWindowInDays": 0 });
     assert_eq!(delete_with(&twin, &again, &id, now).await.unwrap(), Next::Gone);
     create(&twin, &at_in(SECRET, "third", NEAR), json!({ "name": "db" })).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_that_is_made_again_in_its_window_is_the_old_one() {
+    let twin = twin_of(Arc::clone(crate::aws::catalog()));
+    let at = at_in(SECRET, "s", NEAR);
+    let old = create(&twin, &at, json!({ "name": "db", "description": "old" })).await.unwrap();
+    pass(10).await;
+    assert_eq!(delete(&twin, &at, &old).await.unwrap(), Next::Gone);
+    let again = At { attempt: "another".into(), ..at.clone() };
+    let error = create(&twin, &again, json!({ "name": "db", "type": "T" })).await.unwrap_err();
+    assert_eq!(code(&error), (Kind::Invalid, "InvalidRequestException"));
+    let new = create(&twin, &again, json!({ "name": "db", "description": "new" })).await.unwrap();
+    assert_eq!(new, old);
+    pass(31 * 24 * 60 * 60).await;
+    let Seen::Ready(live) = read(&twin, &at.kind, &new).await else { panic!("not ready") };
+    assert_eq!(live.inputs.get("description"), Some(&"new".into()));
+    assert_eq!(live.outputs.get("arn"), Some(&new.0.as_str().into()));
 }
 
 async fn bucket(twin: &Twin, name: &str, region: &str) {
