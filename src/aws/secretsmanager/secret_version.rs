@@ -64,7 +64,7 @@ impl Resource for SecretVersion {
         look_before_delete: true,
         permissions: Permissions {
             create: &["secretsmanager:PutSecretValue"],
-            read: &["secretsmanager:DescribeSecret", "secretsmanager:ListSecretVersionIds"],
+            read: &["secretsmanager:ListSecretVersionIds"],
             update: &["secretsmanager:UpdateSecretVersionStage"],
             delete: &["secretsmanager:UpdateSecretVersionStage"],
         },
@@ -96,10 +96,7 @@ impl Resource for SecretVersion {
         secrets.sort();
         secrets.dedup();
         let known = each(&secrets, |secret| async move {
-            let versions = match goes(&secret.0, cx).await? {
-                true => None,
-                false => Versions::of(&secret.0, cx).await?,
-            };
+            let versions = Versions::of(&secret.0, cx).await?;
             Ok((secret.0, versions))
         });
         let known: HashMap<String, Option<Versions>> = known.await?.into_iter().collect();
@@ -187,12 +184,6 @@ fn parts(id: &Id) -> Result<(&str, &str)> {
     id.0.split_once('|').ok_or_else(|| Error::invalid(format!("`{id}` is no id of a secret version")).hint(hint))
 }
 
-/// Whether a secret is deleted, or will be: its versions are listed until the end.
-async fn goes(secret: &str, cx: &Cx) -> Result<bool> {
-    let secret = cx.secretsmanager().describe_secret().secret_id(secret).send().await.or_none()?;
-    Ok(secret.is_none_or(|secret| secret.deleted_date.is_some()))
-}
-
 /// All versions of a secret, those without stages too.
 struct Versions {
     arn: String,
@@ -241,10 +232,10 @@ fn seen(id: &Id, known: &HashMap<String, Option<Versions>>) -> Result<Seen<Live<
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value as Json, json};
+    use serde_json::json;
 
     use super::*;
-    use crate::aws::wire::{Reply, at, aws, ok, read, reads_back};
+    use crate::aws::wire::{Reply, at, aws, ok, reads_back};
     use crate::engine::provider::{self, Provider};
     use crate::engine::value::Value;
 
@@ -253,12 +244,6 @@ mod tests {
     fn versions(list: &[(&str, &[&str])]) -> Reply {
         let list = list.iter().map(|(id, stages)| json!({ "VersionId": id, "VersionStages": stages }));
         ok(json!({ "ARN": ARN, "Name": "db", "Versions": list.collect::<Vec<_>>() }).to_string())
-    }
-
-    fn described(change: Json) -> Reply {
-        let mut secret = json!({ "ARN": ARN, "Name": "db" });
-        secret.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
-        ok(secret.to_string())
     }
 
     fn live(stages: &[&str]) -> provider::Live {
@@ -278,8 +263,7 @@ mod tests {
     async fn an_import_reads_the_value_and_nothing_else_does() {
         let value = json!({ "ARN": ARN, "VersionId": "v1", "SecretString": "s" }).to_string();
         let list = || ("ListSecretVersionIds", versions(&[("v1", &["AWSCURRENT"])]));
-        let secret = ("DescribeSecret", described(json!({})));
-        let (aws, wire) = aws(&[secret, list(), ("GetSecretValue", ok(value))]);
+        let (aws, wire) = aws(&[list(), ("GetSecretValue", ok(value))]);
         let kind = at(SecretVersion::TYPE).kind;
         let read = async |want| match aws.read(&kind, &[id()], &want).await.unwrap().remove(0) {
             Seen::Ready(live) => live.inputs,
@@ -292,23 +276,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_version_of_a_secret_that_is_deleted_or_will_be_is_gone() {
-        let gone = Reply::Says(400, json!({ "__type": "ResourceNotFoundException" }).to_string());
-        for secret in [described(json!({ "DeletedDate": 1.0 })), gone] {
-            let (aws, _) =
-                aws(&[("DescribeSecret", secret), ("ListSecretVersionIds", versions(&[("v1", &["AWSCURRENT"])]))]);
-            assert_eq!(read(&aws, SecretVersion::TYPE, &id().0).await.unwrap(), Seen::Gone);
-        }
-    }
-
-    #[tokio::test]
     async fn whoever_may_not_read_a_value_imports_the_version_without_it() {
         let denied = Reply::Says(400, json!({ "__type": "AccessDeniedException" }).to_string());
-        let replies = [
-            ("DescribeSecret", described(json!({}))),
-            ("ListSecretVersionIds", versions(&[("v1", &["AWSCURRENT", "blue"])])),
-            ("GetSecretValue", denied),
-        ];
+        let replies =
+            [("ListSecretVersionIds", versions(&[("v1", &["AWSCURRENT", "blue"])])), ("GetSecretValue", denied)];
         let inputs = json!({ "secretId": ARN, "versionStages": ["AWSCURRENT", "blue"] });
         let live = reads_back(SecretVersion::TYPE, &id().0, &replies, &[], inputs).await;
         assert_eq!(live.outputs.get("versionId"), Some(&"v1".into()));
