@@ -55,26 +55,27 @@ pub(super) struct Get {
 pub(super) fn run(command: &Command, global: &Global) -> Result {
     let path = config_file(global)?;
     let mut file = File::read(&path)?;
+    let program = Program::of(global)?;
     match command {
         Command::Set(Set { key, value, secret }) => {
             let value = value.clone().map_or_else(read_value, Ok)?;
-            let entry = entry(key, global)?;
-            let key = &file.spelt(key, global)?;
+            let entry = program.entry(key)?;
+            let key = &file.spelt(key, &program.project)?;
             let sealed = file.get(key).is_ok_and(is_sealed);
-            let seal = *secret || sealed || entry.as_ref().is_some_and(|entry| entry.secret);
+            let seal = *secret || sealed || entry.is_some_and(|entry| entry.secret);
             if seal {
                 file.seal(key, &value, &environment())?;
             } else {
-                file.put(key, given(key, &value, entry.as_ref().and_then(|entry| entry.ty.as_ref()))?)?;
+                file.put(key, given(key, &value, entry.and_then(|entry| entry.ty.as_ref()))?)?;
             }
             file.write()?;
             let how = if seal { "Set and sealed" } else { "Set" };
             render::say(format_args!("{how} `{key}` in {}\n", path.display()));
-            if let Some(why) = idle(key, global)? {
+            if let Some(why) = program.why_idle(key) {
                 render::warn(why);
             }
         }
-        Command::Get(Get { key }) => match file.get(&file.spelt(key, global)?)? {
+        Command::Get(Get { key }) => match file.get(&file.spelt(key, &program.project)?)? {
             value if global.json => {
                 let opened = is_sealed(value).then(|| file.open(value, &environment())).transpose()?;
                 let value = opened.map_or_else(|| json!(value), |text| json!(text));
@@ -85,15 +86,14 @@ pub(super) fn run(command: &Command, global: &Global) -> Result {
             other => render::data(format_args!("{}\n", flow(other))),
         },
         Command::Rm(Get { key }) => {
-            let key = &file.spelt(key, global)?;
+            let key = &file.spelt(key, &program.project)?;
             file.get(key)?;
             file.remove(key)?;
             file.write()?;
             render::say(format_args!("Removed `{key}` from {}\n", path.display()));
         }
         Command::Ls => {
-            let (project, entries) = declared(&request(global)?)?;
-            let secrets = file.secrets(&project, &entries);
+            let secrets = file.secrets(&program);
             render::data(listed(&file, &secrets, global.json));
             if let Some(warning) = unsealed(&file, &secrets) {
                 render::warn(warning);
@@ -154,31 +154,46 @@ pub(super) fn needs_passphrase(path: &Path) -> bool {
     file.is_some_and(|file| file.opens_by_passphrase() && file.values().any(|(_, value)| holds_sealed(value)))
 }
 
-/// What the program declares under a key.
-fn entry(key: &str, global: &Global) -> Result<Option<Declared>> {
-    if key.trim().is_empty() || key.trim() != key {
-        let help = "name a config value, as the program declares it";
-        return Err(Failure::new(Exit::Configuration, format!("`{key}` is no key"), help));
-    }
-    let (project, entries) = declared(&request(global)?)?;
-    let full = if key.contains(':') { key.to_owned() } else { format!("{project}:{key}") };
-    Ok(entries.into_iter().find(|entry| entry.key == full))
+/// What the program knows of config.
+struct Program {
+    project: String,
+    entries: Vec<Declared>,
 }
 
-/// Why the value of a key has no effect: the program is whose key it is, and declares none like it.
-fn idle(key: &str, global: &Global) -> Result<Option<String>> {
-    let (project, entries) = declared(&request(global)?)?;
-    let own = format!("{project}:");
-    let name = key.strip_prefix(&own).unwrap_or(key);
-    let names: Vec<&str> = entries.iter().filter_map(|entry| entry.key.strip_prefix(&own)).collect();
-    if name.contains(':') || names.contains(&name) {
-        return Ok(None);
+impl Program {
+    fn of(global: &Global) -> Result<Self> {
+        let (project, entries) = declared(&request(global)?)?;
+        Ok(Self { project, entries })
     }
-    let help = match nearest(name, names) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => "declare it under `config`, or take it out".to_owned(),
-    };
-    Ok(Some(format!("the program declares no config `{name}`, so its value has no effect: {help}")))
+
+    fn find(&self, key: &str) -> Option<&Declared> {
+        let full = if key.contains(':') { key.to_owned() } else { format!("{}:{key}", self.project) };
+        self.entries.iter().find(|entry| entry.key == full)
+    }
+
+    /// What it declares under a key that somebody gave.
+    fn entry(&self, key: &str) -> Result<Option<&Declared>> {
+        if key.trim().is_empty() || key.trim() != key {
+            let help = "name a config value, as the program declares it";
+            return Err(Failure::new(Exit::Configuration, format!("`{key}` is no key"), help));
+        }
+        Ok(self.find(key))
+    }
+
+    /// Why the value of a key has no effect: the program is whose key it is, and declares none like it.
+    fn why_idle(&self, key: &str) -> Option<String> {
+        let own = format!("{}:", self.project);
+        let name = key.strip_prefix(&own).unwrap_or(key);
+        if name.contains(':') || self.find(key).is_some() {
+            return None;
+        }
+        let names = self.entries.iter().filter_map(|entry| entry.key.strip_prefix(&own));
+        let help = match nearest(name, names) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "declare it under `config`, or take it out".to_owned(),
+        };
+        Some(format!("the program declares no config `{name}`, so its value has no effect: {help}"))
+    }
 }
 
 /// A value as it was written. What is declared as text stays the text that it is; what is not declared
@@ -241,12 +256,9 @@ impl File {
         self.yaml.get("config").and_then(Yaml::as_mapping).into_iter().flatten()
     }
 
-    /// Keys, as the file has them, that the program of a project declares secret.
-    fn secrets(&self, project: &str, entries: &[Declared]) -> Vec<String> {
-        let is_secret = |key: &String| {
-            let full = if key.contains(':') { key.clone() } else { format!("{project}:{key}") };
-            entries.iter().any(|entry| entry.secret && entry.key == full)
-        };
+    /// Keys, as the file has them, that the program declares secret.
+    fn secrets(&self, program: &Program) -> Vec<String> {
+        let is_secret = |key: &String| program.find(key).is_some_and(|entry| entry.secret);
         self.values().map(|(key, _)| plain(key)).filter(is_secret).collect()
     }
 
@@ -263,8 +275,7 @@ impl File {
     }
 
     /// A key as the file has it: `key` and `project:key` are one.
-    fn spelt(&self, key: &str, global: &Global) -> Result<String> {
-        let project = declared(&request(global)?)?.0;
+    fn spelt(&self, key: &str, project: &str) -> Result<String> {
         let other = match key.split_once(':') {
             Some((prefix, rest)) if prefix == project => rest.to_owned(),
             Some(_) => return Ok(key.to_owned()),
@@ -624,7 +635,7 @@ mod tests {
         let declared = |key: &str, secret| Declared { key: key.to_owned(), ty: None, secret };
         let entries = [declared("app:token", true), declared("app:password", true), declared("app:size", false)];
         let file = file("config:\n  token: hunter2\n  app:password: {secure: v1:x}\n  size: 3\n  other:token: a\n");
-        let secrets = file.secrets("app", &entries);
+        let secrets = file.secrets(&Program { project: "app".to_owned(), entries: entries.into() });
         insta::assert_snapshot!(listed(&file, &secrets, false), @r"
         KEY           VALUE
         token         [secret]

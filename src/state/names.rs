@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::engine::state::{Row, State};
 use crate::engine::urn::Urn;
+use crate::state::order;
 
 /// The state without names that no row bears. A run that ends between the two halves of a replacement
 /// leaves such: the old one has gone, and whoever needs it has stayed. They come back from the program,
@@ -33,8 +34,7 @@ pub fn unname(row: &mut Row, gone: impl Fn(&Urn) -> bool) {
 }
 
 fn names(row: &Row) -> impl Iterator<Item = &Urn> {
-    let (refers, precedes) = (row.refers.values().flatten(), row.precedes.iter().map(|known| &known.urn));
-    row.needs.iter().chain(precedes).chain(&row.parent).chain(&row.deleted_with).chain(&row.replace_with).chain(refers)
+    order::before(row).chain(row.refers.values().flatten()).chain(row.precedes.iter().map(|known| &known.urn))
 }
 
 #[cfg(test)]

@@ -168,6 +168,8 @@ struct Planner<'a> {
     edges: Vec<(usize, usize)>,
     /// The row that stands for each resource, and the highest generation it ever had here.
     rows: HashMap<Urn, (Option<Key>, u32)>,
+    /// The old halves of replacements that are still there.
+    halves: HashMap<Urn, Vec<Key>>,
     /// The step that brings a resource up to date.
     current: HashMap<Urn, usize>,
     replaced: HashSet<Urn>,
@@ -203,6 +205,7 @@ impl<'a> Planner<'a> {
             tasks: Vec::new(),
             edges: Vec::new(),
             rows: HashMap::new(),
+            halves: HashMap::new(),
             current: HashMap::new(),
             replaced: HashSet::new(),
             deleted_first: HashSet::new(),
@@ -295,7 +298,9 @@ impl<'a> Planner<'a> {
         for (key, row) in &self.state.rows {
             let entry = self.rows.entry(key.urn.clone()).or_default();
             entry.1 = entry.1.max(key.generation);
-            if !row.old {
+            if row.old {
+                self.halves.entry(key.urn.clone()).or_default().push(key.clone());
+            } else {
                 entry.0 = Some(key.clone());
             }
         }

@@ -283,6 +283,7 @@ impl Planner<'_> {
         row: &Row,
         given: &Given,
     ) -> Option<Arc<Row>> {
+        let halves = self.halves.get(&row.key.urn)?;
         let replaces = |row: &Row| matches!(self.judge(declaration, schema, row, given).0, Decision::Replace { .. });
         if !replaces(row) {
             return None;
@@ -290,7 +291,7 @@ impl Planner<'_> {
         let whole = |old: &&Arc<Row>| {
             old.old && old.id.is_some() && old.pending.is_none() && old.failure.is_none() && !old.is_leaving()
         };
-        let mut halves = self.state.rows.values().rev().filter(|old| old.key.urn == row.key.urn).filter(whole);
+        let mut halves = halves.iter().rev().filter_map(|key| self.state.rows.get(key)).filter(whole);
         halves.find(|old| !replaces(old)).cloned()
     }
 
