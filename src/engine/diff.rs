@@ -1,9 +1,11 @@
 //! Compares inputs by the rules of a schema.
 
+use std::borrow::Cow;
+
 use indexmap::IndexMap;
 
 use crate::engine::alike::Alike;
-use crate::engine::path::{Path, Segment};
+use crate::engine::path::{Path, Trail};
 use crate::engine::schema::{Object, Property, Shape};
 use crate::engine::value::{Map, Value};
 
@@ -99,40 +101,54 @@ fn hides(property: &Property) -> bool {
 /// The differences that turn `base` into `wanted`.
 pub fn diff(schema: &Object, base: &Value, wanted: &Value) -> Vec<Difference> {
     let mut found = Vec::new();
-    object(schema, &Path::default(), base, wanted, false, &mut found);
+    object(schema, &Trail::Start, base, wanted, false, &mut found);
     found
 }
 
-fn object(schema: &Object, path: &Path, base: &Value, wanted: &Value, replaces: bool, found: &mut Vec<Difference>) {
+fn object(
+    schema: &Object,
+    trail: &Trail<'_>,
+    base: &Value,
+    wanted: &Value,
+    replaces: bool,
+    found: &mut Vec<Difference>,
+) {
     for property in &schema.properties {
         if property.initial {
             continue;
         }
-        let at = path.key(&property.name);
+        let at = Trail::Key(trail, &property.name);
         let (b, w) = (part(base, property), part(wanted, property));
         value(property, &at, &b, &w, replaces || property.replace, found);
     }
 }
 
 /// A property's value, or what holds when it is not given.
-fn part(of: &Value, property: &Property) -> Value {
+fn part<'v>(of: &'v Value, property: &Property) -> Cow<'v, Value> {
     match of.get(&property.name) {
-        Some(v) if !v.is_null() => v.clone(),
-        _ => property.default.clone().map_or(Value::Null, Value::from_json),
+        Some(v) if !v.is_null() => Cow::Borrowed(v),
+        _ => Cow::Owned(property.default.clone().map_or(Value::Null, Value::from_json)),
     }
 }
 
-fn value(property: &Property, path: &Path, base: &Value, wanted: &Value, replaces: bool, found: &mut Vec<Difference>) {
+fn value(
+    property: &Property,
+    trail: &Trail<'_>,
+    base: &Value,
+    wanted: &Value,
+    replaces: bool,
+    found: &mut Vec<Difference>,
+) {
     let (b, w) = (base.bare(), wanted.bare());
     if (property.computed && matches!(w, Value::Null)) || empty(b) && empty(w) || b == w {
         return;
     }
     match (&property.shape, b, w) {
-        (Shape::Object(schema), Value::Map(_), Value::Map(_)) => object(schema, path, b, w, replaces, found),
+        (Shape::Object(schema), Value::Map(_), Value::Map(_)) => object(schema, trail, b, w, replaces, found),
         (Shape::Map(item), Value::Map(old), Value::Map(new)) => {
             for key in old.keys().chain(new.keys().filter(|k| !old.contains_key(*k))) {
                 let (b, w) = (old.get(key).unwrap_or(&Value::Null), new.get(key).unwrap_or(&Value::Null));
-                value(item, &path.key(key), b, w, replaces, found);
+                value(item, &Trail::Key(trail, key), b, w, replaces, found);
             }
         }
         (Shape::List { item, unordered: true }, Value::List(old), Value::List(new)) => {
@@ -141,27 +157,34 @@ fn value(property: &Property, path: &Path, base: &Value, wanted: &Value, replace
                 _ => same_set(item, old, new),
             };
             if !same {
-                push(property, path, base, wanted, replaces, found);
+                push(property, trail, base, wanted, replaces, found);
             }
         }
         (Shape::List { item, .. }, Value::List(old), Value::List(new)) if old.len() == new.len() => {
             for (i, (b, w)) in old.iter().zip(new).enumerate() {
-                value(item, &path.child(Segment::Index(i)), b, w, replaces, found);
+                value(item, &Trail::Index(trail, i), b, w, replaces, found);
             }
         }
         _ if same_scalar(property, b, w) => {}
-        _ => push(property, path, base, wanted, replaces, found),
+        _ => push(property, trail, base, wanted, replaces, found),
     }
 }
 
-fn push(property: &Property, path: &Path, base: &Value, wanted: &Value, replaces: bool, found: &mut Vec<Difference>) {
+fn push(
+    property: &Property,
+    trail: &Trail<'_>,
+    base: &Value,
+    wanted: &Value,
+    replaces: bool,
+    found: &mut Vec<Difference>,
+) {
     let hide = |v: &Value| if property.secret && !v.is_null() { v.clone().secret() } else { v.clone() };
     let rewritten = match (property.alike, base, wanted) {
         (Some(alike), Value::String(base), Value::String(wanted)) => alike.written_like(base, wanted),
         _ => None,
     };
     let before = rewritten.map_or_else(|| hide(base), |text| hide(&text.into()));
-    found.push(Difference { path: path.clone(), before, after: hide(wanted), replaces });
+    found.push(Difference { path: trail.path(), before, after: hide(wanted), replaces });
 }
 
 /// No value, no items and no entries are the same nothing.
@@ -188,7 +211,7 @@ fn same_set(item: &Property, old: &[Value], new: &[Value]) -> bool {
 /// Whether two values mean the same.
 fn same(property: &Property, base: &Value, wanted: &Value) -> bool {
     let mut found = Vec::new();
-    value(property, &Path::default(), base, wanted, false, &mut found);
+    value(property, &Trail::Start, base, wanted, false, &mut found);
     found.is_empty()
 }
 

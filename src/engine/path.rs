@@ -16,6 +16,37 @@ pub enum Segment {
     Any,
 }
 
+/// The way to a part while a value is walked through. It costs nothing until a [`Path`] is made of it, which
+/// most parts never need.
+#[derive(Debug, Clone, Copy)]
+pub enum Trail<'a> {
+    Start,
+    Key(&'a Self, &'a str),
+    Index(&'a Self, usize),
+}
+
+impl Trail<'_> {
+    pub fn path(&self) -> Path {
+        let mut segments = Vec::new();
+        let mut at = self;
+        loop {
+            at = match at {
+                Self::Start => break,
+                Self::Key(before, name) => {
+                    segments.push(Segment::Key((*name).to_owned()));
+                    before
+                }
+                Self::Index(before, n) => {
+                    segments.push(Segment::Index(*n));
+                    before
+                }
+            };
+        }
+        segments.reverse();
+        Path(segments)
+    }
+}
+
 /// Text that is no path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no property path")]
@@ -50,9 +81,10 @@ impl Path {
     }
 
     pub fn child(&self, segment: Segment) -> Self {
-        let mut path = self.clone();
-        path.0.push(segment);
-        path
+        let mut segments = Vec::with_capacity(self.0.len() + 1);
+        segments.extend_from_slice(&self.0);
+        segments.push(segment);
+        Self(segments)
     }
 
     pub fn key(&self, name: &str) -> Self {

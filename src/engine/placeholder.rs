@@ -1,7 +1,7 @@
 //! What stands in a program for a value that was not written down, and that no cloud must ever get.
 
 use crate::engine::asset::Source;
-use crate::engine::path::{Path, Segment};
+use crate::engine::path::{Path, Trail};
 use crate::engine::value::Value;
 
 /// The text in the place of what `drctl import` does not write down: secrets, code, and required inputs
@@ -13,17 +13,17 @@ pub const WRITE_IT: &str = "write the value that it shall have, and take it out 
 
 /// The first part of inputs in which the placeholder stands, be it in a longer text, a key or a file.
 pub fn placeholder_in(inputs: &Value) -> Option<Path> {
-    find(inputs, Path::default())
+    find(inputs, &Trail::Start)
 }
 
-fn find(value: &Value, path: Path) -> Option<Path> {
+fn find(value: &Value, at: &Trail<'_>) -> Option<Path> {
     match value {
-        Value::Secret(inner) => find(inner, path),
-        Value::String(text) => stands_in(text).then_some(path),
-        Value::Asset(asset) => is_made_of_it(&asset.source).then_some(path),
-        Value::List(items) => items.iter().enumerate().find_map(|(n, item)| find(item, path.child(Segment::Index(n)))),
-        Value::Map(map) if map.keys().any(stands_in) => Some(path),
-        Value::Map(map) => map.iter().find_map(|(key, item)| find(item, path.key(key))),
+        Value::Secret(inner) => find(inner, at),
+        Value::String(text) => stands_in(text).then(|| at.path()),
+        Value::Asset(asset) => is_made_of_it(&asset.source).then(|| at.path()),
+        Value::List(items) => items.iter().enumerate().find_map(|(n, item)| find(item, &Trail::Index(at, n))),
+        Value::Map(map) if map.keys().any(stands_in) => Some(at.path()),
+        Value::Map(map) => map.iter().find_map(|(key, item)| find(item, &Trail::Key(at, key))),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Unknown | Value::Resource(_) => None,
     }
 }

@@ -216,6 +216,8 @@ impl Catalog {
     pub fn listed(types: Vec<Arc<Listed>>, functions: Vec<FunctionSchema>) -> Self {
         let mut tokens = std::collections::HashMap::new();
         for (i, ty) in types.iter().enumerate() {
+            // Most tokens that are looked up were taken from here.
+            tokens.insert(ty.token.to_owned(), i);
             for token in std::iter::once(ty.token).chain(ty.aliases.iter().copied()) {
                 tokens.insert(canonical(token), i);
             }
@@ -266,7 +268,7 @@ impl Catalog {
 
     /// The number of the type that [`Catalog::find`] finds.
     pub fn index_of(&self, token: &str) -> Option<usize> {
-        self.tokens.get(&canonical(token)).copied()
+        self.tokens.get(token).or_else(|| self.tokens.get(&canonical(token))).copied()
     }
 
     /// # Panics

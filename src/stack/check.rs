@@ -1,6 +1,8 @@
 //! Values against schemas: every problem at once, each at its place; and the conversions that make
 //! a value what its type wants.
 
+use std::fmt;
+
 use crate::engine::diagnostic::{Diagnostic, Location, nearest};
 use crate::engine::path::{Path, Segment};
 use crate::engine::schema::{Bounds, Group, Object, Property, Shape};
@@ -15,11 +17,45 @@ struct Checker<'a> {
     word: &'static str,
     /// The value at hand is secret, so no message may quote it.
     hidden: bool,
-    /// Where the value at hand will be in what the check gives.
-    trail: Path,
     /// Where nothing was given and a default was filled in.
     defaults: Vec<Path>,
     problems: &'a mut Vec<Diagnostic>,
+}
+
+/// Which part of the whole a value is. A text or a path is only made of it where there is something to tell.
+#[derive(Clone, Copy)]
+enum Way<'a> {
+    Whole,
+    Key(&'a Self, &'a str),
+    /// Items that are null are left out of what the check gives.
+    Item {
+        of: &'a Self,
+        written: usize,
+        kept: usize,
+    },
+}
+
+impl Way<'_> {
+    /// The part of what the check gives.
+    fn path(&self) -> Path {
+        match self {
+            Self::Whole => Path::default(),
+            Self::Key(of, name) => of.path().key(name),
+            Self::Item { of, kept, .. } => of.path().child(Segment::Index(*kept)),
+        }
+    }
+}
+
+/// The part of what is written.
+impl fmt::Display for Way<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole => Ok(()),
+            Self::Key(Self::Whole, name) => f.write_str(name),
+            Self::Key(of, name) => write!(f, "{of}.{name}"),
+            Self::Item { of, written, .. } => write!(f, "{of}[{written}]"),
+        }
+    }
 }
 
 /// The place of a value: its own expression where that is still visible, else the nearest around it.
@@ -97,7 +133,7 @@ pub(crate) fn object(
     problems: &mut Vec<Diagnostic>,
 ) -> (Map, Vec<Path>) {
     let mut checker = Checker::new(subject, word, problems);
-    let map = checker.object(schema, given, Place::of(expr, at), "");
+    let map = checker.object(schema, given, Place::of(expr, at), &Way::Whole);
     (map, checker.defaults)
 }
 
@@ -139,22 +175,14 @@ pub(crate) fn no_instance(name: &str, accessor: &Accessor, keys: &[&str]) -> Dia
 
 impl<'a> Checker<'a> {
     fn new(subject: &'a str, word: &'static str, problems: &'a mut Vec<Diagnostic>) -> Self {
-        Self { subject, word, hidden: false, trail: Path::default(), defaults: Vec::new(), problems }
-    }
-
-    /// The value of a part of what is at hand.
-    fn part(&mut self, segment: Segment, property: &Property, value: Value, place: Place, path: &str) -> Option<Value> {
-        self.trail.0.push(segment);
-        let value = self.value(property, value, place, path);
-        self.trail.0.pop();
-        value
+        Self { subject, word, hidden: false, defaults: Vec::new(), problems }
     }
 
     fn error(&mut self, code: &'static str, text: impl Into<String>, at: Location) {
         self.problems.push(Diagnostic::error(code, text).at(at));
     }
 
-    fn object(&mut self, schema: &Object, given: Map, place: Place, path: &str) -> Map {
+    fn object(&mut self, schema: &Object, given: Map, place: Place, way: &Way<'_>) -> Map {
         let mut map = Map::with_capacity(given.len());
         let mut failed = Vec::new();
         for (name, value) in given {
@@ -167,11 +195,11 @@ impl<'a> Checker<'a> {
                 if nearest(&name, known).and_then(|near| schema.get(near)).is_some_and(|p| p.secret) {
                     place.entry(&name).hide();
                 }
-                self.unknown(schema, &name, place.key(&name), path);
+                self.unknown(schema, &name, place.key(&name), way);
                 continue;
             };
-            let inner = join(path, &name);
-            match self.part(Segment::Key(name.clone()), property, value, place.entry(&name), &inner) {
+            let checked = self.value(property, value, place.entry(&name), &Way::Key(way, &name));
+            match checked {
                 Some(value) => {
                     map.insert(name, value);
                 }
@@ -180,7 +208,7 @@ impl<'a> Checker<'a> {
         }
         let given = |name: &str| map.contains_key(name) || failed.iter().any(|f| f == name);
         for group in &schema.groups {
-            self.group(group, &given, place, path);
+            self.group(group, &given, place, way);
         }
         for property in &schema.properties {
             let name = property.name.as_str();
@@ -188,7 +216,7 @@ impl<'a> Checker<'a> {
                 continue;
             }
             if property.required && property.auto_name.is_none() && property.default.is_none() {
-                let text = format!("{} lacks the required {} `{}`", self.subject, self.word, join(path, name));
+                let text = format!("{} lacks the required {} `{}`", self.subject, self.word, Way::Key(way, name));
                 self.error("missing-property", text, place.at());
             }
         }
@@ -197,18 +225,18 @@ impl<'a> Checker<'a> {
                 && !failed.contains(&property.name)
             {
                 let value = Value::from_json(default.clone());
-                self.defaults.push(self.trail.key(&property.name));
+                self.defaults.push(Way::Key(way, &property.name).path());
                 map.insert(property.name.clone(), if property.secret { value.secret() } else { value });
             }
         }
         map
     }
 
-    fn unknown(&mut self, schema: &Object, name: &str, at: Location, path: &str) {
+    fn unknown(&mut self, schema: &Object, name: &str, at: Location, way: &Way<'_>) {
         let known: Vec<&str> = schema.properties.iter().map(|p| p.name.as_str()).collect();
-        let what = match path {
-            "" => format!("{} has no {}", self.subject, self.word),
-            path => format!("`{path}` of {} has no property", self.subject),
+        let what = match way {
+            Way::Whole => format!("{} has no {}", self.subject, self.word),
+            way => format!("`{way}` of {} has no property", self.subject),
         };
         let problem = no_such(&what, name, &known);
         self.problems.push(match schema.why_left_out(name) {
@@ -217,9 +245,9 @@ impl<'a> Checker<'a> {
         });
     }
 
-    fn group(&mut self, group: &Group, given: &dyn Fn(&str) -> bool, place: Place, path: &str) {
+    fn group(&mut self, group: &Group, given: &dyn Fn(&str) -> bool, place: Place, way: &Way<'_>) {
         let full = |names: &[String]| {
-            let names: Vec<String> = names.iter().map(|n| join(path, n)).collect();
+            let names: Vec<String> = names.iter().map(|n| Way::Key(way, n).to_string()).collect();
             listed(&names.iter().map(String::as_str).collect::<Vec<_>>(), 12)
         };
         let present = |names: &[String]| names.iter().filter(|n| given(n)).cloned().collect::<Vec<_>>();
@@ -240,7 +268,7 @@ impl<'a> Checker<'a> {
                 if missing.is_empty() {
                     return;
                 }
-                let first_name = join(path, first);
+                let first_name = Way::Key(way, first);
                 let text = format!("`{first_name}` of {} needs {} too", self.subject, full(&missing));
                 (text, place.key(first))
             }
@@ -250,23 +278,23 @@ impl<'a> Checker<'a> {
     }
 
     /// The value as its property wants it; `None` after a problem.
-    fn value(&mut self, property: &Property, value: Value, place: Place, path: &str) -> Option<Value> {
+    fn value(&mut self, property: &Property, value: Value, place: Place, way: &Way<'_>) -> Option<Value> {
         let before = self.hidden;
         if property.secret {
             place.hide();
         }
         self.hidden |= property.secret || matches!(value, Value::Secret(_));
-        let checked = self.plain(property, value, place, path);
+        let checked = self.plain(property, value, place, way);
         self.hidden = before;
         checked.map(|value| if property.secret { value.secret() } else { value })
     }
 
-    fn plain(&mut self, property: &Property, value: Value, place: Place, path: &str) -> Option<Value> {
+    fn plain(&mut self, property: &Property, value: Value, place: Place, way: &Way<'_>) -> Option<Value> {
         if let Value::Secret(inner) = value {
-            return self.plain(property, *inner, place, path).map(Value::secret);
+            return self.plain(property, *inner, place, way).map(Value::secret);
         }
-        let value = self.shape(property, value, place, path)?;
-        self.bounds(property, &value, place, path)?;
+        let value = self.shape(property, value, place, way)?;
+        self.bounds(property, &value, place, way)?;
         Some(value)
     }
 
@@ -275,10 +303,10 @@ impl<'a> Checker<'a> {
         if self.hidden { "a secret value".to_owned() } else { value.to_string() }
     }
 
-    fn wrong(&mut self, property: &Property, value: &Value, place: Place, path: &str) -> Option<Value> {
+    fn wrong(&mut self, property: &Property, value: &Value, place: Place, way: &Way<'_>) -> Option<Value> {
         let wanted = property.shape.noun();
         let article = if wanted.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
-        let text = format!("`{path}` of {} must be {article} {wanted}, not {}", self.subject, noun(value));
+        let text = format!("`{way}` of {} must be {article} {wanted}, not {}", self.subject, noun(value));
         let problem = Diagnostic::error("wrong-type", text).at(place.at());
         self.problems.push(match (&property.shape, value) {
             (Shape::List { .. }, value) if !matches!(value, Value::Map(_) | Value::List(_)) => {
@@ -290,7 +318,7 @@ impl<'a> Checker<'a> {
         None
     }
 
-    fn shape(&mut self, property: &Property, value: Value, place: Place, path: &str) -> Option<Value> {
+    fn shape(&mut self, property: &Property, value: Value, place: Place, way: &Way<'_>) -> Option<Value> {
         match (&property.shape, value) {
             (_, Value::Unknown) => Some(Value::Unknown),
             (Shape::Any, value) => Some(ids(value)),
@@ -299,19 +327,19 @@ impl<'a> Checker<'a> {
             (Shape::Integer, Value::Number(n)) => match whole(&n) {
                 Some(n) => Some(Value::from(n)),
                 None => {
-                    let text = format!("`{path}` of {} must be a whole number, not {}", self.subject, self.quoted(n));
+                    let text = format!("`{way}` of {} must be a whole number, not {}", self.subject, self.quoted(n));
                     self.error("wrong-type", text, place.at());
                     None
                 }
             },
             (Shape::Integer, Value::String(s)) => match yaml::number(&s).and_then(|n| whole(&n)) {
                 Some(n) => Some(Value::from(n)),
-                None => self.wrong(property, &Value::String(s), place, path),
+                None => self.wrong(property, &Value::String(s), place, way),
             },
             (Shape::Number, Value::Number(n)) => Some(Value::Number(n)),
             (Shape::Number, Value::String(s)) => match yaml::number(&s) {
                 Some(n) => Some(Value::Number(n)),
-                None => self.wrong(property, &Value::String(s), place, path),
+                None => self.wrong(property, &Value::String(s), place, way),
             },
             (Shape::Text, Value::Number(n)) => {
                 // `16.10` written without quotes is the version 16.10 and not the number 16.1.
@@ -321,13 +349,13 @@ impl<'a> Checker<'a> {
             (Shape::Text, value @ (Value::String(_) | Value::Bool(_))) => scalar_text(&value).map(Value::from),
             (Shape::Text | Shape::Integer | Shape::Document, Value::Resource(handle)) => match handle.id {
                 Value::Unknown => Some(Value::Unknown),
-                id => self.shape(property, id, place, path),
+                id => self.shape(property, id, place, way),
             },
             (Shape::Document, Value::String(text)) => match serde_json::from_str::<serde::de::IgnoredAny>(&text) {
                 Ok(_) => Some(Value::String(text)),
                 Err(error) => {
                     // The error names a place in the document and quotes nothing of it.
-                    let text = format!("`{path}` of {} is no JSON: {error}", self.subject);
+                    let text = format!("`{way}` of {} is no JSON: {error}", self.subject);
                     self.problems.push(
                         Diagnostic::error("wrong-type", text)
                             .at(place.at())
@@ -348,9 +376,7 @@ impl<'a> Checker<'a> {
                     .enumerate()
                     .filter(|(_, v)| !v.is_null())
                     .enumerate()
-                    .map(|(kept, (n, v))| {
-                        self.part(Segment::Index(kept), item, v, place.item(n), &format!("{path}[{n}]"))
-                    })
+                    .map(|(kept, (n, v))| self.value(item, v, place.item(n), &Way::Item { of: way, written: n, kept }))
                     .collect();
                 checked.into_iter().collect::<Option<_>>().map(Value::List)
             }
@@ -359,8 +385,7 @@ impl<'a> Checker<'a> {
                     .into_iter()
                     .filter(|(_, v)| !v.is_null())
                     .map(|(k, v)| {
-                        let inner = join(path, &k);
-                        let value = self.part(Segment::Key(k.clone()), item, v, place.entry(&k), &inner);
+                        let value = self.value(item, v, place.entry(&k), &Way::Key(way, &k));
                         (k, value)
                     })
                     .collect();
@@ -369,15 +394,15 @@ impl<'a> Checker<'a> {
             }
             (Shape::Object(object), Value::Map(map)) => {
                 let before = self.problems.len();
-                let map = self.object(object, map, place, path);
+                let map = self.object(object, map, place, way);
                 let fine = self.problems[before..].iter().all(|p| p.severity == SEVERITY_WARNING);
                 fine.then_some(Value::Map(map))
             }
-            (_, value) => self.wrong(property, &value, place, path),
+            (_, value) => self.wrong(property, &value, place, way),
         }
     }
 
-    fn bounds(&mut self, property: &Property, value: &Value, place: Place, path: &str) -> Option<()> {
+    fn bounds(&mut self, property: &Property, value: &Value, place: Place, way: &Way<'_>) -> Option<()> {
         let bounds = &property.bounds;
         let subject = self.subject;
         let size = |n: usize| match (bounds.min_length, bounds.max_length) {
@@ -389,18 +414,18 @@ impl<'a> Checker<'a> {
             Value::Number(n) => {
                 let n = n.as_f64().unwrap_or(0.0);
                 out_of_range(n, bounds)
-                    .map(|limit| format!("`{path}` of {subject} must be {limit}, not {}", self.quoted(n)))
+                    .map(|limit| format!("`{way}` of {subject} must be {limit}, not {}", self.quoted(n)))
             }
             Value::String(text) => {
-                self.known_value(bounds, text, place, path);
+                self.known_value(bounds, text, place, way);
                 let length = text.chars().count();
                 match size(length) {
-                    Some(limit) => Some(format!("`{path}` of {subject} must have {limit} characters, not {length}")),
-                    None => self.pattern(property, text, path),
+                    Some(limit) => Some(format!("`{way}` of {subject} must have {limit} characters, not {length}")),
+                    None => self.pattern(property, text, way),
                 }
             }
             Value::List(items) => size(items.len())
-                .map(|limit| format!("`{path}` of {subject} must have {limit} items, not {}", items.len())),
+                .map(|limit| format!("`{way}` of {subject} must have {limit} items, not {}", items.len())),
             _ => None,
         };
         match problem {
@@ -413,12 +438,12 @@ impl<'a> Checker<'a> {
     }
 
     /// The cloud may know values that are newer than this program, so others pass with a warning.
-    fn known_value(&mut self, bounds: &Bounds, text: &str, place: Place, path: &str) {
+    fn known_value(&mut self, bounds: &Bounds, text: &str, place: Place, way: &Way<'_>) {
         if self.hidden || bounds.values.is_empty() || bounds.values.iter().any(|v| v == text) {
             return;
         }
         let known: Vec<&str> = bounds.values.iter().map(String::as_str).collect();
-        let message = format!("`{text}` is no known value of `{path}` of {}", self.subject);
+        let message = format!("`{text}` is no known value of `{way}` of {}", self.subject);
         let problem = Diagnostic::warning("unknown-value", message).at(place.at());
         self.problems.push(match nearest(text, known.iter().copied()) {
             Some(near) => problem.help(format!("did you mean `{near}`?")),
@@ -426,13 +451,13 @@ impl<'a> Checker<'a> {
         });
     }
 
-    fn pattern(&self, property: &Property, text: &str, path: &str) -> Option<String> {
+    fn pattern(&self, property: &Property, text: &str, way: &Way<'_>) -> Option<String> {
         let pattern = property.bounds.pattern.as_deref()?;
         if crate::stack::pattern::matches(pattern, text) {
             return None;
         }
         let form = property.bounds.form.as_deref().map_or_else(|| format!("match `{pattern}`"), |f| format!("be {f}"));
-        Some(format!("`{path}` of {} must {form}", self.subject))
+        Some(format!("`{way}` of {} must {form}", self.subject))
     }
 }
 
@@ -461,11 +486,4 @@ fn out_of_range(n: f64, bounds: &Bounds) -> Option<String> {
         (None, Some(max)) => format!("at most {max}"),
         (None, None) => return None,
     })
-}
-
-fn join(path: &str, name: &str) -> String {
-    match path {
-        "" => name.to_owned(),
-        path => format!("{path}.{name}"),
-    }
 }
