@@ -6,6 +6,8 @@ use std::fmt;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
+use crate::engine::value::Map;
+
 /// A file or an archive. Two are the same when their content is.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -52,6 +54,12 @@ impl Asset {
             return None;
         }
         serde_json::from_value(map.get(KEY)?.clone()).ok()
+    }
+
+    /// The asset that a map of [`Asset::to_json`] stands for.
+    pub(crate) fn from_map(map: &Map) -> Option<Self> {
+        let json = map.get(KEY).filter(|_| map.len() == 1)?.to_json().ok()?;
+        serde_json::from_value(json).ok()
     }
 }
 

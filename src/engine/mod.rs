@@ -35,6 +35,7 @@ pub mod order;
 pub mod panic;
 pub mod path;
 pub mod placeholder;
+pub mod plain;
 pub mod plan;
 pub mod planner;
 pub mod program;

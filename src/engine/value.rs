@@ -110,6 +110,11 @@ impl Value {
         self.any(&|v| matches!(v, Self::Asset(_)))
     }
 
+    /// Whether it is nothing but JSON.
+    pub fn is_json(&self) -> bool {
+        !self.any(&|v| matches!(v, Self::Secret(_) | Self::Unknown | Self::Asset(_) | Self::Resource(_)))
+    }
+
     fn any(&self, test: &impl Fn(&Self) -> bool) -> bool {
         test(self)
             || match self {

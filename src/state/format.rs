@@ -12,14 +12,14 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use serde_json::Value as Json;
 
 use crate::engine::journal::Entry;
 use crate::engine::json_size;
+use crate::engine::plain::Plain;
 use crate::engine::program::Timeouts;
 use crate::engine::state::{self, Begun, Key, Roles, Rows, State};
 use crate::engine::urn::{Id, Place, Urn};
-use crate::engine::value::Map;
+use crate::engine::value::{Map, Value};
 use crate::state::error::{Result, StateError};
 use crate::state::order;
 use crate::state::seal::Seal;
@@ -51,8 +51,8 @@ pub(super) struct Snapshot {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) environment: BTreeMap<String, String>,
     pub(super) dr: Roles,
-    #[serde(default, skip_serializing_if = "is_empty_object")]
-    pub(super) outputs: Json,
+    #[serde(default, skip_serializing_if = "Plain::is_empty")]
+    pub(super) outputs: Plain,
     pub(super) rows: Vec<Row>,
     /// Where in the journal of a bucket it stands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -127,8 +127,8 @@ pub(super) enum Happened {
         op: Begun,
         attempt: String,
         key: Key,
-        #[serde(default, skip_serializing_if = "Json::is_null")]
-        inputs: Json,
+        #[serde(default, skip_serializing_if = "Plain::is_null")]
+        inputs: Plain,
     },
     Made {
         key: Key,
@@ -142,7 +142,7 @@ pub(super) enum Happened {
         settled: bool,
     },
     Put(Box<Row>),
-    Outputs(Json),
+    Outputs(Plain),
     Roles(Roles),
 }
 
@@ -182,12 +182,12 @@ pub(super) struct Row {
     place: Place,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     id: Option<Id>,
-    #[serde(default, skip_serializing_if = "Json::is_null")]
-    inputs: Json,
-    #[serde(default, skip_serializing_if = "Json::is_null")]
-    seen: Json,
-    #[serde(default, skip_serializing_if = "Json::is_null")]
-    outputs: Json,
+    #[serde(default, skip_serializing_if = "Plain::is_null")]
+    inputs: Plain,
+    #[serde(default, skip_serializing_if = "Plain::is_null")]
+    seen: Plain,
+    #[serde(default, skip_serializing_if = "Plain::is_null")]
+    outputs: Plain,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     parent: Option<Urn>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -208,7 +208,7 @@ pub(super) struct Row {
     replace_with: Vec<Urn>,
     /// In a list, because a trigger may be null.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    replacement_trigger: Vec<Json>,
+    replacement_trigger: Vec<Plain>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     additional_secret_outputs: Vec<String>,
     #[serde(default, skip_serializing_if = "Limits::is_empty")]
@@ -242,8 +242,8 @@ pub(super) struct Row {
 pub(super) struct Pending {
     op: Begun,
     attempt: String,
-    #[serde(default, skip_serializing_if = "Json::is_null")]
-    inputs: Json,
+    #[serde(default, skip_serializing_if = "Plain::is_null")]
+    inputs: Plain,
 }
 
 /// What goes only after a row.
@@ -552,20 +552,19 @@ impl Limits {
 }
 
 /// Outputs are sealed one by one, so that one called `$secret` is no secret.
-fn sealed_outputs(outputs: &Map, seal: &Seal<'_>) -> Result<Json> {
+fn sealed_outputs(outputs: &Map, seal: &Seal<'_>) -> Result<Plain> {
     let sealed = outputs.iter().map(|(name, value)| Ok((name.clone(), seal.seal(STACK, &at_output(name), value)?)));
-    Ok(Json::Object(sealed.collect::<Result<_>>()?))
+    let sealed = sealed.map(|sealed| sealed.map(|(name, Plain(value))| (name, value)));
+    Ok(Plain(Value::Map(sealed.collect::<Result<_>>()?)))
 }
 
-fn opened_outputs(json: Json, seal: &Seal<'_>) -> Result<Map> {
-    let Json::Object(object) = json else { return Ok(Map::default()) };
-    object
-        .into_iter()
-        .map(|(name, json)| {
-            let value = seal.open(STACK, &at_output(&name), json)?;
-            Ok((name, value))
-        })
-        .collect()
+fn opened_outputs(Plain(outputs): Plain, seal: &Seal<'_>) -> Result<Map> {
+    let Value::Map(outputs) = outputs else { return Ok(Map::default()) };
+    let opened = outputs.into_iter().map(|(name, sealed)| {
+        let value = seal.open(STACK, &at_output(&name), Plain(sealed))?;
+        Ok((name, value))
+    });
+    opened.collect()
 }
 
 fn at_output(name: &str) -> String {
@@ -577,9 +576,6 @@ fn is_false(b: &bool) -> bool {
 }
 fn is_zero(n: &u32) -> bool {
     *n == 0
-}
-fn is_empty_object(json: &Json) -> bool {
-    json.as_object().is_none_or(serde_json::Map::is_empty)
 }
 
 #[cfg(test)]

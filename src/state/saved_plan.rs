@@ -15,6 +15,7 @@ use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
 use crate::engine::json_size::MOST_VALUES;
+use crate::engine::plain::Plain;
 use crate::engine::plan::Plan;
 use crate::engine::settings::Settings;
 use crate::engine::state::State;
@@ -65,7 +66,7 @@ pub struct Basis {
 struct Head {
     version: u32,
     lineage: String,
-    basis: Json,
+    basis: Plain,
 }
 
 impl SavedPlan {

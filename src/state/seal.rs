@@ -12,6 +12,7 @@ use serde_json::{Map as Object, Value as Json};
 use zeroize::Zeroizing;
 
 use crate::engine::asset::Asset;
+use crate::engine::plain::Plain;
 use crate::engine::value::{Map, Value};
 use crate::state::error::{Result, StateError};
 
@@ -66,86 +67,92 @@ impl Seal<'_> {
     ///
     /// # Errors
     /// If a part is not known yet: that is a bug.
-    pub(super) fn seal(&self, owner: &str, property: &str, value: &Value) -> Result<Json> {
-        self.sealed(&mut Path::new(owner, property), value)
+    pub(super) fn seal(&self, owner: &str, property: &str, value: &Value) -> Result<Plain> {
+        self.sealed(&mut Path::new(owner, property), value).map(Plain)
     }
 
     /// The value that [`Seal::seal`] was given, if owner and property are the same.
     ///
     /// # Errors
-    /// If a secret does not open, or the JSON is nothing that [`Seal::seal`] makes.
-    pub(super) fn open(&self, owner: &str, property: &str, json: Json) -> Result<Value> {
-        self.opened(&mut Path::new(owner, property), json)
+    /// If a secret does not open, or this is nothing that [`Seal::seal`] makes.
+    pub(super) fn open(&self, owner: &str, property: &str, Plain(mut value): Plain) -> Result<Value> {
+        self.unseal(&mut Path::new(owner, property), &mut value)?;
+        Ok(value)
     }
 
-    fn sealed(&self, at: &mut Path<'_>, value: &Value) -> Result<Json> {
+    fn sealed(&self, at: &mut Path<'_>, value: &Value) -> Result<Value> {
         if at.depth > MAX_DEPTH {
             return Err(at.too_deep());
         }
         Ok(match value {
-            Value::Null => Json::Null,
-            Value::Bool(b) => Json::Bool(*b),
-            Value::Number(n) => Json::Number(n.clone()),
-            Value::String(s) => Json::String(s.clone()),
-            Value::List(items) => Json::Array(
-                items
-                    .iter()
-                    .enumerate()
-                    .map(|(i, item)| at.below(&i.to_string(), |at| self.sealed(at, item)))
-                    .collect::<Result<_>>()?,
-            ),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
+            Value::List(_) | Value::Map(_) if is_plain(value, MAX_DEPTH - at.depth) => value.clone(),
+            Value::List(items) => {
+                let sealed = items.iter().enumerate();
+                let sealed = sealed.map(|(i, item)| at.below(&i.to_string(), |at| self.sealed(at, item)));
+                Value::List(sealed.collect::<Result<_>>()?)
+            }
             Value::Map(map) => {
                 // Such a map gets another one around it.
-                let more = usize::from(is_special(map.keys()));
+                let is_special = is_special(map);
+                let more = usize::from(is_special);
                 at.depth += more;
-                let object: Result<Object<String, Json>> = map
-                    .iter()
-                    .map(|(name, item)| Ok((name.clone(), at.below(name, |at| self.sealed(at, item))?)))
-                    .collect();
+                let sealed = map.iter();
+                let sealed = sealed.map(|(name, item)| Ok((name.clone(), at.below(name, |at| self.sealed(at, item))?)));
+                let sealed: Result<Map> = sealed.collect();
                 at.depth -= more;
-                let object = object?;
-                if looks_special(&object) { only(MAP, Json::Object(object)) } else { Json::Object(object) }
+                let sealed = Value::Map(sealed?);
+                if is_special { only(MAP, sealed) } else { sealed }
             }
             Value::Secret(inner) => {
-                let plain = Zeroizing::new(self.sealed(at, inner)?.to_string().into_bytes());
+                let plain = Zeroizing::new(text(&Plain(self.sealed(at, inner)?)).into_bytes());
                 let Some(cipher) = self.ciphers.first() else { return Err(StateError::NoPassphrase) };
                 let sealed = cipher.seal(&plain, &at.about(self.lineage))?;
-                only(SECRET, Json::String(format!("{V1}{}", BASE64.encode(sealed))))
+                only(SECRET, format!("{V1}{}", BASE64.encode(sealed)).into())
             }
             Value::Unknown => return Err(at.unknown()),
-            Value::Asset(asset) => asset.to_json(),
+            Value::Asset(asset) => json(asset.to_json()),
             Value::Resource(handle) => self.sealed(at, &handle.id)?,
         })
     }
 
-    fn opened(&self, at: &mut Path<'_>, json: Json) -> Result<Value> {
-        Ok(match json {
-            Json::Null => Value::Null,
-            Json::Bool(b) => Value::Bool(b),
-            Json::Number(n) => Value::Number(n),
-            Json::String(s) => Value::String(s),
-            Json::Array(items) => Value::List(
-                items
-                    .into_iter()
-                    .enumerate()
-                    .map(|(i, item)| at.below(&i.to_string(), |at| self.opened(at, item)))
-                    .collect::<Result<_>>()?,
-            ),
-            Json::Object(object) if looks_special(&object) => self.opened_special(at, object)?,
-            Json::Object(object) => Value::Map(self.opened_map(at, object)?),
-        })
+    /// Puts what is sealed in a value into the place of its ciphertext.
+    fn unseal(&self, at: &mut Path<'_>, value: &mut Value) -> Result<()> {
+        match value {
+            Value::List(items) => {
+                for (i, item) in items.iter_mut().enumerate().filter(|(_, item)| is_nested(item)) {
+                    at.below(&i.to_string(), |at| self.unseal(at, item))?;
+                }
+            }
+            Value::Map(map) if is_special(map) => *value = self.special(at, std::mem::take(map))?,
+            Value::Map(map) if map.values().any(is_nested) => self.unseal_map(at, map)?,
+            _ => {}
+        }
+        Ok(())
     }
 
-    fn opened_special(&self, at: &mut Path<'_>, mut object: Object<String, Json>) -> Result<Value> {
-        if let Some(asset) = Asset::from_json(&object) {
+    fn unseal_map(&self, at: &mut Path<'_>, map: &mut Map) -> Result<()> {
+        for (name, item) in map.iter_mut().filter(|(_, item)| is_nested(item)) {
+            at.below(name, |at| self.unseal(at, item))?;
+        }
+        Ok(())
+    }
+
+    /// What a map with one of the names stands for that only [`Seal::seal`] writes alone.
+    fn special(&self, at: &mut Path<'_>, mut map: Map) -> Result<Value> {
+        if let Some(asset) = Asset::from_map(&map) {
             return Ok(Value::Asset(Box::new(asset)));
         }
-        match (object.remove(MAP), object.remove(SECRET)) {
-            (Some(Json::Object(map)), _) => Ok(Value::Map(self.opened_map(at, map)?)),
-            (_, Some(Json::String(text))) => {
+        match (map.swap_remove(MAP), map.swap_remove(SECRET)) {
+            (Some(Value::Map(mut map)), _) => {
+                self.unseal_map(at, &mut map)?;
+                Ok(Value::Map(map))
+            }
+            (_, Some(Value::String(text))) => {
                 let plain = self.opened_bytes(at, &text).ok_or_else(|| at.wrong())?;
-                let json = serde_json::from_slice(&plain).map_err(|_| at.wrong())?;
-                Ok(Value::Secret(Box::new(self.opened(at, json)?)))
+                let Plain(mut value) = serde_json::from_slice(&plain).map_err(|_| at.wrong())?;
+                self.unseal(at, &mut value)?;
+                Ok(Value::Secret(Box::new(value)))
             }
             _ => Err(at.wrong()),
         }
@@ -156,20 +163,35 @@ impl Seal<'_> {
         let about = at.about(self.lineage);
         self.ciphers.iter().find_map(|cipher| cipher.open(&sealed, &about))
     }
+}
 
-    fn opened_map(&self, at: &mut Path<'_>, object: Object<String, Json>) -> Result<Map> {
-        object
-            .into_iter()
-            .map(|(name, item)| {
-                let value = at.below(&name, |at| self.opened(at, item))?;
-                Ok((name, value))
-            })
-            .collect()
+/// Whether a file holds a value as it is: nothing in it is sealed or looks so, and it is not too deep.
+fn is_plain(value: &Value, depth: usize) -> bool {
+    let inside = |item: &Value| depth > 0 && is_plain(item, depth - 1);
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => true,
+        Value::List(items) => items.iter().all(inside),
+        Value::Map(map) => !is_special(map) && map.values().all(inside),
+        Value::Secret(_) | Value::Unknown | Value::Asset(_) | Value::Resource(_) => false,
     }
 }
 
-fn only(name: &str, json: Json) -> Json {
-    Json::Object(Object::from_iter([(name.to_owned(), json)]))
+fn is_nested(value: &Value) -> bool {
+    matches!(value, Value::List(_) | Value::Map(_))
+}
+
+fn text(plain: &Plain) -> String {
+    serde_json::to_string(plain).expect("what is sealed is JSON")
+}
+
+/// JSON with nothing in it that means more than it says.
+fn json(json: Json) -> Value {
+    let Plain(value) = serde_json::from_value(json).expect("JSON in memory is JSON");
+    value
+}
+
+fn only(name: &str, value: Value) -> Value {
+    Value::Map(Map::from_iter([(name.to_owned(), value)]))
 }
 
 /// Whether this is what stands for a secret.
@@ -177,13 +199,8 @@ pub(super) fn is_sealed(object: &Object<String, Json>) -> bool {
     object.len() == 1 && object.contains_key(SECRET)
 }
 
-fn looks_special(object: &Object<String, Json>) -> bool {
-    is_special(object.keys())
-}
-
-fn is_special<'a>(mut names: impl Iterator<Item = &'a String>) -> bool {
-    let first = names.next().map(String::as_str);
-    names.next().is_none() && first.is_some_and(|name| [SECRET, ASSET, MAP].contains(&name))
+fn is_special(map: &Map) -> bool {
+    map.len() == 1 && [SECRET, ASSET, MAP].iter().any(|name| map.contains_key(*name))
 }
 
 /// Whose property a walk is at, as a JSON pointer (RFC 6901), which no two places share.
@@ -276,7 +293,7 @@ mod tests {
             ("a/b~c", map(&[("$secret", Value::from("x").secret()), ("more", Value::Null)])),
         ]);
         let json = seal.seal("urn", "inputs", &value).unwrap();
-        assert!(!json.to_string().contains("hunter2"));
+        assert!(!text(&json).contains("hunter2"));
         assert_eq!(seal.open("urn", "inputs", json).unwrap(), value);
     }
 
@@ -285,7 +302,7 @@ mod tests {
         let ciphers = ciphers();
         let seal = Seal { ciphers: &ciphers, lineage: "l" };
         let json = seal.seal("urn", "inputs", &map(&[("a", Value::from("x").secret())])).unwrap();
-        let moved = json!({ "b": json["a"] });
+        let moved = Plain(map(&[("b", json.0.get("a").unwrap().clone())]));
         assert!(
             matches!(seal.open("urn", "inputs", moved), Err(StateError::Sealed { path, .. }) if path == "inputs/b")
         );
@@ -301,11 +318,11 @@ mod tests {
         let ciphers = ciphers();
         let seal = Seal { ciphers: &ciphers, lineage: "l" };
         let json = seal.seal("urn", "inputs", &Value::from("x").secret()).unwrap();
-        let text = json[SECRET].as_str().unwrap();
+        let text = json.0.get(SECRET).and_then(Value::as_str).unwrap();
         let flipped = text.replacen(|c: char| c.is_ascii_digit() && c != '1', "A", 1);
         for bad in [&text[..text.len() - 4], "v1:", "v1:?", "v2:AAAA", flipped.as_str()] {
             if bad != text {
-                assert!(seal.open("urn", "inputs", json!({ SECRET: bad })).is_err(), "{bad}");
+                assert!(seal.open("urn", "inputs", Plain(only(SECRET, bad.into()))).is_err(), "{bad}");
             }
         }
     }
@@ -334,8 +351,9 @@ mod tests {
         let nested = |levels: usize| (0..levels).fold(Value::Null, |inner, _| map(&[("$map", inner)]));
         let stored = seal.seal("urn", "inputs", &nested(MAX_DEPTH / 2)).unwrap();
         let text = json!({ "rows": [{ "inputs": stored }] }).to_string();
-        let read: Json = serde_json::from_str(&text).unwrap();
-        assert_eq!(seal.open("urn", "inputs", read["rows"][0]["inputs"].clone()).unwrap(), nested(MAX_DEPTH / 2));
+        let mut read: Json = serde_json::from_str(&text).unwrap();
+        let read = serde_json::from_value(read["rows"][0]["inputs"].take()).unwrap();
+        assert_eq!(seal.open("urn", "inputs", read).unwrap(), nested(MAX_DEPTH / 2));
         let error = seal.seal("urn", "inputs", &nested(MAX_DEPTH)).unwrap_err();
         assert_eq!(
             error.to_string(),
@@ -346,7 +364,7 @@ mod tests {
     #[test]
     fn a_resource_is_stored_as_its_id() {
         let seal = Seal { ciphers: &[], lineage: "l" };
-        let handle = Handle::foreseen(&Urn::new("s", "p", "t", "n"), Value::from("vpc-1"), Map::default());
-        assert_eq!(seal.seal("urn", "inputs", &Value::Resource(Box::new(handle))).unwrap(), json!("vpc-1"));
+        let handle = Handle::unseen(&Urn::new("s", "p", "t", "n"), Value::from("vpc-1"));
+        assert_eq!(seal.seal("urn", "inputs", &Value::Resource(Box::new(handle))).unwrap(), Plain("vpc-1".into()));
     }
 }

@@ -322,7 +322,7 @@ impl Loaded {
         for part in &raw.journal {
             found.push((&part.name, journal::parse(&part.name, &part.bytes)?));
         }
-        let Some(part) = &raw.snapshot else {
+        let Some(Part { name, bytes }) = raw.snapshot else {
             return match found.iter().find(|(_, found)| !found.lines.is_empty()) {
                 Some((name, _)) => {
                     Err(StateError::damaged(name, None, "there is no `state.json` that it goes on from"))
@@ -330,7 +330,9 @@ impl Loaded {
                 None => Ok(None),
             };
         };
-        let snapshot = Snapshot::parse(&part.name, &part.bytes)?;
+        let snapshot = Snapshot::parse(&name, &bytes)?;
+        // It is as large as what was read from it.
+        drop(bytes);
         let strange = |lineage: &Option<String>| lineage.as_ref().is_some_and(|lineage| *lineage != snapshot.lineage);
         if let Some((name, _)) = found.iter().find(|(_, found)| strange(&found.lineage)) {
             return Err(StateError::damaged(name, Some(1), "it belongs to a state of another lineage"));
@@ -345,11 +347,11 @@ impl Loaded {
         }
         let n = through + entries.len() as u64;
         let entries = entries.into_iter().map(|entry| entry.open(&seal)).collect::<Result<Vec<_>>>()?;
-        let state = snapshot.into_state(&part.name, &seal)?;
+        let state = snapshot.into_state(&name, &seal)?;
         if entries.is_empty() {
             return Ok(Some(Self { state, through, n }));
         }
-        let path = raw.journal.first().map_or(&part.name, |part| &part.name);
+        let path = raw.journal.first().map_or(&name, |part| &part.name);
         let state =
             replay(state, entries).map_err(|e| StateError::Replay { path: path.clone(), source: Box::new(e) })?;
         Ok(Some(Self { state: without_lost_names(&state).into_owned(), through, n }))

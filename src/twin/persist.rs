@@ -11,11 +11,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
+use crate::engine::asset::Asset;
 use crate::engine::error::{Error, Kind, Result};
 use crate::engine::json_size;
+use crate::engine::plain::Plain;
 use crate::engine::provider::KindAt;
 use crate::engine::urn::{Id, Place, Urn};
 use crate::engine::value::{Map, Value};
@@ -64,8 +65,8 @@ pub(super) struct Record {
     urn: Urn,
     owner: String,
     attempt: String,
-    inputs: Json,
-    outputs: Json,
+    inputs: Plain,
+    outputs: Plain,
     refers: BTreeSet<Serial>,
     phase: PhaseRecord,
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -275,12 +276,12 @@ fn row(record: Record, token: &'static str) -> Row {
 /// where a secret is a text everywhere.
 const PRINT: &str = "$sha256";
 
-fn sealed_map(map: &Map) -> Result<Json> {
-    map.iter().map(|(k, v)| Ok((k.clone(), sealed(v)?))).collect::<Result<_>>().map(Json::Object)
+fn sealed_map(map: &Map) -> Result<Plain> {
+    Ok(Plain(sealed(&Value::Map(map.clone()))?))
 }
 
-/// JSON in which a salted hash stands for every secret.
-fn sealed(value: &Value) -> Result<Json> {
+/// The value with a salted hash in the place of every secret.
+fn sealed(value: &Value) -> Result<Value> {
     Ok(match value {
         Value::Secret(inner) if let Some((salt, hash)) = print(inner) => written_print(salt, hash),
         Value::Secret(inner) => {
@@ -289,14 +290,22 @@ fn sealed(value: &Value) -> Result<Json> {
             let salt = hex::encode(salt);
             written_print(&salt, &hash(&salt, inner)?)
         }
-        Value::List(items) => Json::Array(items.iter().map(sealed).collect::<Result<_>>()?),
-        Value::Map(map) => sealed_map(map)?,
-        other => other.to_json().map_err(|e| Error::bug(e.to_string()))?,
+        json if json.is_json() => json.clone(),
+        Value::List(items) => Value::List(items.iter().map(sealed).collect::<Result<_>>()?),
+        Value::Map(map) => {
+            let sealed = map.iter().map(|(name, item)| Ok((name.clone(), sealed(item)?)));
+            Value::Map(sealed.collect::<Result<_>>()?)
+        }
+        other => {
+            let json = other.to_json().map_err(|e| Error::bug(e.to_string()))?;
+            let Plain(value) = serde_json::from_value(json).map_err(|e| Error::bug(e.to_string()))?;
+            value
+        }
     })
 }
 
-fn written_print(salt: &str, hash: &str) -> Json {
-    serde_json::json!({ PRINT: format!("{salt}:{hash}") })
+fn written_print(salt: &str, hash: &str) -> Value {
+    Value::Map(Map::from_iter([(PRINT.to_owned(), format!("{salt}:{hash}").into())]))
 }
 
 fn hash(salt: &str, value: &Value) -> Result<String> {
@@ -304,19 +313,24 @@ fn hash(salt: &str, value: &Value) -> Result<String> {
     Ok(hex::encode(Sha256::digest(format!("{salt}{text}"))))
 }
 
-fn opened_map(json: Json) -> Map {
-    match opened(Value::from_json(json)) {
+fn opened_map(Plain(mut value): Plain) -> Map {
+    open_prints(&mut value);
+    match value {
         Value::Map(map) => map,
         _ => Map::default(),
     }
 }
 
-fn opened(value: Value) -> Value {
+/// Puts into the place of what [`sealed`] wrote what it stands for in memory.
+fn open_prints(value: &mut Value) {
     match value {
-        Value::Map(map) if let Some(print) = read_print(&map) => Value::from(print).secret(),
-        Value::List(items) => Value::List(items.into_iter().map(opened).collect()),
-        Value::Map(map) => Value::Map(map.into_iter().map(|(k, v)| (k, opened(v))).collect()),
-        other => other,
+        Value::Map(map) if let Some(print) = read_print(map) => *value = Value::from(print).secret(),
+        Value::Map(map) if let Some(asset) = Asset::from_map(map) => *value = Value::Asset(Box::new(asset)),
+        Value::List(items) => items.iter_mut().for_each(open_prints),
+        Value::Map(map) if map.values().any(|item| matches!(item, Value::List(_) | Value::Map(_))) => {
+            map.values_mut().for_each(open_prints);
+        }
+        _ => {}
     }
 }
 
@@ -342,6 +356,10 @@ impl Cloud {
         let catalog = Arc::clone(&self.catalog);
         let Ok(schema) = cloud::schema(&catalog, kind) else { return };
         let Some(serial) = self.world.find(schema.token, &kind.place, id) else { return };
+        let hides = self.world.row(serial).is_some_and(|row| row.inputs.values().any(Value::has_secret));
+        if !hides {
+            return;
+        }
         let Ok(known) = accept::inputs(Refusal { schema, operation: Operation::Read }, inputs) else { return };
         let references = &self.references;
         self.world.change(

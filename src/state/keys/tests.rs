@@ -9,6 +9,7 @@ use futures::future::BoxFuture;
 use super::*;
 use crate::engine::error::{Error, Kind};
 use crate::engine::key_provider::{KeyService, KmsKey};
+use crate::engine::plain::Plain;
 use crate::engine::value::Value;
 
 const US: &str = "arn:aws:kms:us-east-1:1:key/us";
@@ -57,11 +58,11 @@ fn kms(service: &Arc<Service>) -> Source {
     Source { wanted: Some(KeyProvider::kms([US, EU]).unwrap()), service: Some(service), ..Source::default() }
 }
 
-fn sealed_by(keys: &Keys) -> serde_json::Value {
+fn sealed_by(keys: &Keys) -> Plain {
     keys.seal("l").seal("urn", "inputs", &Value::from("x").secret()).unwrap()
 }
 
-fn opens(keys: &Keys, sealed: &serde_json::Value) -> bool {
+fn opens(keys: &Keys, sealed: &Plain) -> bool {
     keys.seal("l").open("urn", "inputs", sealed.clone()).is_ok()
 }
 
@@ -217,7 +218,7 @@ async fn where_something_is_sealed_already_no_new_keys_are_made() {
         let (keys, _) = Keys::open(root.path(), Source::key_file()).await.unwrap();
         let path = root.path().join(sealed);
         files::make_dir(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, sealed_by(&keys).to_string()).unwrap();
+        std::fs::write(&path, serde_json::to_vec(&sealed_by(&keys)).unwrap()).unwrap();
         let ring = root.path().join(RING);
         let text = std::fs::read(&ring).unwrap();
         std::fs::remove_file(&ring).unwrap();
@@ -246,7 +247,7 @@ async fn what_holds_no_secret_or_has_keys_of_its_own_needs_no_old_keys() {
     let root = tempfile::tempdir().unwrap();
     let own = root.path().join("aws/prod");
     let (keys, _) = Keys::open(&own, Source::key_file()).await.unwrap();
-    std::fs::write(own.join("state.json"), sealed_by(&keys).to_string()).unwrap();
+    std::fs::write(own.join("state.json"), serde_json::to_vec(&sealed_by(&keys)).unwrap()).unwrap();
     files::make_dir(&root.path().join("twin/open")).unwrap();
     std::fs::write(root.path().join("twin/open/state.json"), r#"{"inputs": {"secret": "none"}}"#).unwrap();
     Keys::open(root.path(), Source::key_file()).await.unwrap();
