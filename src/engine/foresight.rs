@@ -11,20 +11,21 @@ use crate::engine::value::{Map, Value};
 /// unknowns for the rest.
 pub fn of_new(schema: &TypeSchema, urn: &Urn, inputs: &Value, at: &Where) -> Handle {
     let id = schema.predicted_id(inputs);
-    let mut properties = inputs.as_map().cloned().unwrap_or_default();
+    let given = inputs.as_map().cloned().unwrap_or_default();
+    let mut beside = Map::default();
     for property in schema.inputs.properties.iter().filter(|p| p.computed) {
-        if properties.get(&property.name).is_none_or(Value::is_null) {
-            properties.insert(property.name.clone(), Value::Unknown);
+        if given.get(&property.name).is_none_or(Value::is_null) {
+            beside.insert(property.name.clone(), Value::Unknown);
         }
     }
     for property in &schema.outputs.properties {
-        properties.insert(property.name.clone(), Value::Unknown);
+        beside.insert(property.name.clone(), Value::Unknown);
     }
     let known = (schema.foresee)(inputs, &Where { id: id.clone(), ..at.clone() });
     for (name, value) in known {
-        properties.insert(name.to_owned(), value);
+        beside.insert(name.to_owned(), value);
     }
-    Handle::foreseen(urn, id_value(id), properties)
+    Handle::foreseen(urn, id_value(id), given, beside)
 }
 
 /// What programs see of a resource that a plan will update: the new inputs, computed ones as they
@@ -51,12 +52,12 @@ pub fn of_changed(schema: &TypeSchema, row: &Row, wanted: &Value, at: &Where) ->
             properties.insert(name.to_owned(), value);
         }
     }
-    Handle::foreseen(&row.key.urn, id_value(row.id.clone()), properties)
+    Handle::foreseen(&row.key.urn, id_value(row.id.clone()), Map::default(), properties)
 }
 
 /// What programs see of a resource that is gone before its successor comes: nothing.
 pub fn of_gone(urn: &Urn) -> Handle {
-    Handle::foreseen(urn, Value::Unknown, Map::default())
+    Handle::unseen(urn, Value::Unknown)
 }
 
 fn id_value(id: Option<Id>) -> Value {

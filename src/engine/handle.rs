@@ -20,13 +20,22 @@ pub struct Handle {
 enum Properties {
     /// Shared with the state: most resources of most plans stay as they are.
     Of(Arc<Row>),
-    Foreseen(Map),
+    Foreseen {
+        inputs: Map,
+        /// What is there beside the inputs, and what takes the place of some.
+        outputs: Map,
+    },
 }
 
 impl Handle {
-    /// A resource as it will be.
-    pub fn foreseen(urn: &Urn, id: Value, properties: Map) -> Self {
-        Self { urn: urn.clone(), id, properties: Properties::Foreseen(properties) }
+    /// A resource as it will be. A property that is in both is what the outputs say.
+    pub fn foreseen(urn: &Urn, id: Value, inputs: Map, outputs: Map) -> Self {
+        Self { urn: urn.clone(), id, properties: Properties::Foreseen { inputs, outputs } }
+    }
+
+    /// A resource of which nothing is known but, maybe, its id.
+    pub fn unseen(urn: &Urn, id: Value) -> Self {
+        Self::foreseen(urn, id, Map::default(), Map::default())
     }
 
     /// A resource as it is: its outputs, its inputs as seen, and as applied where nothing was seen.
@@ -35,18 +44,19 @@ impl Handle {
         Self { urn: row.key.urn.clone(), id, properties: Properties::Of(Arc::clone(row)) }
     }
 
-    /// What is foreseen of it; `None` if it shares what it has with the state.
-    pub(crate) fn foreseen_properties(&self) -> Option<&Map> {
-        match &self.properties {
-            Properties::Foreseen(map) => Some(map),
-            Properties::Of(_) => None,
-        }
+    /// What is foreseen of it; nothing if it shares what it has with the state.
+    pub(crate) fn foreseen_properties(&self) -> impl Iterator<Item = (&String, &Value)> {
+        let parts = match &self.properties {
+            Properties::Foreseen { inputs, outputs } => [Some(inputs), Some(outputs)],
+            Properties::Of(_) => [None, None],
+        };
+        parts.into_iter().flatten().flatten()
     }
 
     /// A property, if the resource has one of that name.
     pub fn get(&self, name: &str) -> Option<&Value> {
         match &self.properties {
-            Properties::Foreseen(map) => map.get(name),
+            Properties::Foreseen { inputs, outputs } => outputs.get(name).or_else(|| inputs.get(name)),
             Properties::Of(row) => {
                 let parts = [&row.outputs, &row.seen, &row.inputs].map(|part| part.get(name));
                 let set = parts.iter().flatten().find(|value| !value.is_null());

@@ -2,7 +2,7 @@
 //! again, so there is an end to it before the memory ends.
 
 use crate::engine::diagnostic::{Diagnostic, Location};
-use crate::engine::value::{Map, Value};
+use crate::engine::value::Value;
 
 /// The most that there may be at a time of what an evaluation copied, concatenated and interpolated:
 /// 2,000,000 values, each item of a list and each entry of a map for one, and 64 MiB of text. What
@@ -29,15 +29,15 @@ impl Amount {
             Value::List(items) => items.iter().fold(one(0), |sum, item| sum.and(Self::of(item))),
             Value::Map(map) => one(0).and(Self::of_entries(map)),
             Value::Secret(inner) => Self::of(inner),
-            Value::Resource(handle) => {
-                one(0).and(handle.foreseen_properties().map(Self::of_entries).unwrap_or_default())
-            }
+            Value::Resource(handle) => one(0).and(Self::of_entries(handle.foreseen_properties())),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::Unknown | Value::Asset(_) => one(0),
         }
     }
 
-    fn of_entries(map: &Map) -> Self {
-        map.iter().fold(Self::default(), |sum, (key, value)| sum.and(Self::bytes(key.len())).and(Self::of(value)))
+    fn of_entries<'v>(entries: impl IntoIterator<Item = (&'v String, &'v Value)>) -> Self {
+        entries
+            .into_iter()
+            .fold(Self::default(), |sum, (key, value)| sum.and(Self::bytes(key.len())).and(Self::of(value)))
     }
 
     pub(crate) fn values(values: usize) -> Self {
@@ -148,6 +148,7 @@ pub(crate) fn too_big(at: &Location) -> Diagnostic {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::value::Map;
 
     #[test]
     fn every_part_of_a_value_counts_and_so_does_every_key() {

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use crate::engine::handle::Handle;
 use crate::engine::schema::{Shape, TypeSchema};
 use crate::engine::urn::Urn;
-use crate::engine::value::{Map, Value};
+use crate::engine::value::Value;
 use crate::stack::sight::Sight;
 
 /// Stands in a text for a property of another resource.
@@ -59,7 +59,7 @@ impl<'a> Links<'a> {
 impl Sight for Links<'_> {
     fn whole(&self, urn: &Urn) -> Handle {
         let id = self.0.get(urn).map_or(Value::Unknown, |(i, _)| Link::text(*i, "id"));
-        Handle::foreseen(urn, id, Map::default())
+        Handle::unseen(urn, id)
     }
 
     fn property(&self, urn: &Urn, name: &str) -> Cow<'_, Value> {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::engine::handle::Handle;
 use crate::engine::program::Known;
 use crate::engine::urn::Urn;
-use crate::engine::value::{Map, Value};
+use crate::engine::value::Value;
 
 /// Where an evaluation looks for what resources give.
 pub(crate) trait Sight {
@@ -18,7 +18,7 @@ pub(crate) trait Sight {
 
 impl Sight for Known {
     fn whole(&self, urn: &Urn) -> Handle {
-        self.get(urn).cloned().unwrap_or_else(|| Handle::foreseen(urn, Value::Unknown, Map::default()))
+        self.get(urn).cloned().unwrap_or_else(|| Handle::unseen(urn, Value::Unknown))
     }
 
     fn property(&self, urn: &Urn, name: &str) -> Cow<'_, Value> {

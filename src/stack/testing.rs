@@ -476,7 +476,7 @@ pub(crate) fn known(loaded: &Loaded, resources: &[(&str, &str, serde_json::Value
             Value::Map(map) => map,
             _ => Map::default(),
         };
-        (urn.clone(), Handle::foreseen(&urn, Value::from(*id), properties))
+        (urn.clone(), Handle::foreseen(&urn, Value::from(*id), Map::default(), properties))
     };
     resources.iter().map(handle).collect()
 }
