@@ -23,7 +23,7 @@ pub struct Shape {
 }
 
 pub fn shape() -> impl Strategy<Value = Shape> {
-    (0u8..5, proptest::option::of(1usize..4), 0u8..3, any::<bool>(), any::<bool>(), prop::bool::weighted(0.85))
+    (0u8..7, proptest::option::of(1usize..4), 0u8..3, any::<bool>(), any::<bool>(), prop::bool::weighted(0.85))
         .prop_map(|(kind, refers, size, secondary, replace_on_change, present)| Shape {
             kind,
             refers,
@@ -61,6 +61,8 @@ fn trouble() -> impl Strategy<Value = Trouble> {
 pub fn text(shapes: &[Shape]) -> String {
     let mut lines = String::new();
     let mut things: Vec<(usize, bool)> = Vec::new();
+    // What a text may name: rules, which are switched off before they go, and what takes long.
+    let mut named = Vec::new();
     for (i, s) in shapes.iter().enumerate().filter(|(_, s)| s.present) {
         let region = if s.secondary { "secondary" } else { "primary" };
         let thing = s.refers.and_then(|back| {
@@ -88,7 +90,20 @@ pub fn text(shapes: &[Shape]) -> String {
             (3, _) => {
                 let refer = refer("thingId");
                 let comma = if refer.is_empty() { "" } else { ", " };
-                format!("l{i}: {{type: test:Loose, region: {region}, properties: {{{refer}{comma}note: n{}}}}}", s.size)
+                let names: String =
+                    s.refers.into_iter().flat_map(|back| named.iter().rev().take(back).cloned()).collect();
+                format!(
+                    "l{i}: {{type: test:Loose, region: {region}, properties: {{{refer}{comma}note: 'n{}{names}'}}}}",
+                    s.size
+                )
+            }
+            (5, _) => {
+                named.push(format!(" ${{r{i}.name}}"));
+                format!("r{i}: {{type: test:Rule, region: {region}, properties: {{name: rule{i}-{}}}}}", s.size)
+            }
+            (6, _) => {
+                named.push(format!(" ${{s{i}.size}}"));
+                format!("s{i}: {{type: test:Slow, region: {region}, properties: {{name: slow{i}, size: {}}}}}", s.size)
             }
             _ => format!(
                 "n{i}: {{type: test:Named, region: {region}, {options}properties: {{name: name{i}, note: n{}}}}}",

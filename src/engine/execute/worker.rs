@@ -67,7 +67,11 @@ impl Worker {
         self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// What others see of a resource from now on. What happens to the old half of a replacement is none of it.
     fn learn(&self, row: &Arc<Row>) {
+        if row.old {
+            return;
+        }
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         known.insert(row.key.urn.clone(), Handle::of(row));
     }

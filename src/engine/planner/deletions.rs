@@ -1,6 +1,7 @@
 //! What is deleted or forgotten, what must come before, and what forbids it.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::engine::diagnostic::Diagnostic;
@@ -54,6 +55,7 @@ impl Planner<'_> {
         let mut deletions = Vec::new();
         let mut acts = Vec::new();
         let mut holds = Vec::new();
+        let mut outlived = HashMap::new();
         let doomed_urns: HashSet<&Urn> = deletes.iter().map(|row| &row.key.urn).collect();
         for row in &doomed {
             let why = self.why_deleted(row, &retired);
@@ -122,13 +124,16 @@ impl Planner<'_> {
                 Some(current) if is_retired => {
                     self.edges.push(if makes_room { (index, current) } else { (current, index) });
                     if !makes_room {
-                        self.edges.extend(own_acts.clone().map(|act| (current, act)));
+                        outlived.insert(index, own_acts.clone());
                     }
                 }
                 // What an earlier run left goes after the step that brings the resource up to date, so that
                 // a failure of that one keeps it. Where that step waits for the deletion, as with
                 // something below that is deleted first, the deletion goes first.
-                Some(current) if row.old => holds.push((current, index)),
+                Some(current) if row.old => {
+                    holds.push((current, index));
+                    outlived.insert(index, own_acts.clone());
+                }
                 _ => {}
             }
             acts.extend(own_acts);
@@ -145,8 +150,20 @@ impl Planner<'_> {
         self.order_namesakes(&deletions);
         self.order_where_possible(holds);
         self.order_departures(&orders, &deletions);
+        self.delay_acts(&outlived);
         self.check_holders(&departures, &deletions);
         Ok(())
+    }
+
+    /// What is done to the old half of a replacement before its deletion waits for all that the deletion waits
+    /// for: until then it does the work of the new one, as for those who have yet to be told of that.
+    fn delay_acts(&mut self, outlived: &HashMap<usize, Range<usize>>) {
+        let waits = self.edges.iter().filter_map(|(before, deletion)| {
+            let acts = outlived.get(deletion).filter(|acts| !acts.is_empty() && !acts.contains(before))?;
+            Some((*before, acts.start))
+        });
+        let waits: Vec<(usize, usize)> = waits.collect();
+        self.edges.extend(waits);
     }
 
     /// Says what would replace a protected resource, if that is why it would go.

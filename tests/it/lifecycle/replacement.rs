@@ -1,5 +1,9 @@
 //! Replacement: which half goes first, and whom it takes along.
 
+use drctl::engine::error::Kind;
+use drctl::engine::plan::Op;
+use drctl::twin::{Calls, Fault, Operation};
+
 use super::theatre::Theatre;
 use crate::support::stage::{Report, steps};
 
@@ -146,4 +150,42 @@ async fn a_replacement_that_is_asked_for_shows_no_input_as_new() {
     assert_eq!((report.plan.summary().replace, shown(&report)), (1, vec![]));
     let report = t.up(&program(2, 2)).await;
     assert_eq!((report.plan.summary().replace, shown(&report)), (1, vec!["size".to_owned()]));
+}
+
+/// A rule that gets another name, a thing that takes ten minutes, and one that names both.
+fn renamed(name: &str, size: u32) -> String {
+    format!(
+        "
+r: {{type: test:Rule, properties: {{name: {name}}}}}
+slow: {{type: test:Slow, properties: {{name: slow, size: {size}}}}}
+user: {{type: test:Loose, properties: {{note: '${{r.name}} ${{slow.size}}'}}}}
+"
+    )
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_done_to_the_old_half_is_no_news_for_those_who_use_the_new_one() {
+    let mut t = Theatre::new();
+    t.up(&renamed("one", 1)).await;
+    t.up(&renamed("two", 2)).await;
+    assert_eq!(t.shown("user", "note").await, "two 2".into());
+    assert!(t.preview(&renamed("two", 2)).await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_old_half_works_on_until_everybody_uses_the_new_one() {
+    let mut t = Theatre::new();
+    t.up(&renamed("one", 1)).await;
+    t.changes();
+    t.twin.faults().strike(Calls::to(Operation::Update).of("test:index:Loose"), 1, Fault::Fails(Kind::Invalid));
+    let report = t.try_up(&renamed("two", 2)).await;
+    assert!(report.plan.steps.iter().any(|step| step.op == Op::Act("disable".into())), "{:?}", steps(&report.plan));
+    let of_rules = |calls: &[String]| calls.iter().position(|c| c.starts_with("update") && c.contains("Rule"));
+    let calls = t.changes();
+    assert_eq!(of_rules(&calls), None, "{calls:?}");
+    t.up(&renamed("two", 2)).await;
+    let calls = t.changes();
+    let told = calls.iter().position(|c| c.starts_with("update") && c.contains("Loose"));
+    assert!(told.is_some() && told < of_rules(&calls), "{calls:?}");
+    assert!(t.preview(&renamed("two", 2)).await.is_empty());
 }
