@@ -42,6 +42,14 @@ pub enum Task {
 }
 
 impl Task {
+    /// The row of what it deletes.
+    pub fn deletes(&self) -> Option<&Key> {
+        match self {
+            Self::Remove { key, .. } => Some(key),
+            _ => None,
+        }
+    }
+
     /// Whether it needs the cloud, whatever has moved.
     pub fn calls(&self) -> bool {
         match self {

@@ -29,6 +29,8 @@ use crate::engine::provider::Provider;
 use crate::engine::settings::Settings;
 use crate::engine::state::State;
 use crate::engine::stop::Stop;
+use crate::engine::task::Task;
+use crate::engine::urn::Urn;
 use crate::engine::value::{Map, Shown, Value};
 
 /// What a run needs beside its plan.
@@ -87,6 +89,7 @@ pub async fn execute(planned: Planned, run: Run) -> Result<Outcome> {
     );
     let worker =
         Worker { crew, program: run.program.clone(), known: Arc::default(), redactor: Arc::clone(&planned.redactor) };
+    ledger.take_leave(planned.tasks.iter().filter_map(Task::deletes).cloned());
     let mut schedule = Schedule::new(planned.plan.steps, planned.plan.edges, planned.tasks);
     schedule.run(&worker, &run).await;
     if planned.mode == Mode::Up {
