@@ -103,6 +103,37 @@ pub trait Resource: Serialize + DeserializeOwned + JsonSchema + Clone + Send + S
         let _ = (live, wanted);
         Vec::new()
     }
+
+    /// What these inputs lack to make one, beyond what every program must give. What is unknown counts as given.
+    fn lacks(inputs: &Value) -> Option<Lack> {
+        let _ = inputs;
+        None
+    }
+
+    /// What the cloud keeps of one that is deleted with these inputs.
+    fn afterlife(inputs: &Value) -> Option<Afterlife> {
+        let _ = inputs;
+        None
+    }
+}
+
+/// Inputs that only a resource which exists can be without.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lack {
+    pub inputs: Vec<&'static str>,
+    /// What else the program can say.
+    pub help: &'static str,
+}
+
+/// What is left of a resource after its deletion, until the cloud lets go of it by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Afterlife {
+    /// How long that usually is.
+    pub days: i64,
+    /// Whether no other resource can have its name for so long.
+    pub keeps_name: bool,
+    /// What is left, after the name of the resource: ``keeps its name `db` taken``.
+    pub what: String,
 }
 
 /// What `create` returns.

@@ -7,6 +7,7 @@ use crate::engine::diagnostic::Diagnostic;
 use crate::engine::plan::{Op, Reason, Step};
 use crate::engine::planner::{Mode, Planner};
 use crate::engine::removal::{self, Deletion};
+use crate::engine::resource::Afterlife;
 use crate::engine::state::{Key, Row, State};
 use crate::engine::task::Task;
 use crate::engine::urn::Urn;
@@ -145,8 +146,20 @@ impl Planner<'_> {
         self.order_namesakes(&deletions);
         self.order_where_possible(holds);
         self.order_departures(&orders, &deletions);
+        self.note_afterlives(&deletions);
         self.check_holders(&departures, &deletions);
         Ok(())
+    }
+
+    /// Says what of deleted resources the cloud keeps for a while.
+    fn note_afterlives(&mut self, deletions: &[Deletion<'_>]) {
+        for Deletion { step, row, .. } in deletions {
+            let left =
+                self.catalog.find(&row.ty).and_then(|schema| removal::afterlife(schema, row, &self.tasks[*step]));
+            if let Some(Afterlife { days, what, .. }) = left {
+                self.notes.push(format!("`{}` {what} for {days} days from its deletion on", row.key.urn.name()));
+            }
+        }
     }
 
     /// Says what would replace a protected resource, if that is why it would go.
