@@ -304,8 +304,11 @@ pub struct Facts {
     pub aliases: &'static [&'static str],
     /// Two of them with the same inputs cannot exist at once, so a replacement deletes first.
     pub delete_first: bool,
-    /// Its name is taken in all regions at once, so one that moves is deleted first, too.
-    pub unique_everywhere: bool,
+    pub names: Names,
+    /// A create under a taken name changes what has it, or gives it back; of other types it is refused.
+    pub puts: bool,
+    /// Input that names, by its id, what it is a part of. With that it is gone, even while the cloud still lists it.
+    pub part_of: Option<&'static str>,
     /// `up` and `preview` read it even without `--refresh`, because the cloud changes it by itself.
     pub always_read: bool,
     /// A deletion must see the resource first, because its state decides about the call.
@@ -335,6 +338,19 @@ pub struct Facts {
 pub enum Scope {
     Region,
     Global,
+}
+
+/// Where a name is given once to the resources of a type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Names {
+    /// In a region of an account.
+    Region,
+    /// In all regions at once, so that one that moves is deleted first, too.
+    Everywhere,
+    /// In what that input names.
+    Within(&'static str),
+    /// Nowhere: several may have it.
+    Shared,
 }
 
 /// Where the id of a resource comes from.
@@ -453,7 +469,9 @@ impl Facts {
             takes: Takes::NO_TIME,
             aliases: &[],
             delete_first: false,
-            unique_everywhere: false,
+            names: Names::Region,
+            puts: false,
+            part_of: None,
             always_read: false,
             look_before_delete: false,
             local: false,

@@ -143,7 +143,7 @@ impl Planner<'_> {
             self.edges.extend(acts.iter().flat_map(|a| first.iter().map(|d| (*a, *d))));
         }
         self.edges.extend(order);
-        self.order_namesakes(&deletions);
+        self.order_namesakes(&state, &deletions);
         self.order_where_possible(holds);
         self.order_departures(&orders, &deletions);
         self.note_afterlives(&deletions);

@@ -209,7 +209,15 @@ impl Planner<'_> {
             Decision::Replace { why, mut changes, order } => {
                 changes.extend(options_change);
                 self.check_room(declaration, schema, row, order);
+                let makes_way = self.makes_way.contains(&declaration.urn);
+                if makes_way {
+                    let name = declaration.urn.name();
+                    self.notes.push(format!(
+                        "`{name}` is deleted before it is made anew: only then another resource can have a name"
+                    ));
+                }
                 let makes_room = order == Order::DeleteFirst
+                    || makes_way
                     || declaration.needs.iter().any(|need| self.deleted_first.contains(need));
                 self.replaced.insert(declaration.urn.clone());
                 self.retired.push((row.key.clone(), makes_room));

@@ -51,6 +51,48 @@ s: {type: test:Slow, properties: {name: s}}
 ",
 ];
 
+/// Names that pass from one to another, and what becomes of those that use the resources.
+const EXCHANGES: [[&str; 2]; 3] = [
+    [
+        "
+a: {type: test:Unique, properties: {name: x}}
+b: {type: test:Unique, properties: {name: y}}
+u: {type: test:Loose, properties: {note: '${a.arn}'}}
+",
+        "
+a: {type: test:Unique, properties: {name: y}}
+b: {type: test:Unique, properties: {name: x}}
+u: {type: test:Loose, properties: {note: '${a.arn}'}}
+",
+    ],
+    [
+        "
+a: {type: test:Unique, properties: {name: x}}
+b: {type: test:Unique, properties: {name: y}}
+c: {type: test:Unique, properties: {name: z}}
+",
+        "
+a: {type: test:Unique, properties: {name: y}}
+b: {type: test:Unique, properties: {name: z}}
+c: {type: test:Unique, properties: {name: x}}
+",
+    ],
+    [
+        "
+a: {type: test:Unique, properties: {name: x}}
+b: {type: test:Unique, properties: {name: y}}
+t: {type: test:Thing, properties: {name: '${a.name}'}}
+d: {type: test:Child, properties: {thingId: '${t.id}'}}
+",
+        "
+a: {type: test:Unique, properties: {name: y}}
+b: {type: test:Unique, properties: {name: x}}
+t: {type: test:Thing, properties: {name: '${a.name}'}}
+d: {type: test:Child, properties: {thingId: '${t.id}'}}
+",
+    ],
+];
+
 /// The kind of shapes that can be given another thing.
 const LOOSE: u8 = 3;
 
@@ -60,6 +102,7 @@ enum Operating {
     Update,
     CreateFirst,
     DeleteFirst,
+    Exchange,
     Destroy,
 }
 
@@ -70,11 +113,15 @@ impl Operating {
             Self::Update => "`up` of changes",
             Self::CreateFirst => "`up` of replacements, new half first",
             Self::DeleteFirst => "`up` of replacements, old half first",
+            Self::Exchange => "`up` of exchanged names",
             Self::Destroy => "`destroy`",
         }
     }
 
     fn scenes(self) -> Vec<Scene> {
+        if let Self::Exchange = self {
+            return EXCHANGES.map(|[before, run]| self.scene(before.to_owned(), run.to_owned())).into();
+        }
         let mut runner = TestRunner::deterministic();
         let mut draw = || proptest::collection::vec(shape(), RESOURCES).new_tree(&mut runner).unwrap().current();
         let mut scenes = vec![self.scene(ALL_KINDS[0].to_owned(), ALL_KINDS[1].to_owned())];
@@ -101,7 +148,7 @@ impl Operating {
         let replaced = match self {
             Self::CreateFirst => is_thing,
             Self::DeleteFirst => true,
-            Self::Up | Self::Update | Self::Destroy => false,
+            Self::Up | Self::Update | Self::Exchange | Self::Destroy => false,
         };
         let delete_before_replace = matches!(self, Self::DeleteFirst);
         let size = if replaced { old.size + 1 } else { new.size };
@@ -111,7 +158,9 @@ impl Operating {
     fn scene(self, first: String, second: String) -> Scene {
         match self {
             Self::Up => Scene { before: None, run: Some(first) },
-            Self::Update | Self::CreateFirst | Self::DeleteFirst => Scene { before: Some(first), run: Some(second) },
+            Self::Update | Self::CreateFirst | Self::DeleteFirst | Self::Exchange => {
+                Scene { before: Some(first), run: Some(second) }
+            }
             Self::Destroy => Scene { before: Some(first), run: None },
         }
     }
@@ -255,6 +304,11 @@ fn a_delete_first_replacement_killed_at_any_point_is_finished_by_the_next() {
 }
 
 #[test]
+fn an_exchange_of_names_killed_at_any_point_is_finished_by_the_next() {
+    prove(Operating::Exchange, Blow::Killed);
+}
+
+#[test]
 fn a_destroy_killed_at_any_point_is_finished_by_the_next() {
     prove(Operating::Destroy, Blow::Killed);
 }
@@ -273,8 +327,14 @@ fn a_run_any_of_whose_changes_is_lost_makes_it_again() {
     }
 }
 
-const EACH: [Operating; 5] =
-    [Operating::Up, Operating::Update, Operating::CreateFirst, Operating::DeleteFirst, Operating::Destroy];
+const EACH: [Operating; 6] = [
+    Operating::Up,
+    Operating::Update,
+    Operating::CreateFirst,
+    Operating::DeleteFirst,
+    Operating::Exchange,
+    Operating::Destroy,
+];
 
 const THING: &str = "a: {type: test:Thing, properties: {size: 1}}";
 
