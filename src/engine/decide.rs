@@ -167,9 +167,18 @@ fn order(case: &Case<'_>) -> Order {
     let facts = &case.schema.facts;
     let delete_first = case.options.delete_before_replace.unwrap_or_else(|| {
         (case.moved.is_none() || facts.names == Names::Everywhere)
+            && !goes_elsewhere(case)
             && (facts.delete_first || same_id(case) || keeps_explicit_name(case))
     });
     if delete_first { Order::DeleteFirst } else { Order::CreateFirst }
+}
+
+/// Whether the new one is in something else, where it stands in nobody's way.
+fn goes_elsewhere(case: &Case<'_>) -> bool {
+    match case.schema.facts.names {
+        Names::Within(input) => case.wanted.get(input) != case.row.inputs.get(input),
+        Names::Region | Names::Everywhere | Names::Shared => false,
+    }
 }
 
 fn same_id(case: &Case<'_>) -> bool {
