@@ -154,6 +154,9 @@ fn list(state: &State, json: bool) -> String {
 
 /// What is unusual about a row.
 fn notes(row: &Row) -> Vec<String> {
+    if row.is_bequest() {
+        return vec!["deleted, and to be made anew".to_owned()];
+    }
     let said = |yes: bool, word: &str| yes.then(|| word.to_owned());
     let pending = row.pending.as_ref().map(|pending| match pending.op {
         Begun::Create => "create under way".to_owned(),

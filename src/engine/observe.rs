@@ -160,7 +160,8 @@ pub async fn find<'a>(
     watch: Watch<'_>,
     owner: impl Fn(&Key) -> String,
 ) -> Result<Found, Vec<Diagnostic>> {
-    let lost = rows.into_iter().filter(|r| r.id.is_none()).filter_map(|r| Some((r, r.pending.as_ref()?)));
+    let lost = rows.into_iter().filter(|r| r.id.is_none() && !r.is_bequest());
+    let lost = lost.filter_map(|r| Some((r, r.pending.as_ref()?)));
     let looks = lost.map(|(row, pending)| {
         let at = At {
             urn: row.key.urn.clone(),

@@ -193,11 +193,12 @@ pub fn check_sound(state: &State) -> Result<()> {
 
 fn of_row(row: &Row) -> Vec<Broken> {
     let creating = row.pending.as_ref().is_some_and(|p| p.op == Begun::Create);
+    let may_lack_id = creating || row.is_skipped() || row.is_bequest();
     let rules = [
         (Urn::parse(row.key.urn.as_str()).is_none(), Broken::NoUrn),
         (row.ty.is_empty(), Broken::NoType),
         (row.place.0.is_empty(), Broken::NoPlace),
-        (row.id.as_ref().is_none_or(|id| id.0.is_empty()) && !creating && !row.is_skipped(), Broken::NoId),
+        (row.id.as_ref().is_none_or(|id| id.0.is_empty()) && !may_lack_id, Broken::NoId),
         (row.external && row.pending.is_some(), Broken::ExternalChanging),
     ];
     rules.into_iter().filter_map(|(broken, rule)| broken.then_some(rule)).collect()

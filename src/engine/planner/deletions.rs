@@ -26,6 +26,7 @@ impl Planner<'_> {
             .map(Arc::as_ref)
             .filter(|row| {
                 self.selection.has(&row.key.urn)
+                    && !row.is_bequest()
                     && (row.old || retired.contains_key(&row.key) || !declared.contains(&row.key.urn))
             })
             .collect();
@@ -83,7 +84,8 @@ impl Planner<'_> {
                 (false, Some(_), _) => (Op::Delete, Task::Drop { key: row.key.clone() }),
                 (false, None, Some(schema)) => {
                     let applied = removal::applied(schema, row, overridden);
-                    (Op::Delete, Task::Remove { key: row.key.clone(), applied })
+                    let leaves = self.bequests.get(&row.key).cloned().unwrap_or_default();
+                    (Op::Delete, Task::Remove { key: row.key.clone(), applied, leaves })
                 }
                 (false, None, None) => {
                     let text = format!("no provider has the type `{}` of `{}`", row.ty, row.key.urn.name());

@@ -115,6 +115,7 @@ async fn planned(request: Request<'_>, redactor: Arc<Redactor>) -> Result<Planne
     planner.selection = planner.select()?;
     planner.look().await?;
     planner.take_back_old_halves()?;
+    planner.settle_bequests()?;
     planner.index_rows();
     planner.observe_roles()?;
     let mut planner = planner.decided().await?;
@@ -181,6 +182,8 @@ struct Planner<'a> {
     companies: Vec<(usize, String)>,
     /// Old rows that the walk wants deleted: key, and whether the new half comes after.
     retired: Vec<(Key, bool)>,
+    /// What those that make room leave to the new halves.
+    bequests: HashMap<Key, Value>,
     problems: Vec<Diagnostic>,
     notes: Vec<String>,
     outputs: Vec<(String, Shown, Shown)>,
@@ -214,6 +217,7 @@ impl<'a> Planner<'a> {
             held: Vec::new(),
             companies: Vec::new(),
             retired: Vec::new(),
+            bequests: HashMap::new(),
             problems: Vec::new(),
             notes: Vec::new(),
             outputs: Vec::new(),

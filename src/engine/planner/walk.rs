@@ -106,8 +106,16 @@ impl Planner<'_> {
                 }
                 None => {
                     let row = template(self.next_key(urn), None);
-                    let why = if self.gone.contains(urn) { Reason::GoneFromCloud } else { Reason::New };
-                    let inherits = Inheritance::default();
+                    let left = self.bequest(urn);
+                    let why = match (&left, self.gone.contains(urn)) {
+                        (Some(_), _) => Reason::Interrupted,
+                        (None, true) => Reason::GoneFromCloud,
+                        (None, false) => Reason::New,
+                    };
+                    let inherits = match left.filter(|left| moved(left, declaration).is_none()) {
+                        Some(left) => Inheritance::of(schema, &declaration.options, &left, None),
+                        None => Inheritance::default(),
+                    };
                     self.make(declaration, schema, row, given, inherits, Vec::from([why]), None, None);
                     Ok(())
                 }
@@ -122,6 +130,12 @@ impl Planner<'_> {
                 Ok(())
             }
         }
+    }
+
+    /// What the resource takes over from one that made room for it in an earlier run.
+    fn bequest(&self, urn: &Urn) -> Option<Arc<Row>> {
+        let halves = self.halves.get(urn)?.iter().rev().filter_map(|key| self.state.rows.get(key));
+        halves.filter(|row| row.is_bequest()).max_by_key(|row| row.key.generation).cloned()
     }
 
     pub(super) fn leave_alone(&mut self, declaration: &Declaration, row: Option<Arc<Row>>) {
@@ -229,6 +243,9 @@ impl Planner<'_> {
                     None => Inheritance::of(schema, &declaration.options, row, live.as_ref()),
                     Some(_) => Inheritance::default(),
                 };
+                if makes_room {
+                    self.bequests.insert(row.key.clone(), inherits.left());
+                }
                 self.make(declaration, schema, fresh, given, inherits, why, Some(changes), aside);
                 if makes_room {
                     self.deleted_first.insert(declaration.urn.clone());
