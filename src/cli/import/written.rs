@@ -26,6 +26,14 @@ pub(super) struct Written {
     pub(super) missing: Vec<String>,
 }
 
+impl Written {
+    /// Lets a placeholder stand for an input that no cloud shows.
+    pub(super) fn keep_back(&mut self, property: &Property) {
+        self.properties.insert(property.name.clone(), placeholder(&property.shape));
+        self.kept_back.push(Path::default().key(&property.name));
+    }
+}
+
 /// Inputs as a person would write them: without defaults and without what the cloud chose beside
 /// something that excludes it, and with references in the place of ids. A placeholder stands for secrets,
 /// for the content of files, and for what must be given and no cloud shows.
@@ -59,10 +67,7 @@ pub(super) fn written(schema: &Object, inputs: &Value, names: &Names) -> Written
     }
     for lack in lacks(schema, inputs) {
         match lack {
-            Ok(property) => {
-                written.properties.insert(property.name.clone(), placeholder(&property.shape));
-                written.kept_back.push(Path::default().key(&property.name));
-            }
+            Ok(property) => written.keep_back(property),
             Err(names) => written.missing.push(names.join(" or ")),
         }
     }

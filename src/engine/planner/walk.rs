@@ -14,7 +14,7 @@ use crate::engine::placeholder::{WRITE_IT, placeholder_in};
 use crate::engine::plan::{Change, Op, Reason};
 use crate::engine::planner::Planner;
 use crate::engine::program::{Declaration, Given};
-use crate::engine::resource::Seen;
+use crate::engine::resource::{Lack, Seen};
 use crate::engine::schema::TypeSchema;
 use crate::engine::selection::matches;
 use crate::engine::state::{Begun, Key, Row};
@@ -264,6 +264,15 @@ impl Planner<'_> {
         self.problems.push(problem.of(&declaration.urn).help(WRITE_IT));
     }
 
+    /// What one that exists can be without is needed to make one.
+    fn check_complete(&mut self, declaration: &Declaration, schema: &TypeSchema, inputs: &Value) {
+        let Some(Lack { inputs, help }) = (schema.lacks)(inputs) else { return };
+        let lacking = inputs.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" and ");
+        let text = format!("`{}` cannot be made without {lacking}", declaration.urn.name());
+        let problem = Diagnostic::error("incomplete", text).at(declaration.at.clone());
+        self.problems.push(problem.of(&declaration.urn).help(help));
+    }
+
     /// What stays under its name makes no room for another one of that name.
     fn check_room(&mut self, declaration: &Declaration, schema: &TypeSchema, row: &Row, order: Order) {
         let by_name = !schema.facts.delete_first && declaration.options.delete_before_replace.is_none();
@@ -375,6 +384,7 @@ impl Planner<'_> {
         let inputs = inherits.over(&schema.inputs, given.inputs.clone());
         let inputs = names::fill(schema, inputs, &self.state.lineage, &row.key, None);
         self.check_written(declaration, &inputs);
+        self.check_complete(declaration, schema, &inputs);
         self.note_company(schema, &row, &inputs);
         let changes = changes.unwrap_or_else(|| all_new(schema, &inputs, &given));
         let handle = foresight::of_new(schema, &declaration.urn, &inputs, &self.place(&row.place, None));
