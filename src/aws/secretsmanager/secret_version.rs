@@ -28,7 +28,7 @@ const CURRENT: &str = "AWSCURRENT";
 /// stays until another version gets it or the secret is deleted.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schemars(transform = exactly_one(&["secretBinary", "secretString"]))]
+#[schemars(transform = exactly_one(&["secretString", "secretBinary"]))]
 pub struct SecretVersion {
     /// Value in Base64.
     #[schemars(transform = replace, transform = write_only)]

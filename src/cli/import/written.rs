@@ -386,6 +386,20 @@ mod tests {
         assert_eq!(missing, ["logins[0].secret", "source"]);
     }
 
+    #[test]
+    fn a_secret_version_has_the_kind_of_value_that_was_read_and_else_a_text() {
+        let version = crate::aws::catalog().find("aws:secretsmanager:SecretVersion").unwrap();
+        let kind = |read: Option<&str>| {
+            let value = read.map(|name| (name.to_owned(), Value::from("walrus").secret()));
+            let id = ("secretId".to_owned(), Value::from("s"));
+            let inputs = Value::Map(value.into_iter().chain([id]).collect());
+            texts(&written(&version.inputs, &inputs, &Names::default()).kept_back)
+        };
+        assert_eq!(kind(Some("secretBinary")), ["secretBinary"]);
+        assert_eq!(kind(Some("secretString")), ["secretString"]);
+        assert_eq!(kind(None), ["secretString"]);
+    }
+
     fn texts(paths: &[Path]) -> Vec<String> {
         paths.iter().map(Path::to_string).collect()
     }
