@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use super::Rule;
 use super::scene::{Field, Item, Scene};
 use crate::engine::diagnostic::{Diagnostic, Location};
-use crate::engine::resource::IdForm;
+use crate::engine::resource::{IdForm, Names};
 
 pub(super) const RULE: Rule = Rule {
     code: "same-name",
@@ -12,30 +12,12 @@ pub(super) const RULE: Rule = Rule {
     find,
 };
 
-/// Types whose names are taken in all regions although the resource lives in one.
-const EVERYWHERE: [&str; 2] = ["aws:rds/globalCluster:GlobalCluster", "aws:s3/bucket:Bucket"];
-
-/// Types whose names AWS lets several have.
-const SHARED: [&str; 8] = [
-    "aws:apigateway/apiKey:ApiKey",
-    "aws:apigateway/authorizer:Authorizer",
-    "aws:apigateway/requestValidator:RequestValidator",
-    "aws:apigateway/restApi:RestApi",
-    "aws:apigateway/usagePlan:UsagePlan",
-    "aws:appautoscaling/scheduledAction:ScheduledAction",
-    "aws:backup/plan:Plan",
-    "aws:backup/selection:Selection",
-];
-
-/// Types whose names are unique in what that input names.
-const WITHIN: [(&str, &str); 1] = [("aws:ec2/securityGroup:SecurityGroup", "vpcId")];
-
 fn find(scene: &Scene<'_>) -> Vec<Diagnostic> {
     let mut taken: HashMap<(&str, &str, String), Item<'_>> = HashMap::new();
     let mut found = Vec::new();
     for item in scene.all() {
         let token = item.schema().token;
-        let place = if EVERYWHERE.contains(&token) { "" } else { item.place().0.as_str() };
+        let place = if item.schema().facts.names == Names::Everywhere { "" } else { item.place().0.as_str() };
         let Some(identity) = identity(item) else { continue };
         let Some(first) = taken.get(&(token, place, identity.key.clone())) else {
             taken.insert((token, place, identity.key), item);
@@ -78,12 +60,15 @@ fn identity(item: Item<'_>) -> Option<Identity> {
         return Some(Identity { key: id.0, shown: None, at });
     }
     let named = schema.inputs.properties.iter().find(|p| p.auto_name.is_some())?;
-    if SHARED.contains(&schema.token) || matches!(schema.facts.id, IdForm::Input(_) | IdForm::Joined(..)) {
+    if matches!(schema.facts.id, IdForm::Input(_) | IdForm::Joined(..)) {
         return None;
     }
     let name = item.field(&named.name);
-    let within = WITHIN.iter().find(|(token, _)| *token == schema.token).map(|(_, input)| item.field(input));
-    let around = within.map_or(Some(String::new()), container)?;
+    let around = match schema.facts.names {
+        Names::Shared => return None,
+        Names::Within(input) => container(item.field(input))?,
+        Names::Region | Names::Everywhere => String::new(),
+    };
     let text = name.text()?;
     Some(Identity { key: format!("{around}/{text}"), shown: Some(text.to_owned()), at: name.at() })
 }
@@ -145,10 +130,12 @@ mod tests {
     }
 
     #[test]
-    fn the_types_of_the_lists_exist_or_are_to_come() {
-        let catalog = crate::aws::catalog();
-        for token in EVERYWHERE.iter().chain(WITHIN.iter().map(|(token, _)| token)) {
-            assert!(catalog.find(token).is_some(), "{token}");
-        }
+    fn a_public_and_a_private_zone_may_have_one_name() {
+        let program = "
+  vpc: {type: aws:ec2:Vpc, properties: {cidrBlock: 10.0.0.0/16}}
+  a: {type: aws:route53:Zone, properties: {name: shop.example}}
+  b: {type: aws:route53:Zone, properties: {name: shop.example, vpcs: [{vpcId: '${vpc.id}'}]}}
+";
+        assert!(found(&RULE, program).is_empty());
     }
 }

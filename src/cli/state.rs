@@ -1,8 +1,10 @@
 //! `drctl state`: what is remembered of the resources of a stack, and corrections to it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
+use indexmap::IndexMap;
 use serde_json::json;
 
 use crate::cli::Global;
@@ -113,15 +115,20 @@ pub(super) fn run(command: &Command, global: &Global) -> Result {
             let new = edit(&site, "state mv", |state| rename(state, given, name))?;
             render::say(format_args!("It is {new} now. Name it so in the program, too.\n"));
         }
-        Command::Protect(many) => mark(&site, many, "state protect", "protected", |row| row.protected_by_hand = true)?,
-        Command::Unprotect(many) => {
-            mark(&site, many, "state unprotect", "not protected", |row| {
-                (row.protect, row.protected_by_hand) = (false, false);
-            })?;
-        }
-        Command::Taint(many) => mark(&site, many, "state taint", "to be replaced", |row| row.tainted = true)?,
+        Command::Protect(many) => mark(&site, many, "state protect", |row| {
+            row.protected_by_hand = true;
+            "protected"
+        })?,
+        Command::Unprotect(many) => mark(&site, many, "state unprotect", |row| {
+            (row.protect, row.protected_by_hand) = (false, false);
+            "not protected"
+        })?,
+        Command::Taint(many) => mark(&site, many, "state taint", |row| {
+            row.tainted = true;
+            "to be replaced"
+        })?,
         Command::RotateKey(arguments) => return rotate_key::run(arguments, global),
-        Command::Untaint(many) => mark(&site, many, "state untaint", "kept", |row| row.tainted = false)?,
+        Command::Untaint(many) => mark(&site, many, "state untaint", untaint)?,
     }
     Ok(Exit::Ok)
 }
@@ -154,6 +161,9 @@ fn list(state: &State, json: bool) -> String {
 
 /// What is unusual about a row.
 fn notes(row: &Row) -> Vec<String> {
+    if row.is_bequest() {
+        return vec!["deleted, and to be made anew".to_owned()];
+    }
     let said = |yes: bool, word: &str| yes.then(|| word.to_owned());
     let pending = row.pending.as_ref().map(|pending| match pending.op {
         Begun::Create => "create under way".to_owned(),
@@ -212,19 +222,34 @@ fn check(state: &State, json: bool) -> Exit {
     Exit::Configuration
 }
 
-fn mark(site: &Site, many: &Many, command: &str, word: &str, set: impl Fn(&mut Row)) -> Result<()> {
+/// Takes a taint back, and says what the resource is then.
+fn untaint(row: &mut Row) -> &'static str {
+    match (std::mem::take(&mut row.tainted), row.is_leaving()) {
+        (_, true) => "being deleted, with or without a taint",
+        (true, false) => "kept",
+        (false, false) => "not tainted",
+    }
+}
+
+/// Changes rows, and tells what each is then by the word that `set` gives.
+fn mark(site: &Site, many: &Many, command: &str, set: impl Fn(&mut Row) -> &'static str) -> Result<()> {
     let marked = edit(site, command, |state| {
-        let urns = match many.all {
+        let urns: HashSet<Urn> = match many.all {
             true => state.rows.keys().map(|k| k.urn.clone()).collect(),
-            false => many.resources.iter().map(|given| find(state, given)).collect::<Result<Vec<_>>>()?,
+            false => many.resources.iter().map(|given| find(state, given)).collect::<Result<_>>()?,
         };
-        let rows = state.rows.values_mut().map(Arc::make_mut).filter(|row| !row.old && urns.contains(&row.key.urn));
-        rows.for_each(set);
-        Ok(urns)
+        let mut marked: IndexMap<&str, Vec<Urn>> = IndexMap::new();
+        for row in state.rows.values_mut().filter(|row| !row.old && urns.contains(&row.key.urn)) {
+            let row = Arc::make_mut(row);
+            marked.entry(set(row)).or_default().push(row.key.urn.clone());
+        }
+        Ok(marked)
     })?;
-    match marked.as_slice() {
-        [urn] => render::say(format_args!("{} is {word}\n", resource(urn))),
-        several => render::say(format_args!("{} are {word}\n", count(several.len(), "resource"))),
+    for (word, urns) in marked {
+        match urns.as_slice() {
+            [urn] => render::say(format_args!("{} is {word}\n", resource(urn))),
+            several => render::say(format_args!("{} are {word}\n", count(several.len(), "resource"))),
+        }
     }
     Ok(())
 }
@@ -391,6 +416,18 @@ mod tests {
         assert!(forget(&mut state, &["urn:pulumi:s::p::aws:ec2/vpc:Vpc::z".into()], true).is_err());
         assert_eq!(forget(&mut state, &[gone.as_str().to_owned()], true).unwrap(), [gone]);
         assert_eq!((lint(&state), state.rows.len()), (vec![], 2));
+    }
+
+    #[test]
+    fn a_taint_that_is_taken_back_says_what_becomes_of_the_resource() {
+        let (mut tainted, mut plain) = (Row { tainted: true, ..row("a", &[]) }, row("b", &[]));
+        assert_eq!((untaint(&mut tainted), tainted.tainted), ("kept", false));
+        assert_eq!(untaint(&mut plain), "not tainted");
+        let pending = Some(Pending { op: Begun::Delete, attempt: "1".into(), inputs: Value::Null });
+        let mut leaving = Row { tainted: true, pending, ..row("c", &[]) };
+        assert_eq!(untaint(&mut leaving), "being deleted, with or without a taint");
+        let (usually, row) = (Timestamp::UNIX_EPOCH, row("d", &[]));
+        assert!(untaint(&mut Row { delete_after: Some(usually), ..row }).starts_with("being deleted"));
     }
 
     #[test]

@@ -53,6 +53,8 @@ pub(crate) fn catalog() -> Catalog {
         foresee: |_, _| Vec::new(),
         company: |_, _| None,
         replaces: |_, _| Vec::new(),
+        lacks: |_| None,
+        afterlife: |_| None,
         accepts: |_| Ok(()),
     };
     let cluster = TypeSchema {

@@ -5,7 +5,7 @@ use crate::engine::path::Path;
 use crate::engine::plan::{Change, Reason, SetBy};
 use crate::engine::program::{Given, Options};
 use crate::engine::provider::Live;
-use crate::engine::resource::IdForm;
+use crate::engine::resource::{IdForm, Names};
 use crate::engine::schema::TypeSchema;
 use crate::engine::state::{Begun, Row};
 use crate::engine::value::{Shown, Value};
@@ -166,10 +166,19 @@ fn change(case: &Case<'_>, difference: Difference, replaces: bool) -> Change {
 fn order(case: &Case<'_>) -> Order {
     let facts = &case.schema.facts;
     let delete_first = case.options.delete_before_replace.unwrap_or_else(|| {
-        (case.moved.is_none() || facts.unique_everywhere)
+        (case.moved.is_none() || facts.names == Names::Everywhere)
+            && !goes_elsewhere(case)
             && (facts.delete_first || same_id(case) || keeps_explicit_name(case))
     });
     if delete_first { Order::DeleteFirst } else { Order::CreateFirst }
+}
+
+/// Whether the new one is in something else, where it stands in nobody's way.
+fn goes_elsewhere(case: &Case<'_>) -> bool {
+    match case.schema.facts.names {
+        Names::Within(input) => case.wanted.get(input) != case.row.inputs.get(input),
+        Names::Region | Names::Everywhere | Names::Shared => false,
+    }
 }
 
 fn same_id(case: &Case<'_>) -> bool {

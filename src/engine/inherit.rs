@@ -27,6 +27,11 @@ impl Inheritance {
         Self { ignored, old }
     }
 
+    /// What is to be kept of the old inputs while neither resource is there.
+    pub fn left(&self) -> Value {
+        self.old.clone()
+    }
+
     /// The inputs of the new resource, made of what the program gives without automatic names.
     pub fn over(&self, schema: &Object, mut given: Value) -> Value {
         for pattern in &self.ignored {

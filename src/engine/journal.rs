@@ -38,6 +38,16 @@ pub enum Entry {
     Roles { roles: Roles },
 }
 
+impl Entry {
+    /// A resource does not exist any more, and its row keeps at most what it leaves.
+    pub fn gone(key: Key, left: Option<Row>) -> Self {
+        match left {
+            Some(row) => Self::Put { row: Arc::new(row) },
+            None => Self::Gone { key },
+        }
+    }
+}
+
 /// Where entries become durable.
 pub trait Journal: Send + Sync {
     /// Returns once the entries are durable, in this order, after all that were appended before.

@@ -1,6 +1,6 @@
 //! The state of a run and its journal: nothing counts before it is durable.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::engine::error::Result;
@@ -19,6 +19,8 @@ struct Shared {
     state: State,
     /// The rows that ever had an id, by that.
     bearers: HashMap<Id, Vec<Key>>,
+    /// The rows of what the run deletes.
+    leaving: HashSet<Key>,
     /// Written before the first entry, and only if there is one.
     opening: Vec<Entry>,
 }
@@ -32,7 +34,13 @@ impl Ledger {
                 bearers.entry(id.clone()).or_default().push(key.clone());
             }
         }
-        Self { journal, shared: Arc::new(Mutex::new(Shared { state, bearers, opening })) }
+        let leaving = HashSet::new();
+        Self { journal, shared: Arc::new(Mutex::new(Shared { state, bearers, leaving, opening })) }
+    }
+
+    /// Tells the rows of what the run deletes: they are nobody's heirs while others stay.
+    pub fn take_leave(&self, rows: impl IntoIterator<Item = Key>) {
+        self.shared().leaving.extend(rows);
     }
 
     fn shared(&self) -> std::sync::MutexGuard<'_, Shared> {
@@ -87,7 +95,8 @@ impl Ledger {
         let shared = self.shared();
         let rows = &shared.state.rows;
         let Some((row, id)) = rows.get(key).and_then(|row| Some((row, row.id.as_ref()?))) else { return false };
-        let rank = |row: &Row| (!row.old, row.created, row.key.urn.clone(), row.key.generation);
+        let stays = |row: &Row| !shared.leaving.contains(&row.key);
+        let rank = |row: &Row| (stays(row), !row.old, row.created, row.key.urn.clone(), row.key.generation);
         let others = shared.bearers.get(id).into_iter().flatten().filter(|other| *other != key);
         others.filter_map(|other| rows.get(other)).any(|other| {
             !other.external
@@ -161,5 +170,22 @@ mod tests {
         assert!(!ledger.has_heir(&rows[3].key), "what is only read is nobody's heir");
         ledger.record(vec![Entry::Put { row: new }]).await.unwrap();
         assert!(ledger.has_heir(&rows[3].key));
+    }
+
+    #[tokio::test]
+    async fn whoever_stays_is_the_heir_of_whoever_leaves() {
+        let mut state = State::new("l", "s", "p", "aws");
+        let rows = [row("a", 0, false, "x"), row("b", 0, false, "x")];
+        for row in &rows {
+            state.rows.insert(row.key.clone(), Arc::clone(row));
+        }
+        let heirs = |leaving: &[usize]| {
+            let ledger = Ledger::new(Arc::new(Forgetful), state.clone(), Vec::new());
+            ledger.take_leave(leaving.iter().map(|i| rows[*i].key.clone()));
+            rows.each_ref().map(|row| ledger.has_heir(&row.key))
+        };
+        assert_eq!(heirs(&[0]), [true, false]);
+        assert_eq!(heirs(&[1]), [false, true]);
+        assert_eq!(heirs(&[0, 1]), [true, false], "one of them takes the thing along");
     }
 }

@@ -1,6 +1,6 @@
 //! Looking at the cloud before a plan: in batches, each resource once.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -16,7 +16,7 @@ use crate::engine::provider::{At, Identity, KindAt, Live, Provider};
 use crate::engine::reach;
 use crate::engine::resource::{FoundBy, Seen, Want};
 use crate::engine::state::{Begun, Key, Row};
-use crate::engine::urn::Id;
+use crate::engine::urn::{Id, Place};
 use crate::engine::value::Value;
 
 /// What was seen of rows, by key.
@@ -65,11 +65,14 @@ pub async fn read<'a>(
     skip_unsupported: bool,
 ) -> Result<Sights, Vec<Diagnostic>> {
     let mut batches: HashMap<KindAt, (Vec<&Row>, BTreeSet<String>)> = HashMap::new();
-    let local = |row: &Row| cloud.catalog().find(&row.ty).is_some_and(|s| s.facts.local);
-    for row in rows.into_iter().filter(|r| r.id.is_some() && !local(r)) {
+    let facts = |row: &Row| cloud.catalog().find(&row.ty).map(|schema| &schema.facts);
+    let (mut all, mut parts): (Vec<&Row>, Vec<(&Row, &str)>) = (Vec::new(), Vec::new());
+    for row in rows.into_iter().filter(|r| r.id.is_some() && !facts(r).is_some_and(|facts| facts.local)) {
+        parts.extend(facts(row).and_then(|facts| Some((row, row.inputs.get(facts.part_of?)?.as_str()?))));
         let kind = KindAt { ty: row.ty.clone(), place: row.place.clone() };
         let (batch, want) = batches.entry(kind).or_default();
         batch.push(row);
+        all.push(row);
         want.extend(given(row));
     }
     let answers = stream::iter(batches).map(|(kind, (batch, want))| async move {
@@ -85,7 +88,17 @@ pub async fn read<'a>(
             Err(error) => problems.push(unreadable(&kind, identity.seat(&kind.place), &error)),
         }
     }
-    if problems.is_empty() { Ok(sights) } else { Err(problems) }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    if !parts.is_empty() {
+        let is_gone = |row: &&Row| sights.get(&row.key) == Some(&Seen::Gone);
+        let gone: HashSet<(&Place, &str)> =
+            all.into_iter().filter(is_gone).filter_map(|row| Some((&row.place, row.id.as_ref()?.0.as_str()))).collect();
+        let with_it = parts.into_iter().filter(|(row, whole)| gone.contains(&(&row.place, *whole)));
+        sights.extend(with_it.map(|(row, _)| (row.key.clone(), Seen::Gone)));
+    }
+    Ok(sights)
 }
 
 /// The inputs that a row sets, but for those that the endpoint is known not to keep: what a read
@@ -160,7 +173,8 @@ pub async fn find<'a>(
     watch: Watch<'_>,
     owner: impl Fn(&Key) -> String,
 ) -> Result<Found, Vec<Diagnostic>> {
-    let lost = rows.into_iter().filter(|r| r.id.is_none()).filter_map(|r| Some((r, r.pending.as_ref()?)));
+    let lost = rows.into_iter().filter(|r| r.id.is_none() && !r.is_bequest());
+    let lost = lost.filter_map(|r| Some((r, r.pending.as_ref()?)));
     let looks = lost.map(|(row, pending)| {
         let at = At {
             urn: row.key.urn.clone(),

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use crate::engine::diagnostic::Diagnostic;
 use crate::engine::plan::{Change, Op, Reason, SetBy, Step};
 use crate::engine::provider::Catalog;
+use crate::engine::resource::Afterlife;
 use crate::engine::schema::TypeSchema;
 use crate::engine::state::{Key, Row};
 use crate::engine::task::Task;
@@ -132,6 +133,12 @@ pub fn applied(schema: &TypeSchema, row: &Row, override_protection: bool) -> Val
         }
     }
     applied
+}
+
+/// What the cloud keeps of a row that a task deletes.
+pub fn afterlife(schema: &TypeSchema, row: &Row, task: &Task) -> Option<Afterlife> {
+    let is_there = row.id.is_some() && matches!(task, Task::Remove { .. });
+    is_there.then(|| (schema.afterlife)(&row.inputs)).flatten()
 }
 
 /// A deletion in a plan.

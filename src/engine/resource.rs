@@ -103,6 +103,37 @@ pub trait Resource: Serialize + DeserializeOwned + JsonSchema + Clone + Send + S
         let _ = (live, wanted);
         Vec::new()
     }
+
+    /// What these inputs lack to make one, beyond what every program must give. What is unknown counts as given.
+    fn lacks(inputs: &Value) -> Option<Lack> {
+        let _ = inputs;
+        None
+    }
+
+    /// What the cloud keeps of one that is deleted with these inputs.
+    fn afterlife(inputs: &Value) -> Option<Afterlife> {
+        let _ = inputs;
+        None
+    }
+}
+
+/// Inputs that only a resource which exists can be without.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lack {
+    pub inputs: Vec<&'static str>,
+    /// What else the program can say.
+    pub help: &'static str,
+}
+
+/// What is left of a resource after its deletion, until the cloud lets go of it by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Afterlife {
+    /// How long that usually is.
+    pub days: i64,
+    /// Whether no other resource can have its name for so long.
+    pub keeps_name: bool,
+    /// What is left, after the name of the resource: ``keeps its name `db` taken``.
+    pub what: String,
 }
 
 /// What `create` returns.
@@ -273,8 +304,11 @@ pub struct Facts {
     pub aliases: &'static [&'static str],
     /// Two of them with the same inputs cannot exist at once, so a replacement deletes first.
     pub delete_first: bool,
-    /// Its name is taken in all regions at once, so one that moves is deleted first, too.
-    pub unique_everywhere: bool,
+    pub names: Names,
+    /// A create under a taken name changes what has it, or gives it back; of other types it is refused.
+    pub puts: bool,
+    /// Input that names, by its id, what it is a part of. With that it is gone, even while the cloud still lists it.
+    pub part_of: Option<&'static str>,
     /// `up` and `preview` read it even without `--refresh`, because the cloud changes it by itself.
     pub always_read: bool,
     /// A deletion must see the resource first, because its state decides about the call.
@@ -304,6 +338,19 @@ pub struct Facts {
 pub enum Scope {
     Region,
     Global,
+}
+
+/// Where a name is given once to the resources of a type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Names {
+    /// In a region of an account.
+    Region,
+    /// In all regions at once, so that one that moves is deleted first, too.
+    Everywhere,
+    /// In what that input names.
+    Within(&'static str),
+    /// Nowhere: several may have it.
+    Shared,
 }
 
 /// Where the id of a resource comes from.
@@ -422,7 +469,9 @@ impl Facts {
             takes: Takes::NO_TIME,
             aliases: &[],
             delete_first: false,
-            unique_everywhere: false,
+            names: Names::Region,
+            puts: false,
+            part_of: None,
             always_read: false,
             look_before_delete: false,
             local: false,

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 
 use crate::engine::alike::Alike;
 use crate::engine::path::{Path, Segment};
-use crate::engine::resource::Facts;
+use crate::engine::resource::{Afterlife, Facts, Lack};
 use crate::engine::urn::{Id, Urn};
 use crate::engine::value::Value;
 
@@ -26,6 +26,10 @@ pub struct TypeSchema {
     pub company: fn(&Value, &BTreeMap<String, Vec<Urn>>) -> Option<String>,
     /// Inputs that this change replaces: see `Resource::replaces`.
     pub replaces: fn(&Value, &Value) -> Vec<&'static str>,
+    /// What inputs lack to make one: see `Resource::lacks`.
+    pub lacks: fn(&Value) -> Option<Lack>,
+    /// What the cloud keeps of a deleted one: see `Resource::afterlife`.
+    pub afterlife: fn(&Value) -> Option<Afterlife>,
     /// Whether complete inputs are accepted by the typed form; the error says what is wrong.
     pub accepts: fn(&Json) -> Result<(), String>,
 }
@@ -202,6 +206,8 @@ impl TypeSchema {
             foresee: R::foresee,
             company: R::company,
             replaces: R::replaces,
+            lacks: R::lacks,
+            afterlife: R::afterlife,
             accepts: |json| serde_path_to_error::deserialize::<_, R>(json).map(drop).map_err(|e| e.to_string()),
         }
     }

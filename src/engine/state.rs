@@ -132,7 +132,8 @@ pub struct Pending {
     pub op: Begun,
     /// The id of the attempt that may have reached the cloud.
     pub attempt: String,
-    /// What a create or an update was asked for.
+    /// What a create or an update was asked for. Of a deletion, what the one that takes the place of the
+    /// resource takes over from it.
     pub inputs: Value,
 }
 
@@ -223,6 +224,17 @@ impl Row {
     /// Whether its deletion was begun, or is allowed only later.
     pub fn is_leaving(&self) -> bool {
         self.delete_after.is_some() || self.pending.as_ref().is_some_and(|p| p.op == Begun::Delete)
+    }
+
+    /// Whether it only keeps what a resource takes over whose old half was deleted to make room for it.
+    pub fn is_bequest(&self) -> bool {
+        self.old && self.id.is_none() && self.pending.as_ref().is_some_and(|p| p.op == Begun::Delete)
+    }
+
+    /// What stays of the row once its resource is deleted, if another one takes anything over.
+    pub fn bequest(&self) -> Option<Self> {
+        let left = self.pending.as_ref().filter(|p| p.op == Begun::Delete && !self.old && !p.inputs.is_null())?;
+        Some(Self { id: None, old: true, inputs: left.inputs.clone(), failure: None, ..self.clone() })
     }
 
     /// Whether the endpoint cannot make it, so that the row stands for nothing in the cloud.

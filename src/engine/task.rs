@@ -31,8 +31,9 @@ pub enum Task {
     Act { key: Key, patch: Value },
     /// Take the state's own protection from its row, without a call.
     Unprotect { key: Key },
-    /// Delete it. `applied` holds the inputs applied last, and what the override adds to them.
-    Remove { key: Key, applied: Value },
+    /// Delete it. `applied` holds the inputs applied last, and what the override adds to them; `leaves` what the
+    /// one that is made in the room takes over.
+    Remove { key: Key, applied: Value, leaves: Value },
     /// Drop the row without a call: the thing stays, or goes with another one.
     Drop { key: Key },
     /// Read what the program does not manage.
@@ -42,6 +43,14 @@ pub enum Task {
 }
 
 impl Task {
+    /// The row of what it deletes.
+    pub fn deletes(&self) -> Option<&Key> {
+        match self {
+            Self::Remove { key, .. } => Some(key),
+            _ => None,
+        }
+    }
+
     /// Whether it needs the cloud, whatever has moved.
     pub fn calls(&self) -> bool {
         match self {

@@ -69,6 +69,13 @@ impl Value {
         }
     }
 
+    pub fn as_i64(&self) -> Option<i64> {
+        match self.bare() {
+            Self::Number(number) => number.as_i64(),
+            _ => None,
+        }
+    }
+
     pub fn as_bool(&self) -> Option<bool> {
         match self.bare() {
             Self::Bool(b) => Some(*b),

@@ -144,6 +144,8 @@ fn schema<T: Local>() -> TypeSchema {
         foresee: |_, _| Vec::new(),
         company: |_, _| None,
         replaces: |_, _| Vec::new(),
+        lacks: |_| None,
+        afterlife: |_| None,
         accepts: |json| serde_path_to_error::deserialize::<_, T>(json).map(drop).map_err(|e| e.to_string()),
     }
 }

@@ -8,7 +8,7 @@ use crate::engine::diagnostic::nearest;
 use crate::engine::provider::Catalog;
 use crate::engine::resource::Scope;
 use crate::engine::state::{Begun, Row, State};
-use crate::engine::urn::{Place, Urn, is_logical_name};
+use crate::engine::urn::{Id, Place, Urn, is_logical_name};
 use crate::state::error::{Result, StateError};
 use crate::state::order;
 
@@ -65,6 +65,8 @@ pub enum Broken {
     },
     /// The resource is in no region, and its type lives in one.
     NotInRegion,
+    /// Another row stands for the same thing in the cloud.
+    SameThing(Urn),
     /// The region is of another partition of AWS than the state.
     OtherPartition {
         region: String,
@@ -81,18 +83,29 @@ pub struct World<'a> {
 
 /// What a state names that does not exist, or does not fit together, in the order of its rows.
 pub fn lint_names(state: &State, world: World<'_>) -> Vec<Finding> {
-    let names = |row: &Row| {
+    let mut things: HashMap<(&str, &Place, &Id), &Urn> = HashMap::new();
+    let mut findings = Vec::new();
+    for row in state.rows.values() {
         let unfit = Urn::parse(row.key.urn.as_str()).is_some_and(|urn| !is_logical_name(urn.name()));
         let unfit = unfit.then_some(Broken::NoLogicalName);
         let fits_no_world = world.of_type(row).into_iter().chain(world.of_place(row, state.partition.as_deref()));
-        let rules = unfit.into_iter().chain(fits_no_world);
-        let finding = |rule| Finding { urn: row.key.urn.clone(), generation: row.key.generation, rule };
-        rules.map(finding).collect::<Vec<_>>()
-    };
-    state.rows.values().flat_map(|row| names(row)).collect()
+        let other = world.thing(row).and_then(|thing| things.insert(thing, &row.key.urn));
+        let shared = other.filter(|other| **other != row.key.urn).map(|other| Broken::SameThing(other.clone()));
+        let rules = unfit.into_iter().chain(fits_no_world).chain(shared);
+        findings.extend(rules.map(|rule| Finding { urn: row.key.urn.clone(), generation: row.key.generation, rule }));
+    }
+    findings
 }
 
-impl World<'_> {
+impl<'w> World<'w> {
+    /// What the row stands for in the cloud and manages there. The old half of a replacement may be what the
+    /// new one is.
+    fn thing<'r>(&self, row: &'r Row) -> Option<(&'w str, &'r Place, &'r Id)> {
+        let schema = self.catalog.find(&row.ty)?;
+        let manages = !schema.facts.local && !row.external && !row.old;
+        row.id.as_ref().filter(|_| manages).map(|id| (schema.token, &row.place, id))
+    }
+
     fn of_type(&self, row: &Row) -> Option<Broken> {
         if row.ty.is_empty() {
             return None;
@@ -180,11 +193,12 @@ pub fn check_sound(state: &State) -> Result<()> {
 
 fn of_row(row: &Row) -> Vec<Broken> {
     let creating = row.pending.as_ref().is_some_and(|p| p.op == Begun::Create);
+    let may_lack_id = creating || row.is_skipped() || row.is_bequest();
     let rules = [
         (Urn::parse(row.key.urn.as_str()).is_none(), Broken::NoUrn),
         (row.ty.is_empty(), Broken::NoType),
         (row.place.0.is_empty(), Broken::NoPlace),
-        (row.id.as_ref().is_none_or(|id| id.0.is_empty()) && !creating && !row.is_skipped(), Broken::NoId),
+        (row.id.as_ref().is_none_or(|id| id.0.is_empty()) && !may_lack_id, Broken::NoId),
         (row.external && row.pending.is_some(), Broken::ExternalChanging),
     ];
     rules.into_iter().filter_map(|(broken, rule)| broken.then_some(rule)).collect()
@@ -220,6 +234,9 @@ impl fmt::Display for Broken {
                 write!(f, "it is in `{given}`, and its type lives in no region: did you mean `{}`?", Place::GLOBAL)
             }
             Self::NotInRegion => write!(f, "it is `{}`, and its type lives in a region", Place::GLOBAL),
+            Self::SameThing(other) => {
+                write!(f, "it is what `{other}` is, too: take one of them out of the program and run `drctl up`")
+            }
             Self::OtherPartition { region, partition } => {
                 write!(f, "its region `{region}` is none of `{partition}`, where the account of the state is")
             }
@@ -237,7 +254,6 @@ mod tests {
 
     use super::*;
     use crate::engine::state::{Key, Pending};
-    use crate::engine::urn::{Id, Place};
     use crate::engine::value::Value;
 
     fn urn(name: &str) -> Urn {
@@ -328,6 +344,27 @@ mod tests {
             "its region `cn-north-1` is none of `aws`, where the account of the state is"
         );
         assert_eq!(found(VPC, "azure:x:Y", "moon"), "there is no type `azure:x:Y`; there is no region `moon`");
+    }
+
+    #[test]
+    fn two_rows_that_stand_for_one_thing_are_found() {
+        const TOPIC: &str = "aws:sns/topic:Topic";
+        let row = |name: &str, place: &str, id: &str| {
+            let key = Key { urn: Urn::new("s", "p", TOPIC, name), generation: 0 };
+            Row { id: Some(Id(id.into())), ..Row::new(key, TOPIC, Place(place.into())) }
+        };
+        let found = |other: Row| {
+            let mut state = State::new("l", "s", "p", "aws");
+            state.rows = [row("a", "eu-west-1", "x"), other].map(|r| (r.key.clone(), Arc::new(r))).into();
+            let world = World { catalog: crate::aws::catalog(), regions: &["eu-west-1", "us-east-1"] };
+            lint_names(&state, world).into_iter().map(|found| found.rule).collect::<Vec<_>>()
+        };
+        let same = || row("b", "eu-west-1", "x");
+        assert_eq!(found(same()), [Broken::SameThing(Urn::new("s", "p", TOPIC, "a"))]);
+        assert_eq!(found(row("b", "us-east-1", "x")), []);
+        assert_eq!(found(row("b", "eu-west-1", "y")), []);
+        assert_eq!(found(Row { external: true, ..same() }), []);
+        assert_eq!(found(Row { old: true, ..same() }), []);
     }
 
     #[test]

@@ -25,6 +25,7 @@ pub fn catalog() -> Arc<Catalog> {
         vec![
             TypeSchema::of::<Thing>(),
             TypeSchema::of::<Named>(),
+            TypeSchema::of::<Unique>(),
             TypeSchema::of::<Child>(),
             TypeSchema::of::<Loose>(),
             TypeSchema::of::<Guarded>(),
@@ -175,6 +176,18 @@ only_on_the_twin!(
     Facts { delete_first: true, ..Facts::new(IdForm::Input("name"), FoundBy::Name) },
     |_, at| vec![("arn", arn("named", at))]
 );
+
+/// A resource whose name is its id, and whose new half comes first if it gets another name.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Unique {
+    #[schemars(transform = replace, transform = auto_name(64))]
+    pub name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+only_on_the_twin!(Unique, Plain, Facts::new(IdForm::Input("name"), FoundBy::Name));
 
 /// A resource that is replaced when its thing is.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]

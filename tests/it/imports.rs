@@ -146,12 +146,13 @@ resources:
     let program = format!("{HEAD}{made}");
     std::fs::write(stacks.join("maker.yaml"), &program).unwrap();
     std::fs::write(stacks.join("taker.yaml"), HEAD).unwrap();
-    let run = |line: &str| {
+    let said = |line: &str| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_drctl"));
         command.args(line.split(' ')).current_dir(&folder).stdin(Stdio::null()).env_clear();
         command.env("HOME", folder.path()).env("USER", "tester").env("DRCTL_LOCAL", "1");
-        Said::of(&command.output().unwrap()).ends_with(0)
+        Said::of(&command.output().unwrap())
     };
+    let run = |line: &str| said(line).ends_with(0);
     run("up -s maker --yes");
     let mut text = format!("{HEAD}resources:\n");
     for line in ["aws:ssm:Parameter token /imports/token", "aws:rds:Cluster db imports"] {
@@ -163,6 +164,9 @@ resources:
     run("validate -s taker");
     run("preview -s taker --expect-no-changes");
     run("preview -s taker --refresh --expect-no-changes");
+    // What could not be made again is not deleted.
+    let refused = said("preview -s taker --replace db").ends_with(2);
+    assert!(refused.err.contains("error[placeholder]: `masterPassword` of `db`"), "{}", refused.err);
     std::fs::write(
         stacks.join("taker.yaml"),
         text.replace("      type: SecureString", "      type: SecureString\n      description: x"),

@@ -7,6 +7,7 @@ mod crash;
 mod departures;
 mod failures;
 mod identity;
+mod namesakes;
 mod options;
 mod outputs;
 mod postponed;

@@ -98,3 +98,39 @@ fn a_program_that_goes_back_after_a_failure_has_what_it_had() {
     lab.run("up -s shop --yes").ends_with(0);
     is_there(&lab);
 }
+
+#[test]
+fn roles_and_buckets_that_exchange_names_are_both_there() {
+    let program = |[a, b]: [&str; 2]| {
+        format!(
+            "
+  one:
+    type: aws:iam:Role
+    properties: {{name: {a}, assumeRolePolicy: {{Version: 2012-10-17, Statement: []}}}}
+  other:
+    type: aws:iam:Role
+    properties: {{name: {b}, description: other, assumeRolePolicy: {{Version: 2012-10-17, Statement: []}}}}
+  attached:
+    type: aws:iam:RolePolicyAttachment
+    properties: {{role: '${{one.name}}', policyArn: 'arn:aws:iam::aws:policy/ReadOnlyAccess'}}
+  inline:
+    type: aws:iam:RolePolicy
+    properties: {{name: inline, role: '${{other.name}}', policy: {{Version: 2012-10-17, Statement: [{{Effect: Allow, Action: 'logs:*', Resource: '*'}}]}}}}
+  first: {{type: aws:s3:Bucket, properties: {{bucket: {a}-namesakes}}}}
+  second: {{type: aws:s3:Bucket, properties: {{bucket: {b}-namesakes, tags: {{is: second}}}}}}
+  versions:
+    type: aws:s3:BucketVersioning
+    properties: {{bucket: '${{second.id}}', versioningConfiguration: {{status: Enabled}}}}
+"
+        )
+    };
+    let (lab, write) = lab();
+    write(&program(["x", "y"]));
+    lab.run("up -s shop --yes").ends_with(0);
+    write(&program(["y", "x"]));
+    let said = lab.run("up -s shop --yes").ends_with(0);
+    assert!(said.out.contains("only then another resource can have a name"), "{}", said.out);
+    is_there(&lab);
+    let said = lab.run("state show second -s shop").ends_with(0);
+    assert!(said.out.contains(r#""id": "x-namesakes""#), "{}", said.out);
+}

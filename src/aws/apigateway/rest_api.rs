@@ -108,6 +108,7 @@ pub struct RestApiOutputs {
 impl Resource for RestApi {
     const TYPE: &'static str = "aws:apigateway/restApi:RestApi";
     const FACTS: Facts = Facts {
+        names: Names::Shared,
         takes: Takes::seconds(3, 1, 3),
         permissions: Permissions {
             create: &["apigateway:DELETE", "apigateway:POST", "apigateway:PUT", "apigateway:UpdateRestApiPolicy"],

@@ -160,6 +160,7 @@ pub struct PlanOutputs {
 impl Resource for Plan {
     const TYPE: &'static str = "aws:backup/plan:Plan";
     const FACTS: Facts = Facts {
+        names: Names::Shared,
         takes: Takes::seconds(1, 1, 1),
         permissions: Permissions {
             create: &["backup:CreateBackupPlan", "backup:TagResource", "iam:PassRole"],

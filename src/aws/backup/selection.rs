@@ -89,6 +89,7 @@ pub struct SelectionOutputs {}
 impl Resource for Selection {
     const TYPE: &'static str = "aws:backup/selection:Selection";
     const FACTS: Facts = Facts {
+        names: Names::Shared,
         takes: Takes::seconds(2, 0, 1),
         permissions: Permissions {
             create: &["backup:CreateBackupSelection", "iam:CreateServiceLinkedRole", "iam:GetRole", "iam:PassRole"],

@@ -100,6 +100,7 @@ const DEFAULT_EGRESS: &str = "drctl:default-egress";
 impl Resource for SecurityGroup {
     const TYPE: &'static str = "aws:ec2/securityGroup:SecurityGroup";
     const FACTS: Facts = Facts {
+        names: Names::Within("vpcId"),
         limits: Limits::minutes(10, 10, 15),
         takes: Takes::seconds(2, 1, 1),
         permissions: Permissions {

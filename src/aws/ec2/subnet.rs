@@ -116,6 +116,7 @@ impl Resource for Subnet {
         import: "id of the subnet, `subnet-0123456789abcdef0`",
         // A range of addresses belongs to one subnet.
         delete_first: true,
+        names: Names::Within("vpcId"),
         ..Facts::new(IdForm::Random("subnet-", 17), FoundBy::OwnerTag)
     };
     type Outputs = SubnetOutputs;

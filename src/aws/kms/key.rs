@@ -9,7 +9,7 @@ use crate::aws::{Cx, Tags, each, tags};
 use crate::engine::document::Document;
 use crate::engine::error::{Error, Kind, Result, need};
 use crate::engine::resource::{
-    Facts, FoundBy, IdForm, Limits, Live, Made, Next, Permissions, Resource, Retag, Seen, Takes, Want, Where,
+    Afterlife, Facts, FoundBy, IdForm, Limits, Live, Made, Next, Permissions, Resource, Retag, Seen, Takes, Want, Where,
 };
 use crate::engine::rules::{computed, needs, one_of, replace, write_only};
 use crate::engine::urn::Id;
@@ -235,6 +235,11 @@ impl Resource for Key {
             cx.kms().tag_resource().key_id(&id.0).set_tags(set).send().await?;
         }
         Ok(())
+    }
+
+    fn afterlife(inputs: &Value) -> Option<Afterlife> {
+        let days = inputs.get("deletionWindowInDays").and_then(Value::as_i64).unwrap_or(30);
+        Some(Afterlife { days, keeps_name: false, what: "can still be rescued, and decrypts nothing,".to_owned() })
     }
 
     fn foresee(_: &Value, at: &Where) -> Vec<(&'static str, Value)> {

@@ -255,6 +255,7 @@ const UNHEALTHY: &str = "target_health_state.unhealthy";
 impl Resource for TargetGroup {
     const TYPE: &'static str = "aws:lb/targetGroup:TargetGroup";
     const FACTS: Facts = Facts {
+        puts: true,
         takes: Takes::seconds(1, 1, 1),
         aliases: &[
             "aws:alb/targetGroup:TargetGroup",

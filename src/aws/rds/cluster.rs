@@ -224,6 +224,10 @@ pub struct Cluster {
     pub vpc_security_group_ids: Option<Vec<String>>,
 }
 
+/// What a cluster can be made of that has credentials already.
+const ORIGINS: [&str; 4] =
+    ["globalClusterIdentifier", "replicationSourceIdentifier", "restoreToPointInTime", "snapshotIdentifier"];
+
 /// AWS shows keys by their ARN, so an alias would look like another key and replace the cluster.
 const KEY: &str = r"^(arn:[a-z-]+:kms:[a-z0-9-]+:\d{12}:key/)?[A-Za-z0-9-]+$";
 
@@ -478,6 +482,22 @@ impl Resource for Cluster {
 
     fn foresee(inputs: &Value, at: &Where) -> Vec<(&'static str, Value)> {
         vec![("arn", arn(at, inputs, "cluster", "clusterIdentifier"))]
+    }
+
+    /// A cluster that is made of nothing else needs credentials.
+    fn lacks(inputs: &Value) -> Option<Lack> {
+        let given = |name: &&str| inputs.get(name).is_some_and(|value| !value.is_null());
+        if ORIGINS.iter().any(|origin| given(&origin)) {
+            return None;
+        }
+        let managed = inputs.get("manageMasterUserPassword").is_some_and(|value| value.as_bool() != Some(false));
+        let is_lacking = |name: &&str| !given(name) && !(managed && *name == "masterPassword");
+        let lacking: Vec<&str> = ["masterUsername", "masterPassword"].into_iter().filter(is_lacking).collect();
+        (!lacking.is_empty()).then_some(Lack {
+            inputs: lacking,
+            help: "`manageMasterUserPassword: true` lets RDS make the password; `snapshotIdentifier` and its like make \
+                   the cluster of another one",
+        })
     }
 
     /// A cluster joins a global database only when it is made. One that was in it before, and has
@@ -946,6 +966,22 @@ mod tests {
         let replies = [("Action=DescribeDBClusters", ok(CLUSTER)), ("Action=DescribeGlobalClusters", globals(members))];
         let live = reads_back(Cluster::TYPE, "orders", &replies, unshown, inputs).await;
         assert_eq!(live.outputs.get("arn"), Some(&"arn:c".into()));
+    }
+
+    #[test]
+    fn a_cluster_that_is_made_of_nothing_else_needs_credentials() {
+        let lacks =
+            |inputs: serde_json::Value| Cluster::lacks(&inputs.into()).map(|lack| lack.inputs).unwrap_or_default();
+        assert_eq!(lacks(json!({})), ["masterUsername", "masterPassword"]);
+        assert_eq!(lacks(json!({ "masterUsername": "m", "manageMasterUserPassword": false })), ["masterPassword"]);
+        assert_eq!(lacks(json!({ "manageMasterUserPassword": true })), ["masterUsername"]);
+        assert_eq!(lacks(json!({ "masterUsername": "m", "manageMasterUserPassword": true })), [""; 0]);
+        assert_eq!(lacks(json!({ "masterUsername": "m", "masterPassword": "p" })), [""; 0]);
+        for origin in ORIGINS {
+            assert_eq!(lacks(json!({ origin: "o" })), [""; 0], "{origin}");
+        }
+        let later = [("globalClusterIdentifier".to_owned(), Value::Unknown)];
+        assert_eq!(Cluster::lacks(&Value::Map(later.into_iter().collect())), None);
     }
 
     #[tokio::test]

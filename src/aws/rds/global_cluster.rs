@@ -84,7 +84,7 @@ impl Resource for GlobalCluster {
     const FACTS: Facts = Facts {
         limits: Limits::minutes(30, 90, 30).poll(5),
         takes: Takes::seconds(5, 10, 15),
-        unique_everywhere: true,
+        names: Names::Everywhere,
         always_read: true,
         look_before_delete: true,
         permissions: Permissions {

@@ -67,6 +67,7 @@ pub struct ZoneOutputs {
 impl Resource for Zone {
     const TYPE: &'static str = "aws:route53/zone:Zone";
     const FACTS: Facts = Facts {
+        names: Names::Shared,
         scope: Scope::Global,
         takes: Takes::seconds(2, 1, 1),
         permissions: Permissions {

@@ -57,7 +57,7 @@ impl Resource for Bucket {
     const TYPE: &'static str = "aws:s3/bucket:Bucket";
     const FACTS: Facts = Facts {
         limits: Limits::minutes(20, 20, 60),
-        unique_everywhere: true,
+        names: Names::Everywhere,
         takes: Takes::seconds(2, 1, 2),
         aliases: &["aws:s3/bucketV2:BucketV2"],
         permissions: Permissions {

@@ -12,10 +12,11 @@ use crate::engine::alike::Alike;
 use crate::engine::document::Document;
 use crate::engine::error::{Error, Kind, Result, need};
 use crate::engine::resource::{
-    Facts, FoundBy, IdForm, Live, Made, Next, Permissions, Resource, Retag, Seen, Takes, Want, WithInput,
+    Afterlife, Facts, FoundBy, IdForm, Live, Made, Next, Permissions, Resource, Retag, Seen, Takes, Want, WithInput,
 };
 use crate::engine::rules::{alike, auto_name, computed, refers, replace, unordered, write_only};
 use crate::engine::urn::Id;
+use crate::engine::value::Value;
 
 /// How long after its deletion a secret that is deleted for good may still hold its name.
 const LETS_GO: Duration = Duration::from_secs(300);
@@ -229,6 +230,13 @@ impl Resource for Secret {
             cx.secretsmanager().tag_resource().secret_id(&id.0).set_tags(set).send().await?;
         }
         Ok(())
+    }
+
+    fn afterlife(inputs: &Value) -> Option<Afterlife> {
+        let days = inputs.get("recoveryWindowInDays").and_then(Value::as_i64).unwrap_or(a_month());
+        let name = inputs.get("name").and_then(Value::as_str).unwrap_or_default();
+        let what = format!("can still be restored, and keeps the name `{name}` taken,");
+        (days > 0).then_some(Afterlife { days, keeps_name: true, what })
     }
 }
 

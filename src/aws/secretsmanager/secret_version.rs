@@ -28,7 +28,7 @@ const CURRENT: &str = "AWSCURRENT";
 /// stays until another version gets it or the secret is deleted.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schemars(transform = exactly_one(&["secretBinary", "secretString"]))]
+#[schemars(transform = exactly_one(&["secretString", "secretBinary"]))]
 pub struct SecretVersion {
     /// Value in Base64.
     #[schemars(transform = replace, transform = write_only)]
@@ -59,6 +59,7 @@ pub struct SecretVersionOutputs {
 impl Resource for SecretVersion {
     const TYPE: &'static str = "aws:secretsmanager/secretVersion:SecretVersion";
     const FACTS: Facts = Facts {
+        part_of: Some("secretId"),
         limits: Limits::minutes(5, 5, 5),
         takes: Takes::seconds(1, 1, 1),
         look_before_delete: true,
@@ -235,8 +236,12 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::aws::secretsmanager::Secret;
     use crate::aws::wire::{Reply, at, aws, ok, reads_back};
-    use crate::engine::provider::{self, Provider};
+    use crate::engine::observe;
+    use crate::engine::provider::{self, Identity, Provider};
+    use crate::engine::state::{Key, Row};
+    use crate::engine::urn::Urn;
     use crate::engine::value::Value;
 
     const ARN: &str = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-AbCdEf";
@@ -273,6 +278,28 @@ mod tests {
         assert!(wire.requests("GetSecretValue")[0].contains(r#""VersionId":"v1""#));
         assert!(read(Want::Only(Default::default())).await.get("secretString").is_none_or(Value::is_null));
         assert_eq!(wire.requests("GetSecretValue").len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_version_is_gone_with_its_secret_though_it_is_still_listed() {
+        let row = |ty: &str, name: &str, id: &str, inputs: Value| {
+            let key = Key { urn: Urn::new("s", "p", ty, name), generation: 0 };
+            Row { id: Some(Id(id.to_owned())), inputs, ..Row::new(key, ty, at(ty).kind.place) }
+        };
+        let secret = row(Secret::TYPE, "secret", ARN, json!({ "name": "db" }).into());
+        let version = row(SecretVersion::TYPE, "version", &id().0, wanted(&["AWSCURRENT"]));
+        let described = |deleted| ok(json!({ "ARN": ARN, "Name": "db", "DeletedDate": deleted }).to_string());
+        for (deleted, is_gone) in [(Some(1.0), true), (None, false)] {
+            let replies = [
+                ("DescribeSecret", described(deleted)),
+                ("ListSecretVersionIds", versions(&[("v1", &["AWSCURRENT"])])),
+            ];
+            let (aws, wire) = aws(&replies);
+            let us = Identity { account: "1".into(), partition: "aws".into(), home: "us-east-1".into() };
+            let seen = observe::read(&aws, &us, [&secret, &version], false).await.unwrap();
+            assert_eq!(seen[&version.key] == Seen::Gone, is_gone);
+            assert_eq!(wire.requests("DescribeSecret").len(), 1);
+        }
     }
 
     #[tokio::test]

@@ -122,6 +122,7 @@ pub struct StateMachineOutputs {
 impl Resource for StateMachine {
     const TYPE: &'static str = "aws:sfn/stateMachine:StateMachine";
     const FACTS: Facts = Facts {
+        puts: true,
         limits: Limits::minutes(5, 1, 5),
         takes: Takes::seconds(2, 2, 10),
         permissions: Permissions {

@@ -98,6 +98,7 @@ pub struct QueueOutputs {
 impl Resource for Queue {
     const TYPE: &'static str = "aws:sqs/queue:Queue";
     const FACTS: Facts = Facts {
+        puts: true,
         limits: Limits::minutes(3, 3, 3),
         takes: Takes::seconds(1, 2, 60),
         permissions: Permissions {

@@ -87,6 +87,7 @@ pub struct ParameterOutputs {
 impl Resource for Parameter {
     const TYPE: &'static str = "aws:ssm/parameter:Parameter";
     const FACTS: Facts = Facts {
+        puts: true,
         limits: Limits::minutes(5, 5, 5),
         takes: Takes::seconds(1, 1, 1),
         permissions: Permissions {

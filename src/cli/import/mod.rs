@@ -32,6 +32,7 @@ use crate::engine::resource::{Scope, Seen, Want};
 use crate::engine::schema::TypeSchema;
 use crate::engine::state::{Key, Row, State};
 use crate::engine::urn::{Id, Place, Urn};
+use crate::engine::value::Value;
 use crate::render;
 use crate::render::words::count;
 use crate::stack::{self, Wish, Word};
@@ -279,6 +280,15 @@ struct Declared {
     missing: Vec<String>,
 }
 
+/// The inputs as a program gives them, with all that another one would need to be made.
+fn declared(schema: &TypeSchema, inputs: &Value, names: &Names) -> Written {
+    let mut written = written(&schema.inputs, inputs, names);
+    let lacking = (schema.lacks)(inputs).map(|lack| lack.inputs).unwrap_or_default();
+    let unseen = lacking.into_iter().filter_map(|name| schema.inputs.get(name)).filter(|p| p.write_only);
+    unseen.for_each(|property| written.keep_back(property));
+    written
+}
+
 /// Puts rows into the state, and gives the declaration of each.
 fn take(state: &mut State, wanted: &[Wanted<'_>], found: &[Row], protect: bool) -> Result<Vec<Declared>> {
     check_free(state, wanted, found)?;
@@ -290,7 +300,7 @@ fn take(state: &mut State, wanted: &[Wanted<'_>], found: &[Row], protect: bool) 
     for (one, row) in wanted.iter().zip(found) {
         let mut declaration = JsonMap::new();
         declaration.insert("type".into(), one.schema.token.into());
-        let Written { properties, refers, kept_back, missing } = written(&one.schema.inputs, &row.inputs, &names);
+        let Written { properties, refers, kept_back, missing } = declared(one.schema, &row.inputs, &names);
         declaration.insert("properties".into(), Json::Object(properties));
         let mut options = JsonMap::new();
         if protect {

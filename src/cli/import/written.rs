@@ -26,6 +26,14 @@ pub(super) struct Written {
     pub(super) missing: Vec<String>,
 }
 
+impl Written {
+    /// Lets a placeholder stand for an input that no cloud shows.
+    pub(super) fn keep_back(&mut self, property: &Property) {
+        self.properties.insert(property.name.clone(), placeholder(&property.shape));
+        self.kept_back.push(Path::default().key(&property.name));
+    }
+}
+
 /// Inputs as a person would write them: without defaults and without what the cloud chose beside
 /// something that excludes it, and with references in the place of ids. A placeholder stands for secrets,
 /// for the content of files, and for what must be given and no cloud shows.
@@ -59,10 +67,7 @@ pub(super) fn written(schema: &Object, inputs: &Value, names: &Names) -> Written
     }
     for lack in lacks(schema, inputs) {
         match lack {
-            Ok(property) => {
-                written.properties.insert(property.name.clone(), placeholder(&property.shape));
-                written.kept_back.push(Path::default().key(&property.name));
-            }
+            Ok(property) => written.keep_back(property),
             Err(names) => written.missing.push(names.join(" or ")),
         }
     }
@@ -379,6 +384,20 @@ mod tests {
         );
         assert_eq!(texts(&kept_back), ["key", "bytes"]);
         assert_eq!(missing, ["logins[0].secret", "source"]);
+    }
+
+    #[test]
+    fn a_secret_version_has_the_kind_of_value_that_was_read_and_else_a_text() {
+        let version = crate::aws::catalog().find("aws:secretsmanager:SecretVersion").unwrap();
+        let kind = |read: Option<&str>| {
+            let value = read.map(|name| (name.to_owned(), Value::from("walrus").secret()));
+            let id = ("secretId".to_owned(), Value::from("s"));
+            let inputs = Value::Map(value.into_iter().chain([id]).collect());
+            texts(&written(&version.inputs, &inputs, &Names::default()).kept_back)
+        };
+        assert_eq!(kind(Some("secretBinary")), ["secretBinary"]);
+        assert_eq!(kind(Some("secretString")), ["secretString"]);
+        assert_eq!(kind(None), ["secretString"]);
     }
 
     fn texts(paths: &[Path]) -> Vec<String> {

@@ -11,6 +11,8 @@ mod worker;
 
 use std::sync::Arc;
 
+use jiff::{SignedDuration, Timestamp};
+
 use self::schedule::Schedule;
 use self::worker::Worker;
 use crate::engine::clock::Clock;
@@ -25,10 +27,14 @@ use crate::engine::ledger::Ledger;
 use crate::engine::plan::Summary;
 use crate::engine::planner::{Mode, Planned};
 use crate::engine::program::{Program, unavailable};
-use crate::engine::provider::Provider;
+use crate::engine::provider::{Catalog, Provider};
+use crate::engine::removal;
+use crate::engine::resource::Afterlife;
 use crate::engine::settings::Settings;
 use crate::engine::state::State;
 use crate::engine::stop::Stop;
+use crate::engine::task::Task;
+use crate::engine::urn::Urn;
 use crate::engine::value::{Map, Shown, Value};
 
 /// What a run needs beside its plan.
@@ -87,6 +93,8 @@ pub async fn execute(planned: Planned, run: Run) -> Result<Outcome> {
     );
     let worker =
         Worker { crew, program: run.program.clone(), known: Arc::default(), redactor: Arc::clone(&planned.redactor) };
+    ledger.take_leave(planned.tasks.iter().filter_map(Task::deletes).cloned());
+    let afterlives = afterlives(&planned.tasks, &ledger.state(), run.cloud.catalog());
     let mut schedule = Schedule::new(planned.plan.steps, planned.plan.edges, planned.tasks);
     schedule.run(&worker, &run).await;
     if planned.mode == Mode::Up {
@@ -105,7 +113,12 @@ pub async fn execute(planned: Planned, run: Run) -> Result<Outcome> {
         (ended, _) => ended,
     };
     let summary = Summary { outputs: outputs.unwrap_or(0), ..schedule.summary(&state) };
-    let notes = notes(&state);
+    let mut notes = notes(&state);
+    let now = run.clock.now();
+    for (_, urn, left) in afterlives.iter().filter(|(step, ..)| schedule.is_done(*step)) {
+        let until = now.saturating_add(SignedDuration::from_hours(24 * left.days)).unwrap_or(Timestamp::MAX);
+        notes.push(format!("`{}` {} until {}", urn.name(), left.what, until.strftime("%Y-%m-%d")));
+    }
     let took = u64::try_from(run.clock.now().duration_since(started).as_millis()).unwrap_or_default();
     run.sink.send(Event::RunEnded { version: None, ended: ended.clone(), summary, took, notes: notes.clone() });
     Ok(Outcome { ended, state, summary, notes })
@@ -152,6 +165,17 @@ fn as_far_as_known(outputs: Map, before: &Map) -> Map {
         false => Some((name, value)),
     };
     outputs.into_iter().filter_map(value).collect()
+}
+
+/// What the cloud will keep of what the steps delete.
+fn afterlives(tasks: &[Task], state: &State, catalog: &Catalog) -> Vec<(usize, Urn, Afterlife)> {
+    let left = |(step, task): (usize, &Task)| {
+        let key = task.deletes()?;
+        let row = state.rows.get(key)?;
+        let left = removal::afterlife(catalog.find(&row.ty)?, row, task)?;
+        Some((step, key.urn.clone(), left))
+    };
+    tasks.iter().enumerate().filter_map(left).collect()
 }
 
 fn notes(state: &State) -> Vec<String> {

@@ -59,6 +59,10 @@ impl Schedule {
         }
     }
 
+    pub(super) fn is_done(&self, step: usize) -> bool {
+        self.done[step]
+    }
+
     pub(super) async fn run(&mut self, worker: &Worker, run: &Run) {
         let mut ready: BinaryHeap<(u64, std::cmp::Reverse<usize>)> = BinaryHeap::new();
         let enter = |heap: &mut BinaryHeap<_>, weight: &[u64], i: usize| heap.push((weight[i], std::cmp::Reverse(i)));

@@ -103,7 +103,7 @@ impl Worker {
             }
             Task::Act { key, patch } => self.act(&key, &patch).await,
             Task::Unprotect { key } => self.unprotect(&key).await,
-            Task::Remove { key, applied } => self.remove(&step, &key, &applied).await,
+            Task::Remove { key, applied, leaves } => self.remove(&step, &key, &applied, leaves).await,
             Task::Drop { key } => self.crew.ledger.record(vec![Entry::Gone { key }]).await.map(|()| Done::Moved),
             Task::Look { row } => self.look(Arc::unwrap_or_clone(row)).await,
             Task::Note => Ok(Done::Unmoved),
@@ -382,7 +382,14 @@ impl Worker {
             ..row
         };
         let row = Arc::new(row);
-        self.crew.ledger.record(vec![Entry::Done { row: Arc::clone(&row) }]).await?;
+        let mut entries = vec![Entry::Done { row: Arc::clone(&row) }];
+        // The row below holds what this one has taken over.
+        if let Some(generation) = row.key.generation.checked_sub(1) {
+            let below = Key { urn: row.key.urn.clone(), generation };
+            let bequest = self.crew.ledger.row(&below).filter(|row| row.is_bequest());
+            entries.extend(bequest.map(|_| Entry::Gone { key: below }));
+        }
+        self.crew.ledger.record(entries).await?;
         self.learn(&row);
         Ok(Done::Moved)
     }
@@ -406,7 +413,7 @@ impl Worker {
         self.bring(Row { inputs: wanted, ..Row::clone(&old) }, &old, None, &others, None).await
     }
 
-    async fn remove(&self, step: &Step, key: &Key, applied: &Value) -> Result<Done> {
+    async fn remove(&self, step: &Step, key: &Key, applied: &Value, leaves: Value) -> Result<Done> {
         let Some(row) = self.crew.ledger.row(key) else { return Ok(Done::Moved) };
         let local = self.crew.cloud.catalog().find(&row.ty).is_some_and(|s| s.facts.local);
         let Some(id) = row.id.clone().filter(|_| !local && !self.crew.ledger.has_heir(key)) else {
@@ -415,7 +422,8 @@ impl Worker {
         };
         let schema = self.schema(&step.ty)?;
         let attempt = new_attempt();
-        let begin = Entry::Begin { row: Arc::clone(&row), op: Begun::Delete, attempt: attempt.clone() };
+        let begun = Arc::new(Row { inputs: leaves, ..Row::clone(&row) });
+        let begin = Entry::Begin { row: begun, op: Begun::Delete, attempt: attempt.clone() };
         self.crew.ledger.record(vec![begin]).await?;
         let at = self.at(&row, attempt, step.company.clone());
         let limits = limits(schema, &row.timeouts);
@@ -423,7 +431,8 @@ impl Worker {
         let removal = Removal { crew: &self.crew, at: &at, schema, limits, limited, key, applied };
         match removal.remove(&id).await {
             Ok(Removed::Gone) => {
-                self.crew.ledger.record(vec![Entry::Gone { key: key.clone() }]).await?;
+                let left = self.crew.ledger.row(key).and_then(|row| row.bequest());
+                self.crew.ledger.record(vec![Entry::gone(key.clone(), left)]).await?;
                 Ok(Done::Moved)
             }
             Ok(Removed::Later(until)) => {

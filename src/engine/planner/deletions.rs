@@ -8,6 +8,7 @@ use crate::engine::diagnostic::Diagnostic;
 use crate::engine::plan::{Op, Reason, Step};
 use crate::engine::planner::{Mode, Planner};
 use crate::engine::removal::{self, Deletion};
+use crate::engine::resource::Afterlife;
 use crate::engine::state::{Key, Row, State};
 use crate::engine::task::Task;
 use crate::engine::urn::Urn;
@@ -26,6 +27,7 @@ impl Planner<'_> {
             .map(Arc::as_ref)
             .filter(|row| {
                 self.selection.has(&row.key.urn)
+                    && !row.is_bequest()
                     && (row.old || retired.contains_key(&row.key) || !declared.contains(&row.key.urn))
             })
             .collect();
@@ -84,7 +86,8 @@ impl Planner<'_> {
                 (false, Some(_), _) => (Op::Delete, Task::Drop { key: row.key.clone() }),
                 (false, None, Some(schema)) => {
                     let applied = removal::applied(schema, row, overridden);
-                    (Op::Delete, Task::Remove { key: row.key.clone(), applied })
+                    let leaves = self.bequests.get(&row.key).cloned().unwrap_or_default();
+                    (Op::Delete, Task::Remove { key: row.key.clone(), applied, leaves })
                 }
                 (false, None, None) => {
                     let text = format!("no provider has the type `{}` of `{}`", row.ty, row.key.urn.name());
@@ -147,10 +150,11 @@ impl Planner<'_> {
             self.edges.extend(acts.iter().flat_map(|a| first.iter().map(|d| (*a, *d))));
         }
         self.edges.extend(order);
-        self.order_namesakes(&deletions);
+        self.order_namesakes(&state, &deletions);
         self.order_where_possible(holds);
         self.order_departures(&orders, &deletions);
         self.delay_acts(&outlived);
+        self.note_afterlives(&deletions);
         self.check_holders(&departures, &deletions);
         Ok(())
     }
@@ -164,6 +168,17 @@ impl Planner<'_> {
         });
         let waits: Vec<(usize, usize)> = waits.collect();
         self.edges.extend(waits);
+    }
+
+    /// Says what of deleted resources the cloud keeps for a while.
+    fn note_afterlives(&mut self, deletions: &[Deletion<'_>]) {
+        for Deletion { step, row, .. } in deletions {
+            let left =
+                self.catalog.find(&row.ty).and_then(|schema| removal::afterlife(schema, row, &self.tasks[*step]));
+            if let Some(Afterlife { days, what, .. }) = left {
+                self.notes.push(format!("`{}` {what} for {days} days from its deletion on", row.key.urn.name()));
+            }
+        }
     }
 
     /// Says what would replace a protected resource, if that is why it would go.

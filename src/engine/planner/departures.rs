@@ -2,7 +2,7 @@
 //! remembered in the rows for a while. None of them is a dependency: where one would close a circle with what
 //! the rows need, it is left out, in every run anew.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque, hash_map};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -182,7 +182,7 @@ impl Planner<'_> {
 }
 
 /// The steps that come directly after each.
-fn successors(edges: &[(usize, usize)]) -> HashMap<usize, Vec<usize>> {
+pub(super) fn successors(edges: &[(usize, usize)]) -> HashMap<usize, Vec<usize>> {
     let mut after: HashMap<usize, Vec<usize>> = HashMap::new();
     for (a, b) in edges {
         after.entry(*a).or_default().push(*b);
@@ -201,12 +201,27 @@ fn left(now: Timestamp, then: Timestamp) -> u32 {
 
 /// Whether the edges lead from one step to another.
 fn leads_to(after: &HashMap<usize, Vec<usize>>, from: usize, to: usize) -> bool {
-    let (mut seen, mut open) = (HashSet::from([from]), vec![from]);
-    while let Some(step) = open.pop() {
+    way(after, from, to).is_some()
+}
+
+/// A shortest way that the edges lead, with both ends.
+pub(super) fn way(after: &HashMap<usize, Vec<usize>>, from: usize, to: usize) -> Option<Vec<usize>> {
+    let (mut came, mut open) = (HashMap::from([(from, from)]), VecDeque::from([from]));
+    while let Some(step) = open.pop_front() {
         if step == to {
-            return true;
+            let mut way = vec![to];
+            while let Some(&last) = way.last().filter(|last| **last != from) {
+                way.push(came[&last]);
+            }
+            way.reverse();
+            return Some(way);
         }
-        open.extend(after.get(&step).into_iter().flatten().copied().filter(|next| seen.insert(*next)));
+        for &next in after.get(&step).into_iter().flatten() {
+            if let hash_map::Entry::Vacant(new) = came.entry(next) {
+                new.insert(step);
+                open.push_back(next);
+            }
+        }
     }
-    false
+    None
 }

@@ -20,7 +20,9 @@ impl Planner<'_> {
         for row in rows {
             let Some(schema) = self.catalog.find(&row.ty) else { continue };
             let (why, changes, entry) = match self.sights.get(&row.key) {
-                Some(Seen::Gone) => (vec![Reason::GoneFromCloud], Vec::new(), Entry::Gone { key: row.key.clone() }),
+                Some(Seen::Gone) => {
+                    (vec![Reason::GoneFromCloud], Vec::new(), Entry::gone(row.key.clone(), row.bequest()))
+                }
                 Some(Seen::Ready(live)) => {
                     let shown = baseline(&schema.inputs, &live.inputs, &row.inputs, &row.not_kept);
                     // What an `up` would have to undo, told the other way round.

@@ -60,7 +60,8 @@ impl Planner<'_> {
             Seen::Gone if self.request.mode == Mode::Refresh => Ok(()),
             Seen::Gone => {
                 self.gone.insert(key.urn.clone());
-                self.record(Entry::Gone { key })
+                let left = row.bequest();
+                self.record(Entry::gone(key, left))
             }
             Seen::Ready(live) => {
                 let (inputs, outputs) =

@@ -21,7 +21,7 @@ mod namesakes;
 mod settle;
 mod walk;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::engine::clock::Clock;
@@ -32,6 +32,7 @@ use crate::engine::event::Sink;
 use crate::engine::journal::{Entry, apply};
 use crate::engine::observe::{Sights, Watch};
 use crate::engine::plan::{Change, Op, Plan, Reason, Step};
+use crate::engine::planner::namesakes::Collision;
 use crate::engine::program::{Declaration, Known, Program, unavailable};
 use crate::engine::provider::{Catalog, Identity, Provider};
 use crate::engine::redact::Redactor;
@@ -114,16 +115,10 @@ async fn planned(request: Request<'_>, redactor: Arc<Redactor>) -> Result<Planne
     planner.selection = planner.select()?;
     planner.look().await?;
     planner.take_back_old_halves()?;
+    planner.settle_bequests()?;
     planner.index_rows();
     planner.observe_roles()?;
-    match request.mode {
-        Mode::Up => planner.walk().await?,
-        Mode::Destroy | Mode::Refresh => {}
-    }
-    match request.mode {
-        Mode::Refresh => planner.note_drift()?,
-        Mode::Up | Mode::Destroy => planner.plan_deletions()?,
-    }
+    let mut planner = planner.decided().await?;
     planner.gather_companies();
     planner.note_unavailable();
     planner.finish(redactor).await
@@ -150,6 +145,7 @@ pub fn identified(answer: Result<Identity, Error>, state: &State) -> Result<Iden
     Ok(identity)
 }
 
+#[derive(Clone)]
 struct Planner<'a> {
     request: Request<'a>,
     catalog: &'a Catalog,
@@ -174,6 +170,9 @@ struct Planner<'a> {
     current: HashMap<Urn, usize>,
     replaced: HashSet<Urn>,
     deleted_first: HashSet<Urn>,
+    /// Resources that are deleted first if they are replaced, so that others can have a name.
+    makes_way: BTreeSet<Urn>,
+    collisions: Vec<Collision>,
     /// Resources that the program wants, that do not exist, and that cannot be made now.
     absent: HashSet<Urn>,
     /// Resources whose changes wait, and what the changes are.
@@ -183,6 +182,8 @@ struct Planner<'a> {
     companies: Vec<(usize, String)>,
     /// Old rows that the walk wants deleted: key, and whether the new half comes after.
     retired: Vec<(Key, bool)>,
+    /// What those that make room leave to the new halves.
+    bequests: HashMap<Key, Value>,
     problems: Vec<Diagnostic>,
     notes: Vec<String>,
     outputs: Vec<(String, Shown, Shown)>,
@@ -209,14 +210,37 @@ impl<'a> Planner<'a> {
             current: HashMap::new(),
             replaced: HashSet::new(),
             deleted_first: HashSet::new(),
+            makes_way: BTreeSet::new(),
+            collisions: Vec::new(),
             absent: HashSet::new(),
             waiting: HashSet::new(),
             held: Vec::new(),
             companies: Vec::new(),
             retired: Vec::new(),
+            bequests: HashMap::new(),
             problems: Vec::new(),
             notes: Vec::new(),
             outputs: Vec::new(),
+        }
+    }
+
+    /// Plans what becomes of everything; again from here, as long as something has to make way first.
+    async fn decided(mut self) -> Result<Self, Vec<Diagnostic>> {
+        loop {
+            let mut planner = self.clone();
+            match self.request.mode {
+                Mode::Up => {
+                    planner.walk().await?;
+                    planner.plan_deletions()?;
+                }
+                Mode::Destroy => planner.plan_deletions()?,
+                Mode::Refresh => planner.note_drift()?,
+            }
+            let more = planner.who_makes_way();
+            if more.is_empty() {
+                return Ok(planner);
+            }
+            self.makes_way.extend(more);
         }
     }
 

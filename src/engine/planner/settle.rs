@@ -61,6 +61,21 @@ impl Planner<'_> {
         Ok(())
     }
 
+    /// What is left of resources that made room is of use until the new ones are there, and while the program
+    /// wants them.
+    pub(super) fn settle_bequests(&mut self) -> Result<(), Vec<Diagnostic>> {
+        let wanted: HashSet<&Urn> = self.declarations().iter().map(|declaration| &declaration.urn).collect();
+        let of_use = |row: &Row| match self.request.mode {
+            Mode::Refresh => true,
+            Mode::Up if !wanted.contains(&row.key.urn) => !self.selection.has(&row.key.urn),
+            Mode::Up => self.state.live(&row.key.urn).is_none_or(|new| new.id.is_none() && !new.is_skipped()),
+            Mode::Destroy => !self.selection.has(&row.key.urn),
+        };
+        let bequests = self.state.rows.values().filter(|row| row.is_bequest());
+        let past: Vec<Key> = bequests.filter(|row| !of_use(row)).map(|row| row.key.clone()).collect();
+        past.into_iter().try_for_each(|key| self.record(Entry::Gone { key }))
+    }
+
     /// Rows whose resource was renamed in the program move to the new URN.
     pub(super) fn adopt_aliases(&mut self) -> Result<(), Vec<Diagnostic>> {
         let mut taken: HashMap<Urn, &Declaration> = HashMap::new();

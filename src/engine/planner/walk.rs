@@ -14,7 +14,7 @@ use crate::engine::placeholder::{WRITE_IT, placeholder_in};
 use crate::engine::plan::{Change, Op, Reason};
 use crate::engine::planner::Planner;
 use crate::engine::program::{Declaration, Given};
-use crate::engine::resource::Seen;
+use crate::engine::resource::{Lack, Seen};
 use crate::engine::schema::TypeSchema;
 use crate::engine::selection::matches;
 use crate::engine::state::{Begun, Key, Row};
@@ -106,8 +106,16 @@ impl Planner<'_> {
                 }
                 None => {
                     let row = template(self.next_key(urn), None);
-                    let why = if self.gone.contains(urn) { Reason::GoneFromCloud } else { Reason::New };
-                    let inherits = Inheritance::default();
+                    let left = self.bequest(urn);
+                    let why = match (&left, self.gone.contains(urn)) {
+                        (Some(_), _) => Reason::Interrupted,
+                        (None, true) => Reason::GoneFromCloud,
+                        (None, false) => Reason::New,
+                    };
+                    let inherits = match left.filter(|left| moved(left, declaration).is_none()) {
+                        Some(left) => Inheritance::of(schema, &declaration.options, &left, None),
+                        None => Inheritance::default(),
+                    };
                     self.make(declaration, schema, row, given, inherits, Vec::from([why]), None, None);
                     Ok(())
                 }
@@ -122,6 +130,12 @@ impl Planner<'_> {
                 Ok(())
             }
         }
+    }
+
+    /// What the resource takes over from one that made room for it in an earlier run.
+    fn bequest(&self, urn: &Urn) -> Option<Arc<Row>> {
+        let halves = self.halves.get(urn)?.iter().rev().filter_map(|key| self.state.rows.get(key));
+        halves.filter(|row| row.is_bequest()).max_by_key(|row| row.key.generation).cloned()
     }
 
     pub(super) fn leave_alone(&mut self, declaration: &Declaration, row: Option<Arc<Row>>) {
@@ -209,7 +223,15 @@ impl Planner<'_> {
             Decision::Replace { why, mut changes, order } => {
                 changes.extend(options_change);
                 self.check_room(declaration, schema, row, order);
+                let makes_way = self.makes_way.contains(&declaration.urn);
+                if makes_way {
+                    let name = declaration.urn.name();
+                    self.notes.push(format!(
+                        "`{name}` is deleted before it is made anew: only then another resource can have a name"
+                    ));
+                }
                 let makes_room = order == Order::DeleteFirst
+                    || makes_way
                     || declaration.needs.iter().any(|need| self.deleted_first.contains(need));
                 self.replaced.insert(declaration.urn.clone());
                 self.retired.push((row.key.clone(), makes_room));
@@ -221,6 +243,9 @@ impl Planner<'_> {
                     None => Inheritance::of(schema, &declaration.options, row, live.as_ref()),
                     Some(_) => Inheritance::default(),
                 };
+                if makes_room {
+                    self.bequests.insert(row.key.clone(), inherits.left());
+                }
                 self.make(declaration, schema, fresh, given, inherits, why, Some(changes), aside);
                 if makes_room {
                     self.deleted_first.insert(declaration.urn.clone());
@@ -237,6 +262,15 @@ impl Planner<'_> {
         let text = format!("`{path}` of `{name}` would become the placeholder of `drctl import`");
         let problem = Diagnostic::error("placeholder", text).at(program.written_at(declaration, &path));
         self.problems.push(problem.of(&declaration.urn).help(WRITE_IT));
+    }
+
+    /// What one that exists can be without is needed to make one.
+    fn check_complete(&mut self, declaration: &Declaration, schema: &TypeSchema, inputs: &Value) {
+        let Some(Lack { inputs, help }) = (schema.lacks)(inputs) else { return };
+        let lacking = inputs.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" and ");
+        let text = format!("`{}` cannot be made without {lacking}", declaration.urn.name());
+        let problem = Diagnostic::error("incomplete", text).at(declaration.at.clone());
+        self.problems.push(problem.of(&declaration.urn).help(help));
     }
 
     /// What stays under its name makes no room for another one of that name.
@@ -350,6 +384,7 @@ impl Planner<'_> {
         let inputs = inherits.over(&schema.inputs, given.inputs.clone());
         let inputs = names::fill(schema, inputs, &self.state.lineage, &row.key, None);
         self.check_written(declaration, &inputs);
+        self.check_complete(declaration, schema, &inputs);
         self.note_company(schema, &row, &inputs);
         let changes = changes.unwrap_or_else(|| all_new(schema, &inputs, &given));
         let handle = foresight::of_new(schema, &declaration.urn, &inputs, &self.place(&row.place, None));

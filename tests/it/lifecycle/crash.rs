@@ -14,6 +14,7 @@ use drctl::engine::event::{Ended, Event};
 use drctl::engine::provider::{KindAt, Provider};
 use drctl::engine::resource::{Seen, Want};
 use drctl::engine::state::Begun;
+use drctl::engine::value::Value;
 use drctl::state::lint;
 use drctl::twin::{Calls, Fault, Operation};
 use proptest::strategy::{Strategy, ValueTree};
@@ -51,6 +52,48 @@ s: {type: test:Slow, properties: {name: s}}
 ",
 ];
 
+/// Names that pass from one to another, and what becomes of those that use the resources.
+const EXCHANGES: [[&str; 2]; 3] = [
+    [
+        "
+a: {type: test:Unique, properties: {name: x}}
+b: {type: test:Unique, properties: {name: y}}
+u: {type: test:Loose, properties: {note: '${a.arn}'}}
+",
+        "
+a: {type: test:Unique, properties: {name: y}}
+b: {type: test:Unique, properties: {name: x}}
+u: {type: test:Loose, properties: {note: '${a.arn}'}}
+",
+    ],
+    [
+        "
+a: {type: test:Unique, properties: {name: x}}
+b: {type: test:Unique, properties: {name: y}}
+c: {type: test:Unique, properties: {name: z}}
+",
+        "
+a: {type: test:Unique, properties: {name: y}}
+b: {type: test:Unique, properties: {name: z}}
+c: {type: test:Unique, properties: {name: x}}
+",
+    ],
+    [
+        "
+a: {type: test:Unique, properties: {name: x}}
+b: {type: test:Unique, properties: {name: y}}
+t: {type: test:Thing, properties: {name: '${a.name}'}}
+d: {type: test:Child, properties: {thingId: '${t.id}'}}
+",
+        "
+a: {type: test:Unique, properties: {name: y}}
+b: {type: test:Unique, properties: {name: x}}
+t: {type: test:Thing, properties: {name: '${a.name}'}}
+d: {type: test:Child, properties: {thingId: '${t.id}'}}
+",
+    ],
+];
+
 /// The kind of shapes that can be given another thing.
 const LOOSE: u8 = 3;
 
@@ -60,6 +103,7 @@ enum Operating {
     Update,
     CreateFirst,
     DeleteFirst,
+    Exchange,
     Destroy,
 }
 
@@ -70,11 +114,15 @@ impl Operating {
             Self::Update => "`up` of changes",
             Self::CreateFirst => "`up` of replacements, new half first",
             Self::DeleteFirst => "`up` of replacements, old half first",
+            Self::Exchange => "`up` of exchanged names",
             Self::Destroy => "`destroy`",
         }
     }
 
     fn scenes(self) -> Vec<Scene> {
+        if let Self::Exchange = self {
+            return EXCHANGES.map(|[before, run]| self.scene(before.to_owned(), run.to_owned())).into();
+        }
         let mut runner = TestRunner::deterministic();
         let mut draw = || proptest::collection::vec(shape(), RESOURCES).new_tree(&mut runner).unwrap().current();
         let mut scenes = vec![self.scene(ALL_KINDS[0].to_owned(), ALL_KINDS[1].to_owned())];
@@ -101,7 +149,7 @@ impl Operating {
         let replaced = match self {
             Self::CreateFirst => is_thing,
             Self::DeleteFirst => true,
-            Self::Up | Self::Update | Self::Destroy => false,
+            Self::Up | Self::Update | Self::Exchange | Self::Destroy => false,
         };
         let delete_before_replace = matches!(self, Self::DeleteFirst);
         let size = if replaced { old.size + 1 } else { new.size };
@@ -111,7 +159,9 @@ impl Operating {
     fn scene(self, first: String, second: String) -> Scene {
         match self {
             Self::Up => Scene { before: None, run: Some(first) },
-            Self::Update | Self::CreateFirst | Self::DeleteFirst => Scene { before: Some(first), run: Some(second) },
+            Self::Update | Self::CreateFirst | Self::DeleteFirst | Self::Exchange => {
+                Scene { before: Some(first), run: Some(second) }
+            }
             Self::Destroy => Scene { before: Some(first), run: None },
         }
     }
@@ -255,6 +305,11 @@ fn a_delete_first_replacement_killed_at_any_point_is_finished_by_the_next() {
 }
 
 #[test]
+fn an_exchange_of_names_killed_at_any_point_is_finished_by_the_next() {
+    prove(Operating::Exchange, Blow::Killed);
+}
+
+#[test]
 fn a_destroy_killed_at_any_point_is_finished_by_the_next() {
     prove(Operating::Destroy, Blow::Killed);
 }
@@ -273,8 +328,14 @@ fn a_run_any_of_whose_changes_is_lost_makes_it_again() {
     }
 }
 
-const EACH: [Operating; 5] =
-    [Operating::Up, Operating::Update, Operating::CreateFirst, Operating::DeleteFirst, Operating::Destroy];
+const EACH: [Operating; 6] = [
+    Operating::Up,
+    Operating::Update,
+    Operating::CreateFirst,
+    Operating::DeleteFirst,
+    Operating::Exchange,
+    Operating::Destroy,
+];
 
 const THING: &str = "a: {type: test:Thing, properties: {size: 1}}";
 
@@ -470,4 +531,57 @@ async fn a_secret_that_changes_after_an_interrupted_create_reaches_what_was_made
         made += usize::from(is_made);
     }
     assert!(made > 3);
+}
+
+/// A thing that makes room for its successor, which takes over a password that no cloud shows.
+fn heir(size: u32, password: &str) -> String {
+    format!(
+        "a: {{type: test:Thing, options: {{deleteBeforeReplace: true, replaceOnChanges: [size], ignoreChanges: [password]}}, properties: {{size: {size}, password: {{fn::secret: {password}}}}}}}"
+    )
+}
+
+async fn ancestor() -> Theatre {
+    let mut t = Theatre::new();
+    t.up(&heir(1, "old")).await;
+    t
+}
+
+fn password(t: &Theatre) -> Option<&Value> {
+    t.stage.state.rows.values().find(|row| !row.old)?.inputs.get("password")
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_replacement_takes_over_outlives_the_old_half() {
+    const PLACEHOLDER: &str = "'not written down by drctl import'";
+    let old = Value::from("old").secret();
+    let mut gaps = 0;
+    for mut t in killed_at_each_point(ancestor, &heir(2, PLACEHOLDER)).await {
+        gaps += usize::from(t.twin.inspect().is_empty());
+        assert_eq!(lint(&t.stage.state), []);
+        t.up(&heir(2, PLACEHOLDER)).await;
+        assert_eq!((password(&t), t.stage.state.rows.len()), (Some(&old), 1));
+        assert!(t.preview(&heir(2, PLACEHOLDER)).await.is_empty());
+    }
+    assert!(gaps > 2, "{gaps}");
+    let mut t = ancestor().await;
+    for _ in 0..2 {
+        t.twin.faults().strike(Calls::to(Operation::Create), 1, Fault::Fails(Kind::Invalid));
+        t.try_up(&heir(2, "new")).await;
+        assert!(t.twin.inspect().is_empty());
+    }
+    t.stage.refresh().await.unwrap_or_else(|p| panic!("{}", told(&p)));
+    t.up(&heir(3, "new")).await;
+    assert_eq!((password(&t), t.stage.state.rows.len()), (Some(&old), 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_nobody_takes_over_any_more_is_forgotten() {
+    for mut t in killed_at_each_point(ancestor, &heir(2, "new")).await {
+        t.destroy().await;
+        assert_eq!((t.twin.leftovers().len(), t.stage.state.rows.len()), (0, 0));
+    }
+    for mut t in killed_at_each_point(ancestor, &heir(2, "new")).await {
+        t.up("b: {type: test:Thing}").await;
+        assert_eq!((t.twin.inspect().len(), t.stage.state.rows.len()), (1, 1));
+    }
 }

@@ -442,3 +442,18 @@ async fn what_is_remembered_follows_an_alias() {
     assert_eq!(remembered(&stage, "group"), ["attached", "role"]);
     goes_in_order(&twin, &mut stage, &["attached", "role"]).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_vpc_with_a_function_in_it_is_replaced_new_one_first() {
+    let (twin, mut stage) = stage();
+    let all = format!("{NETWORK}{GROUP}{}{FUNCTION}", one_function("'*'", ATTACHMENT));
+    up(&mut stage, &all).await;
+    let old = twin.inspect().len();
+    stage.settings.replaces = vec!["vpc".into()];
+    let report = up(&mut stage, &all).await;
+    assert_eq!(report.plan.summary().replace, 3, "{:?}", steps(&report.plan));
+    stage.settings.replaces.clear();
+    assert_eq!(steps(&stage.preview(&program(&all)).await.unwrap()), [] as [String; 0]);
+    assert!(twin.inspect().len() >= old);
+    goes_in_order(&twin, &mut stage, &["attachment", "role"]).await;
+}

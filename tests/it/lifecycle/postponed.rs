@@ -33,7 +33,7 @@ replica:
 /// The copy stays where it is when the stack goes.
 const KEPT: &str = "  options: {retainOnDelete: true}\n";
 
-fn stage() -> (Arc<Twin>, Stage) {
+pub(super) fn stage() -> (Arc<Twin>, Stage) {
     let clock = Clock::starting("2026-01-01T00:00:00Z".parse().unwrap());
     let twin = Arc::new(Twin::new(Arc::clone(aws::catalog()), clock));
     (Arc::clone(&twin), Stage::new(twin, clock))
@@ -96,4 +96,35 @@ async fn a_table_whose_copy_goes_first_is_deleted_at_once() {
     up(&mut stage, &format!("{TABLE}{COPY}")).await;
     assert_eq!(destroy(&mut stage).await.outcome.ended, Ended::Completed);
     assert!(twin.inspect().iter().all(|e| e.token.contains("kms")), "{:?}", twin.inspect());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_cloud_keeps_of_what_is_deleted_is_told_with_its_end() {
+    const KEEPERS: &str = "
+key: {type: aws:kms:Key, properties: {deletionWindowInDays: 7}}
+secret: {type: aws:secretsmanager:Secret, properties: {name: db}}
+gone: {type: aws:secretsmanager:Secret, properties: {name: gone, recoveryWindowInDays: 0}}
+";
+    let (_, mut stage) = stage();
+    up(&mut stage, KEEPERS).await;
+    let report = destroy(&mut stage).await;
+    let mut planned = report.plan.notes;
+    planned.sort();
+    assert_eq!(
+        planned,
+        [
+            "`key` can still be rescued, and decrypts nothing, for 7 days from its deletion on",
+            "`secret` can still be restored, and keeps the name `db` taken, for 30 days from its deletion on",
+        ]
+    );
+    let mut notes = report.outcome.notes;
+    notes.sort();
+    assert_eq!(
+        notes,
+        [
+            "`key` can still be rescued, and decrypts nothing, until 2026-01-08",
+            "`secret` can still be restored, and keeps the name `db` taken, until 2026-01-31",
+        ]
+    );
+    assert_eq!(report.outcome.ended, Ended::Completed);
 }

@@ -8,8 +8,9 @@ use drctl::engine::provider::KindAt;
 use drctl::engine::value::Value;
 use jiff::SignedDuration;
 
+use super::postponed::stage;
 use super::theatre::{Theatre, program};
-use crate::support::stage::steps;
+use crate::support::stage::{steps, told};
 
 const TWO: &str = "
 a: {type: test:Thing, properties: {size: 1}}
@@ -252,4 +253,23 @@ async fn an_endpoint_that_never_shows_it_is_named_and_not_waited_for() {
     t.up(TWO).await;
     let row = t.stage.state.rows.values().find(|row| row.key.urn.name() == "a").unwrap();
     assert_eq!(row.skipped, ["0 of 1 instances are healthy"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_no_cloud_can_make_is_refused_before_anything_changes() {
+    let (_, mut stage) = stage();
+    let cluster = |more: &str| {
+        program(&format!(
+            "db: {{type: aws:rds:Cluster, properties: {{engine: aurora-postgresql, skipFinalSnapshot: true{more}}}}}"
+        ))
+    };
+    let refused = stage.preview(&cluster(", masterUsername: m")).await.unwrap_err();
+    assert_eq!(told(&refused), "incomplete: `db` cannot be made without `masterPassword`");
+    assert!(refused[0].at.is_some() && refused[0].help.as_ref().unwrap().contains("manageMasterUserPassword: true"));
+    stage.up(&cluster(", masterUsername: m, masterPassword: walrus12")).await.unwrap();
+    // One that exists can be without.
+    assert!(stage.preview(&cluster(", masterUsername: m")).await.is_ok());
+    stage.settings.replaces = vec!["db".into()];
+    let refused = stage.preview(&cluster(", masterUsername: m")).await.unwrap_err();
+    assert_eq!(told(&refused), "incomplete: `db` cannot be made without `masterPassword`");
 }
