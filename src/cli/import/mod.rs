@@ -24,11 +24,12 @@ use crate::cli::runtime::runtime;
 use crate::cli::site::Site;
 use crate::cli::target::Target;
 use crate::engine::diagnostic::Diagnostic;
-use crate::engine::error::Kind;
+use crate::engine::error::{Error, Kind};
 use crate::engine::journal::{Entry, apply};
+use crate::engine::observe;
 use crate::engine::planner::identified;
 use crate::engine::provider::{Catalog, Identity, KindAt, Live, Provider};
-use crate::engine::resource::{Scope, Seen, Want};
+use crate::engine::resource::{Scope, Seen};
 use crate::engine::schema::TypeSchema;
 use crate::engine::state::{Key, Row, State};
 use crate::engine::urn::{Id, Place, Urn};
@@ -58,6 +59,9 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set)]
     protect: bool,
 }
+
+/// What the cloud says of a wish.
+type Answer = std::result::Result<Seen<Live>, Error>;
 
 /// A wish with all that is known of it before the cloud is asked.
 struct Wanted<'a> {
@@ -192,10 +196,10 @@ async fn begin(site: &Site) -> Result<()> {
 
 /// What the cloud shows of all, or why each of those that cannot be taken cannot be.
 async fn read_all(wanted: &[Wanted<'_>], provider: &dyn Provider) -> Result<Vec<Row>> {
-    let mut rows = Vec::with_capacity(wanted.len());
-    for one in wanted {
-        rows.push(read(one, provider).await?);
-    }
+    let kind = |one: &Wanted<'_>| KindAt { ty: one.schema.token.to_owned(), place: one.place.clone() };
+    let ids: Vec<(KindAt, Id)> = wanted.iter().map(|one| (kind(one), one.id.clone())).collect();
+    let answers = observe::read_ids(provider, &ids).await;
+    let rows: Vec<_> = wanted.iter().zip(answers).map(|(one, answer)| row(one, answer)).collect::<Result<_>>()?;
     every(rows)
 }
 
@@ -203,11 +207,10 @@ async fn read_all(wanted: &[Wanted<'_>], provider: &dyn Provider) -> Result<Vec<
 ///
 /// # Errors
 /// What keeps all of them from being read.
-async fn read(one: &Wanted<'_>, provider: &dyn Provider) -> Result<std::result::Result<Row, Diagnostic>> {
+fn row(one: &Wanted<'_>, answer: Answer) -> Result<std::result::Result<Row, Diagnostic>> {
     let Wanted { schema, urn, place, id, wish } = one;
-    let kind = KindAt { ty: schema.token.to_owned(), place: place.clone() };
-    let seen = match provider.read(&kind, std::slice::from_ref(id), &Want::All).await {
-        Ok(seen) => seen.into_iter().next(),
+    let seen = match answer {
+        Ok(seen) => seen,
         Err(error) if matches!(error.kind, Kind::Unauthenticated | Kind::Cancelled | Kind::Bug) => {
             return Err(error.into());
         }
@@ -221,14 +224,14 @@ async fn read(one: &Wanted<'_>, provider: &dyn Provider) -> Result<std::result::
         }
     };
     let message = match seen {
-        Some(Seen::Ready(Live { inputs, outputs })) => {
+        Seen::Ready(Live { inputs, outputs }) => {
             let key = Key { urn: urn.clone(), generation: 0 };
             let row = Row::new(key, schema.token, place.clone());
             return Ok(Ok(Row { id: Some(id.clone()), seen: inputs.clone(), inputs, outputs, ..row }));
         }
-        Some(Seen::Pending(word)) => format!("{} {id} is {word}", schema.short_name()),
-        Some(Seen::Failed(why)) => format!("{} {id} is broken: {why}", schema.short_name()),
-        Some(Seen::Gone) | None => format!("there is no {} {id} in {place}", schema.short_name()),
+        Seen::Pending(word) => format!("{} {id} is {word}", schema.short_name()),
+        Seen::Failed(why) => format!("{} {id} is broken: {why}", schema.short_name()),
+        Seen::Gone => format!("there is no {} {id} in {place}", schema.short_name()),
     };
     let help = match schema.facts.import {
         "" => "`region` or `--region` names another region".to_owned(),
@@ -362,6 +365,27 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_list_is_read_as_a_refresh_reads_those_of_one_type_in_one_place_together() {
+        let catalog = Arc::new(catalog());
+        let twin = Twin::new(Arc::clone(&catalog), Clock::starting("2026-01-01T00:00:00Z".parse().unwrap()));
+        let word = |text: &str| Word::from(&text.to_owned());
+        let wish = |n: usize| Wish { ty: word("t"), name: word(&n.to_string()), id: word("vpc-1"), region: None };
+        let wishes: Vec<Wish> = (0..40).map(wish).collect();
+        let wanted: Vec<Wanted<'_>> = wishes
+            .iter()
+            .enumerate()
+            .map(|(n, wish)| {
+                let schema = catalog.find(if n % 2 == 0 { "aws:ec2:Vpc" } else { "aws:rds:Cluster" }).unwrap();
+                let urn = Urn::new("s", "p", schema.token, &wish.name.text);
+                Wanted { schema, urn, place: Place("eu-west-1".into()), id: Id(format!("vpc-{n}")), wish }
+            })
+            .collect();
+        let Err(Failure::Program(problems)) = read_all(&wanted, &twin).await else { panic!() };
+        assert_eq!(problems.len(), 40);
+        assert_eq!(twin.calls().len(), 2, "{:?}", twin.calls());
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn what_cannot_be_read_is_told_of_every_wish_at_once_but_for_credentials_that_ended() {
         let catalog = Arc::new(catalog());
         let clock = Clock::starting("2026-01-01T00:00:00Z".parse().unwrap());
@@ -377,14 +401,17 @@ mod tests {
             id: Id(wish.id.text.clone()),
             wish,
         });
-        let first = Calls::to(Operation::Read).on("vpc-1");
-        twin.faults().strike(first.clone(), 1, Fault::Fails(Kind::Denied));
+        let last = Calls::to(Operation::Read).on("vpc-2");
+        // For both at once, and then alone.
+        for nth in [1, 2] {
+            twin.faults().strike(last.clone(), nth, Fault::Fails(Kind::Denied));
+        }
         let Err(Failure::Program(problems)) = read_all(&wanted, &twin).await else { panic!() };
         let told: Vec<&str> = problems.iter().map(|problem| problem.message.as_str()).collect();
-        assert!(told[0].starts_with("cannot read Vpc vpc-1 in eu-west-1: "), "{told:?}");
-        assert!(told[1].starts_with("there is no Vpc vpc-2"), "{told:?}");
+        assert!(told[0].starts_with("there is no Vpc vpc-1"), "{told:?}");
+        assert!(told[1].starts_with("cannot read Vpc vpc-2 in eu-west-1: "), "{told:?}");
         assert_eq!(told.len(), 2);
-        twin.faults().strike(first, 1, Fault::Fails(Kind::Unauthenticated));
+        twin.faults().strike(last, 1, Fault::Fails(Kind::Unauthenticated));
         assert!(matches!(read_all(&wanted, &twin).await, Err(Failure::Error(Exit::Authentication, _))));
     }
 
