@@ -1,6 +1,7 @@
 //! `drctl import`: takes resources that exist into the state, and writes the YAML that declares them.
 
 mod names;
+mod tags;
 mod written;
 
 use std::collections::HashMap;
@@ -16,6 +17,7 @@ use crate::cli::edit::edit;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result, failed, given_path};
 use crate::cli::import::names::Names;
+use crate::cli::import::tags::{Beside, beside};
 use crate::cli::import::written::{Written, written};
 use crate::cli::interrupt::Interrupts;
 use crate::cli::program::catalog;
@@ -35,7 +37,7 @@ use crate::engine::state::{Key, Row, State};
 use crate::engine::urn::{Id, Place, Urn};
 use crate::render;
 use crate::render::words::count;
-use crate::stack::{self, Wish, Word};
+use crate::stack::{self, StackProgram, Wish, Word};
 use crate::state::check_sound;
 
 #[derive(Debug, Args)]
@@ -105,7 +107,8 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
         let environment = site.environment(state);
         let Identity { account, partition, .. } = identity.clone();
         apply(state, Entry::Run { account, partition, environment })?;
-        take(state, &wanted, &found, arguments.protect)
+        let program = site.loaded.as_ref().map(|loaded| &loaded.program);
+        take(state, &wanted, &found, (program, arguments.protect))
     })?;
     let (mut resources, mut missing) = (JsonMap::new(), Vec::new());
     for (one, declared) in wanted.iter().zip(declared) {
@@ -282,8 +285,13 @@ struct Declared {
     missing: Vec<String>,
 }
 
-/// Puts rows into the state, and gives the declaration of each.
-fn take(state: &mut State, wanted: &[Wanted<'_>], found: &[Row], protect: bool) -> Result<Vec<Declared>> {
+/// Puts rows into the state, and gives the declaration of each for the top of the program.
+fn take(
+    state: &mut State,
+    wanted: &[Wanted<'_>],
+    found: &[Row],
+    (program, protect): (Option<&StackProgram>, bool),
+) -> Result<Vec<Declared>> {
     check_free(state, wanted, found)?;
     for row in found {
         state.rows.insert(row.key.clone(), Arc::new(Row { protect, ..row.clone() }));
@@ -293,15 +301,22 @@ fn take(state: &mut State, wanted: &[Wanted<'_>], found: &[Row], protect: bool) 
     for (one, row) in wanted.iter().zip(found) {
         let mut declaration = JsonMap::new();
         declaration.insert("type".into(), one.schema.token.into());
-        let Written { properties, refers, kept_back, missing } = written(&one.schema.inputs, &row.inputs, &names);
+        let Written { mut properties, refers, kept_back, missing } = written(&one.schema.inputs, &row.inputs, &names);
+        let Beside { given, lacking } =
+            program.map(|program| beside(program, one.schema, &one.place, &row.inputs)).unwrap_or_default();
+        without_tags(&mut properties, &given);
         declaration.insert("properties".into(), Json::Object(properties));
         let mut options = JsonMap::new();
         if protect {
             options.insert("protect".into(), true.into());
         }
-        if !kept_back.is_empty() {
-            let paths = kept_back.iter().map(|path| Json::from(path.to_string()));
-            options.insert(IGNORE.into(), paths.collect());
+        let mut ignored: Vec<Json> = Vec::new();
+        for (why, paths) in [(KEPT_BACK, kept_back), (LACKING, lacking)] {
+            ignored.extend((!paths.is_empty()).then(|| why.into()));
+            ignored.extend(paths.iter().map(|path| Json::from(path.to_string())));
+        }
+        if !ignored.is_empty() {
+            options.insert(IGNORE.into(), ignored.into());
         }
         if !options.is_empty() {
             declaration.insert("options".into(), Json::Object(options));
@@ -318,6 +333,16 @@ fn take(state: &mut State, wanted: &[Wanted<'_>], found: &[Row], protect: bool) 
     Ok(declarations)
 }
 
+/// Leaves out tags that the stack gives.
+fn without_tags(properties: &mut JsonMap<String, Json>, given: &[String]) {
+    if let Some(Json::Object(tags)) = properties.get_mut("tags") {
+        given.iter().for_each(|name| drop(tags.shift_remove(name)));
+        if tags.is_empty() {
+            properties.shift_remove("tags");
+        }
+    }
+}
+
 /// The declaration with its region, if that is not the first.
 fn placed(mut declaration: JsonMap<String, Json>, one: &Wanted<'_>, site: &Site) -> Json {
     let first = site.loaded.as_ref().and_then(|l| l.regions.values().next());
@@ -330,14 +355,27 @@ fn placed(mut declaration: JsonMap<String, Json>, one: &Wanted<'_>, site: &Site)
 /// The option that lets the state win over the program.
 const IGNORE: &str = "ignoreChanges";
 
-/// The text with a reason before each list of what is ignored.
+/// Stand in a list of what is ignored for the reason of what follows.
+const KEPT_BACK: &str = "why kept back";
+const LACKING: &str = "why lacking";
+
+/// The text with reasons in the place of what stands for them.
 fn explained(yaml: &str) -> String {
-    let list = format!("      {IGNORE}:");
-    let reason = "      # Secrets, code and what AWS never shows are not written down: a placeholder stands above for each,\n      \
-                  # and AWS keeps what it has. Before one is changed or made anew, write its value and take it out\n      \
-                  # of this list.\n";
-    let lines = yaml.lines().map(|line| format!("{}{line}\n", if line == list { reason } else { "" }));
-    lines.collect()
+    let reasons = [
+        (
+            format!("- {KEPT_BACK}"),
+            "      # Secrets, code and what AWS never shows are not written down: a placeholder stands above for each,\n      \
+                   # and AWS keeps what it has. Before one is changed or made anew, write its value and take it out\n      \
+                   # of this list.\n",
+        ),
+        (
+            format!("- {LACKING}"),
+            "      # The stack gives these tags to all resources, and this one lacks them: take them out of this list to\n      \
+                   # have them set.\n",
+        ),
+    ];
+    let reason = |line: &str| reasons.iter().find(|(stand_in, _)| line.trim() == stand_in).map(|(_, reason)| *reason);
+    yaml.lines().map(|line| reason(line).map_or_else(|| format!("{line}\n"), str::to_owned)).collect()
 }
 
 #[cfg(test)]
@@ -428,7 +466,7 @@ mod tests {
             let wanted = Wanted { schema, urn, place: Place::global(), id: Id("x".into()), wish: &wish };
             (wanted, Row { id: Some(Id("x".into())), ..row })
         };
-        let mut take = |(wanted, row)| super::take(&mut state, &[wanted], &[row], true).is_ok();
+        let mut take = |(wanted, row)| super::take(&mut state, &[wanted], &[row], (None, true)).is_ok();
         assert!(take(one("a")));
         assert!(!take(one("a")), "the same name");
         assert!(!take(one("b")), "the same id");
