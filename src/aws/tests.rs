@@ -252,6 +252,7 @@ const RULES: &[&str] = &[
     "x-auto-name",
     "x-auto-prefix",
     "x-refers",
+    "x-also",
     "x-alike",
     "x-protection",
     "x-before-delete",

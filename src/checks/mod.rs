@@ -83,6 +83,7 @@ rules! {
     security_group_region,
     subnet_group_zones,
     tag_limits,
+    wrong_reference,
     zone_region,
 }
 

@@ -4,7 +4,10 @@ use std::collections::HashMap;
 
 use ipnet::Ipv4Net;
 
+use crate::engine::decide::ignored;
 use crate::engine::diagnostic::{Diagnostic, Location};
+use crate::engine::path::Path;
+use crate::engine::provider::Catalog;
 use crate::engine::resource::Where;
 use crate::engine::schema::TypeSchema;
 use crate::engine::urn::Place;
@@ -14,6 +17,7 @@ use crate::stack::{Link, StackProgram, Surveyed, Written};
 /// All resources of a program.
 pub(super) struct Scene<'a> {
     resources: Vec<Surveyed<'a>>,
+    catalog: &'a Catalog,
     /// No resource of the text is missing here.
     is_whole: bool,
     by_type: HashMap<&'a str, Vec<usize>>,
@@ -32,7 +36,7 @@ impl<'a> Scene<'a> {
                 by_id.entry((resource.schema.token, id.0)).or_default().push(i);
             }
         }
-        Self { resources, is_whole: program.is_whole(), by_type, by_id }
+        Self { resources, catalog: program.catalog(), is_whole: program.is_whole(), by_type, by_id }
     }
 
     /// The resources of a type that the program manages.
@@ -45,6 +49,11 @@ impl<'a> Scene<'a> {
     pub(super) fn all(&self) -> impl Iterator<Item = Item<'_>> {
         let managed = self.resources.iter().enumerate().filter(|(_, r)| r.declaration.external.is_none());
         managed.map(|(index, _)| Item { scene: self, index })
+    }
+
+    /// The types that the program is made of.
+    pub(super) fn catalog(&self) -> &'a Catalog {
+        self.catalog
     }
 
     /// A resource of a type, by its id.
@@ -116,6 +125,11 @@ impl<'s> Item<'s> {
         outputs.iter().any(|(name, value)| *name == "arn" && value.as_str() == Some(arn))
     }
 
+    /// What the program does not want to change, which the state decides.
+    pub(super) fn ignored(self) -> Vec<Path> {
+        ignored(&self.surveyed().declaration.options)
+    }
+
     /// The name in the program.
     pub(super) fn name(self) -> &'s str {
         self.surveyed().declaration.urn.name()
@@ -151,7 +165,8 @@ impl<'s> Item<'s> {
         found
     }
 
-    fn whole(self) -> Field<'s> {
+    /// All inputs as one field.
+    pub(super) fn whole(self) -> Field<'s> {
         let Surveyed { values, links, .. } = self.surveyed();
         Field { owner: self, name: "", value: values, link: links, written: self.surveyed().written() }
     }
@@ -264,13 +279,26 @@ impl<'s> Field<'s> {
 
     /// The resources that the text names.
     pub(super) fn linked(self) -> impl Iterator<Item = Item<'s>> {
-        let text = self.link.as_str().unwrap_or_default();
+        let text = self.link_text().unwrap_or_default();
         Link::all(text).map(move |link| Item { scene: self.owner.scene, index: link.resource })
+    }
+
+    /// What is written; a resource as a whole stands for its id.
+    fn link_text(self) -> Option<&'s str> {
+        match self.link.bare() {
+            Value::Resource(handle) => handle.id.as_str(),
+            text => text.as_str(),
+        }
+    }
+
+    /// Whether it is written with what other resources give.
+    pub(super) fn is_linked(self) -> bool {
+        !self.link.is_null()
     }
 
     /// The property of another resource that the text is, and nothing else.
     pub(super) fn link(self) -> Option<(Item<'s>, &'s str)> {
-        let link = Link::all(self.link.as_str()?).next().filter(|link| link.whole)?;
+        let link = Link::all(self.link_text()?).next().filter(|link| link.whole)?;
         Some((Item { scene: self.owner.scene, index: link.resource }, link.property))
     }
 

@@ -13,7 +13,7 @@ use crate::cli::data_keys::ByKms;
 use crate::cli::environment::environment;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result, io};
-use crate::cli::program::config_file;
+use crate::cli::program::{config_file, shared_config};
 use crate::cli::project::request;
 use crate::engine::diagnostic::nearest;
 use crate::engine::value::Shown;
@@ -71,6 +71,7 @@ pub(super) fn run(command: &Command, global: &Global) -> Result {
             file.write()?;
             let how = if seal { "Set and sealed" } else { "Set" };
             render::say(format_args!("{how} `{key}` in {}\n", path.display()));
+            tell_who_shares(global)?;
             if let Some(why) = program.why_idle(key) {
                 render::warn(why);
             }
@@ -91,6 +92,7 @@ pub(super) fn run(command: &Command, global: &Global) -> Result {
             file.remove(key)?;
             file.write()?;
             render::say(format_args!("Removed `{key}` from {}\n", path.display()));
+            tell_who_shares(global)?;
         }
         Command::Ls => {
             let secrets = file.secrets(&program);
@@ -101,6 +103,13 @@ pub(super) fn run(command: &Command, global: &Global) -> Result {
         }
     }
     Ok(Exit::Ok)
+}
+
+fn tell_who_shares(global: &Global) -> Result<()> {
+    if let Some(others) = shared_config(global)? {
+        render::say(format_args!("Note: {others}\n"));
+    }
+    Ok(())
 }
 
 /// All values, without the text of what is sealed or secret.

@@ -61,7 +61,7 @@ fn as_json(catalog: &Catalog, subject: &str) -> Result<Json> {
     let (token, path) = subject.split_once('.').unwrap_or((subject, ""));
     if let Some(ty) = catalog.find(token) {
         let found = property(&[&ty.inputs, &ty.outputs], token, path)?;
-        return Ok(found.map_or_else(|| schema::object(&ty.inputs), schema::property));
+        return Ok(found.map_or_else(|| object_as_json(&ty.inputs), property_as_json));
     }
     if let Some(function) = catalog.function(token) {
         let found = property(&[&function.arguments, &function.result], token, path)?;
@@ -69,11 +69,11 @@ fn as_json(catalog: &Catalog, subject: &str) -> Result<Json> {
             || {
                 json!({
                     "description": function.description,
-                    "arguments": schema::object(&function.arguments),
-                    "result": schema::object(&function.result),
+                    "arguments": object_as_json(&function.arguments),
+                    "result": object_as_json(&function.result),
                 })
             },
-            schema::property,
+            property_as_json,
         ));
     }
     if let Some(builtin) = builtin(subject) {
@@ -84,6 +84,73 @@ fn as_json(catalog: &Catalog, subject: &str) -> Result<Json> {
     }
     let rule = checks::rule(subject).ok_or_else(|| unknown(catalog, token))?;
     Ok(json!({ "name": rule.code, "description": rule.summary, "why": rule.why }))
+}
+
+/// The schema of an object, with the rules of each of its properties.
+fn object_as_json(object: &Object) -> Json {
+    let mut schema = schema::object(object);
+    for property in &object.properties {
+        schema["properties"][&property.name] = property_as_json(property);
+    }
+    if !object.groups.is_empty() {
+        schema["x-rules"] = object.groups.iter().map(rule).collect();
+    }
+    schema
+}
+
+/// The schema of a property, with what else its rules say: those that JSON Schema has a word for under that, the
+/// others as `x-…`.
+fn property_as_json(property: &Property) -> Json {
+    let Property { bounds, .. } = property;
+    let mut schema = schema::property(property);
+    // Expressions stand beside the value itself.
+    let own = match schema.get_mut("anyOf") {
+        Some(Json::Array(forms)) => forms.first_mut(),
+        _ => None,
+    };
+    if let (Some(own), Some(inner)) = (own, inner(&property.shape)) {
+        let described = object_as_json(inner);
+        match &property.shape {
+            Shape::Object(_) => *own = described,
+            Shape::List { item, .. } => own["items"] = property_as_json(item),
+            Shape::Map(item) => own["additionalProperties"] = property_as_json(item),
+            _ => {}
+        }
+    }
+    for (name, holds, _) in switches(property) {
+        if holds {
+            schema[name] = true.into();
+        }
+    }
+    let further = [
+        ("x-auto-name", property.auto_name.map(Json::from)),
+        ("x-form", bounds.form.clone().map(Json::from)),
+        ("pattern", bounds.pattern.clone().map(Json::from)),
+        ("x-refers", property.refers.as_ref().map(|(ty, name)| format!("{ty}.{name}").into())),
+        ("x-also", (!property.also.is_empty()).then(|| json!(property.also))),
+    ];
+    for (name, said) in further {
+        if let Some(said) = said {
+            schema[name] = said;
+        }
+    }
+    schema
+}
+
+/// What holds of a property or not: the word in its schema, whether it holds, and what that means for whoever
+/// writes a stack.
+fn switches(property: &Property) -> [(&'static str, bool, &'static str); 8] {
+    let computed = property.computed && property.auto_name.is_none();
+    [
+        ("x-required", property.required, "required"),
+        ("x-computed", computed, "the cloud decides if left out"),
+        ("x-replace", property.replace, "a change replaces the resource"),
+        ("x-initial", property.initial, "only for the creation"),
+        ("writeOnly", property.write_only, "cannot be read back"),
+        ("x-secret", property.secret, "secret"),
+        ("deprecated", property.deprecated, "deprecated"),
+        ("x-protection", property.protection, "protects from deletion"),
+    ]
 }
 
 fn builtin_as_json(builtin: &Builtin) -> Json {
@@ -309,7 +376,7 @@ fn inner(shape: &Shape) -> Option<&Object> {
 /// What a property's rules mean for whoever writes a stack.
 fn facts(property: &Property) -> Vec<String> {
     let Property { bounds, .. } = property;
-    let said = |yes: bool, fact: &str| yes.then(|| fact.to_owned());
+    let [required, others @ ..] = switches(property).map(|(_, holds, fact)| holds.then(|| fact.to_owned()));
     let range = |min: Option<String>, max: Option<String>, what: &str| match (min, max) {
         (Some(min), Some(max)) => Some(format!("from {min} to {max}{what}")),
         (Some(min), None) => Some(format!("at least {min}{what}")),
@@ -320,26 +387,19 @@ fn facts(property: &Property) -> Vec<String> {
         Shape::List { .. } => " items",
         _ => " characters",
     };
-    [
-        said(property.required, "required"),
+    let first = [
+        required,
         property.default.as_ref().map(|d| format!("default {d}")),
         property.auto_name.map(|most| format!("named automatically if left out, at most {}", count(most, "character"))),
-        said(property.computed && property.auto_name.is_none(), "the cloud decides if left out"),
-        said(property.replace, "a change replaces the resource"),
-        said(property.initial, "only for the creation"),
-        said(property.write_only, "cannot be read back"),
-        said(property.secret, "secret"),
-        said(property.deprecated, "deprecated"),
-        said(property.protection, "protects from deletion"),
+    ];
+    let last = [
         (!bounds.values.is_empty()).then(|| format!("one of {}", bounds.values.join(", "))),
         range(bounds.min.map(|n| n.to_string()), bounds.max.map(|n| n.to_string()), ""),
         range(bounds.min_length.map(|n| n.to_string()), bounds.max_length.map(|n| n.to_string()), lengths),
         bounds.form.clone().or_else(|| bounds.pattern.as_ref().map(|p| format!("matches `{p}`"))),
         property.refers.as_ref().map(|(ty, name)| format!("usually `{name}` of {}", short(ty))),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    ];
+    first.into_iter().chain(others).chain(last).flatten().collect()
 }
 
 fn rule(group: &Group) -> String {
@@ -420,6 +480,29 @@ mod tests {
         assert_eq!(of("fn::join")["takes"], "[delimiter, [text, …]]");
         assert_eq!(of("burstable-class")["name"], "burstable-class");
         assert!(as_json(&catalog(), "aws:ec2:Vpc.nothing").is_err());
+    }
+
+    #[test]
+    fn a_program_gets_what_the_text_says_of_a_property() {
+        let catalog = crate::aws::catalog();
+        let of = |subject: &str| as_json(catalog, subject).unwrap();
+        let password = of("aws:rds:Cluster.masterPassword");
+        assert_eq!((&password["x-secret"], &password["writeOnly"]), (&true.into(), &true.into()));
+        let vpc = of("aws:ec2:Subnet.vpcId");
+        assert_eq!((&vpc["x-required"], &vpc["x-replace"]), (&true.into(), &true.into()));
+        assert_eq!(vpc["x-refers"], "aws:ec2/vpc:Vpc.id");
+        assert_eq!(of("aws:ec2:Subnet")["properties"]["vpcId"], vpc);
+        let scaling = of("aws:rds:Cluster")["properties"]["serverlessv2ScalingConfiguration"].clone();
+        assert_eq!(scaling["anyOf"][0]["properties"]["minCapacity"]["x-required"], true);
+        // Nothing that a text tells is missing.
+        for ty in catalog.types() {
+            for property in &ty.inputs.properties {
+                let json = property_as_json(property);
+                let told = switches(property).iter().filter(|(name, holds, _)| *holds && json[*name] == true).count();
+                assert_eq!(told, switches(property).iter().filter(|(_, holds, _)| *holds).count());
+                assert_eq!(json["default"].is_null(), property.default.is_none(), "{}.{}", ty.token, property.name);
+            }
+        }
     }
 
     #[test]

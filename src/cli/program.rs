@@ -83,3 +83,15 @@ fn loading(global: &Global, answers: Arc<stack::Answers>) -> Result<std::result:
 pub(super) fn config_file(global: &Global) -> Result<PathBuf> {
     Ok(stack::locate(&request(global)?)?.config_file())
 }
+
+/// Who else reads what `config set` writes for an instance of a stack: instances are one program with one file.
+pub(super) fn shared_config(global: &Global) -> Result<Option<String>> {
+    let located = stack::locate(&request(global)?)?;
+    let Some(instance) = &located.instance else { return Ok(None) };
+    let (name, file) = (&located.name, located.config_file());
+    Ok(Some(format!(
+        "`{name}` and all its instances read {}, not `{name}@{instance}` alone; `--config KEY=VALUE`, or a variable \
+         of the environment that the entry names with `env`, gives one of them a value of its own",
+        file.display()
+    )))
+}

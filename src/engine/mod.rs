@@ -42,6 +42,7 @@ pub mod program;
 pub mod provider;
 pub mod reach;
 pub mod redact;
+pub mod reference;
 pub mod removal;
 pub mod remove;
 pub mod resource;

@@ -101,6 +101,39 @@ pub async fn read<'a>(
     Ok(sights)
 }
 
+/// Reads resources that no row stands for, those of one type in one place together. Of a batch that fails each is
+/// asked alone, so that every answer, in the order of the question, says what is wrong with its own.
+pub async fn read_ids(cloud: &dyn Provider, wanted: &[(KindAt, Id)]) -> Vec<Result<Seen<Live>, Error>> {
+    let mut batches: HashMap<&KindAt, BTreeSet<&Id>> = HashMap::new();
+    for (kind, id) in wanted {
+        batches.entry(kind).or_default().insert(id);
+    }
+    let read = move |kind, ids: Vec<Id>| async move {
+        let answer = cloud.read(kind, &ids, &Want::All).await;
+        (kind, ids, answer)
+    };
+    let whole = batches.into_iter().map(|(kind, ids)| read(kind, ids.into_iter().cloned().collect()));
+    let (mut answers, mut alone) = (HashMap::new(), Vec::new());
+    let mut whole = stream::iter(whole).buffer_unordered(IN_FLIGHT);
+    while let Some((kind, ids, answer)) = whole.next().await {
+        match answer {
+            Ok(seen) => answers.extend(ids.into_iter().zip(seen).map(|(id, seen)| ((kind, id), Ok(seen)))),
+            // One of them may be what the cloud will not show.
+            Err(error) if ids.len() > 1 && matches!(error.kind, Kind::NotFound | Kind::Denied | Kind::Invalid) => {
+                alone.extend(ids.into_iter().map(|id| read(kind, vec![id])));
+            }
+            Err(error) => answers.extend(ids.into_iter().map(|id| ((kind, id), Err(error.clone())))),
+        }
+    }
+    let mut alone = stream::iter(alone).buffer_unordered(IN_FLIGHT);
+    while let Some((kind, ids, answer)) = alone.next().await {
+        let one = answer.map(|seen| seen.into_iter().next().unwrap_or(Seen::Gone));
+        answers.extend(ids.into_iter().map(|id| ((kind, id), one.clone())));
+    }
+    let answer = |(kind, id): &(KindAt, Id)| answers.get(&(kind, id.clone())).cloned().unwrap_or(Ok(Seen::Gone));
+    wanted.iter().map(answer).collect()
+}
+
 /// The inputs that a row sets, but for those that the endpoint is known not to keep: what a read
 /// should find out.
 pub fn given(row: &Row) -> impl Iterator<Item = String> {

@@ -302,6 +302,10 @@ pub struct Facts {
     pub takes: Takes,
     /// Older tokens of the type.
     pub aliases: &'static [&'static str],
+    /// Types in whose place others may name it, such as the key that an alias stands for.
+    pub stands_for: &'static [&'static str],
+    /// Whoever names it may give its id, its ARN or a name alike.
+    pub any_name: bool,
     /// Two of them with the same inputs cannot exist at once, so a replacement deletes first.
     pub delete_first: bool,
     pub names: Names,
@@ -468,6 +472,8 @@ impl Facts {
             limits: Limits::DEFAULT,
             takes: Takes::NO_TIME,
             aliases: &[],
+            stands_for: &[],
+            any_name: false,
             delete_first: false,
             names: Names::Region,
             puts: false,

@@ -66,6 +66,14 @@ pub fn refers(to: &'static str) -> impl Fn(&mut Schema) {
     }
 }
 
+/// What an input that [`refers`] takes beside that: properties of other types such as
+/// `"aws:s3/bucket:Bucket.arn"`, or what texts begin with that name what is no type here, such as `"vgw-"`.
+pub fn also(others: &'static [&'static str]) -> impl Fn(&mut Schema) {
+    move |s| {
+        s.insert("x-also".into(), others.into());
+    }
+}
+
 /// Two texts that differ may still mean the same.
 pub fn alike(how: Alike) -> impl Fn(&mut Schema) {
     move |s| {

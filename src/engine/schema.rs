@@ -135,6 +135,8 @@ pub struct Property {
     pub auto_prefix: String,
     /// `(type token, property)` that the value usually comes from.
     pub refers: Option<(String, String)>,
+    /// What it takes beside that: see [`crate::engine::rules::also`].
+    pub also: Vec<String>,
     pub alike: Option<Alike>,
     pub protection: bool,
     pub forced: bool,
@@ -221,6 +223,20 @@ impl TypeSchema {
     pub fn service(&self) -> &str {
         let module = self.token.split(':').nth(1).unwrap_or_default();
         module.split('/').next().unwrap_or(module)
+    }
+
+    /// The service of the type as it stands in ARNs, which is not always the one in its token.
+    pub fn arn_service(&self) -> &str {
+        match (self.service(), self.short_name()) {
+            ("index", _) => self.token.split(':').next().unwrap_or_default(),
+            ("lb" | "alb", _) => "elasticloadbalancing",
+            ("apigatewayv2", _) => "apigateway",
+            ("cloudwatch", name) if name.starts_with("Log") => "logs",
+            ("cloudwatch", name) if name.starts_with("Event") => "events",
+            ("kinesis", name) if name.starts_with("Firehose") => "firehose",
+            ("sfn", _) => "states",
+            (service, _) => service,
+        }
     }
 
     /// The id that these inputs lead to, where no cloud is needed to know it.
@@ -311,6 +327,7 @@ fn property(name: &str, schema: &Json, required: bool) -> Property {
         auto_name: size("x-auto-name"),
         auto_prefix: word("x-auto-prefix").unwrap_or_default(),
         refers: word("x-refers").and_then(|r| r.rsplit_once('.').map(|(t, p)| (t.to_owned(), p.to_owned()))),
+        also: either("x-also").map(strings).unwrap_or_default(),
         alike: word("x-alike").and_then(|a| Alike::named(&a)),
         protection: flag("x-protection"),
         forced: flag("x-forced"),

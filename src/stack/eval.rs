@@ -651,7 +651,7 @@ impl<'a> Run<'a> {
                 let value = self.eval(argument, frame)?;
                 let secret = value.has_secret();
                 self.world.secrets.learn(&value);
-                if value.has_unknown() {
+                if value.has_unknown() || builtin.reads_letters() && self.sight.is_stand_in(&value) {
                     return Some(if secret { Value::Unknown.secret() } else { Value::Unknown });
                 }
                 (run, plain(value), secret)

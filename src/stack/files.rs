@@ -31,11 +31,13 @@ pub(crate) struct Files {
     pub(crate) dirs: HashMap<String, PathBuf>,
     /// Hash of each source that was read, by its path.
     hashes: BTreeMap<PathBuf, [u8; 32]>,
+    /// What is wrong with files that could be read all the same.
+    pub(crate) slips: Vec<Diagnostic>,
 }
 
 impl Files {
     pub(crate) fn new(cwd: &Path) -> Self {
-        Self { cwd: cwd.to_owned(), dirs: HashMap::new(), hashes: BTreeMap::new() }
+        Self { cwd: cwd.to_owned(), dirs: HashMap::new(), hashes: BTreeMap::new(), slips: Vec::new() }
     }
 
     /// A hash of everything that was read but for one file. Where it lies makes no difference.
@@ -71,7 +73,14 @@ impl Files {
         let dir = path.parent().map(Path::to_owned).unwrap_or_default();
         self.dirs.insert(name.clone(), dir);
         self.hashes.insert(path.to_owned(), Sha256::digest(text.as_bytes()).into());
-        yaml::parse(&Arc::new(Source::new(name, text)))
+        let mut problems = Vec::new();
+        match yaml::parse(&Arc::new(Source::new(name, text)), &mut problems) {
+            Some(node) => {
+                self.slips.append(&mut problems);
+                Ok(node)
+            }
+            None => Err(problems),
+        }
     }
 
     /// Reads a file and lays it over the files that it `extends`.

@@ -56,7 +56,22 @@ impl<'a> Links<'a> {
     }
 }
 
+fn holds_link(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains(BEGIN),
+        Value::Secret(inner) => holds_link(inner),
+        Value::List(items) => items.iter().any(holds_link),
+        Value::Map(map) => map.iter().any(|(key, value)| key.contains(BEGIN) || holds_link(value)),
+        Value::Resource(handle) => holds_link(&handle.id),
+        _ => false,
+    }
+}
+
 impl Sight for Links<'_> {
+    fn is_stand_in(&self, value: &Value) -> bool {
+        holds_link(value)
+    }
+
     fn whole(&self, urn: &Urn) -> Handle {
         let id = self.0.get(urn).map_or(Value::Unknown, |(i, _)| Link::text(*i, "id"));
         Handle::unseen(urn, id)

@@ -11,7 +11,7 @@ use crate::engine::program::{Declaration, External, Given, Known, Program};
 use crate::engine::provider::Provider;
 use crate::engine::redact::Redactor;
 use crate::engine::schema::TypeSchema;
-use crate::engine::urn::Urn;
+use crate::engine::urn::{Place, Urn};
 use crate::engine::value::{Map, Value};
 use crate::stack::answers::{Answers, NoAnswers};
 use crate::stack::body::{Type, short};
@@ -71,6 +71,19 @@ impl StackProgram {
         problems.extend(run.problems);
         problems.extend(world.too_big.get().cloned());
         Self { stack, project, world, declarations, measured, answers }
+    }
+
+    /// Inputs of a resource at the top of the program, with the tags below them that it gets with all others.
+    pub(crate) fn over_default_tags(&self, schema: &TypeSchema, place: &Place, mut own: Map) -> Map {
+        if tags::taken(schema) {
+            let world = &self.world;
+            let top = &world.instances[0];
+            let region = world.regions.iter().position(|region| region.name == place.0).or(top.frame.region);
+            let known = Known::new();
+            let mut run = Run::alone(world, &known, &*self.answers);
+            tags::lay_below(&mut own, default_tags(world, (top.provider, 0, region), schema, &mut run), schema);
+        }
+        own
     }
 
     /// Evaluates, gets the answers that were missing, and evaluates again until none is.
@@ -277,7 +290,11 @@ pub(super) fn judged(world: &World, index: usize, run: &mut Run) -> Option<Judge
         given.shift_remove("region");
     }
     if tags::taken(schema) {
-        tags::lay_below(&mut given, default_tags(world, index, schema, run), schema);
+        tags::lay_below(
+            &mut given,
+            default_tags(world, (node.provider, node.frame.instance, node.frame.region), schema, run),
+            schema,
+        );
     }
     let before = run.problems.len();
     left_out(world, node, schema, &mut given, &mut run.problems);
@@ -367,12 +384,16 @@ fn refused(schema: &TypeSchema, map: &Map, at: &Location) -> Option<Diagnostic> 
     Some(Diagnostic::error("refused", text).at(at.clone()))
 }
 
-/// Tags from the config, the provider, the stack and the components around a resource. What is wrong with
-/// them is told where they stand, which is the same for all resources.
-fn default_tags(world: &World, index: usize, schema: &TypeSchema, run: &mut Run) -> DefaultTags {
-    let node = &world.nodes[index];
+/// Tags from the config, the provider, the stack and the components around a resource of that provider,
+/// instance and region. What is wrong with them is told where they stand, which is the same for all resources.
+fn default_tags(
+    world: &World,
+    (provider, instance, region): (Option<usize>, usize, Option<usize>),
+    schema: &TypeSchema,
+    run: &mut Run,
+) -> DefaultTags {
     let mut tags = DefaultTags { provider: world.default_tags.clone(), program: Map::default() };
-    if let Some(provider) = node.provider {
+    if let Some(provider) = provider {
         let provider = &world.nodes[provider];
         if let Kind::Map(entries) = &provider.block.properties.kind
             && let Some((_, _, expr)) = entries.iter().find(|(k, _, _)| k == "defaultTags")
@@ -383,8 +404,8 @@ fn default_tags(world: &World, index: usize, schema: &TypeSchema, run: &mut Run)
             tags.provider.extend(tags::sound(&given, |name| Some(place.key(name)), &mut run.problems));
         }
     }
-    for Tags { expr, frame, .. } in world.instances[node.frame.instance].tags.iter().filter(|t| t.reach(schema)) {
-        let Some(value) = run.eval(expr, Frame { region: node.frame.region, ..*frame }) else { continue };
+    for Tags { expr, frame, .. } in world.instances[instance].tags.iter().filter(|t| t.reach(schema)) {
+        let Some(value) = run.eval(expr, Frame { region, ..*frame }) else { continue };
         match value.bare() {
             Value::Map(map) => {
                 let place = check::Place::of(expr, &expr.at);

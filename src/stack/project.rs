@@ -42,8 +42,8 @@ pub(crate) struct Located {
     form: Form,
     /// The stack file, or that of the project.
     pub(crate) file: PathBuf,
-    name: String,
-    instance: Option<String>,
+    pub(crate) name: String,
+    pub(crate) instance: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

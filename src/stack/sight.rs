@@ -14,6 +14,12 @@ pub(crate) trait Sight {
 
     /// A property of it, or its id.
     fn property(&self, urn: &Urn, name: &str) -> Cow<'_, Value>;
+
+    /// Whether a value holds something that only stands for what a resource will give, so that nothing must
+    /// be concluded from its letters.
+    fn is_stand_in(&self, _: &Value) -> bool {
+        false
+    }
 }
 
 impl Sight for Known {

@@ -8,6 +8,7 @@ use crate::engine::diagnostic::Location;
 use crate::engine::foresight;
 use crate::engine::graph;
 use crate::engine::program::{Declaration, Given, Known};
+use crate::engine::provider::Catalog;
 use crate::engine::resource::Where;
 use crate::engine::schema::{FunctionSchema, TypeSchema};
 use crate::engine::urn::Place as Region;
@@ -91,6 +92,11 @@ impl StackProgram {
             Surveyed { declaration, schema, values, links, is_sound, properties }
         });
         surveyed.collect()
+    }
+
+    /// The types that it is made of.
+    pub(crate) fn catalog(&self) -> &Catalog {
+        &self.world.catalog
     }
 
     /// Whether it was given up for its size.

@@ -39,17 +39,18 @@ impl Word {
 /// Reads the list: what of it is sound, and everything that is wrong.
 pub(crate) fn wishes(file: &str, text: String) -> (Vec<Wish>, Vec<Diagnostic>) {
     const FORM: &str = "write a list of maps with `type`, `name`, `id` and perhaps `region`";
-    let root = match yaml::parse(&Arc::new(Source::new(file, text))) {
-        Ok(root) => root,
-        Err(problems) => return (Vec::new(), problems),
+    let mut problems = Vec::new();
+    let Some(root) = yaml::parse(&Arc::new(Source::new(file, text)), &mut problems) else {
+        return (Vec::new(), problems);
     };
     let Kind::List(items) = &root.kind else {
-        return (Vec::new(), vec![wrong("the file", "a list", &root).help(FORM)]);
+        problems.push(wrong("the file", "a list", &root).help(FORM));
+        return (Vec::new(), problems);
     };
     if items.is_empty() {
-        return (Vec::new(), vec![Diagnostic::error("empty", "the list is empty").at(root.at).help(FORM)]);
+        problems.push(Diagnostic::error("empty", "the list is empty").at(root.at).help(FORM));
+        return (Vec::new(), problems);
     }
-    let mut problems = Vec::new();
     let read: Vec<Option<Wish>> = items.iter().map(|item| wish(item, &mut problems)).collect();
     let wishes: Vec<Wish> = read.into_iter().flatten().collect();
     let mut firsts: HashMap<(&str, &str), &Word> = HashMap::new();

@@ -85,11 +85,9 @@ const MAX_DEPTH: usize = 100;
 /// Nodes that aliases may add, so that a small file cannot grow into a huge one.
 const MAX_ALIASED: usize = 100_000;
 
-/// Reads one document.
-///
-/// # Errors
-/// On the first place that is no YAML, and on every duplicate key.
-pub(crate) fn parse(source: &Arc<Source>) -> Result<Node, Vec<Diagnostic>> {
+/// Reads one document. None if it is no YAML from some place on; what else is wrong, such as a key that is given
+/// twice, leaves a document that can be looked at.
+pub(crate) fn parse(source: &Arc<Source>, problems: &mut Vec<Diagnostic>) -> Option<Node> {
     let mut builder = Builder {
         parser: Parser::new_from_str(&source.text),
         offsets: Offsets::of(&source.text),
@@ -98,16 +96,17 @@ pub(crate) fn parse(source: &Arc<Source>) -> Result<Node, Vec<Diagnostic>> {
         aliased: 0,
         problems: Vec::new(),
     };
-    match builder.document() {
-        Ok(node) if builder.problems.is_empty() => Ok(node),
-        Ok(_) => Err(builder.problems),
+    let document = builder.document();
+    problems.append(&mut builder.problems);
+    match document {
+        Ok(node) => Some(node),
         Err(problem) => {
             if let Some(at) = &problem.at {
                 hide_other_values(at);
             }
-            builder.problems.push(*problem);
+            problems.push(*problem);
             hide_written_secrets(source);
-            Err(builder.problems)
+            None
         }
     }
 }
@@ -332,12 +331,13 @@ impl<'a> Builder<'a> {
             if merge {
                 merges.push(value);
             } else if let Some(first) = places.get(&key) {
-                let first = entries[*first].at.clone();
+                let first = &mut entries[*first];
                 self.problems.push(
                     Diagnostic::error("duplicate-key", format!("the key `{key}` is given twice"))
                         .at(key_at)
-                        .also(first, "first given here"),
+                        .also(first.at.clone(), "first given here"),
                 );
+                second(&mut first.value, value);
             } else {
                 places.insert(key.clone(), entries.len());
                 entries.push(Entry { key, at: key_at, value });
@@ -385,6 +385,23 @@ impl<'a> Builder<'a> {
                 .help("functions are written as `fn::name: …`, references as `${name}`"),
         );
         None
+    }
+}
+
+/// Takes what a key gives that is given for the second time. The entries of a map count, so that nothing is missing
+/// that is written; no rule looks at the rest, so that it is not known whether it is secret.
+fn second(first: &mut Node, second: Node) {
+    let is_call = |entries: &[Entry]| entries.iter().any(|entry| entry.key.starts_with("fn::"));
+    match (&mut first.kind, second.kind) {
+        (Kind::Map(entries), Kind::Map(more)) if !is_call(entries) && !is_call(&more) => {
+            for entry in more {
+                if !entries.iter().any(|known| known.key == entry.key) {
+                    entries.push(entry);
+                }
+            }
+        }
+        (_, Kind::Text(_) | Kind::Number(_)) => second.at.hide(),
+        _ => {}
     }
 }
 

@@ -92,22 +92,10 @@ pub(super) fn arn(schema: &TypeSchema, serial: Serial, place: &Place, inputs: &M
         _ => format!("{}/{name}", kind(schema)),
     };
     let region = if place.is_global() { "" } else { &place.0 };
-    format!("arn:{PARTITION}:{}:{region}:{ACCOUNT}:{resource}", service(schema))
+    format!("arn:{PARTITION}:{}:{region}:{ACCOUNT}:{resource}", schema.arn_service())
 }
 
 /// The short name of a type as it stands in identifiers: `vpc`.
 pub(super) fn kind(schema: &TypeSchema) -> String {
     schema.short_name().to_ascii_lowercase()
-}
-
-/// The service of a type as it stands in ARNs, which is not always the one in its token.
-pub(super) fn service(schema: &TypeSchema) -> &str {
-    match (schema.service(), schema.short_name()) {
-        ("index", _) => schema.token.split(':').next().unwrap_or_default(),
-        ("lb" | "alb", _) => "elasticloadbalancing",
-        ("apigatewayv2", _) => "apigateway",
-        ("cloudwatch", name) if name.starts_with("Log") => "logs",
-        ("cloudwatch", name) if name.starts_with("Event") => "events",
-        (service, _) => service,
-    }
 }

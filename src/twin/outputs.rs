@@ -144,7 +144,7 @@ impl Newborn<'_> {
             .collect();
         let part = naming::hex(self.serial, purpose, 12);
         let region = if self.place.is_global() { "us-east-1" } else { &self.place.0 };
-        format!("{}.{part}.{region}.{}.amazonaws.com", label.to_ascii_lowercase(), naming::service(self.schema))
+        format!("{}.{part}.{region}.{}.amazonaws.com", label.to_ascii_lowercase(), self.schema.arn_service())
     }
 }
 

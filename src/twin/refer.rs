@@ -4,15 +4,16 @@ use std::collections::{BTreeSet, HashMap};
 
 use crate::engine::error::Result;
 use crate::engine::provider::Catalog;
+use crate::engine::reference::Taken;
 use crate::engine::resource::IdForm;
 use crate::engine::schema::{Object, Property, Shape, TypeSchema};
 use crate::engine::urn::Place;
 use crate::engine::value::{Map, Value};
+use crate::twin::ACCOUNT;
 use crate::twin::functions::is_managed_key;
 use crate::twin::refusal::Refusal;
 use crate::twin::row::{Phase, Row, Serial};
 use crate::twin::world::World;
-use crate::twin::{ACCOUNT, naming};
 
 /// Types whose resources are seen from every region although they are made in one.
 const SEEN_EVERYWHERE: [&str; 4] = [
@@ -111,38 +112,44 @@ impl References {
         for property in &object.properties {
             if let Some(value) = map.get(&property.name) {
                 let path = if path.is_empty() { property.name.clone() } else { format!("{path}.{}", property.name) };
-                self.value(from, &path, property, property.refers.as_ref(), value, out)?;
+                self.value(from, &path, property, property, value, out)?;
             }
         }
         Ok(())
     }
 
+    /// `named` is the property that tells what is named, for the items of a list or a map.
     fn value(
         &self,
         from: &From<'_>,
         path: &str,
         property: &Property,
-        refers: Option<&(String, String)>,
+        named: &Property,
         value: &Value,
         out: &mut BTreeSet<Serial>,
     ) -> Result<()> {
+        fn of_item<'p>(item: &'p Property, named: &'p Property) -> &'p Property {
+            if item.refers.is_some() { item } else { named }
+        }
         match (&property.shape, value.bare()) {
             (Shape::Object(inner), Value::Map(map)) => self.object(from, path, inner, map, out)?,
             (Shape::List { item, .. }, Value::List(items)) => {
                 for (i, value) in items.iter().enumerate() {
-                    self.value(from, &format!("{path}[{i}]"), item, item.refers.as_ref().or(refers), value, out)?;
+                    self.value(from, &format!("{path}[{i}]"), item, of_item(item, named), value, out)?;
                 }
             }
             (Shape::Map(item), Value::Map(map)) => {
                 for (key, value) in map {
-                    self.value(from, &format!("{path}.{key}"), item, item.refers.as_ref().or(refers), value, out)?;
+                    self.value(from, &format!("{path}.{key}"), item, of_item(item, named), value, out)?;
                 }
             }
             (_, Value::String(text)) => {
-                if let Some((token, _)) = refers
+                if let Some((token, _)) = &named.refers
                     && let Some(target) = from.catalog.find(token)
                 {
-                    out.extend(self.text(from, path, target, text)?.filter(|serial| Some(*serial) != from.own));
+                    let taken = Taken::of(from.catalog, named);
+                    let found = self.text(from, path, (target, taken.as_ref()), text)?;
+                    out.extend(found.filter(|serial| Some(*serial) != from.own));
                 }
             }
             _ => {}
@@ -150,7 +157,13 @@ impl References {
         Ok(())
     }
 
-    fn text(&self, from: &From<'_>, path: &str, target: &TypeSchema, text: &str) -> Result<Option<Serial>> {
+    fn text(
+        &self,
+        from: &From<'_>,
+        path: &str,
+        (target, taken): (&TypeSchema, Option<&Taken<'_>>),
+        text: &str,
+    ) -> Result<Option<Serial>> {
         let arn = text.starts_with("arn:");
         let is_id = arn || text.starts_with("alias/") || self.prefixes.iter().any(|p| text.starts_with(p));
         let reached = |row: &Row| {
@@ -172,11 +185,22 @@ impl References {
                 if row.token == target.token {
                     return Ok(Some(serial));
                 }
-                any = any.or(is_id.then_some(serial));
+                // An ARN is that of one type, whatever else knows the resource by it.
+                let may_be = || from.catalog.find(row.token).zip(taken).is_none_or(|(ty, taken)| taken.is_of(ty));
+                any = any.or((is_id && (!arn || may_be())).then_some(serial));
             }
         }
         let kept_by_aws = target.token == "aws:kms/key:Key" && is_managed_key(text);
-        if any.is_some() || kept_by_aws || managed(text) {
+        if kept_by_aws || managed(text) {
+            return Ok(any);
+        }
+        if let Some(taken) = taken.filter(|taken| !taken.fits(text)) {
+            return Err(match taken.is_told_by_its_beginning() {
+                true => from.no.no_such(target, path, text),
+                false => from.no.invalid(format!("`{path}` takes {}, not `{text}`", taken.in_words())),
+            });
+        }
+        if any.is_some() {
             return Ok(any);
         }
         let ours = match target.facts.id {
@@ -186,7 +210,7 @@ impl References {
             // Where ARNs and URLs are ids, other text may be a mail address or a name of something else.
             IdForm::Output(_) => arn || text.starts_with("https://"),
         };
-        if !ours || arn && text.split(':').nth(2) != Some(naming::service(target)) {
+        if !ours || arn && text.split(':').nth(2) != Some(target.arn_service()) {
             return Ok(None);
         }
         Err(from.no.no_such(target, path, text))

@@ -67,6 +67,34 @@ fn a_program_that_breaks_a_rule_is_refused_with_place_and_advice() {
 }
 
 #[test]
+fn an_id_that_cannot_be_one_is_refused_before_anything_is_made() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = "name: ids\nruntime: yaml\nregions: {primary: us-east-1}\nconfig:\n  network: {type: string, default: vpc-1}\nresources:\n  \
+        name: {type: random:RandomId, properties: {byteLength: 4}}\n  \
+        bucket: {type: aws:s3:Bucket, properties: {bucket: 'b-${name.hex}'}}\n  \
+        policy: {type: aws:iam:RolePolicy, properties: {role: '${name.id}', policy: {}}}\n  \
+        part: {type: aws:ec2:Subnet, properties: {vpcId: '${network}', cidrBlock: 10.0.0.0/24}}\n";
+    let run = |line: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_drctl"));
+        let output = command.args(line.split(' ')).args(["--stack", "ids.yaml"]).current_dir(directory.path()).output();
+        let output = output.unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    std::fs::write(directory.path().join("ids.yaml"), program).unwrap();
+    let (code, told) = run("validate");
+    assert_eq!(code, Some(0), "{told}");
+    let (code, told) = run("validate --config network=blah");
+    assert_eq!(code, Some(2), "{told}");
+    assert!(told.contains("ids.yaml:10:") && told.contains("`vpcId` of `aws:ec2:Subnet` takes the id"), "{told}");
+    std::fs::write(directory.path().join("ids.yaml"), program.replace("${network}", "${bucket.arn}")).unwrap();
+    for line in ["validate", "preview --local", "up --local --yes"] {
+        let (code, told) = run(line);
+        assert_eq!(code, Some(2), "{line}: {told}");
+        assert!(told.contains("wrong-reference") && told.contains("the ARN of `bucket`"), "{line}: {told}");
+    }
+}
+
+#[test]
 fn a_value_that_is_wrong_and_a_broken_rule_are_told_at_once() {
     let directory = tempfile::tempdir().unwrap();
     let program = "name: both\nruntime: yaml\nregions: {primary: us-east-1}\nvariables: {zones: [a, b]}\nresources:\n  \

@@ -76,3 +76,23 @@ fn two_environments_of_one_stack_live_side_by_side() {
     good(here, "destroy --stack trading-database@a --force-override-protection", None);
     good(here, "preview --stack trading-database@b --expect-no-changes", None);
 }
+
+#[test]
+fn who_sets_the_config_of_one_instance_is_told_that_all_of_them_read_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    std::fs::create_dir(here.join("stacks")).unwrap();
+    std::fs::write(here.join("stacks/shop.yaml"), STACK).unwrap();
+    let note = |line: &str| {
+        let output = drctl(here, line, None);
+        assert!(output.status.success(), "{}", said(&output));
+        assert!(output.stdout.is_empty());
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        let lines = told.lines().filter(|line| line.starts_with("Note: `shop` and all its instances read"));
+        (lines.count(), told)
+    };
+    assert_eq!(note("config set suffix x --stack shop").0, 0);
+    let (notes, told) = note("config set suffix x --stack shop@b");
+    assert!(notes == 1 && told.contains("Pulumi.shop.yaml, not `shop@b` alone"), "{told}");
+    assert_eq!(note("config rm suffix --stack shop@b").0, 1);
+}

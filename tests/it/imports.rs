@@ -133,6 +133,21 @@ fn a_placeholder_that_is_no_longer_ignored_is_refused() {
     assert!(refused.err.contains("error[placeholder]: `value` of `token`"), "{}", refused.err);
 }
 
+/// Runs commands on a twin that lives in a folder. Each must succeed.
+fn saying_on_twin(folder: &tempfile::TempDir) -> impl Fn(&str) -> Said {
+    move |line: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_drctl"));
+        command.args(line.split(' ')).current_dir(folder).stdin(Stdio::null()).env_clear();
+        command.env("HOME", folder.path()).env("USER", "tester").env("DRCTL_LOCAL", "1");
+        Said::of(&command.output().unwrap())
+    }
+}
+
+fn on_twin(folder: &tempfile::TempDir) -> impl Fn(&str) -> Said {
+    let said = saying_on_twin(folder);
+    move |line| said(line).ends_with(0)
+}
+
 #[test]
 fn what_is_imported_from_the_twin_is_as_good_as_from_aws() {
     let folder = tempfile::tempdir().unwrap();
@@ -146,13 +161,8 @@ resources:
     let program = format!("{HEAD}{made}");
     std::fs::write(stacks.join("maker.yaml"), &program).unwrap();
     std::fs::write(stacks.join("taker.yaml"), HEAD).unwrap();
-    let said = |line: &str| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_drctl"));
-        command.args(line.split(' ')).current_dir(&folder).stdin(Stdio::null()).env_clear();
-        command.env("HOME", folder.path()).env("USER", "tester").env("DRCTL_LOCAL", "1");
-        Said::of(&command.output().unwrap())
-    };
-    let run = |line: &str| said(line).ends_with(0);
+    let said = saying_on_twin(&folder);
+    let run = on_twin(&folder);
     run("up -s maker --yes");
     let mut text = format!("{HEAD}resources:\n");
     for line in ["aws:ssm:Parameter token /imports/token", "aws:rds:Cluster db imports"] {
@@ -179,6 +189,58 @@ resources:
         .unwrap();
     // The new parameter has the old value.
     run("preview -s maker --refresh --expect-no-changes");
+}
+
+/// What `import` prints is clean beside the tags that the stack gives, whichever of them a resource has.
+fn imported_beside_default_tags(run: impl Fn(&str) -> Said, stacks: &std::path::Path) {
+    let made = "
+resources:
+  bare: {type: aws:sns:Topic, properties: {name: bare}}
+  same: {type: aws:sns:Topic, properties: {name: same, tags: {team: data, site: primary, more: x}}}
+  other: {type: aws:ec2:Vpc, properties: {cidrBlock: 10.0.0.0/16, tags: {team: web}}}
+  token: {type: aws:ssm:Parameter, properties: {name: /tagged/token, type: SecureString, value: walrus}}
+outputs: {bare: '${bare.arn}', same: '${same.arn}', other: '${other.id}', token: '${token.id}'}
+";
+    let head = format!("{HEAD}tags: {{team: data, site: '${{region.role}}'}}\n");
+    std::fs::write(stacks.join("maker.yaml"), format!("{HEAD}{made}")).unwrap();
+    std::fs::write(stacks.join("taker.yaml"), &head).unwrap();
+    run("up -s maker --yes");
+    let ids: Json = serde_json::from_str(&run("outputs -s maker --json").out).unwrap();
+    let list: String = [
+        ("aws:sns:Topic", "bare"),
+        ("aws:sns:Topic", "same"),
+        ("aws:ec2:Vpc", "other"),
+        ("aws:ssm:Parameter", "token"),
+    ]
+    .map(|(ty, name)| format!("- {{type: {ty}, name: {name}, id: {}}}\n", ids[name]))
+    .concat();
+    std::fs::write(stacks.join("list.yaml"), list).unwrap();
+    let said = run("import --from stacks/list.yaml -s taker --yes --protect false");
+    assert!(!said.out.contains("team: data") && said.out.contains("team: web"), "{}", said.out);
+    assert_eq!(said.out.matches("- tags.site").count(), 3, "{}", said.out);
+    assert_eq!(said.out.matches("# The stack gives these tags").count(), 3, "{}", said.out);
+    assert_eq!(said.out.matches("# Secrets, code").count(), 1, "{}", said.out);
+    let program = head + &said.out;
+    std::fs::write(stacks.join("taker.yaml"), &program).unwrap();
+    run("preview -s taker --expect-no-changes");
+    run("preview -s taker --refresh --expect-no-changes");
+    std::fs::write(stacks.join("taker.yaml"), program.replace("      - tags.site\n", "")).unwrap();
+    let said = run("preview -s taker");
+    assert!(said.err.contains("site") && !said.err.contains("team"), "{}", said.err);
+}
+
+#[test]
+fn what_import_prints_is_clean_beside_the_tags_of_the_stack() {
+    let lab = Lab::new(ministack());
+    imported_beside_default_tags(|line| lab.run(line).ends_with(0), &lab.path().join("stacks"));
+}
+
+#[test]
+fn what_import_prints_is_clean_beside_the_tags_of_the_stack_on_the_twin() {
+    let folder = tempfile::tempdir().unwrap();
+    let stacks = folder.path().join("stacks");
+    std::fs::create_dir(&stacks).unwrap();
+    imported_beside_default_tags(on_twin(&folder), &stacks);
 }
 
 #[test]

@@ -3,7 +3,7 @@ use aws_sdk_apigateway::types::{DomainNameStatus, EndpointConfiguration, MutualT
 use super::patch::Patch;
 use super::{arn, document, foreseen_arn, given, is_mine, moment, retag, same, tags_from};
 use crate::aws::prelude::*;
-use crate::engine::rules::{computed, exclusive, one_of, refers, replace, write_only};
+use crate::engine::rules::{also, computed, exclusive, one_of, refers, replace, write_only};
 use crate::engine::secret::Secret;
 
 /// A name of one's own for APIs. The same name can be regional in several regions, each with a
@@ -20,6 +20,7 @@ use crate::engine::secret::Secret;
 pub struct DomainName {
     /// Certificate for an edge-optimized or private name; for the former in `us-east-1`.
     #[schemars(transform = refers("aws:acm/certificate:Certificate.arn"))]
+    #[schemars(transform = also(&["arn:aws:iam::"]))]
     pub certificate_arn: Option<String>,
     /// Certificate in PEM, where ACM has none.
     #[schemars(transform = replace, transform = write_only)]

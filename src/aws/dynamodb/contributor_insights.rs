@@ -1,7 +1,7 @@
 use aws_sdk_dynamodb::types::{ContributorInsightsAction, ContributorInsightsMode, ContributorInsightsStatus};
 
 use crate::aws::prelude::*;
-use crate::engine::rules::{computed, one_of, refers, replace};
+use crate::engine::rules::{also, computed, one_of, refers, replace};
 
 /// A record of the keys that a table or an index is asked for most.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -16,6 +16,7 @@ pub struct ContributorInsights {
     pub mode: Option<String>,
     /// Table that is watched.
     #[schemars(transform = replace, transform = refers("aws:dynamodb/table:Table.name"))]
+    #[schemars(transform = also(&["aws:dynamodb/table:Table.arn"]))]
     pub table_name: String,
 }
 

@@ -106,6 +106,7 @@ impl Resource for TableReplica {
         import: "ARN of the table that it is a copy of, or `name:region` of that table",
         // A region has one copy of a table.
         delete_first: true,
+        stands_for: &["aws:dynamodb/table:Table"],
         ..Facts::new(IdForm::Input("globalTableArn"), FoundBy::Name)
     };
     type Outputs = TableReplicaOutputs;

@@ -5,7 +5,7 @@ use aws_sdk_ec2::types::{
 
 use super::{any_of, arn, is_mine, mine, refused, retag, tagged, tags_from};
 use crate::aws::prelude::*;
-use crate::engine::rules::{computed, exactly_one, one_of, refers, replace, unordered};
+use crate::engine::rules::{also, computed, exactly_one, one_of, refers, replace, unordered};
 
 /// A record of the connections of a network.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -26,6 +26,7 @@ pub struct FlowLog {
     pub iam_role_arn: Option<String>,
     /// ARN of the log group, bucket or delivery stream that gets the records.
     #[schemars(transform = replace, transform = computed, transform = refers("aws:cloudwatch/logGroup:LogGroup.arn"))]
+    #[schemars(transform = also(&["aws:s3/bucket:Bucket.arn", "aws:kinesis/firehoseDeliveryStream:FirehoseDeliveryStream.arn"]))]
     pub log_destination: Option<String>,
     /// Kind of the destination.
     #[schemars(transform = replace, transform = one_of(&["cloud-watch-logs", "kinesis-data-firehose", "s3"]))]

@@ -5,7 +5,7 @@ use aws_sdk_ec2::types as sdk;
 use super::joint::route_tables;
 use super::route_target::Target;
 use crate::aws::prelude::*;
-use crate::engine::rules::{computed, exactly_one, form, refers, replace};
+use crate::engine::rules::{also, computed, exactly_one, form, refers, replace};
 
 /// One entry of a route table: where packets for a range of addresses go.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -32,6 +32,7 @@ pub struct Route {
     pub egress_only_gateway_id: Option<String>,
     /// Internet gateway or virtual private gateway; `local` for the VPC itself.
     #[schemars(transform = refers("aws:ec2/internetGateway:InternetGateway.id"))]
+    #[schemars(transform = also(&["vgw-", "vpce-", "local"]))]
     pub gateway_id: Option<String>,
     /// Local gateway, on an Outpost.
     pub local_gateway_id: Option<String>,

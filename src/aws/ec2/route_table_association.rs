@@ -2,7 +2,7 @@ use aws_sdk_ec2::types as sdk;
 
 use super::joint::route_tables;
 use crate::aws::prelude::*;
-use crate::engine::rules::{exactly_one, refers, replace};
+use crate::engine::rules::{also, exactly_one, refers, replace};
 
 /// Makes a route table that of a subnet, or of what comes in through a gateway.
 ///
@@ -14,6 +14,7 @@ use crate::engine::rules::{exactly_one, refers, replace};
 pub struct RouteTableAssociation {
     /// Internet gateway or virtual private gateway whose incoming packets follow the table.
     #[schemars(transform = replace, transform = refers("aws:ec2/internetGateway:InternetGateway.id"))]
+    #[schemars(transform = also(&["vgw-"]))]
     pub gateway_id: Option<String>,
     /// The route table.
     #[schemars(transform = replace, transform = refers("aws:ec2/routeTable:RouteTable.id"))]

@@ -51,6 +51,7 @@ impl Resource for Alias {
         },
         acts_on: &["{arn}", "kms:{region}:*:key/*"],
         import: "name of the alias, `alias/orders`",
+        stands_for: &["aws:kms/key:Key"],
         ..Facts::new(IdForm::Input("name"), FoundBy::Name)
     };
     type Outputs = AliasOutputs;

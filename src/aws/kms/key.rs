@@ -123,6 +123,7 @@ impl Resource for Key {
         },
         acts_on: &["kms:{region}:*:key/*"],
         import: "id of the key, `1234abcd-12ab-34cd-56ef-1234567890ab`",
+        any_name: true,
         ..Facts::new(IdForm::Random("", 36), FoundBy::OwnerTag)
     };
     type Outputs = KeyOutputs;

@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use crate::aws::prelude::*;
 use crate::engine::alike::Alike;
-use crate::engine::rules::{alike, auto_name, one_of, refers, replace};
+use crate::engine::rules::{alike, also, auto_name, one_of, refers, replace};
 
 /// A statement in a function's policy: who may call it.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -19,6 +19,7 @@ pub struct Permission {
     /// Name or ARN of the function.
     #[schemars(transform = replace, transform = alike(Alike::Arn))]
     #[schemars(transform = refers("aws:lambda/function:Function.name"))]
+    #[schemars(transform = also(&["aws:lambda/function:Function.arn"]))]
     pub function: String,
     /// How callers of the function URL prove who they are.
     #[schemars(transform = replace, transform = one_of(&["AWS_IAM", "NONE"]))]

@@ -6,7 +6,7 @@ use super::attributes::Attributes;
 use super::{is_mine, retag, tagged, tags_of};
 use crate::aws::mirror::{Field, Mirror};
 use crate::aws::prelude::*;
-use crate::engine::rules::{computed, one_of, refers, replace};
+use crate::engine::rules::{also, computed, one_of, refers, replace};
 
 /// A port of a load balancer, and what happens to what arrives there.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -17,6 +17,7 @@ pub struct Listener {
     pub alpn_policy: Option<String>,
     /// Certificate for clients that name no host, or one that no other certificate has.
     #[schemars(transform = refers("aws:acm/certificate:Certificate.arn"))]
+    #[schemars(transform = also(&["arn:aws:iam::"]))]
     pub certificate_arn: Option<String>,
     /// What happens to requests that no rule takes.
     #[schemars(length(min = 1))]

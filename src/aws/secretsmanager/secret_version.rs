@@ -15,7 +15,7 @@ use crate::engine::error::{Error, Kind, Result, need};
 use crate::engine::resource::{
     Facts, FoundBy, IdForm, Limits, Live, Made, Next, Permissions, Resource, Seen, Takes, Want,
 };
-use crate::engine::rules::{computed, exactly_one, refers, replace, unordered, write_only};
+use crate::engine::rules::{also, computed, exactly_one, refers, replace, unordered, write_only};
 use crate::engine::secret::Secret;
 use crate::engine::urn::Id;
 
@@ -35,6 +35,7 @@ pub struct SecretVersion {
     pub secret_binary: Option<Secret<String>>,
     /// Secret that gets the value, by ARN or name.
     #[schemars(transform = replace, transform = refers("aws:secretsmanager/secret:Secret.id"))]
+    #[schemars(transform = also(&["aws:secretsmanager/secret:Secret.name"]))]
     pub secret_id: String,
     /// Value as text.
     #[schemars(transform = replace, transform = write_only)]
@@ -71,6 +72,7 @@ impl Resource for SecretVersion {
         },
         acts_on: &["{secretId}"],
         import: "ARN of the secret and id of the version, `ARN|VERSION`",
+        stands_for: &["aws:secretsmanager/secret:Secret"],
         ..Facts::new(IdForm::Joined(&["secretId", "versionId"], "|"), FoundBy::Token)
     };
     type Outputs = SecretVersionOutputs;

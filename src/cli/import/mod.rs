@@ -1,6 +1,7 @@
 //! `drctl import`: takes resources that exist into the state, and writes the YAML that declares them.
 
 mod names;
+mod tags;
 mod written;
 
 use std::collections::HashMap;
@@ -16,6 +17,7 @@ use crate::cli::edit::edit;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result, failed, given_path};
 use crate::cli::import::names::Names;
+use crate::cli::import::tags::{Beside, beside};
 use crate::cli::import::written::{Written, written};
 use crate::cli::interrupt::Interrupts;
 use crate::cli::program::catalog;
@@ -24,18 +26,19 @@ use crate::cli::runtime::runtime;
 use crate::cli::site::Site;
 use crate::cli::target::Target;
 use crate::engine::diagnostic::Diagnostic;
-use crate::engine::error::Kind;
+use crate::engine::error::{Error, Kind};
 use crate::engine::journal::{Entry, apply};
+use crate::engine::observe;
 use crate::engine::planner::identified;
 use crate::engine::provider::{Catalog, Identity, KindAt, Live, Provider};
-use crate::engine::resource::{Scope, Seen, Want};
+use crate::engine::resource::{Scope, Seen};
 use crate::engine::schema::TypeSchema;
 use crate::engine::state::{Key, Row, State};
 use crate::engine::urn::{Id, Place, Urn};
 use crate::engine::value::Value;
 use crate::render;
 use crate::render::words::count;
-use crate::stack::{self, Wish, Word};
+use crate::stack::{self, StackProgram, Wish, Word};
 use crate::state::check_sound;
 
 #[derive(Debug, Args)]
@@ -59,6 +62,9 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set)]
     protect: bool,
 }
+
+/// What the cloud says of a wish.
+type Answer = std::result::Result<Seen<Live>, Error>;
 
 /// A wish with all that is known of it before the cloud is asked.
 struct Wanted<'a> {
@@ -102,7 +108,8 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
         let environment = site.environment(state);
         let Identity { account, partition, .. } = identity.clone();
         apply(state, Entry::Run { account, partition, environment })?;
-        take(state, &wanted, &found, arguments.protect)
+        let program = site.loaded.as_ref().map(|loaded| &loaded.program);
+        take(state, &wanted, &found, (program, arguments.protect))
     })?;
     let (mut resources, mut missing) = (JsonMap::new(), Vec::new());
     for (one, declared) in wanted.iter().zip(declared) {
@@ -193,10 +200,10 @@ async fn begin(site: &Site) -> Result<()> {
 
 /// What the cloud shows of all, or why each of those that cannot be taken cannot be.
 async fn read_all(wanted: &[Wanted<'_>], provider: &dyn Provider) -> Result<Vec<Row>> {
-    let mut rows = Vec::with_capacity(wanted.len());
-    for one in wanted {
-        rows.push(read(one, provider).await?);
-    }
+    let kind = |one: &Wanted<'_>| KindAt { ty: one.schema.token.to_owned(), place: one.place.clone() };
+    let ids: Vec<(KindAt, Id)> = wanted.iter().map(|one| (kind(one), one.id.clone())).collect();
+    let answers = observe::read_ids(provider, &ids).await;
+    let rows: Vec<_> = wanted.iter().zip(answers).map(|(one, answer)| row(one, answer)).collect::<Result<_>>()?;
     every(rows)
 }
 
@@ -204,11 +211,10 @@ async fn read_all(wanted: &[Wanted<'_>], provider: &dyn Provider) -> Result<Vec<
 ///
 /// # Errors
 /// What keeps all of them from being read.
-async fn read(one: &Wanted<'_>, provider: &dyn Provider) -> Result<std::result::Result<Row, Diagnostic>> {
+fn row(one: &Wanted<'_>, answer: Answer) -> Result<std::result::Result<Row, Diagnostic>> {
     let Wanted { schema, urn, place, id, wish } = one;
-    let kind = KindAt { ty: schema.token.to_owned(), place: place.clone() };
-    let seen = match provider.read(&kind, std::slice::from_ref(id), &Want::All).await {
-        Ok(seen) => seen.into_iter().next(),
+    let seen = match answer {
+        Ok(seen) => seen,
         Err(error) if matches!(error.kind, Kind::Unauthenticated | Kind::Cancelled | Kind::Bug) => {
             return Err(error.into());
         }
@@ -222,14 +228,14 @@ async fn read(one: &Wanted<'_>, provider: &dyn Provider) -> Result<std::result::
         }
     };
     let message = match seen {
-        Some(Seen::Ready(Live { inputs, outputs })) => {
+        Seen::Ready(Live { inputs, outputs }) => {
             let key = Key { urn: urn.clone(), generation: 0 };
             let row = Row::new(key, schema.token, place.clone());
             return Ok(Ok(Row { id: Some(id.clone()), seen: inputs.clone(), inputs, outputs, ..row }));
         }
-        Some(Seen::Pending(word)) => format!("{} {id} is {word}", schema.short_name()),
-        Some(Seen::Failed(why)) => format!("{} {id} is broken: {why}", schema.short_name()),
-        Some(Seen::Gone) | None => format!("there is no {} {id} in {place}", schema.short_name()),
+        Seen::Pending(word) => format!("{} {id} is {word}", schema.short_name()),
+        Seen::Failed(why) => format!("{} {id} is broken: {why}", schema.short_name()),
+        Seen::Gone => format!("there is no {} {id} in {place}", schema.short_name()),
     };
     let help = match schema.facts.import {
         "" => "`region` or `--region` names another region".to_owned(),
@@ -289,8 +295,13 @@ fn declared(schema: &TypeSchema, inputs: &Value, names: &Names) -> Written {
     written
 }
 
-/// Puts rows into the state, and gives the declaration of each.
-fn take(state: &mut State, wanted: &[Wanted<'_>], found: &[Row], protect: bool) -> Result<Vec<Declared>> {
+/// Puts rows into the state, and gives the declaration of each for the top of the program.
+fn take(
+    state: &mut State,
+    wanted: &[Wanted<'_>],
+    found: &[Row],
+    (program, protect): (Option<&StackProgram>, bool),
+) -> Result<Vec<Declared>> {
     check_free(state, wanted, found)?;
     for row in found {
         state.rows.insert(row.key.clone(), Arc::new(Row { protect, ..row.clone() }));
@@ -300,15 +311,22 @@ fn take(state: &mut State, wanted: &[Wanted<'_>], found: &[Row], protect: bool) 
     for (one, row) in wanted.iter().zip(found) {
         let mut declaration = JsonMap::new();
         declaration.insert("type".into(), one.schema.token.into());
-        let Written { properties, refers, kept_back, missing } = declared(one.schema, &row.inputs, &names);
+        let Written { mut properties, refers, kept_back, missing } = declared(one.schema, &row.inputs, &names);
+        let Beside { given, lacking } =
+            program.map(|program| beside(program, one.schema, &one.place, &row.inputs)).unwrap_or_default();
+        without_tags(&mut properties, &given);
         declaration.insert("properties".into(), Json::Object(properties));
         let mut options = JsonMap::new();
         if protect {
             options.insert("protect".into(), true.into());
         }
-        if !kept_back.is_empty() {
-            let paths = kept_back.iter().map(|path| Json::from(path.to_string()));
-            options.insert(IGNORE.into(), paths.collect());
+        let mut ignored: Vec<Json> = Vec::new();
+        for (why, paths) in [(KEPT_BACK, kept_back), (LACKING, lacking)] {
+            ignored.extend((!paths.is_empty()).then(|| why.into()));
+            ignored.extend(paths.iter().map(|path| Json::from(path.to_string())));
+        }
+        if !ignored.is_empty() {
+            options.insert(IGNORE.into(), ignored.into());
         }
         if !options.is_empty() {
             declaration.insert("options".into(), Json::Object(options));
@@ -325,6 +343,16 @@ fn take(state: &mut State, wanted: &[Wanted<'_>], found: &[Row], protect: bool) 
     Ok(declarations)
 }
 
+/// Leaves out tags that the stack gives.
+fn without_tags(properties: &mut JsonMap<String, Json>, given: &[String]) {
+    if let Some(Json::Object(tags)) = properties.get_mut("tags") {
+        given.iter().for_each(|name| drop(tags.shift_remove(name)));
+        if tags.is_empty() {
+            properties.shift_remove("tags");
+        }
+    }
+}
+
 /// The declaration with its region, if that is not the first.
 fn placed(mut declaration: JsonMap<String, Json>, one: &Wanted<'_>, site: &Site) -> Json {
     let first = site.loaded.as_ref().and_then(|l| l.regions.values().next());
@@ -337,14 +365,27 @@ fn placed(mut declaration: JsonMap<String, Json>, one: &Wanted<'_>, site: &Site)
 /// The option that lets the state win over the program.
 const IGNORE: &str = "ignoreChanges";
 
-/// The text with a reason before each list of what is ignored.
+/// Stand in a list of what is ignored for the reason of what follows.
+const KEPT_BACK: &str = "why kept back";
+const LACKING: &str = "why lacking";
+
+/// The text with reasons in the place of what stands for them.
 fn explained(yaml: &str) -> String {
-    let list = format!("      {IGNORE}:");
-    let reason = "      # Secrets, code and what AWS never shows are not written down: a placeholder stands above for each,\n      \
-                  # and AWS keeps what it has. Before one is changed or made anew, write its value and take it out\n      \
-                  # of this list.\n";
-    let lines = yaml.lines().map(|line| format!("{}{line}\n", if line == list { reason } else { "" }));
-    lines.collect()
+    let reasons = [
+        (
+            format!("- {KEPT_BACK}"),
+            "      # Secrets, code and what AWS never shows are not written down: a placeholder stands above for each,\n      \
+                   # and AWS keeps what it has. Before one is changed or made anew, write its value and take it out\n      \
+                   # of this list.\n",
+        ),
+        (
+            format!("- {LACKING}"),
+            "      # The stack gives these tags to all resources, and this one lacks them: take them out of this list to\n      \
+                   # have them set.\n",
+        ),
+    ];
+    let reason = |line: &str| reasons.iter().find(|(stand_in, _)| line.trim() == stand_in).map(|(_, reason)| *reason);
+    yaml.lines().map(|line| reason(line).map_or_else(|| format!("{line}\n"), str::to_owned)).collect()
 }
 
 #[cfg(test)]
@@ -372,6 +413,27 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_list_is_read_as_a_refresh_reads_those_of_one_type_in_one_place_together() {
+        let catalog = Arc::new(catalog());
+        let twin = Twin::new(Arc::clone(&catalog), Clock::starting("2026-01-01T00:00:00Z".parse().unwrap()));
+        let word = |text: &str| Word::from(&text.to_owned());
+        let wish = |n: usize| Wish { ty: word("t"), name: word(&n.to_string()), id: word("vpc-1"), region: None };
+        let wishes: Vec<Wish> = (0..40).map(wish).collect();
+        let wanted: Vec<Wanted<'_>> = wishes
+            .iter()
+            .enumerate()
+            .map(|(n, wish)| {
+                let schema = catalog.find(if n % 2 == 0 { "aws:ec2:Vpc" } else { "aws:rds:Cluster" }).unwrap();
+                let urn = Urn::new("s", "p", schema.token, &wish.name.text);
+                Wanted { schema, urn, place: Place("eu-west-1".into()), id: Id(format!("vpc-{n}")), wish }
+            })
+            .collect();
+        let Err(Failure::Program(problems)) = read_all(&wanted, &twin).await else { panic!() };
+        assert_eq!(problems.len(), 40);
+        assert_eq!(twin.calls().len(), 2, "{:?}", twin.calls());
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn what_cannot_be_read_is_told_of_every_wish_at_once_but_for_credentials_that_ended() {
         let catalog = Arc::new(catalog());
         let clock = Clock::starting("2026-01-01T00:00:00Z".parse().unwrap());
@@ -387,14 +449,17 @@ mod tests {
             id: Id(wish.id.text.clone()),
             wish,
         });
-        let first = Calls::to(Operation::Read).on("vpc-1");
-        twin.faults().strike(first.clone(), 1, Fault::Fails(Kind::Denied));
+        let last = Calls::to(Operation::Read).on("vpc-2");
+        // For both at once, and then alone.
+        for nth in [1, 2] {
+            twin.faults().strike(last.clone(), nth, Fault::Fails(Kind::Denied));
+        }
         let Err(Failure::Program(problems)) = read_all(&wanted, &twin).await else { panic!() };
         let told: Vec<&str> = problems.iter().map(|problem| problem.message.as_str()).collect();
-        assert!(told[0].starts_with("cannot read Vpc vpc-1 in eu-west-1: "), "{told:?}");
-        assert!(told[1].starts_with("there is no Vpc vpc-2"), "{told:?}");
+        assert!(told[0].starts_with("there is no Vpc vpc-1"), "{told:?}");
+        assert!(told[1].starts_with("cannot read Vpc vpc-2 in eu-west-1: "), "{told:?}");
         assert_eq!(told.len(), 2);
-        twin.faults().strike(first, 1, Fault::Fails(Kind::Unauthenticated));
+        twin.faults().strike(last, 1, Fault::Fails(Kind::Unauthenticated));
         assert!(matches!(read_all(&wanted, &twin).await, Err(Failure::Error(Exit::Authentication, _))));
     }
 
@@ -411,7 +476,7 @@ mod tests {
             let wanted = Wanted { schema, urn, place: Place::global(), id: Id("x".into()), wish: &wish };
             (wanted, Row { id: Some(Id("x".into())), ..row })
         };
-        let mut take = |(wanted, row)| super::take(&mut state, &[wanted], &[row], true).is_ok();
+        let mut take = |(wanted, row)| super::take(&mut state, &[wanted], &[row], (None, true)).is_ok();
         assert!(take(one("a")));
         assert!(!take(one("a")), "the same name");
         assert!(!take(one("b")), "the same id");

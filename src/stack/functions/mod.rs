@@ -54,6 +54,16 @@ pub(crate) struct Builtin {
     pub(crate) gives: &'static str,
 }
 
+/// Functions that put texts together or elsewhere, whatever these say.
+const PUT: [&str; 8] = ["join", "format", "toJSON", "fromJSON", "stringAsset", "fileAsset", "assetArchive", "distinct"];
+
+impl Builtin {
+    /// Whether what it gives depends on what the texts say that it gets.
+    pub(crate) fn reads_letters(&self) -> bool {
+        matches!(self.how, Deep(_)) && !PUT.contains(&self.name)
+    }
+}
+
 type Run = fn(&Value, &Site) -> Outcome;
 
 /// What a function wants of its argument before it runs.

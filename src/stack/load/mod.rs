@@ -255,6 +255,7 @@ impl<'a> Loader<'a> {
         let project = match project::find(request, &mut files) {
             Ok(project) => project,
             Err(found) => {
+                problems.extend(files.slips);
                 problems.extend(found);
                 return None;
             }
@@ -275,6 +276,7 @@ impl<'a> Loader<'a> {
     ) -> Option<Loaded> {
         let node = self.project.program.clone();
         if node.as_map().is_none() && !node.is_null() {
+            self.problems.append(&mut files.slips);
             self.problems.push(wrong("a program", "a map", &node));
             return None;
         }
@@ -306,6 +308,7 @@ impl<'a> Loader<'a> {
         library.bodies[0] = Some(program);
         let bodies: Vec<_> = library.bodies.into_iter().flatten().collect();
         self.problems.extend(paths::check(&bodies, &own, catalog));
+        self.problems.append(&mut files.slips);
         let program_hash = files.fingerprint(&self.project.config_file);
         let homes = files.dirs.values().map(|dir| fence::home(dir));
         let fence = Fence::around(std::iter::once(self.project.directory.clone()).chain(homes));

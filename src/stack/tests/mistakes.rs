@@ -34,6 +34,11 @@ fn yaml() {
         ("unquoted interpolation in a block list item", "outputs:\n  ids: [${sg.id}, b]\n"),
         ("unquoted interpolation in a map", "outputs:\n  m: {a: ${b}}\n"),
         ("duplicate key", "outputs:\n  a: 1\n  a: 2\n"),
+        (
+            "duplicate keys beside other mistakes",
+            "resources:\n  a: {type: aws:ec2:Vpc, properties: {cidrBlok: x}}\n  b: {type: aws:ec2:Vpc}\n  b: {type: aws:ec2:Nothing}\n\
+             variables: {n: 1, n: 2}\nresources:\n  c: {type: aws:ec2:Vpc}\noutputs: {c: '${c.id}', d: '${d}'}\n",
+        ),
         ("two documents", "outputs: {a: 1}\n---\noutputs: {b: 1}\n"),
         ("bad indentation", "outputs:\n  a: 1\n b: 2\n"),
         ("tab", "outputs:\n\ta: 1\n"),

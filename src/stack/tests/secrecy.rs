@@ -227,6 +227,7 @@ fn an_excerpt_of_a_program_shows_no_secret_that_is_written_there() {
         "outputs:\n  a: {fn::secret: {x: [canary-one, \"canary-one ${nothing}\"]}}\n",
         "config:\n  a: {type: integer, secret: true, default: canary-one}\n",
         "resources:\n  a:\n    type: aws:rds:Cluster\n    properties:\n      password: canary-one\n      engineVersoin: x\n",
+        "resources:\n  a:\n    type: aws:rds:Cluster\n    properties:\n      password: canary-one\n      password: canary-one\n",
         "outputs:\n  a: {fn::secret: canary-one}\n  b: [\n",
         "outputs:\n  a:\n    fn::secret: canary-one\n    b: *nothing\n",
     ];

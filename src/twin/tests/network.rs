@@ -1,4 +1,4 @@
-use super::aws::{ACCEPTER, GROUP, PEERING, ROUTE, SUBNET, SUBNETS, VPC, catalog};
+use super::aws::{ACCEPTER, BUCKET, GROUP, PEERING, ROUTE, SUBNET, SUBNETS, VPC, catalog};
 use super::*;
 
 const NEAR: &str = "us-east-1";
@@ -32,6 +32,17 @@ async fn an_unknown_vpc_is_refused_in_the_words_of_ec2() {
     assert_eq!(code(&error), (Kind::NotFound, "InvalidVpcID.NotFound"));
     assert_eq!(error.operation.as_deref(), Some("ec2:CreateSubnet"));
     insta::assert_snapshot!(error, @"`vpcId` names a Vpc `vpc-0123456789abcdef0`, which does not exist here");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_the_id_is_refused_whatever_it_names() {
+    let twin = twin_of(catalog());
+    let bucket = create(&twin, &at_in(BUCKET, "b", NEAR), json!({ "bucket": "b" })).await.unwrap();
+    let group = create(&twin, &at_in(GROUP, "g", NEAR), json!({ "name": "g" })).await.unwrap();
+    for wrong in ["blah", "arn:aws:s3:::b", &bucket.0, &group.0] {
+        let error = create(&twin, &at_in(SUBNET, "s", NEAR), json!({ "vpcId": wrong })).await.unwrap_err();
+        assert_eq!(code(&error), (Kind::NotFound, "InvalidVpcID.NotFound"), "{wrong}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -136,6 +136,19 @@ async fn a_role_that_does_not_exist_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_no_arn_of_a_role_is_refused_where_one_is_wanted() {
+    let twin = twin_of(catalog());
+    bucket(&twin, "b", NEAR).await;
+    versioning(&twin, "b", NEAR).await;
+    for wrong in ["role", "arn:aws:s3:::b", "arn:aws:kms:us-east-1:000000000000:key/1"] {
+        let inputs = json!({ "bucket": "b", "role": wrong, "rules": [] });
+        let error = create(&twin, &at_in(REPLICATION, "x", NEAR), inputs).await.unwrap_err();
+        assert_eq!(code(&error), (Kind::Invalid, "InvalidRequest"));
+        assert_eq!(error.message, format!("`role` takes the ARN of an `aws:iam:Role`, not `{wrong}`"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_log_group_takes_two_subscription_filters() {
     let twin = twin_of(Arc::clone(crate::aws::catalog()));
     let group = "aws:cloudwatch/logGroup:LogGroup";
