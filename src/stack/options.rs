@@ -285,17 +285,25 @@ fn no_resource(value: &Value) -> Option<&Value> {
     }
 }
 
-/// The id without the `@eu-west-1` that may end it, which must be where the resource is.
-pub(crate) fn id_here(text: &str, node: &Node) -> Result<Id, Diagnostic> {
+/// An id without the `@eu-west-1` that may end it, and the region of that.
+pub(crate) fn id_and_region(text: &str) -> (&str, Option<&str>) {
     match text.rsplit_once('@') {
-        Some((id, region)) if is_region(region) && !node.place.is_global() => {
-            // A region that is missing is told elsewhere.
-            if region == node.place.0 || node.frame.region.is_none() {
-                return Ok(Id(id.to_owned()));
+        Some((id, region)) if is_region(region) => (id, Some(region)),
+        _ => (text, None),
+    }
+}
+
+/// The id of a resource, which must be of the region that the resource is in.
+pub(crate) fn id_here(text: &str, node: &Node) -> Result<Id, Diagnostic> {
+    match id_and_region(text) {
+        // A region that is missing is told elsewhere.
+        (id, Some(region)) if !node.place.is_global() => match region == node.place.0 || node.frame.region.is_none() {
+            true => Ok(Id(id.to_owned())),
+            false => {
+                let text = format!("the id is of `{region}`, and resource `{}` is in `{}`", node.block.key, node.place);
+                Err(Diagnostic::error("wrong-region", text).help(format!("add `region: {region}` to the resource")))
             }
-            let text = format!("the id is of `{region}`, and resource `{}` is in `{}`", node.block.key, node.place);
-            Err(Diagnostic::error("wrong-region", text).help(format!("add `region: {region}` to the resource")))
-        }
+        },
         _ => Ok(Id(text.to_owned())),
     }
 }

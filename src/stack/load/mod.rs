@@ -491,11 +491,14 @@ impl<'a> Loader<'a> {
             match value.as_map() {
                 Some(map) => {
                     for (role, region) in map {
-                        let at = node.get(role).map_or(&node.at, |e| &e.value.at);
+                        let entry = node.get(role);
+                        let at = entry.map_or(&node.at, |e| &e.value.at);
                         match scalar_text(region).filter(|text| regions::is_region(text)) {
                             Some(name) => {
-                                let doubt = regions::doubtful(&name);
-                                self.problems.extend(doubt.map(|problem| problem.at(at.clone())));
+                                let doubt = regions::doubtful(&name).map(|problem| problem.at(at.clone()));
+                                let unfit = regions::unfit_role(role, &name);
+                                let unfit = unfit.map(|problem| problem.at(entry.map_or(at, |e| &e.at).clone()));
+                                self.problems.extend(doubt.into_iter().chain(unfit));
                                 world.roles.insert(role.clone(), name);
                             }
                             None => {
