@@ -89,6 +89,8 @@ pub type Known = HashMap<Urn, Handle>;
 #[derive(Debug, Clone)]
 pub struct Declaration {
     pub urn: Urn,
+    /// What it is called in the text, which is another word than in the URN where `name` gives one.
+    pub key: String,
     /// Canonical token.
     pub ty: String,
     pub place: Place,

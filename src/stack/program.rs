@@ -439,6 +439,7 @@ fn declaration<'w>(
     let external = block.get.as_ref().and_then(|expr| external(world, index, expr, problems));
     Declaration {
         urn: node.urn.clone(),
+        key: block.key.clone(),
         ty: schema.token.to_owned(),
         place: node.place.clone(),
         parent: node.parent.clone(),
