@@ -7,16 +7,19 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use indexmap::IndexMap;
 
 use crate::engine::diagnostic::{Diagnostic, Location};
+use crate::engine::program::Known;
 use crate::engine::provider::Catalog;
 use crate::engine::redact::Redactor;
 use crate::engine::resource::Scope;
 use crate::engine::schema::TypeSchema;
 use crate::engine::urn::{Place, Urn};
 use crate::engine::value::{Map, Value};
+use crate::stack::answers::NoAnswers;
 use crate::stack::assets::Assets;
 use crate::stack::body::{Block, Body, Type};
 use crate::stack::check::no_such;
-use crate::stack::expr::Expr;
+use crate::stack::eval::Run;
+use crate::stack::expr::{Expr, Kind};
 use crate::stack::reads::Reads;
 use crate::stack::regions::{Region, doubtful, is_region, unknown};
 
@@ -218,6 +221,23 @@ impl World {
             Type::Managed(index) => Some(self.catalog.schema_at(index)),
             _ => None,
         }
+    }
+
+    /// The input of a resource that gives it the same name in the cloud wherever this program runs.
+    pub(crate) fn fixed_name<'a>(&self, node: &'a Node) -> Option<&'a str> {
+        let schema = self.schema(node)?;
+        let Kind::Map(entries) = &node.block.properties.kind else { return None };
+        let names = |input: &str| schema.inputs.get(input).is_some_and(|property| property.auto_name.is_some());
+        let (input, _, expr) = entries.iter().find(|(input, _, _)| names(input))?;
+        let known = Known::new();
+        let value = Run::new(self, &known, &NoAnswers).eval(expr, node.frame)?;
+        (!value.is_null() && !value.has_unknown()).then_some(input.as_str())
+    }
+
+    /// The key of an instance, if it is one of an `each`.
+    pub(crate) fn key(&self, frame: Frame) -> Option<&str> {
+        let (resource, n) = frame.each?;
+        self.instances[frame.instance].groups.get(&resource)?.keys.get(n).map(String::as_str)
     }
 
     pub(crate) fn region(&self, frame: Frame) -> Option<&Region> {

@@ -204,6 +204,8 @@ struct Loader<'a> {
     sealed: Vec<String>,
     /// Full keys of the stack file, and where they stand.
     written: Vec<(String, Location)>,
+    /// Something gives a config value what it has in this environment.
+    is_set_apart: bool,
 }
 
 /// Sections of a program, for the warning about misspelt ones.
@@ -240,7 +242,7 @@ const SECTIONS: [&str; 27] = [
 impl<'a> Loader<'a> {
     fn new(request: &'a Request, project: Project, problems: &'a mut Vec<Diagnostic>) -> Self {
         let (given, places) = (Map::default(), HashMap::new());
-        Self { request, project, problems, given, places, sealed: Vec::new(), written: Vec::new() }
+        Self { request, project, problems, given, places, sealed: Vec::new(), written: Vec::new(), is_set_apart: false }
     }
 
     fn read(
@@ -350,6 +352,7 @@ impl<'a> Loader<'a> {
             problems: self.problems,
         }
         .run();
+        self.idle_instance(&world);
         let dr = dr.and_then(|node| {
             let value = self.early(&world, node)?;
             dr::read(&value, &node.at, self.problems)
