@@ -13,6 +13,7 @@ use crate::engine::program::Known;
 use crate::engine::resource::Scope;
 use crate::engine::urn::{Place, Urn};
 use crate::engine::value::Value;
+use crate::stack::aliases::Subject;
 use crate::stack::answers::{Answered, Asking, Question};
 use crate::stack::body::{self, Block, Body, Type};
 use crate::stack::budget::{Amount, Unfolded};
@@ -20,7 +21,9 @@ use crate::stack::check;
 use crate::stack::eval::Run;
 use crate::stack::expr::{Accessor, Expr, Kind, Part, Reference, Root};
 use crate::stack::functions::{noun, scalar_text};
-use crate::stack::instance::{Bound, Frame, Group, Instance, Member, Node, Parent, Tags, Target, World};
+use crate::stack::instance::{
+    Bound, COMPONENT, Frame, Group, Instance, Member, Node, Parent, Tags, Target, World,
+};
 use crate::stack::options;
 use crate::stack::regions;
 
@@ -351,7 +354,7 @@ impl Expansion<'_> {
         };
         let token = match &block.ty {
             Type::Managed(index) => self.world.catalog.schema_at(*index).token.to_owned(),
-            Type::Component(component) => format!("drctl:component:{component}"),
+            Type::Component(component) => format!("{COMPONENT}{component}"),
             Type::Provider => "pulumi:providers:aws".to_owned(),
             Type::StackReference => "pulumi:pulumi:StackReference".to_owned(),
             Type::Unknown => return Err(Stop::Poison),
@@ -429,6 +432,20 @@ impl Expansion<'_> {
                 self.poison(Diagnostic::error("wrong-type", text).at(expr.at.clone()))
             }
         }
+    }
+
+    /// What a component may have been before.
+    fn former(&mut self, block: &Block, frame: Frame, urn: &Urn) -> Result<Vec<Urn>, Stop> {
+        let aliases = match block.option("aliases") {
+            None => Value::Null,
+            Some(expr) => self.early(expr, frame, || format!("`aliases` of resource `{}`", block.key))?,
+        };
+        let home = &self.world.instances[frame.instance];
+        let former = Subject { urn, key: self.world.key(frame), home }.former(&aliases);
+        former.or_else(|problem| {
+            let at = block.option("aliases").map(|expr| expr.at.clone());
+            self.poison(Diagnostic { at, ..problem }.of(urn))
+        })
     }
 
     /// What a reference among the options names.
@@ -581,10 +598,7 @@ impl Expansion<'_> {
         tags.sort_by_key(|tags| tags.only.is_some());
         let inherited = outer.protect;
         let protect = self.protect(block, frame, inherited)?;
-        let former = match block.option("aliases") {
-            None => Vec::new(),
-            Some(expr) => former(&self.early(expr, frame, || format!("`aliases` of resource `{}`", block.key))?),
-        };
+        let former = self.former(block, frame, &draft.urn)?;
         let inputs = self.bind(block, component, body, frame);
         let members = self.world.bodies[body].resources.iter().map(|_| Member::Pending).collect();
         self.world.instances.push(Instance {
@@ -692,15 +706,6 @@ fn size(expr: &Expr) -> Amount {
 
 fn is_null(expr: &Expr) -> bool {
     matches!(expr.kind, Kind::Literal(Value::Null))
-}
-
-/// Names of aliases.
-fn former(value: &Value) -> Vec<String> {
-    let names = value.as_list().into_iter().flatten().filter_map(|alias| match alias {
-        Value::String(text) => Urn::parse(text).map(|urn| urn.name().to_owned()),
-        alias => alias.get("name").and_then(Value::as_str).map(str::to_owned),
-    });
-    names.collect()
 }
 
 /// Whether any of the problems is an error.

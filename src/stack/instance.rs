@@ -49,6 +49,9 @@ impl Others {
     }
 }
 
+/// What the type of a component begins with in URNs; its name follows.
+pub(crate) const COMPONENT: &str = "drctl:component:";
+
 /// Everything that expressions may refer to.
 pub(crate) struct World {
     pub(crate) catalog: Arc<Catalog>,
@@ -98,8 +101,8 @@ pub(crate) struct Instance {
     pub(crate) provider: Option<usize>,
     /// What all of it depends on.
     pub(crate) depends_on: Vec<(Expr, Frame)>,
-    /// Earlier names of the instance.
-    pub(crate) former: Vec<String>,
+    /// What the instance may have been before.
+    pub(crate) former: Vec<Urn>,
     /// Bodies around it, to refuse a component inside itself.
     pub(crate) chain: Vec<usize>,
     /// Where it stands in the text: resource and item, from the outside in.

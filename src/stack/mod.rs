@@ -3,6 +3,7 @@
 //! [`load()`] finds the files, reads and checks everything that needs no cloud, and gives a
 //! [`StackProgram`], which the engine evaluates as outputs become known.
 
+mod aliases;
 mod answers;
 mod assets;
 mod backend;

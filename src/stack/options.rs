@@ -6,6 +6,7 @@ use crate::engine::path::Path;
 use crate::engine::program::{Known, Options, Timeouts};
 use crate::engine::urn::{Id, Urn};
 use crate::engine::value::Value;
+use crate::stack::aliases::Subject;
 use crate::stack::answers::NoAnswers;
 use crate::stack::eval::Run;
 use crate::stack::expr::{Expr, Kind};
@@ -14,16 +15,16 @@ use crate::stack::instance::{Frame, Node, World};
 use crate::stack::regions::is_region;
 
 /// Reads the options of a resource. Whatever is wrong is reported and left out.
-pub(crate) fn read(world: &World, node: &Node, stack: &str, project: &str, problems: &mut Vec<Diagnostic>) -> Options {
+pub(crate) fn read(world: &World, node: &Node, problems: &mut Vec<Diagnostic>) -> Options {
     let known = Known::new();
-    let mut reader = Reader { run: Run::new(world, &known, &NoAnswers), node };
-    let mut options = Options {
+    let mut reader = Reader { world, run: Run::new(world, &known, &NoAnswers), node };
+    let options = Options {
         protect: node.protect,
         retain_on_delete: reader.flag("retainOnDelete").unwrap_or(false),
         ignore_changes: reader.texts("ignoreChanges"),
         replace_on_changes: reader.texts("replaceOnChanges"),
         delete_before_replace: reader.flag("deleteBeforeReplace"),
-        aliases: Vec::new(),
+        aliases: reader.aliases(),
         timeouts: reader.timeouts(),
         deleted_with: reader.urns("deletedWith").into_iter().next(),
         replace_with: reader.urns("replaceWith"),
@@ -32,15 +33,15 @@ pub(crate) fn read(world: &World, node: &Node, stack: &str, project: &str, probl
         import: reader.import(),
         hide_diffs: reader.texts("hideDiffs"),
     };
-    options.aliases = reader.aliases(world, stack, project);
     reader.version();
     reader.depends_on();
-    reader.paths(world);
+    reader.paths();
     problems.extend(reader.run.problems);
     options
 }
 
 struct Reader<'a> {
+    world: &'a World,
     run: Run<'a>,
     node: &'a Node,
 }
@@ -53,12 +54,7 @@ impl<'a> Reader<'a> {
     }
 
     fn wrong<T>(&mut self, word: &str, wanted: &str, value: &Value, at: &Location) -> Option<T> {
-        let given = match value.bare() {
-            Value::Unknown => "a value that is not known at once",
-            value => noun(value),
-        };
-        let text = format!("option `{word}` must be {wanted}, not {given}");
-        self.run.problems.push(Diagnostic::error("wrong-type", text).at(at.clone()).of(&self.node.urn));
+        self.run.problems.push(unfit(word, wanted, value).at(at.clone()).of(&self.node.urn));
         None
     }
 
@@ -129,62 +125,16 @@ impl<'a> Reader<'a> {
         timeouts
     }
 
-    fn aliases(&mut self, world: &World, stack: &str, project: &str) -> Vec<Urn> {
-        let mut urns = self.inherited(world);
-        let Some((value, expr)) = self.value("aliases") else { return urns };
-        let Some(items) = value.as_list() else {
-            self.wrong::<()>("aliases", "a list", &value, &expr.at);
-            return urns;
-        };
-        for item in items {
-            let urn = match item.bare() {
-                Value::String(text) => Urn::parse(text),
-                Value::Map(map) => self.alias(map, stack, project),
-                _ => None,
-            };
-            match urn {
-                Some(urn) => urns.push(urn),
-                None => {
-                    let problem = Diagnostic::error("alias", "this is no alias").at(expr.at.clone());
-                    let help =
-                        "write a URN, or a map of `name`, `type`, `parent`, `noParent`, `stack`, `project`, `urn`";
-                    self.run.problems.push(problem.of(&self.node.urn).help(help));
-                }
-            }
-        }
-        urns
-    }
-
-    /// What is not given is as it is now.
-    fn alias(&self, map: &crate::engine::value::Map, stack: &str, project: &str) -> Option<Urn> {
-        const KEYS: [&str; 7] = ["name", "type", "parent", "noParent", "stack", "project", "urn"];
-        if map.keys().any(|k| !KEYS.contains(&k.as_str())) {
-            return None;
-        }
-        if let Some(urn) = map.get("urn") {
-            return Urn::parse(&scalar_text(urn)?);
-        }
-        let own = &self.node.urn;
-        let text = |key: &str, default: &str| map.get(key).and_then(scalar_text).unwrap_or_else(|| default.to_owned());
-        let ty = text("type", own.ty());
-        let chain = self.node.types.strip_suffix(own.ty()).unwrap_or_default();
-        let types = match map.get("parent").map(Value::bare) {
-            _ if map.get("noParent").and_then(Value::as_bool) == Some(true) => ty,
-            Some(Value::Resource(handle)) => format!("{}${ty}", chain_of(&handle.urn)),
-            Some(Value::String(urn)) => format!("{}${ty}", chain_of(&Urn::parse(urn)?)),
-            Some(_) => return None,
-            None => format!("{chain}{ty}"),
-        };
-        Some(Urn::new(&text("stack", stack), &text("project", project), &types, &text("name", own.name())))
-    }
-
-    /// A component that had another name had children of other names.
-    fn inherited(&self, world: &World) -> Vec<Urn> {
-        let instance = &world.instances[self.node.frame.instance];
-        let own = &self.node.urn;
-        let Some(rest) = own.name().strip_prefix(&instance.prefix) else { return Vec::new() };
-        let former = instance.former.iter();
-        former.map(|name| Urn::new(own.stack(), own.project(), &self.node.types, &format!("{name}/{rest}"))).collect()
+    fn aliases(&mut self) -> Vec<Urn> {
+        let given = self.value("aliases");
+        let home = &self.world.instances[self.node.frame.instance];
+        let subject = Subject { urn: &self.node.urn, key: self.world.key(self.node.frame), home };
+        let former = subject.former(given.as_ref().map_or(&Value::Null, |(value, _)| value));
+        former.unwrap_or_else(|problem| {
+            let at = given.map(|(_, expr)| expr.at.clone());
+            self.run.problems.push(Diagnostic { at, ..problem }.of(&self.node.urn));
+            Vec::new()
+        })
     }
 
     fn depends_on(&mut self) {
@@ -194,8 +144,8 @@ impl<'a> Reader<'a> {
     }
 
     /// Property paths that begin with no property of the type do nothing, which nobody wants.
-    fn paths(&mut self, world: &World) {
-        let Some(schema) = world.schema(self.node) else { return };
+    fn paths(&mut self) {
+        let Some(schema) = self.world.schema(self.node) else { return };
         let known: Vec<&str> = schema.inputs.properties.iter().map(|p| p.name.as_str()).collect();
         let outputs: Vec<&str> = schema.outputs.properties.iter().map(|p| p.name.as_str()).collect();
         for word in ["ignoreChanges", "replaceOnChanges", "hideDiffs", "additionalSecretOutputs"] {
@@ -308,6 +258,11 @@ pub(crate) fn id_here(text: &str, node: &Node) -> Result<Id, Diagnostic> {
     }
 }
 
-fn chain_of(urn: &Urn) -> String {
-    urn.as_str().split("::").nth(2).unwrap_or_default().to_owned()
+/// Says that the value of an option is of another kind than it must be.
+pub(crate) fn unfit(word: &str, wanted: &str, value: &Value) -> Diagnostic {
+    let given = match value.bare() {
+        Value::Unknown => "a value that is not known at once",
+        value => noun(value),
+    };
+    Diagnostic::error("wrong-type", format!("option `{word}` must be {wanted}, not {given}"))
 }

@@ -53,8 +53,7 @@ impl StackProgram {
         for index in written {
             let node = &world.nodes[index];
             if let Some(schema) = world.schema(node) {
-                let names = (stack.as_str(), project.as_str());
-                declarations.push(declaration(&world, &order, (index, schema), names, &mut made, problems));
+                declarations.push(declaration(&world, &order, (index, schema), &mut made, problems));
             } else {
                 unmanaged(&world, index, problems);
             }
@@ -404,7 +403,6 @@ fn declaration<'w>(
     world: &'w World,
     order: &Order<'w>,
     (index, schema): (usize, &TypeSchema),
-    (stack, project): (&str, &str),
     made: &mut Amount,
     problems: &mut Vec<Diagnostic>,
 ) -> Declaration {
@@ -445,7 +443,7 @@ fn declaration<'w>(
         parent: node.parent.clone(),
         needs: urns(&needs),
         refers,
-        options: options::read(world, node, stack, project, problems),
+        options: options::read(world, node, problems),
         external,
         at: block.at.clone(),
     }

@@ -375,3 +375,55 @@ resources:
     let chosen = may.replace("\"${z.id}\"", "{fn::if: [false, \"${z.id}\", null]}");
     assert!(Desk::of(&chosen).good().warnings.is_empty());
 }
+
+fn declared<'a>(loaded: &'a Loaded, name: &str) -> &'a crate::engine::program::Declaration {
+    loaded.program.declarations().iter().find(|d| d.urn.name() == name).unwrap_or_else(|| panic!("no {name}"))
+}
+
+fn former(text: &str, name: &str) -> Vec<String> {
+    let loaded = Desk::of(text).good();
+    let aliases = declared(&loaded, name).options.aliases.iter();
+    aliases.map(|urn| urn.as_str().trim_start_matches("urn:pulumi:test::test::").to_owned()).collect()
+}
+
+#[test]
+fn the_name_of_an_alias_stands_in_the_same_component_and_for_the_same_instance() {
+    let single = "resources:\n  topics: {type: aws:ec2:Vpc, each: [a], options: {aliases: [{name: topic}]}}\n";
+    assert_eq!(former(single, "topics[\"a\"]"), ["aws:ec2/vpc:Vpc::topic[\"a\"]", "aws:ec2/vpc:Vpc::topic"]);
+    let inside = "components:\n  c: {resources: {y: {type: aws:ec2:Vpc, options: {aliases: [{name: x}]}}}}\n\
+                  resources: {a: {type: c}}\n";
+    assert_eq!(
+        former(inside, "a/y"),
+        ["drctl:component:c$aws:ec2/vpc:Vpc::a/x", "drctl:component:c$aws:ec2/vpc:Vpc::x"]
+    );
+    let moved = inside.replace("{name: x}", "{noParent: true}");
+    assert_eq!(former(&moved, "a/y"), ["aws:ec2/vpc:Vpc::a/y", "aws:ec2/vpc:Vpc::y"]);
+}
+
+#[test]
+fn aliases_of_components_reach_all_that_is_in_them_with_aliases_of_their_own() {
+    let text = |options: &str| {
+        format!(
+            "components:\n  inner: {{resources: {{y: {{type: aws:ec2:Vpc, options: {{aliases: [{{name: x}}]}}}}}}}}\n  \
+             outer: {{resources: {{i: {{type: inner}}}}}}\nresources:\n  \
+             networks: {{type: outer, each: [k], options: {{aliases: [{options}]}}}}\n"
+        )
+    };
+    let types = "drctl:component:outer$drctl:component:inner$aws:ec2/vpc:Vpc";
+    let found = former(&text("{name: nets}"), "networks[\"k\"]/i/y");
+    assert_eq!(found[0], format!("{types}::nets[\"k\"]/i/y"));
+    for expected in ["networks[\"k\"]/i/x", "nets[\"k\"]/i/x", "nets/i/y"] {
+        assert!(found.contains(&format!("{types}::{expected}")), "{expected}: {found:#?}");
+    }
+    let other_type = former(&text("{type: network}"), "networks[\"k\"]/i/y");
+    assert!(
+        other_type
+            .contains(&"drctl:component:network$drctl:component:inner$aws:ec2/vpc:Vpc::networks[\"k\"]/i/y".to_owned()),
+        "{other_type:#?}"
+    );
+    let whole = former(&text("'urn:pulumi:test::test::drctl:component:net::n'"), "networks[\"k\"]/i/y");
+    assert_eq!(whole[0], "drctl:component:net$drctl:component:inner$aws:ec2/vpc:Vpc::n/i/y");
+    let wrong = Desk::of(&text("{nam: x}")).wrong();
+    assert!(wrong.starts_with("stacks/test.yaml:5:") && wrong.contains("error[alias]: this is no alias"), "{wrong}");
+    assert_eq!(wrong.matches("error[").count(), 1, "{wrong}");
+}
