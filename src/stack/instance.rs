@@ -97,7 +97,7 @@ pub(crate) struct Instance {
     pub(crate) groups: HashMap<usize, Arc<Group>>,
     /// Tags that its resources get, the later over the earlier: those of one scope come last.
     pub(crate) tags: Vec<Tags>,
-    pub(crate) protect: bool,
+    pub(crate) ending: Ending,
     pub(crate) provider: Option<usize>,
     /// What all of it depends on.
     pub(crate) depends_on: Vec<(Expr, Frame)>,
@@ -107,6 +107,22 @@ pub(crate) struct Instance {
     pub(crate) chain: Vec<usize>,
     /// Where it stands in the text: resource and item, from the outside in.
     pub(crate) position: Vec<usize>,
+}
+
+/// Options about the end of a resource or a component, which hold for what stands in it, too.
+#[derive(Clone, Default)]
+pub(crate) struct Ending {
+    pub(crate) protect: bool,
+    pub(crate) retain_on_delete: bool,
+    /// What has the option `deletedWith`, and where that is evaluated.
+    pub(crate) deleted_with: Option<(Arc<Block>, Frame)>,
+}
+
+impl Ending {
+    pub(crate) fn deleted_with(&self) -> Option<(&Expr, Frame)> {
+        let (block, frame) = self.deleted_with.as_ref()?;
+        Some((block.option("deletedWith")?, *frame))
+    }
 }
 
 /// Tags of many resources.
@@ -190,7 +206,7 @@ pub(crate) struct Node {
     pub(crate) parent: Option<Urn>,
     pub(crate) place: Place,
     pub(crate) provider: Option<usize>,
-    pub(crate) protect: bool,
+    pub(crate) ending: Ending,
     /// Outputs that the program calls secret.
     pub(crate) secret_outputs: Vec<String>,
     /// Where it stands in the text: resource and item, from the outside in.

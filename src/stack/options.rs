@@ -8,8 +8,9 @@ use crate::engine::urn::{Id, Urn};
 use crate::engine::value::Value;
 use crate::stack::aliases::Subject;
 use crate::stack::answers::NoAnswers;
+use crate::stack::body::Type;
 use crate::stack::eval::Run;
-use crate::stack::expr::{Expr, Kind};
+use crate::stack::expr::{Accessor, Expr, Kind, Reference, Root};
 use crate::stack::functions::{noun, scalar_text};
 use crate::stack::instance::{Frame, Node, World};
 use crate::stack::regions::is_region;
@@ -19,15 +20,15 @@ pub(crate) fn read(world: &World, node: &Node, problems: &mut Vec<Diagnostic>) -
     let known = Known::new();
     let mut reader = Reader { world, run: Run::new(world, &known, &NoAnswers), node };
     let options = Options {
-        protect: node.protect,
-        retain_on_delete: reader.flag("retainOnDelete").unwrap_or(false),
+        protect: node.ending.protect,
+        retain_on_delete: node.ending.retain_on_delete,
         ignore_changes: reader.texts("ignoreChanges"),
         replace_on_changes: reader.texts("replaceOnChanges"),
         delete_before_replace: reader.flag("deleteBeforeReplace"),
         aliases: reader.aliases(),
         timeouts: reader.timeouts(),
-        deleted_with: reader.urns("deletedWith").into_iter().next(),
-        replace_with: reader.urns("replaceWith"),
+        deleted_with: reader.deleted_with(),
+        replace_with: reader.replace_with(),
         replacement_trigger: reader.value("replacementTrigger").map(|(value, _)| value),
         additional_secret_outputs: reader.texts("additionalSecretOutputs"),
         import: reader.import(),
@@ -81,18 +82,47 @@ impl<'a> Reader<'a> {
         texts.or_else(|| self.wrong(word, "a list of strings", &value, &expr.at)).unwrap_or_default()
     }
 
-    /// One resource or a list of them.
-    fn urns(&mut self, word: &str) -> Vec<Urn> {
-        let Some((value, expr)) = self.value(word) else { return Vec::new() };
-        let items = match value.bare() {
-            Value::List(items) => items.clone(),
-            other => vec![other.clone()],
-        };
-        let urns = items.iter().map(|item| match item.bare() {
-            Value::Resource(handle) => Some(handle.urn.clone()),
-            _ => None,
-        });
-        urns.collect::<Option<_>>().or_else(|| self.wrong(word, "a resource", &value, &expr.at)).unwrap_or_default()
+    fn replace_with(&mut self) -> Vec<Urn> {
+        let Some(expr) = self.node.block.option("replaceWith") else { return Vec::new() };
+        self.urns("replaceWith", expr, self.node.frame)
+    }
+
+    fn deleted_with(&mut self) -> Option<Urn> {
+        let (expr, frame) = self.node.ending.deleted_with()?;
+        let mut urns = self.urns("deletedWith", expr, frame);
+        if urns.len() > 1 {
+            return self.wrong("deletedWith", "one resource", &Value::List(Vec::new()), &expr.at);
+        }
+        urns.pop()
+    }
+
+    /// One resource or many.
+    fn urns(&mut self, word: &str, expr: &Expr, frame: Frame) -> Vec<Urn> {
+        let mut urns = Vec::new();
+        for item in items(expr) {
+            let Some(value) = self.run.eval(item, frame) else { continue };
+            let problem = if self.is_component(item, frame) {
+                let text = format!("option `{word}` takes resources, not a component");
+                let help = "name a resource inside it, which an output of the component can give";
+                Diagnostic::error("wrong-type", text).help(help)
+            } else {
+                match add_urns(&value, &mut urns) {
+                    Ok(()) => continue,
+                    Err(other) => unfit(word, "a resource", other),
+                }
+            };
+            self.run.problems.push(problem.at(item.at.clone()).of(&self.node.urn));
+        }
+        urns
+    }
+
+    fn is_component(&self, expr: &Expr, frame: Frame) -> bool {
+        let Kind::Reference(Reference { root: Root::Resource(n), path, .. }) = &expr.kind else { return false };
+        let is_instance = |accessor: &Accessor| !matches!(accessor, Accessor::Name(_));
+        let block = &self.world.body(frame.instance).resources[*n];
+        matches!(block.ty, Type::Component(_))
+            && path.len() <= usize::from(block.each.is_some())
+            && path.iter().all(|(accessor, _)| is_instance(accessor))
     }
 
     fn timeouts(&mut self) -> Timeouts {
@@ -201,11 +231,7 @@ pub(crate) fn of_components(world: &World) -> Vec<Diagnostic> {
 
 /// A name without `${}` would be a text that nothing depends on.
 fn depends_on(run: &mut Run, expr: &Expr, frame: Frame) -> Vec<Diagnostic> {
-    let items = match &expr.kind {
-        Kind::List(items) => items.as_slice(),
-        _ => std::slice::from_ref(expr),
-    };
-    let wrong = items.iter().filter_map(|item| {
+    let wrong = items(expr).iter().filter_map(|item| {
         let given = run.eval(item, frame)?;
         let text = format!("`dependsOn` takes resources, not {}", noun(no_resource(&given)?));
         let problem = Diagnostic::error("wrong-type", text).at(item.at.clone());
@@ -265,4 +291,27 @@ pub(crate) fn unfit(word: &str, wanted: &str, value: &Value) -> Diagnostic {
         value => noun(value),
     };
     Diagnostic::error("wrong-type", format!("option `{word}` must be {wanted}, not {given}"))
+}
+
+/// The parts of a list that is written as one, or the expression itself.
+fn items(expr: &Expr) -> &[Expr] {
+    match &expr.kind {
+        Kind::List(items) => items,
+        _ => std::slice::from_ref(expr),
+    }
+}
+
+/// Adds the resources of a value, all instances of an `each` among them.
+///
+/// # Errors
+/// With what is none.
+fn add_urns<'v>(value: &'v Value, urns: &mut Vec<Urn>) -> Result<(), &'v Value> {
+    match value.bare() {
+        Value::Null => {}
+        Value::Resource(handle) => urns.push(handle.urn.clone()),
+        Value::List(items) => items.iter().try_for_each(|item| add_urns(item, urns))?,
+        Value::Map(map) => map.values().try_for_each(|item| add_urns(item, urns))?,
+        other => return Err(other),
+    }
+    Ok(())
 }

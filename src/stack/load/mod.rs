@@ -30,7 +30,7 @@ use crate::stack::expr::{Keys, Kind as ExprKind, wrong};
 use crate::stack::fence::{self, Fence};
 use crate::stack::files::Files;
 use crate::stack::functions::scalar_text;
-use crate::stack::instance::{Bound, Frame, Instance, Member, Others, Slot, Stacks, Tags, World};
+use crate::stack::instance::{Bound, Ending, Frame, Instance, Member, Others, Slot, Stacks, Tags, World};
 use crate::stack::load::config::{AWS, PROVIDER};
 use crate::stack::paths;
 use crate::stack::program::StackProgram;
@@ -457,7 +457,7 @@ impl<'a> Loader<'a> {
             members,
             groups: HashMap::new(),
             tags,
-            protect: false,
+            ending: Ending::default(),
             provider: None,
             depends_on: Vec::new(),
             former: Vec::new(),
