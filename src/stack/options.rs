@@ -29,7 +29,6 @@ pub(crate) fn read(world: &World, node: &Node, problems: &mut Vec<Diagnostic>) -
         timeouts: reader.timeouts(),
         deleted_with: reader.deleted_with(),
         replace_with: reader.replace_with(),
-        replacement_trigger: reader.value("replacementTrigger").map(|(value, _)| value),
         additional_secret_outputs: reader.texts("additionalSecretOutputs"),
         import: reader.import(),
         hide_diffs: reader.texts("hideDiffs"),
