@@ -1,5 +1,7 @@
 //! Changes to a state that make no call: one path for all of them, under the lock and with a backup.
 
+use std::collections::BTreeSet;
+
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result, failed};
 use crate::cli::runtime::runtime;
@@ -7,6 +9,7 @@ use crate::cli::site::Site;
 use crate::cli::target::Target;
 use crate::engine::diagnostic::nearest;
 use crate::engine::graph;
+use crate::engine::selection::matches;
 use crate::engine::state::State;
 use crate::engine::urn::Urn;
 use crate::state::lint;
@@ -61,6 +64,18 @@ pub(super) fn find(state: &State, given: &str) -> Result<Urn> {
     }
 }
 
+/// The resources that a pattern names, as with `--target`: a URN, a logical name, that of a component or of an
+/// `each`, a type, and `*` for any text.
+pub(super) fn find_all(state: &State, pattern: &str) -> Result<Vec<Urn>> {
+    let named = state.rows.keys().filter(|key| matches(pattern, &key.urn));
+    let urns: BTreeSet<Urn> = named.map(|key| key.urn.clone()).collect();
+    // Two of one name may be meant both by a pattern, and hardly by their name.
+    if urns.iter().all(|urn| urn.name() == pattern) {
+        return Ok(vec![find(state, pattern)?]);
+    }
+    Ok(urns.into_iter().collect())
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -82,6 +97,25 @@ mod tests {
     fn a_resource_is_found_by_its_name_or_its_urn() {
         assert_eq!(find(&state(), "network").unwrap().name(), "network");
         assert_eq!(find(&state(), "urn:pulumi:s::p::t:i:B::x").unwrap().ty(), "t:i:B");
+    }
+
+    #[test]
+    fn a_pattern_finds_all_that_it_names_and_what_names_none_is_told() {
+        let mut state = state();
+        for name in ["net/vpc", "net/subnet[\"a\"]", "nets"] {
+            let key = Key { urn: Urn::new("s", "p", "t:i:C", name), generation: 0 };
+            state.rows.insert(key.clone(), Arc::new(Row::new(key, "t:i:C", Place::global())));
+        }
+        let found = |pattern: &str| {
+            let urns = find_all(&state, pattern).ok()?;
+            Some(urns.iter().map(|urn| urn.name().to_owned()).collect::<Vec<_>>())
+        };
+        assert_eq!(found("net").unwrap(), ["net/subnet[\"a\"]", "net/vpc"]);
+        assert_eq!(found("net/subnet").unwrap(), ["net/subnet[\"a\"]"]);
+        assert_eq!(found("net*").unwrap(), ["network", "net/subnet[\"a\"]", "net/vpc", "nets"]);
+        assert_eq!(found("t:i:A").unwrap(), ["network", "x"]);
+        assert_eq!(found("x*").unwrap(), ["x", "x"]);
+        assert_eq!((found("x"), found("y*")), (None, None), "two of one name, and nothing");
     }
 
     #[test]

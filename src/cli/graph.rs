@@ -175,6 +175,7 @@ pub(super) mod tests {
         let source = Arc::new(Source::new("a.yaml", ""));
         Declaration {
             urn: Urn::new("prod", "p", ty, name),
+            key: name.into(),
             ty: ty.into(),
             place: Place(place.into()),
             parent: None,

@@ -102,6 +102,43 @@ fn what_is_protected_is_destroyed_only_by_force() {
 }
 
 #[test]
+fn a_component_and_an_each_are_named_as_a_whole() {
+    let project = Project::with(
+        r#"
+name: network
+regions: {primary: us-east-1}
+components:
+  net:
+    resources:
+      vpc: {type: aws:ec2:Vpc, properties: {cidrBlock: 10.0.0.0/16}}
+      subnet: {type: aws:ec2:Subnet, properties: {vpcId: "${vpc.id}", cidrBlock: 10.0.1.0/24}}
+resources:
+  a: {type: net}
+  b: {type: net}
+  topic: {type: aws:sns:Topic, each: [x, y]}
+  written: {type: aws:sns:Topic, name: called}
+"#,
+    );
+    project.expect("up --target a", Exit::Ok);
+    project.expect("state show a", Exit::Ok);
+    project.expect("state show b", Exit::Configuration);
+    project.expect("up --exclude topic", Exit::Ok);
+    project.expect("state ls topic", Exit::Configuration);
+    project.expect("up", Exit::Ok);
+    project.expect("preview --replace topic --expect-no-changes", Exit::UnexpectedChanges);
+    project.expect("up --target written", Exit::Configuration);
+    project.expect("up --target called", Exit::Ok);
+    project.expect("state protect a topic", Exit::Ok);
+    project.expect("destroy --target a", Exit::Policy);
+    project.expect("state unprotect a/*", Exit::Ok);
+    project.expect("destroy --target a", Exit::Ok);
+    project.expect("destroy --target topic", Exit::Policy);
+    project.expect("state unprotect topic", Exit::Ok);
+    project.expect("state rm b", Exit::Configuration);
+    project.expect("destroy", Exit::Ok);
+}
+
+#[test]
 fn what_was_forgotten_is_imported_again_and_previews_clean() {
     let project = Project::new();
     project.expect("up", Exit::Ok);
@@ -113,6 +150,10 @@ fn what_was_forgotten_is_imported_again_and_previews_clean() {
     project.expect("state rm vpc", Exit::Configuration);
     project.expect("state rm other", Exit::Ok);
     project.expect(&format!("import aws:ec2:Vpc other {id}"), Exit::Resource);
+    project.expect(&format!("import aws:ec2:Vpc other {id}@eu-west-1 --region primary"), Exit::Configuration);
+    project.expect(&format!("import aws:ec2:Vpc other {id}@eu-west-1 --protect false"), Exit::Ok);
+    project.expect("preview --expect-no-changes", Exit::Ok);
+    project.expect("state rm other", Exit::Ok);
     project.expect(&format!("import aws:ec2:Vpc other {id} --region secondary --protect false"), Exit::Ok);
     project.expect(&format!("import aws:ec2:Vpc other {id} --region secondary"), Exit::Configuration);
     project.expect("preview --expect-no-changes", Exit::Ok);

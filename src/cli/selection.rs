@@ -13,7 +13,8 @@ use crate::render::regions::Regions;
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "What to touch")]
 pub(crate) struct Selection {
-    /// Only these resources: URNs, logical names or types, with `*` and `?`
+    /// Only these resources: URNs, logical names or types, with `*` and `?`; a component or an `each` stands for
+    /// all in it
     #[arg(short, long = "target", global = true, value_name = "RESOURCE")]
     pub(crate) targets: Vec<String>,
 

@@ -1,6 +1,6 @@
 //! `drctl state`: what is remembered of the resources of a stack, and corrections to it.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::cli::Global;
 use crate::cli::confirm::{Answers, declined};
-use crate::cli::edit::{edit, find};
+use crate::cli::edit::{edit, find, find_all};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result, failed};
 use crate::cli::program::catalog;
@@ -29,9 +29,9 @@ use crate::state::{Broken, Finding, StateError, World, lint, lint_names, unname}
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// List the resources
-    Ls,
-    /// Show everything that is known of a resource, secrets hidden
-    Show(One),
+    Ls(Listed),
+    /// Show everything that is known of resources, secrets hidden
+    Show(Named),
     /// Forget a resource and leave it in the cloud
     Rm(Remove),
     /// Give a resource another logical name
@@ -54,14 +54,21 @@ pub(super) enum Command {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct One {
-    /// Logical name or URN
-    resource: String,
+pub(super) struct Listed {
+    /// Only these, named as with `--target`
+    resources: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Named {
+    /// Logical names, URNs or types, as with `--target`
+    #[arg(required = true)]
+    resources: Vec<String>,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Many {
-    /// Logical names or URNs
+    /// Logical names, URNs or types, as with `--target`
     #[arg(required_unless_present = "all")]
     resources: Vec<String>,
 
@@ -95,14 +102,18 @@ pub(super) fn run(command: &Command, global: &Global) -> Result {
     }
     let site = Site::of_state(global)?;
     match command {
-        Command::Ls => {
-            let (state, _) = runtime(false)?.block_on(site.state())?;
+        Command::Ls(Listed { resources }) => {
+            let (mut state, _) = runtime(false)?.block_on(site.state())?;
+            if !resources.is_empty() {
+                let urns = all_of(&state, resources)?;
+                state.rows.retain(|key, _| urns.contains(&key.urn));
+            }
             render::data(list(&state, global.json));
         }
-        Command::Show(One { resource }) => {
+        Command::Show(Named { resources }) => {
             let (state, _) = runtime(false)?.block_on(site.state())?;
-            let urn = find(&state, resource)?;
-            for row in state.rows.values().filter(|r| r.key.urn == urn) {
+            let urns = all_of(&state, resources)?;
+            for row in state.rows.values().filter(|r| urns.contains(&r.key.urn)) {
                 render::data(format_args!("{:#}\n", shown(row)));
             }
         }
@@ -141,7 +152,7 @@ fn edits(command: &Command) -> Option<&'static str> {
         Command::Unprotect(_) => Some("state unprotect"),
         Command::Taint(_) => Some("state taint"),
         Command::Untaint(_) => Some("state untaint"),
-        Command::Ls | Command::Show(_) | Command::Check | Command::Rm(_) | Command::RotateKey(_) => None,
+        Command::Ls(_) | Command::Show(_) | Command::Check | Command::Rm(_) | Command::RotateKey(_) => None,
     }
 }
 
@@ -234,9 +245,9 @@ fn untaint(row: &mut Row) -> &'static str {
 /// Changes rows, and tells what each is then by the word that `set` gives.
 fn mark(site: &Site, many: &Many, command: &str, set: impl Fn(&mut Row) -> &'static str) -> Result<()> {
     let marked = edit(site, command, |state| {
-        let urns: HashSet<Urn> = match many.all {
+        let urns: BTreeSet<Urn> = match many.all {
             true => state.rows.keys().map(|k| k.urn.clone()).collect(),
-            false => many.resources.iter().map(|given| find(state, given)).collect::<Result<_>>()?,
+            false => all_of(state, &many.resources)?,
         };
         let mut marked: IndexMap<&str, Vec<Urn>> = IndexMap::new();
         for row in state.rows.values_mut().filter(|row| !row.old && urns.contains(&row.key.urn)) {
@@ -252,6 +263,12 @@ fn mark(site: &Site, many: &Many, command: &str, set: impl Fn(&mut Row) -> &'sta
         }
     }
     Ok(())
+}
+
+/// Everything that any of these patterns names.
+fn all_of(state: &State, patterns: &[String]) -> Result<BTreeSet<Urn>> {
+    let found = patterns.iter().map(|pattern| find_all(state, pattern)).collect::<Result<Vec<_>>>()?;
+    Ok(found.into_iter().flatten().collect())
 }
 
 fn remove(arguments: &Remove, site: &Site, global: &Global) -> Result {

@@ -71,6 +71,12 @@ pub fn ignored(options: &Options) -> Vec<Path> {
     options.ignore_changes.iter().filter_map(|text| Path::parse(text).ok()).collect()
 }
 
+/// Whether another value than before replaces the resource. One that is not known yet will be another.
+pub fn triggered(row: &Row, given: &Given) -> Option<Reason> {
+    let (before, now) = (row.replacement_trigger.as_ref()?, given.trigger.as_ref()?);
+    (before != now).then(|| Reason::Asked("replacementTrigger".into()))
+}
+
 /// The inputs to compare a program with.
 pub fn base(schema: &TypeSchema, row: &Row, live: Option<&Live>) -> Value {
     match live {

@@ -72,6 +72,8 @@ pub struct Given {
     pub inputs: Value,
     /// Paths of the values that the program leaves to the defaults of the schema.
     pub defaults: Vec<Path>,
+    /// Another value replaces the resource, if there was one before: `replacementTrigger`.
+    pub trigger: Option<Value>,
 }
 
 impl Given {
@@ -89,6 +91,8 @@ pub type Known = HashMap<Urn, Handle>;
 #[derive(Debug, Clone)]
 pub struct Declaration {
     pub urn: Urn,
+    /// What it is called in the text, which is another word than in the URN where `name` gives one.
+    pub key: String,
     /// Canonical token.
     pub ty: String,
     pub place: Place,
@@ -127,8 +131,6 @@ pub struct Options {
     pub deleted_with: Option<Urn>,
     /// Replacing any of these replaces this one too.
     pub replace_with: Vec<Urn>,
-    /// Replaced when the value changes.
-    pub replacement_trigger: Option<Value>,
     pub additional_secret_outputs: Vec<String>,
     /// Adopt this resource instead of making one.
     pub import: Option<Id>,

@@ -37,6 +37,8 @@ pub enum Why {
 #[derive(Debug, Clone)]
 pub struct Candidate {
     pub urn: Urn,
+    /// What the text of the program calls it.
+    pub key: String,
     pub place: Place,
     pub needs: Vec<Urn>,
 }
@@ -147,19 +149,31 @@ fn matching(patterns: &[String], candidates: &[Candidate]) -> HashSet<Urn> {
     named.map(|c| c.urn.clone()).collect()
 }
 
-/// Whether a pattern names the resource: by URN, by logical name, or by type in any of its forms.
+/// Whether a pattern names the resource: by URN, by logical name, by that of what it is a part of, or by type in
+/// any of its forms.
 pub fn matches(pattern: &str, urn: &Urn) -> bool {
     let wild = WildMatch::new(pattern);
     let as_stored = [urn.as_str(), urn.name(), urn.ty()].into_iter().any(|text| wild.matches(text));
+    let as_stored = as_stored || is_part(urn.name(), pattern);
     // `s*` is about names, and not about all that S3, SNS and SQS have.
     let may_be_short = pattern.contains(':');
     as_stored || may_be_short && (wild.matches(&short_type(urn.ty())) || wild.matches(&type_name(urn.ty())))
 }
 
+/// Whether a name is that of a resource in the component, or of one of its `each`: `net/vpc` and `net["a"]` of `net`.
+fn is_part(name: &str, whole: &str) -> bool {
+    name.strip_prefix(whole).is_some_and(|rest| rest.starts_with('/') || rest.starts_with("[\""))
+}
+
 fn unmatched(flag: &str, pattern: &str, candidates: &[Candidate]) -> Diagnostic {
     let problem = Diagnostic::error("unknown-target", format!("`{flag} '{pattern}'` matches no resource"));
+    if let Some(renamed) = candidates.iter().find(|c| c.key == pattern) {
+        return problem.help(format!("`name` calls it `{name}`: use `{flag} '{name}'`", name = renamed.urn.name()));
+    }
     let types: BTreeSet<String> = candidates.iter().map(|c| type_name(c.urn.ty())).collect();
+    let whole = |name: &'_ str| name.find(['/', '[']).map_or(name.len(), |end| end);
     let names = candidates.iter().map(|c| c.urn.name());
+    let names = names.clone().chain(names.map(|name| &name[..whole(name)]));
     let near = nearest(pattern, names).or_else(|| nearest(&type_name(pattern), types.iter().map(String::as_str)));
     match near {
         Some(near) => problem.help(format!("did you mean `{near}`?")),
@@ -225,6 +239,7 @@ mod tests {
     fn stack() -> Vec<Candidate> {
         let of = |ty: &str, name: &str| Candidate {
             urn: Urn::new("prod", "dr", ty, name),
+            key: name.to_owned(),
             place: Place("eu-west-1".to_owned()),
             needs: Vec::new(),
         };
@@ -259,6 +274,26 @@ mod tests {
     fn a_pattern_of_letters_only_names_no_service() {
         assert_eq!(named("s*"), ["store"]);
         assert!(named("rds*").is_empty());
+    }
+
+    #[test]
+    fn a_name_stands_for_what_is_in_it_and_a_part_of_a_name_for_nothing() {
+        let urn = |name: &str| Urn::new("prod", "dr", "t:i:A", name);
+        for name in ["net", "net/vpc", "net/sub/vpc", "net[\"a\"]", "net[\"a\"]/vpc"] {
+            assert!(matches("net", &urn(name)), "{name}");
+        }
+        for name in ["nets", "a/net", "net-b/vpc", "ne"] {
+            assert!(!matches("net", &urn(name)), "{name}");
+        }
+        assert!(matches("net[\"a\"]", &urn("net[\"a\"]/vpc")) && !matches("net[\"a\"]", &urn("net[\"b\"]/vpc")));
+    }
+
+    #[test]
+    fn a_resource_that_has_another_name_is_told_to_be_called_that() {
+        let mut stack = stack();
+        stack[0].key = "written".to_owned();
+        let help = unmatched("--target", "written", &stack).help;
+        assert_eq!(help.as_deref(), Some("`name` calls it `net`: use `--target 'net'`"));
     }
 
     #[test]

@@ -48,9 +48,14 @@ impl Urn {
         self.part(1)
     }
 
+    /// The token of the type after those of its parents: `parent$child`.
+    pub fn types(&self) -> &str {
+        self.part(2)
+    }
+
     /// The token of the type, without those of its parents.
     pub fn ty(&self) -> &str {
-        let chain = self.part(2);
+        let chain = self.types();
         chain.rsplit('$').next().unwrap_or(chain)
     }
 

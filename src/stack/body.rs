@@ -304,6 +304,21 @@ pub(crate) const OPTIONS: [&str; 20] = [
     "envVarMappings",
 ];
 
+/// Those that a component hands down to what stands in it, or that have no effect at all.
+const OF_COMPONENTS: [&str; 11] = [
+    "dependsOn",
+    "protect",
+    "retainOnDelete",
+    "deletedWith",
+    "provider",
+    "providers",
+    "parent",
+    "aliases",
+    "version",
+    "pluginDownloadURL",
+    "envVarMappings",
+];
+
 /// What is wrong with a logical name.
 pub(crate) fn unfit_name(name: &str) -> Option<Diagnostic> {
     let problem = || Diagnostic::error("resource-name", format!("`{name}` is no name for a resource"));
@@ -403,7 +418,7 @@ fn block(entry: &Entry, cx: &Context, reader: &mut Reader) -> Block {
     {
         for word in OPTIONS {
             if let Some(node) = options.get(word) {
-                if word == "import" && is_component {
+                if is_component && !OF_COMPONENTS.contains(&word) {
                     reader.problems.push(no_component(&what, word, &node.at));
                 }
                 let value = reader.expr(node);

@@ -13,6 +13,7 @@ use crate::engine::program::Known;
 use crate::engine::resource::Scope;
 use crate::engine::urn::{Place, Urn};
 use crate::engine::value::Value;
+use crate::stack::aliases::Subject;
 use crate::stack::answers::{Answered, Asking, Question};
 use crate::stack::body::{self, Block, Body, Type};
 use crate::stack::budget::{Amount, Unfolded};
@@ -20,7 +21,9 @@ use crate::stack::check;
 use crate::stack::eval::Run;
 use crate::stack::expr::{Accessor, Expr, Kind, Part, Reference, Root};
 use crate::stack::functions::{noun, scalar_text};
-use crate::stack::instance::{Bound, Frame, Group, Instance, Member, Node, Parent, Tags, Target, World};
+use crate::stack::instance::{
+    Bound, COMPONENT, Ending, Frame, Group, Instance, Member, Node, Parent, Tags, Target, World,
+};
 use crate::stack::options;
 use crate::stack::regions;
 
@@ -57,8 +60,8 @@ struct Draft {
     urn: Urn,
     types: String,
     parent: Option<Parent>,
-    /// The resource that it was given as parent.
-    parent_node: Option<usize>,
+    /// What holds for it unless its own options say otherwise.
+    ending: Ending,
     provider: Option<usize>,
     frame: Frame,
     position: Vec<usize>,
@@ -113,7 +116,8 @@ impl Expansion<'_> {
             let block = &body.resources[n];
             let (mut named, mut seen) = (Vec::new(), HashSet::new());
             let deciding = [&block.each, &block.condition, &block.region, &block.name].into_iter().flatten();
-            let options = ["parent", "provider", "protect", "aliases"].into_iter().filter_map(|o| block.option(o));
+            let options = ["parent", "provider", "providers", "protect", "retainOnDelete", "aliases"];
+            let options = options.into_iter().filter_map(|o| block.option(o));
             deciding.chain(options).for_each(|expr| resources_in(expr, body, &mut named, &mut seen));
             let pending = |n: &usize| matches!(self.world.instances[instance].members[*n], Member::Pending);
             let Some(next) = named.into_iter().find(pending).map(|n| (instance, n)) else { break };
@@ -329,12 +333,16 @@ impl Expansion<'_> {
             Some(expr) => self.option_target(expr, frame, "parent")?,
         };
         let home = &self.world.instances[frame.instance];
-        let (parent, parent_node) = match parent {
-            None => (home.parent.clone(), None),
-            Some(Target::Instance(other)) => (self.world.instances[other].parent.clone(), None),
+        let (parent, ending, parent_node) = match parent {
+            None => (home.parent.clone(), home.ending.clone(), None),
+            Some(Target::Instance(other)) => {
+                let other = &self.world.instances[other];
+                (other.parent.clone(), other.ending.clone(), None)
+            }
             Some(Target::Node(index)) => {
                 let node = &self.world.nodes[index];
-                (Some(Parent { urn: node.urn.clone(), types: node.types.clone() }), Some(index))
+                let parent = Parent { urn: node.urn.clone(), types: node.types.clone() };
+                (Some(parent), node.ending.clone(), Some(index))
             }
         };
         let nearest = own.or(parent_node.and_then(|index| self.world.nodes[index].provider));
@@ -351,7 +359,7 @@ impl Expansion<'_> {
         };
         let token = match &block.ty {
             Type::Managed(index) => self.world.catalog.schema_at(*index).token.to_owned(),
-            Type::Component(component) => format!("drctl:component:{component}"),
+            Type::Component(component) => format!("{COMPONENT}{component}"),
             Type::Provider => "pulumi:providers:aws".to_owned(),
             Type::StackReference => "pulumi:pulumi:StackReference".to_owned(),
             Type::Unknown => return Err(Stop::Poison),
@@ -361,12 +369,22 @@ impl Expansion<'_> {
             None => token,
         };
         let urn = Urn::new(self.stack, self.project, &types, &name);
-        Ok(Draft { urn, types, parent, parent_node, provider, frame, position })
+        Ok(Draft { urn, types, parent, ending, provider, frame, position })
     }
 
     /// The provider that a resource names.
     fn provider(&mut self, block: &Block, frame: Frame) -> Result<Option<usize>, Stop> {
-        let Some(expr) = block.option("provider") else { return Ok(None) };
+        let many = block.option("providers").map(parts).unwrap_or_default();
+        let expr = match (block.option("provider"), many.as_slice()) {
+            (Some(expr), _) => expr,
+            (None, [one]) => *one,
+            (None, []) => return Ok(None),
+            (None, [_, second, ..]) => {
+                let text = format!("`providers` of resource `{}` names more than one provider", block.key);
+                let problem = Diagnostic::error("provider", text).at(second.at.clone());
+                return self.poison(problem.help("all types are of one provider: leave one of them"));
+            }
+        };
         match self.option_target(expr, frame, "provider")? {
             Some(Target::Node(node)) if self.world.nodes[node].block.ty == Type::Provider => Ok(Some(node)),
             Some(_) => {
@@ -388,9 +406,7 @@ impl Expansion<'_> {
             return self.poison(problem.also(first, "the other one").help("give one of them another `name`"));
         }
         let place = self.place(block, draft.frame);
-        let inherited = draft.parent_node.map(|index| self.world.nodes[index].protect);
-        let inherited = inherited.unwrap_or(self.world.instances[draft.frame.instance].protect);
-        let protect = self.protect(block, draft.frame, inherited)?;
+        let ending = self.ending(block, draft.frame, draft.ending)?;
         let secret_outputs = match block.option("additionalSecretOutputs") {
             None => Vec::new(),
             Some(expr) => {
@@ -409,7 +425,7 @@ impl Expansion<'_> {
             parent: draft.parent.map(|p| p.urn),
             place,
             provider: draft.provider,
-            protect,
+            ending,
             secret_outputs,
             position: draft.position,
         });
@@ -419,16 +435,45 @@ impl Expansion<'_> {
         Ok(Target::Node(index))
     }
 
-    fn protect(&mut self, block: &Block, frame: Frame, inherited: bool) -> Result<bool, Stop> {
-        let Some(expr) = block.option("protect") else { return Ok(inherited) };
-        let value = self.early(expr, frame, || format!("`protect` of resource `{}`", block.key))?;
+    /// The options about its end: its own, or else those of what it stands in.
+    fn ending(&mut self, block: &Arc<Block>, frame: Frame, inherited: Ending) -> Result<Ending, Stop> {
+        Ok(Ending {
+            protect: self.switch("protect", block, frame, inherited.protect)?,
+            retain_on_delete: self.switch("retainOnDelete", block, frame, inherited.retain_on_delete)?,
+            deleted_with: match block.option("deletedWith") {
+                Some(_) => Some((Arc::clone(block), frame)),
+                None => inherited.deleted_with,
+            },
+        })
+    }
+
+    fn switch(&mut self, word: &str, block: &Block, frame: Frame, inherited: bool) -> Result<bool, Stop> {
+        let Some(expr) = block.option(word) else { return Ok(inherited) };
+        let value = self.early(expr, frame, || format!("`{word}` of resource `{}`", block.key))?;
+        if value.is_null() {
+            return Ok(inherited);
+        }
         match options::flag(&value) {
-            Some(protect) => Ok(protect),
+            Some(on) => Ok(on),
             None => {
-                let text = format!("`protect` of resource `{}` must be a boolean that is known at once", block.key);
+                let text = format!("`{word}` of resource `{}` must be a boolean that is known at once", block.key);
                 self.poison(Diagnostic::error("wrong-type", text).at(expr.at.clone()))
             }
         }
+    }
+
+    /// What a component may have been before.
+    fn former(&mut self, block: &Block, frame: Frame, urn: &Urn) -> Result<Vec<Urn>, Stop> {
+        let aliases = match block.option("aliases") {
+            None => Value::Null,
+            Some(expr) => self.early(expr, frame, || format!("`aliases` of resource `{}`", block.key))?,
+        };
+        let home = &self.world.instances[frame.instance];
+        let former = Subject { urn, key: self.world.key(frame), home }.former(&aliases);
+        former.or_else(|problem| {
+            let at = block.option("aliases").map(|expr| expr.at.clone());
+            self.poison(Diagnostic { at, ..problem }.of(urn))
+        })
     }
 
     /// What a reference among the options names.
@@ -554,7 +599,7 @@ impl Expansion<'_> {
     }
 
     /// Makes an instance of a component; its resources follow in the next round.
-    fn component(&mut self, block: &Block, component: &str, draft: Draft) -> Result<Target, Stop> {
+    fn component(&mut self, block: &Arc<Block>, component: &str, draft: Draft) -> Result<Target, Stop> {
         let frame = draft.frame;
         let outer = &self.world.instances[frame.instance];
         let own = self.world.bodies[outer.body].components.get(component);
@@ -579,12 +624,8 @@ impl Expansion<'_> {
         tags.extend(self.world.bodies[body].tags.clone().map(|expr| Tags { expr, frame: inner, only: None }));
         tags.extend(block.tags.clone().map(|expr| Tags { expr, frame, only: None }));
         tags.sort_by_key(|tags| tags.only.is_some());
-        let inherited = outer.protect;
-        let protect = self.protect(block, frame, inherited)?;
-        let former = match block.option("aliases") {
-            None => Vec::new(),
-            Some(expr) => former(&self.early(expr, frame, || format!("`aliases` of resource `{}`", block.key))?),
-        };
+        let ending = self.ending(block, frame, draft.ending)?;
+        let former = self.former(block, frame, &draft.urn)?;
         let inputs = self.bind(block, component, body, frame);
         let members = self.world.bodies[body].resources.iter().map(|_| Member::Pending).collect();
         self.world.instances.push(Instance {
@@ -596,7 +637,7 @@ impl Expansion<'_> {
             members,
             groups: HashMap::new(),
             tags,
-            protect,
+            ending,
             provider: draft.provider,
             depends_on,
             former,
@@ -694,13 +735,14 @@ fn is_null(expr: &Expr) -> bool {
     matches!(expr.kind, Kind::Literal(Value::Null))
 }
 
-/// Names of aliases.
-fn former(value: &Value) -> Vec<String> {
-    let names = value.as_list().into_iter().flatten().filter_map(|alias| match alias {
-        Value::String(text) => Urn::parse(text).map(|urn| urn.name().to_owned()),
-        alias => alias.get("name").and_then(Value::as_str).map(str::to_owned),
-    });
-    names.collect()
+/// The items of a list or a map, or what stands alone.
+fn parts(expr: &Expr) -> Vec<&Expr> {
+    match &expr.kind {
+        Kind::List(items) => items.iter().collect(),
+        Kind::Map(entries) => entries.iter().map(|(_, _, value)| value).collect(),
+        Kind::Literal(Value::Null) => Vec::new(),
+        _ => vec![expr],
+    }
 }
 
 /// Whether any of the problems is an error.

@@ -53,6 +53,25 @@ impl Expr {
         }
     }
 
+    /// Whether it holds a reference of which `is_meant` is true.
+    pub(crate) fn mentions(&self, is_meant: &dyn Fn(&Reference) -> bool) -> bool {
+        match &self.kind {
+            Kind::Literal(_) | Kind::Poison => false,
+            Kind::Text(parts) => parts.iter().any(|part| match part {
+                Part::Literal(_) => false,
+                Part::Reference(reference) => reference.mentions(is_meant),
+            }),
+            Kind::Reference(reference) => reference.mentions(is_meant),
+            Kind::List(items) => items.iter().any(|item| item.mentions(is_meant)),
+            Kind::Map(entries) => entries.iter().any(|(_, _, value)| value.mentions(is_meant)),
+            Kind::Call(_, argument) => argument.mentions(is_meant),
+            Kind::Invoke(invoke) => {
+                let options = [&invoke.region, &invoke.provider, &invoke.depends_on].into_iter().flatten();
+                options.chain([&invoke.arguments]).any(|expr| expr.mentions(is_meant))
+            }
+        }
+    }
+
     fn is_written_as_reference(&self) -> bool {
         let written = self.at.source.text.get(self.at.start..self.at.end).unwrap_or_default();
         let bare = written.trim().trim_matches(['"', '\'']);
@@ -77,6 +96,14 @@ pub(crate) struct Reference {
 }
 
 impl Reference {
+    fn mentions(&self, is_meant: &dyn Fn(&Self) -> bool) -> bool {
+        let keys = self.path.iter().filter_map(|(accessor, _)| match accessor {
+            Accessor::Of(inner) => Some(inner),
+            _ => None,
+        });
+        is_meant(self) || keys.into_iter().any(|inner| inner.mentions(is_meant))
+    }
+
     /// The reference with a longer path.
     pub(crate) fn with(&self, rest: Vec<(Accessor, Location)>) -> Self {
         let path = self.path.iter().cloned().chain(rest).collect();

@@ -7,16 +7,19 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use indexmap::IndexMap;
 
 use crate::engine::diagnostic::{Diagnostic, Location};
+use crate::engine::program::Known;
 use crate::engine::provider::Catalog;
 use crate::engine::redact::Redactor;
 use crate::engine::resource::Scope;
 use crate::engine::schema::TypeSchema;
 use crate::engine::urn::{Place, Urn};
 use crate::engine::value::{Map, Value};
+use crate::stack::answers::NoAnswers;
 use crate::stack::assets::Assets;
 use crate::stack::body::{Block, Body, Type};
 use crate::stack::check::no_such;
-use crate::stack::expr::Expr;
+use crate::stack::eval::Run;
+use crate::stack::expr::{Expr, Kind};
 use crate::stack::reads::Reads;
 use crate::stack::regions::{Region, doubtful, is_region, unknown};
 
@@ -45,6 +48,9 @@ impl Others {
         read.entry(stack.to_owned()).or_insert_with(|| self.source.outputs(stack)).clone()
     }
 }
+
+/// What the type of a component begins with in URNs; its name follows.
+pub(crate) const COMPONENT: &str = "drctl:component:";
 
 /// Everything that expressions may refer to.
 pub(crate) struct World {
@@ -91,16 +97,32 @@ pub(crate) struct Instance {
     pub(crate) groups: HashMap<usize, Arc<Group>>,
     /// Tags that its resources get, the later over the earlier: those of one scope come last.
     pub(crate) tags: Vec<Tags>,
-    pub(crate) protect: bool,
+    pub(crate) ending: Ending,
     pub(crate) provider: Option<usize>,
     /// What all of it depends on.
     pub(crate) depends_on: Vec<(Expr, Frame)>,
-    /// Earlier names of the instance.
-    pub(crate) former: Vec<String>,
+    /// What the instance may have been before.
+    pub(crate) former: Vec<Urn>,
     /// Bodies around it, to refuse a component inside itself.
     pub(crate) chain: Vec<usize>,
     /// Where it stands in the text: resource and item, from the outside in.
     pub(crate) position: Vec<usize>,
+}
+
+/// Options about the end of a resource or a component, which hold for what stands in it, too.
+#[derive(Clone, Default)]
+pub(crate) struct Ending {
+    pub(crate) protect: bool,
+    pub(crate) retain_on_delete: bool,
+    /// What has the option `deletedWith`, and where that is evaluated.
+    pub(crate) deleted_with: Option<(Arc<Block>, Frame)>,
+}
+
+impl Ending {
+    pub(crate) fn deleted_with(&self) -> Option<(&Expr, Frame)> {
+        let (block, frame) = self.deleted_with.as_ref()?;
+        Some((block.option("deletedWith")?, *frame))
+    }
 }
 
 /// Tags of many resources.
@@ -184,7 +206,7 @@ pub(crate) struct Node {
     pub(crate) parent: Option<Urn>,
     pub(crate) place: Place,
     pub(crate) provider: Option<usize>,
-    pub(crate) protect: bool,
+    pub(crate) ending: Ending,
     /// Outputs that the program calls secret.
     pub(crate) secret_outputs: Vec<String>,
     /// Where it stands in the text: resource and item, from the outside in.
@@ -218,6 +240,23 @@ impl World {
             Type::Managed(index) => Some(self.catalog.schema_at(index)),
             _ => None,
         }
+    }
+
+    /// The input of a resource that gives it the same name in the cloud wherever this program runs.
+    pub(crate) fn fixed_name<'a>(&self, node: &'a Node) -> Option<&'a str> {
+        let schema = self.schema(node)?;
+        let Kind::Map(entries) = &node.block.properties.kind else { return None };
+        let names = |input: &str| schema.inputs.get(input).is_some_and(|property| property.auto_name.is_some());
+        let (input, _, expr) = entries.iter().find(|(input, _, _)| names(input))?;
+        let known = Known::new();
+        let value = Run::new(self, &known, &NoAnswers).eval(expr, node.frame)?;
+        (!value.is_null() && !value.has_unknown()).then_some(input.as_str())
+    }
+
+    /// The key of an instance, if it is one of an `each`.
+    pub(crate) fn key(&self, frame: Frame) -> Option<&str> {
+        let (resource, n) = frame.each?;
+        self.instances[frame.instance].groups.get(&resource)?.keys.get(n).map(String::as_str)
     }
 
     pub(crate) fn region(&self, frame: Frame) -> Option<&Region> {

@@ -3,6 +3,7 @@
 //! [`load()`] finds the files, reads and checks everything that needs no cloud, and gives a
 //! [`StackProgram`], which the engine evaluates as outputs become known.
 
+mod aliases;
 mod answers;
 mod assets;
 mod backend;
@@ -53,6 +54,7 @@ pub(crate) use functions::{Builtin, TABLE as FUNCTIONS};
 pub use instance::Stacks;
 pub(crate) use load::{Declared, declared};
 pub use load::{Loaded, Refused, load, load_beside, load_with};
+pub(crate) use options::id_and_region;
 pub use program::StackProgram;
 pub(crate) use project::{UNKNOWN, bare_name, is_stack_name, locate};
 pub use pulumi_secrets::{DataKeys, KeyUrl, NoDataKeys};

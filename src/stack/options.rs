@@ -6,41 +6,42 @@ use crate::engine::path::Path;
 use crate::engine::program::{Known, Options, Timeouts};
 use crate::engine::urn::{Id, Urn};
 use crate::engine::value::Value;
+use crate::stack::aliases::Subject;
 use crate::stack::answers::NoAnswers;
+use crate::stack::body::Type;
 use crate::stack::eval::Run;
-use crate::stack::expr::{Expr, Kind};
+use crate::stack::expr::{Accessor, Expr, Kind, Reference, Root};
 use crate::stack::functions::{noun, scalar_text};
 use crate::stack::instance::{Frame, Node, World};
 use crate::stack::regions::is_region;
 
 /// Reads the options of a resource. Whatever is wrong is reported and left out.
-pub(crate) fn read(world: &World, node: &Node, stack: &str, project: &str, problems: &mut Vec<Diagnostic>) -> Options {
+pub(crate) fn read(world: &World, node: &Node, problems: &mut Vec<Diagnostic>) -> Options {
     let known = Known::new();
-    let mut reader = Reader { run: Run::new(world, &known, &NoAnswers), node };
-    let mut options = Options {
-        protect: node.protect,
-        retain_on_delete: reader.flag("retainOnDelete").unwrap_or(false),
+    let mut reader = Reader { world, run: Run::new(world, &known, &NoAnswers), node };
+    let options = Options {
+        protect: node.ending.protect,
+        retain_on_delete: node.ending.retain_on_delete,
         ignore_changes: reader.texts("ignoreChanges"),
         replace_on_changes: reader.texts("replaceOnChanges"),
         delete_before_replace: reader.flag("deleteBeforeReplace"),
-        aliases: Vec::new(),
+        aliases: reader.aliases(),
         timeouts: reader.timeouts(),
-        deleted_with: reader.urns("deletedWith").into_iter().next(),
-        replace_with: reader.urns("replaceWith"),
-        replacement_trigger: reader.value("replacementTrigger").map(|(value, _)| value),
+        deleted_with: reader.deleted_with(),
+        replace_with: reader.replace_with(),
         additional_secret_outputs: reader.texts("additionalSecretOutputs"),
         import: reader.import(),
         hide_diffs: reader.texts("hideDiffs"),
     };
-    options.aliases = reader.aliases(world, stack, project);
     reader.version();
     reader.depends_on();
-    reader.paths(world);
+    reader.paths();
     problems.extend(reader.run.problems);
     options
 }
 
 struct Reader<'a> {
+    world: &'a World,
     run: Run<'a>,
     node: &'a Node,
 }
@@ -53,12 +54,7 @@ impl<'a> Reader<'a> {
     }
 
     fn wrong<T>(&mut self, word: &str, wanted: &str, value: &Value, at: &Location) -> Option<T> {
-        let given = match value.bare() {
-            Value::Unknown => "a value that is not known at once",
-            value => noun(value),
-        };
-        let text = format!("option `{word}` must be {wanted}, not {given}");
-        self.run.problems.push(Diagnostic::error("wrong-type", text).at(at.clone()).of(&self.node.urn));
+        self.run.problems.push(unfit(word, wanted, value).at(at.clone()).of(&self.node.urn));
         None
     }
 
@@ -85,18 +81,47 @@ impl<'a> Reader<'a> {
         texts.or_else(|| self.wrong(word, "a list of strings", &value, &expr.at)).unwrap_or_default()
     }
 
-    /// One resource or a list of them.
-    fn urns(&mut self, word: &str) -> Vec<Urn> {
-        let Some((value, expr)) = self.value(word) else { return Vec::new() };
-        let items = match value.bare() {
-            Value::List(items) => items.clone(),
-            other => vec![other.clone()],
-        };
-        let urns = items.iter().map(|item| match item.bare() {
-            Value::Resource(handle) => Some(handle.urn.clone()),
-            _ => None,
-        });
-        urns.collect::<Option<_>>().or_else(|| self.wrong(word, "a resource", &value, &expr.at)).unwrap_or_default()
+    fn replace_with(&mut self) -> Vec<Urn> {
+        let Some(expr) = self.node.block.option("replaceWith") else { return Vec::new() };
+        self.urns("replaceWith", expr, self.node.frame)
+    }
+
+    fn deleted_with(&mut self) -> Option<Urn> {
+        let (expr, frame) = self.node.ending.deleted_with()?;
+        let mut urns = self.urns("deletedWith", expr, frame);
+        if urns.len() > 1 {
+            return self.wrong("deletedWith", "one resource", &Value::List(Vec::new()), &expr.at);
+        }
+        urns.pop()
+    }
+
+    /// One resource or many.
+    fn urns(&mut self, word: &str, expr: &Expr, frame: Frame) -> Vec<Urn> {
+        let mut urns = Vec::new();
+        for item in items(expr) {
+            let Some(value) = self.run.eval(item, frame) else { continue };
+            let problem = if self.is_component(item, frame) {
+                let text = format!("option `{word}` takes resources, not a component");
+                let help = "name a resource inside it, which an output of the component can give";
+                Diagnostic::error("wrong-type", text).help(help)
+            } else {
+                match add_urns(&value, &mut urns) {
+                    Ok(()) => continue,
+                    Err(other) => unfit(word, "a resource", other),
+                }
+            };
+            self.run.problems.push(problem.at(item.at.clone()).of(&self.node.urn));
+        }
+        urns
+    }
+
+    fn is_component(&self, expr: &Expr, frame: Frame) -> bool {
+        let Kind::Reference(Reference { root: Root::Resource(n), path, .. }) = &expr.kind else { return false };
+        let is_instance = |accessor: &Accessor| !matches!(accessor, Accessor::Name(_));
+        let block = &self.world.body(frame.instance).resources[*n];
+        matches!(block.ty, Type::Component(_))
+            && path.len() <= usize::from(block.each.is_some())
+            && path.iter().all(|(accessor, _)| is_instance(accessor))
     }
 
     fn timeouts(&mut self) -> Timeouts {
@@ -129,62 +154,16 @@ impl<'a> Reader<'a> {
         timeouts
     }
 
-    fn aliases(&mut self, world: &World, stack: &str, project: &str) -> Vec<Urn> {
-        let mut urns = self.inherited(world);
-        let Some((value, expr)) = self.value("aliases") else { return urns };
-        let Some(items) = value.as_list() else {
-            self.wrong::<()>("aliases", "a list", &value, &expr.at);
-            return urns;
-        };
-        for item in items {
-            let urn = match item.bare() {
-                Value::String(text) => Urn::parse(text),
-                Value::Map(map) => self.alias(map, stack, project),
-                _ => None,
-            };
-            match urn {
-                Some(urn) => urns.push(urn),
-                None => {
-                    let problem = Diagnostic::error("alias", "this is no alias").at(expr.at.clone());
-                    let help =
-                        "write a URN, or a map of `name`, `type`, `parent`, `noParent`, `stack`, `project`, `urn`";
-                    self.run.problems.push(problem.of(&self.node.urn).help(help));
-                }
-            }
-        }
-        urns
-    }
-
-    /// What is not given is as it is now.
-    fn alias(&self, map: &crate::engine::value::Map, stack: &str, project: &str) -> Option<Urn> {
-        const KEYS: [&str; 7] = ["name", "type", "parent", "noParent", "stack", "project", "urn"];
-        if map.keys().any(|k| !KEYS.contains(&k.as_str())) {
-            return None;
-        }
-        if let Some(urn) = map.get("urn") {
-            return Urn::parse(&scalar_text(urn)?);
-        }
-        let own = &self.node.urn;
-        let text = |key: &str, default: &str| map.get(key).and_then(scalar_text).unwrap_or_else(|| default.to_owned());
-        let ty = text("type", own.ty());
-        let chain = self.node.types.strip_suffix(own.ty()).unwrap_or_default();
-        let types = match map.get("parent").map(Value::bare) {
-            _ if map.get("noParent").and_then(Value::as_bool) == Some(true) => ty,
-            Some(Value::Resource(handle)) => format!("{}${ty}", chain_of(&handle.urn)),
-            Some(Value::String(urn)) => format!("{}${ty}", chain_of(&Urn::parse(urn)?)),
-            Some(_) => return None,
-            None => format!("{chain}{ty}"),
-        };
-        Some(Urn::new(&text("stack", stack), &text("project", project), &types, &text("name", own.name())))
-    }
-
-    /// A component that had another name had children of other names.
-    fn inherited(&self, world: &World) -> Vec<Urn> {
-        let instance = &world.instances[self.node.frame.instance];
-        let own = &self.node.urn;
-        let Some(rest) = own.name().strip_prefix(&instance.prefix) else { return Vec::new() };
-        let former = instance.former.iter();
-        former.map(|name| Urn::new(own.stack(), own.project(), &self.node.types, &format!("{name}/{rest}"))).collect()
+    fn aliases(&mut self) -> Vec<Urn> {
+        let given = self.value("aliases");
+        let home = &self.world.instances[self.node.frame.instance];
+        let subject = Subject { urn: &self.node.urn, key: self.world.key(self.node.frame), home };
+        let former = subject.former(given.as_ref().map_or(&Value::Null, |(value, _)| value));
+        former.unwrap_or_else(|problem| {
+            let at = given.map(|(_, expr)| expr.at.clone());
+            self.run.problems.push(Diagnostic { at, ..problem }.of(&self.node.urn));
+            Vec::new()
+        })
     }
 
     fn depends_on(&mut self) {
@@ -194,8 +173,8 @@ impl<'a> Reader<'a> {
     }
 
     /// Property paths that begin with no property of the type do nothing, which nobody wants.
-    fn paths(&mut self, world: &World) {
-        let Some(schema) = world.schema(self.node) else { return };
+    fn paths(&mut self) {
+        let Some(schema) = self.world.schema(self.node) else { return };
         let known: Vec<&str> = schema.inputs.properties.iter().map(|p| p.name.as_str()).collect();
         let outputs: Vec<&str> = schema.outputs.properties.iter().map(|p| p.name.as_str()).collect();
         for word in ["ignoreChanges", "replaceOnChanges", "hideDiffs", "additionalSecretOutputs"] {
@@ -251,11 +230,7 @@ pub(crate) fn of_components(world: &World) -> Vec<Diagnostic> {
 
 /// A name without `${}` would be a text that nothing depends on.
 fn depends_on(run: &mut Run, expr: &Expr, frame: Frame) -> Vec<Diagnostic> {
-    let items = match &expr.kind {
-        Kind::List(items) => items.as_slice(),
-        _ => std::slice::from_ref(expr),
-    };
-    let wrong = items.iter().filter_map(|item| {
+    let wrong = items(expr).iter().filter_map(|item| {
         let given = run.eval(item, frame)?;
         let text = format!("`dependsOn` takes resources, not {}", noun(no_resource(&given)?));
         let problem = Diagnostic::error("wrong-type", text).at(item.at.clone());
@@ -285,21 +260,57 @@ fn no_resource(value: &Value) -> Option<&Value> {
     }
 }
 
-/// The id without the `@eu-west-1` that may end it, which must be where the resource is.
-pub(crate) fn id_here(text: &str, node: &Node) -> Result<Id, Diagnostic> {
+/// An id without the `@eu-west-1` that may end it, and the region of that.
+pub(crate) fn id_and_region(text: &str) -> (&str, Option<&str>) {
     match text.rsplit_once('@') {
-        Some((id, region)) if is_region(region) && !node.place.is_global() => {
-            // A region that is missing is told elsewhere.
-            if region == node.place.0 || node.frame.region.is_none() {
-                return Ok(Id(id.to_owned()));
+        Some((id, region)) if is_region(region) => (id, Some(region)),
+        _ => (text, None),
+    }
+}
+
+/// The id of a resource, which must be of the region that the resource is in.
+pub(crate) fn id_here(text: &str, node: &Node) -> Result<Id, Diagnostic> {
+    match id_and_region(text) {
+        // A region that is missing is told elsewhere.
+        (id, Some(region)) if !node.place.is_global() => match region == node.place.0 || node.frame.region.is_none() {
+            true => Ok(Id(id.to_owned())),
+            false => {
+                let text = format!("the id is of `{region}`, and resource `{}` is in `{}`", node.block.key, node.place);
+                Err(Diagnostic::error("wrong-region", text).help(format!("add `region: {region}` to the resource")))
             }
-            let text = format!("the id is of `{region}`, and resource `{}` is in `{}`", node.block.key, node.place);
-            Err(Diagnostic::error("wrong-region", text).help(format!("add `region: {region}` to the resource")))
-        }
+        },
         _ => Ok(Id(text.to_owned())),
     }
 }
 
-fn chain_of(urn: &Urn) -> String {
-    urn.as_str().split("::").nth(2).unwrap_or_default().to_owned()
+/// Says that the value of an option is of another kind than it must be.
+pub(crate) fn unfit(word: &str, wanted: &str, value: &Value) -> Diagnostic {
+    let given = match value.bare() {
+        Value::Unknown => "a value that is not known at once",
+        value => noun(value),
+    };
+    Diagnostic::error("wrong-type", format!("option `{word}` must be {wanted}, not {given}"))
+}
+
+/// The parts of a list that is written as one, or the expression itself.
+fn items(expr: &Expr) -> &[Expr] {
+    match &expr.kind {
+        Kind::List(items) => items,
+        _ => std::slice::from_ref(expr),
+    }
+}
+
+/// Adds the resources of a value, all instances of an `each` among them.
+///
+/// # Errors
+/// With what is none.
+fn add_urns<'v>(value: &'v Value, urns: &mut Vec<Urn>) -> Result<(), &'v Value> {
+    match value.bare() {
+        Value::Null => {}
+        Value::Resource(handle) => urns.push(handle.urn.clone()),
+        Value::List(items) => items.iter().try_for_each(|item| add_urns(item, urns))?,
+        Value::Map(map) => map.values().try_for_each(|item| add_urns(item, urns))?,
+        other => return Err(other),
+    }
+    Ok(())
 }

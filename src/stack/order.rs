@@ -224,6 +224,9 @@ impl World {
         if let Some(provider) = node.provider.filter(|p| *p != index) {
             refs.items.push((Item::Node(provider), block.at.clone()));
         }
+        if let Some((expr, frame)) = node.ending.deleted_with().filter(|_| block.option("deletedWith").is_none()) {
+            self.refs(expr, frame, inside, refs);
+        }
         let instance = &self.instances[node.frame.instance];
         for (expr, frame) in &instance.depends_on {
             self.refs(expr, *frame, inside, refs);

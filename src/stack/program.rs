@@ -53,8 +53,7 @@ impl StackProgram {
         for index in written {
             let node = &world.nodes[index];
             if let Some(schema) = world.schema(node) {
-                let names = (stack.as_str(), project.as_str());
-                declarations.push(declaration(&world, &order, (index, schema), names, &mut made, problems));
+                declarations.push(declaration(&world, &order, (index, schema), &mut made, problems));
             } else {
                 unmanaged(&world, index, problems);
             }
@@ -254,9 +253,22 @@ pub(super) struct Judged {
     pub(super) is_sound: bool,
 }
 
-/// The inputs of a resource as far as they are known: tags merged, checked, converted.
+/// What a program gives a resource as far as it is known: inputs with tags merged, checked, converted.
 pub(super) fn inputs(world: &World, index: usize, run: &mut Run) -> Option<Given> {
-    judged(world, index, run).filter(|judged| judged.is_sound).map(|judged| judged.given)
+    let judged = judged(world, index, run);
+    let trigger = trigger(world, &world.nodes[index], run);
+    let Judged { given, is_sound } = judged?;
+    Some(Given { trigger: trigger?, ..given }).filter(|_| is_sound)
+}
+
+/// The value that replaces the resource when it changes. What is only read is never replaced.
+fn trigger(world: &World, node: &Node, run: &mut Run) -> Option<Option<Value>> {
+    let Some(expr) = node.block.option("replacementTrigger").filter(|_| node.block.get.is_none()) else {
+        return Some(None);
+    };
+    let value = with_ids(&run.eval(expr, node.frame)?);
+    world.secrets.learn(&value);
+    Some(Some(value).filter(|value| !value.is_null()))
 }
 
 /// The same with unknowns in the place of what is wrong, so that one mistake hides no other.
@@ -268,7 +280,7 @@ pub(super) fn judged(world: &World, index: usize, run: &mut Run) -> Option<Judge
         let id = scalar_text(&run.eval(get, node.frame)?).and_then(|text| options::id_here(&text, node).ok());
         let id = id.map_or(Value::Unknown, |id| Value::from(id.0));
         let inputs = Value::Map(Map::from_iter([("id".to_owned(), id)]));
-        return Some(Judged { given: Given { inputs, defaults: Vec::new() }, is_sound: true });
+        return Some(Judged { given: Given { inputs, ..Given::default() }, is_sound: true });
     }
     let subject = format!("`{}`", short(schema.token));
     let mut is_sound = true;
@@ -322,7 +334,7 @@ pub(super) fn judged(world: &World, index: usize, run: &mut Run) -> Option<Judge
             }
         }
     }
-    Some(Judged { given: Given { inputs: Value::Map(map), defaults }, is_sound })
+    Some(Judged { given: Given { inputs: Value::Map(map), defaults, trigger: None }, is_sound })
 }
 
 /// What names a resource that its `if` leaves out is null: a mistake where a value is required, and worth
@@ -425,7 +437,6 @@ fn declaration<'w>(
     world: &'w World,
     order: &Order<'w>,
     (index, schema): (usize, &TypeSchema),
-    (stack, project): (&str, &str),
     made: &mut Amount,
     problems: &mut Vec<Diagnostic>,
 ) -> Declaration {
@@ -460,12 +471,13 @@ fn declaration<'w>(
     let external = block.get.as_ref().and_then(|expr| external(world, index, expr, problems));
     Declaration {
         urn: node.urn.clone(),
+        key: block.key.clone(),
         ty: schema.token.to_owned(),
         place: node.place.clone(),
         parent: node.parent.clone(),
         needs: urns(&needs),
         refers,
-        options: options::read(world, node, stack, project, problems),
+        options: options::read(world, node, problems),
         external,
         at: block.at.clone(),
     }

@@ -1,6 +1,7 @@
 //! Regions and the roles that a stack gives them.
 
 use crate::engine::diagnostic::{Diagnostic, nearest};
+use crate::engine::urn::Place;
 use crate::stack::expr::listed;
 
 /// A region, and the role that the stack gives it.
@@ -74,6 +75,17 @@ pub(crate) fn doubtful(region: &str) -> Option<Diagnostic> {
     })
 }
 
+/// What is wrong with the name of a role: one that means something else where a region is named.
+pub(crate) fn unfit_role(role: &str, region: &str) -> Option<Diagnostic> {
+    let why = match role {
+        Place::GLOBAL => "stands for what belongs to no region".to_owned(),
+        _ if is_region(role) && role != region => format!("is an AWS region, and not `{region}`"),
+        _ => return None,
+    };
+    let problem = Diagnostic::error("role-name", format!("`{role}` is no name for a role: it {why}"));
+    Some(problem.help("choose another name, such as `primary`"))
+}
+
 pub(crate) fn unknown(given: &str, roles: &[&str]) -> Diagnostic {
     let problem =
         Diagnostic::error("unknown-region", format!("`{given}` is neither a role of `regions` nor an AWS region"));
@@ -115,6 +127,16 @@ pub(crate) fn tell_once(problems: &mut Vec<Diagnostic>, file: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_role_is_not_called_what_means_something_else() {
+        let refused = |role: &str| unfit_role(role, "eu-west-1").map(|problem| problem.message);
+        let global = "`global` is no name for a role: it stands for what belongs to no region";
+        assert_eq!(refused("global").as_deref(), Some(global));
+        let region = "`us-east-1` is no name for a role: it is an AWS region, and not `eu-west-1`";
+        assert_eq!(refused("us-east-1").as_deref(), Some(region));
+        assert!(["primary", "eu-west-1", "Global"].into_iter().all(|role| refused(role).is_none()));
+    }
 
     #[test]
     fn a_region_that_nobody_knows_is_doubted_and_not_refused() {

@@ -14,7 +14,7 @@ use crate::engine::diagnostic::{Diagnostic, Severity};
 use crate::engine::document::Document;
 use crate::engine::error::{Error, Kind, Result};
 use crate::engine::handle::Handle;
-use crate::engine::program::{Known, Program};
+use crate::engine::program::{Given, Known, Program};
 use crate::engine::provider::{At, Catalog, Identity, KindAt, Live, Made, Next, Provider};
 use crate::engine::reach::Reach;
 use crate::engine::resource::{self, Await, Facts, FoundBy, IdForm, Resource, Scope, Seen, Want};
@@ -455,12 +455,15 @@ pub(crate) fn inputs(loaded: &Loaded, name: &str) -> serde_json::Value {
 }
 
 pub(crate) fn inputs_with(loaded: &Loaded, name: &str, known: &Known) -> serde_json::Value {
+    open(&given(loaded, name, known).inputs)
+}
+
+/// What the program gives the resource of that name.
+pub(crate) fn given(loaded: &Loaded, name: &str, known: &Known) -> Given {
     let cloud = Cloud::new();
     let urn = urn(loaded, name);
-    match futures::executor::block_on(loaded.program.inputs(&urn, known, &cloud)) {
-        Ok(given) => open(&given.inputs),
-        Err(problems) => panic!("{}", shown(&problems)),
-    }
+    let given = futures::executor::block_on(loaded.program.inputs(&urn, known, &cloud));
+    given.unwrap_or_else(|problems| panic!("{}", shown(&problems)))
 }
 
 pub(crate) fn urn(loaded: &Loaded, name: &str) -> Urn {

@@ -59,6 +59,7 @@ mod tests {
         let connection = urn(VpcPeeringConnection::TYPE, connection);
         Declaration {
             urn: urn(ty, name),
+            key: name.into(),
             ty: ty.to_owned(),
             place: Place("eu-west-1".into()),
             parent: None,

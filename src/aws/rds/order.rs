@@ -70,6 +70,7 @@ mod tests {
         let refers = refers.iter().map(|(k, to)| ((*k).to_owned(), to.iter().map(|d| d.urn.clone()).collect()));
         Declaration {
             urn: Urn::new("prod", "dr", ty, name),
+            key: name.into(),
             ty: ty.to_owned(),
             place: Place("eu-west-1".into()),
             parent: None,

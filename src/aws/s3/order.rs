@@ -51,6 +51,7 @@ mod tests {
         let buckets = |names: &[&str]| names.iter().map(|name| urn(BUCKET, name)).collect();
         Declaration {
             urn: urn(ty, name),
+            key: name.into(),
             ty: ty.to_owned(),
             place: Place("eu-west-1".into()),
             parent: None,

@@ -166,8 +166,13 @@ fn wanted<'a>(wish: &'a Wish, site: &Site, catalog: &'a Catalog) -> std::result:
         return Err(wish.name.blame(problem));
     }
     let roles = site.loaded.as_ref().map(|l| &l.regions);
+    let (id, of) = match schema.facts.scope {
+        Scope::Global => (wish.id.text.as_str(), None),
+        Scope::Region => stack::id_and_region(&wish.id.text),
+    };
     let place = match (schema.facts.scope, &wish.region) {
         (Scope::Global, _) => Place::global(),
+        (Scope::Region, None) if of.is_some() => Place(of.unwrap_or_default().to_owned()),
         (Scope::Region, Some(given)) => {
             let region = roles.and_then(|roles| roles.get(&given.text)).unwrap_or(&given.text);
             if !stack::is_region(region) {
@@ -185,8 +190,12 @@ fn wanted<'a>(wish: &'a Wish, site: &Site, catalog: &'a Catalog) -> std::result:
             }
         },
     };
+    if let Some(of) = of.filter(|of| *of != place.0) {
+        let text = format!("the id is of `{of}`, and `{}` is to be in `{place}`", wish.name.text);
+        return Err(wish.id.blame(Diagnostic::error("wrong-region", text).help("name the region once")));
+    }
     let urn = Urn::new(&site.stack, &site.project, schema.token, &wish.name.text);
-    Ok(Wanted { schema, urn, place, id: Id(wish.id.text.clone()), wish })
+    Ok(Wanted { schema, urn, place, id: Id(id.to_owned()), wish })
 }
 
 /// Makes the state if this is the first that it gets.

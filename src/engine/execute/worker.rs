@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::engine::converge::{Arrived, Journey};
 use crate::engine::crew::Crew;
-use crate::engine::decide::{Case, Decision, base, decide, ignore_changes, ignored};
+use crate::engine::decide::{Case, Decision, base, decide, ignore_changes, ignored, triggered};
 use crate::engine::error::{Error, Kind, Result};
 use crate::engine::event::Event;
 use crate::engine::handle::Handle;
@@ -123,7 +123,8 @@ impl Worker {
     /// The inputs of a declaration, with what is known now.
     async fn inputs(&self, row: &Row) -> Result<Given> {
         let Some(program) = &self.program else {
-            return Ok(Given { inputs: row.inputs.clone(), defaults: Vec::new() });
+            let (inputs, trigger) = (row.inputs.clone(), row.replacement_trigger.clone());
+            return Ok(Given { inputs, trigger, ..Given::default() });
         };
         let known: Known = {
             let all = self.known.read().unwrap_or_else(PoisonError::into_inner);
@@ -195,9 +196,11 @@ impl Worker {
         let Some(old) = self.crew.ledger.row(&row.key).filter(|old| !old.is_skipped()) else {
             return Ok(Done::Unmoved);
         };
-        if needs_moved {
+        let mut row = row;
+        if needs_moved || row.replacement_trigger.as_ref().is_some_and(Value::has_unknown) {
             let schema = self.schema(&row.ty)?;
             let given = self.inputs(&row).await?;
+            row.replacement_trigger = known_trigger(&given);
             let wanted = names::fill(schema, given.inputs.clone(), &self.crew.ledger.lineage(), &row.key, Some(&old));
             let wanted = ignore_changes(schema, options, &old, None, wanted);
             if self.decide(schema, &old, None, &given, &wanted, options, step)? {
@@ -221,8 +224,10 @@ impl Worker {
         company: Option<Company>,
     ) -> Result<Done> {
         let schema = self.schema(&row.ty)?;
-        let given = inherits.over(&schema.inputs, self.inputs(&row).await?.inputs);
-        let wanted = names::fill(schema, given, &self.crew.ledger.lineage(), &row.key, None);
+        let given = self.inputs(&row).await?;
+        let row = Row { replacement_trigger: known_trigger(&given), ..row };
+        let wanted = inherits.over(&schema.inputs, given.inputs);
+        let wanted = names::fill(schema, wanted, &self.crew.ledger.lineage(), &row.key, None);
         if wanted.has_unknown() {
             return self.without(&row, &wanted).await;
         }
@@ -282,11 +287,12 @@ impl Worker {
 
     async fn change(&self, step: &Step, row: Row, options: &Options, live: Option<Live>) -> Result<Done> {
         let schema = self.schema(&row.ty)?;
+        let given = self.inputs(&row).await?;
+        let row = Row { replacement_trigger: known_trigger(&given), ..row };
         if step.op == Op::Import {
             self.crew.ledger.record(vec![Entry::Put { row: Arc::new(row.clone()) }]).await?;
         }
         let old = self.crew.ledger.row(&row.key).ok_or_else(|| Error::bug("the row to update is gone"))?;
-        let given = self.inputs(&row).await?;
         let wanted = names::fill(schema, given.inputs.clone(), &self.crew.ledger.lineage(), &row.key, Some(&old));
         let wanted = ignore_changes(schema, options, &old, live.as_ref(), wanted);
         if wanted.has_unknown() {
@@ -317,14 +323,15 @@ impl Worker {
     ) -> Result<bool> {
         // What interrupts or fails is taken up by the step itself and is no reason to replace.
         let settled = Row { pending: None, failure: None, ..old.clone() };
-        let decision =
-            decide(&Case { schema, row: &settled, live, given, wanted, options, moved: None, asked: Vec::new() });
+        let asked = Vec::from_iter(triggered(old, given));
+        let decision = decide(&Case { schema, row: &settled, live, given, wanted, options, moved: None, asked });
         match decision {
             Decision::Same => Ok(false),
             Decision::Update { .. } => Ok(true),
             Decision::Replace { changes, .. } => {
+                let trigger = triggered(old, given).map(|_| "`replacementTrigger`".to_owned());
                 let paths = changes.iter().filter(|c| c.replaces).map(|c| format!("`{}`", c.path));
-                let paths = paths.collect::<Vec<_>>().join(", ");
+                let paths = paths.chain(trigger).collect::<Vec<_>>().join(", ");
                 let text = format!("the plan said {:?}, but {paths} turned out to need a replacement", step.op);
                 Err(Error::invalid(text.to_lowercase()).hint("run again: the next plan shows the replacement"))
             }
@@ -539,6 +546,11 @@ fn known_part(inputs: Value) -> Value {
         Value::Map(all) => Value::Map(all.into_iter().filter(|(_, value)| !value.has_unknown()).collect()),
         other => other,
     }
+}
+
+/// What the program gives now. What comes from a resource that was skipped will never be known.
+fn known_trigger(given: &Given) -> Option<Value> {
+    given.trigger.clone().filter(|value| !value.has_unknown())
 }
 
 fn hide(map: &mut Map, name: &str) {

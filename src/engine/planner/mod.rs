@@ -260,12 +260,14 @@ impl<'a> Planner<'a> {
     fn select(&self) -> Result<Selection, Vec<Diagnostic>> {
         let declared = self.declarations().iter().map(|d| Candidate {
             urn: d.urn.clone(),
+            key: d.key.clone(),
             place: d.place.clone(),
             needs: d.needs.clone(),
         });
         let known: HashSet<&Urn> = self.declarations().iter().map(|d| &d.urn).collect();
         let remembered = self.state.rows.values().filter(|r| !known.contains(&r.key.urn)).map(|r| Candidate {
             urn: r.key.urn.clone(),
+            key: r.key.urn.name().to_owned(),
             place: r.place.clone(),
             needs: r.needs.clone(),
         });

@@ -78,33 +78,42 @@ impl Planner<'_> {
 
     /// Rows whose resource was renamed in the program move to the new URN.
     pub(super) fn adopt_aliases(&mut self) -> Result<(), Vec<Diagnostic>> {
+        let mut renamed = self.declarations().iter().filter(|d| !d.options.aliases.is_empty()).peekable();
+        if renamed.peek().is_none() {
+            return Ok(());
+        }
         let mut taken: HashMap<Urn, &Declaration> = HashMap::new();
-        for declaration in self.declarations() {
-            if declaration.options.aliases.is_empty() || self.state.live(&declaration.urn).is_some() {
-                continue;
-            }
-            let declared = |urn: &Urn| self.declarations().iter().any(|d| d.urn == *urn);
-            let old = declaration.options.aliases.iter().find_map(|alias| self.state.live(alias)).cloned();
-            let Some(old) = old.filter(|row| !declared(&row.key.urn)) else { continue };
-            if let Some(other) = taken.insert(old.key.urn.clone(), declaration) {
+        let declared: HashSet<&Urn> = self.declarations().iter().map(|d| &d.urn).collect();
+        let live = self.state.rows.values().filter(|row| !row.old).map(|row| row.key.urn.clone());
+        let live: HashSet<Urn> = live.collect();
+        for declaration in renamed.filter(|d| !live.contains(&d.urn)) {
+            let mut aliases = declaration.options.aliases.iter();
+            let Some(from) = aliases.find(|alias| live.contains(*alias) && !declared.contains(alias)) else { continue };
+            if let Some(other) = taken.insert(from.clone(), declaration) {
                 self.problems.push(
-                    Diagnostic::error("alias-conflict", format!("`{}` is claimed by two aliases", old.key.urn.name()))
+                    Diagnostic::error("alias-conflict", format!("`{}` is claimed by two aliases", from.name()))
                         .at(declaration.at.clone())
                         .also(other.at.clone(), "also claimed here"),
                 );
                 continue;
             }
+            let Some(old) = self.state.live(from).cloned() else { continue };
             let key = Key { urn: declaration.urn.clone(), generation: old.key.generation };
-            let (from, to) = (old.key.urn.clone(), declaration.urn.clone());
+            let to = declaration.urn.clone();
             self.record(Entry::Put { row: Arc::new(Row { key, ..Row::clone(&old) }) })?;
             self.record(Entry::Gone { key: old.key.clone() })?;
-            let names = |r: &&Arc<Row>| r.needs.contains(&from) || r.precedes.iter().any(|known| known.urn == from);
+            let names = |r: &&Arc<Row>| {
+                let known = r.precedes.iter().map(|known| &known.urn);
+                let named = r.needs.iter().chain(&r.parent).chain(&r.deleted_with).chain(&r.replace_with);
+                named.chain(known).any(|urn| urn == from)
+            };
             let users: Vec<Arc<Row>> = self.state.rows.values().filter(names).cloned().collect();
             for user in users {
                 let mut row = Arc::unwrap_or_clone(user);
                 let later = row.precedes.iter_mut().map(|known| &mut known.urn);
-                let all = row.needs.iter_mut().chain(row.refers.values_mut().flatten()).chain(later);
-                for urn in all.filter(|urn| **urn == from) {
+                let ends = row.parent.iter_mut().chain(&mut row.deleted_with).chain(&mut row.replace_with);
+                let all = row.needs.iter_mut().chain(row.refers.values_mut().flatten()).chain(later).chain(ends);
+                for urn in all.filter(|urn| *urn == from) {
                     *urn = to.clone();
                 }
                 self.record(Entry::Put { row: Arc::new(row) })?;

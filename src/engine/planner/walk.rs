@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::engine::decide::{Case, Decision, Move, Order, decide, ignore_changes};
+use crate::engine::decide::{Case, Decision, Move, Order, decide, ignore_changes, triggered};
 use crate::engine::diagnostic::Diagnostic;
 use crate::engine::handle::Handle;
 use crate::engine::inherit::Inheritance;
@@ -90,6 +90,7 @@ impl Planner<'_> {
         let parent = declaration.parent.clone().filter(|urn| self.current.contains_key(urn));
         let template = |key: Key, row: Option<&Row>| Row {
             parent: parent.clone(),
+            replacement_trigger: given.trigger.clone(),
             ..template(declaration, needs.clone(), key, row)
         };
         if let Some(external) = &declaration.external {
@@ -303,7 +304,7 @@ impl Planner<'_> {
             wanted: &wanted,
             options: &declaration.options,
             moved: moved(row, declaration),
-            asked: self.reasons_to_replace(declaration, row),
+            asked: self.reasons_to_replace(declaration, row, given),
         });
         (decision, wanted)
     }
@@ -341,7 +342,7 @@ impl Planner<'_> {
         Ok(back)
     }
 
-    pub(super) fn reasons_to_replace(&self, declaration: &Declaration, row: &Row) -> Vec<Reason> {
+    fn reasons_to_replace(&self, declaration: &Declaration, row: &Row, given: &Given) -> Vec<Reason> {
         let mut reasons = Vec::new();
         let deletion_begun = row.pending.as_ref().is_some_and(|p| p.op == Begun::Delete);
         if deletion_begun && !matches!(self.sights.get(&row.key), Some(Seen::Ready(_))) {
@@ -353,13 +354,8 @@ impl Planner<'_> {
         if self.request.settings.replaces.iter().any(|pattern| matches(pattern, &declaration.urn)) {
             reasons.push(Reason::Asked("--replace".into()));
         }
+        reasons.extend(triggered(row, given));
         let options = &declaration.options;
-        if options.replacement_trigger != row.replacement_trigger
-            && options.replacement_trigger.is_some()
-            && row.replacement_trigger.is_some()
-        {
-            reasons.push(Reason::Asked("replacementTrigger".into()));
-        }
         for urn in options.replace_with.iter().chain(&options.deleted_with) {
             if self.replaced.contains(urn) {
                 reasons.push(Reason::Dependency(urn.clone()));
@@ -420,7 +416,6 @@ fn template(declaration: &Declaration, needs: Vec<Urn>, key: Key, row: Option<&R
         retain_on_delete: options.retain_on_delete,
         deleted_with: options.deleted_with.clone(),
         replace_with: options.replace_with.clone(),
-        replacement_trigger: options.replacement_trigger.clone(),
         additional_secret_outputs: options.additional_secret_outputs.clone(),
         timeouts: options.timeouts,
         at: Some(declaration.at.to_string()),

@@ -9,10 +9,10 @@ use crate::engine::diagnostic::{Diagnostic, nearest};
 use crate::engine::program::Known;
 use crate::engine::value::Value;
 use crate::stack::answers::NoAnswers;
-use crate::stack::body::section;
+use crate::stack::body::{Body, section};
 use crate::stack::config;
 use crate::stack::eval::Run;
-use crate::stack::expr::{Expr, Kind as ExprKind, listed, tell, wrong};
+use crate::stack::expr::{Accessor, Expr, Kind as ExprKind, Reference, Root, listed, tell, wrong};
 use crate::stack::instance::{Bound, World};
 use crate::stack::load::Loader;
 use crate::stack::load::declared::of_default;
@@ -135,9 +135,11 @@ impl Loader<'_> {
         let command = self.request.config.iter().rev().find(|(k, _)| self.full_key(k) == key);
         let variable = input.env.as_ref();
         let instance = self.project.instance.as_ref().filter(|_| variable.is_some_and(|v| names_environment(v)));
+        let by_variable = variable.and_then(|v| self.request.environment.get(v)).filter(|v| !v.is_empty());
+        self.is_set_apart |= command.is_some() || by_variable.is_some() || instance.is_some();
         let (value, from) = if let Some((_, value)) = command {
             (Value::from(value.as_str()), "the command line".to_owned())
-        } else if let Some(value) = variable.and_then(|v| self.request.environment.get(v)).filter(|v| !v.is_empty()) {
+        } else if let Some(value) = by_variable {
             (Value::from(value.as_str()), format!("the environment variable {}", variable.map_or("", |v| v)))
         } else if let Some(instance) = instance {
             (Value::from(instance.as_str()), "the name of the stack".to_owned())
@@ -197,6 +199,25 @@ impl Loader<'_> {
         }
     }
 
+    /// An instance of a stack that is the same as any other one gets the same names in the cloud.
+    pub(super) fn idle_instance(&mut self, world: &World) {
+        let Some(instance) = self.project.instance.as_ref().filter(|_| !self.is_set_apart) else { return };
+        let mut expressions = world.bodies.iter().flat_map(Body::expressions);
+        if expressions.any(|expr| expr.mentions(&tells_stack)) {
+            return;
+        }
+        let Some((node, input)) = world.nodes.iter().find_map(|node| Some((node, world.fixed_name(node)?))) else {
+            return;
+        };
+        let text = format!(
+            "nothing of this stack depends on `@{instance}`: `{input}` of resource `{}` is the same without it",
+            node.block.key
+        );
+        let help = "give a config value a variable that is called after the environment, such as \
+                    `env: ENVIRONMENT_SUFFIX`, and use it in the names; or use `${pulumi.stack}`";
+        self.problems.push(Diagnostic::warning("idle-instance", text).at(node.block.at.clone()).help(help));
+    }
+
     /// A hash of all values that the config gives.
     pub(super) fn config_hash(&self, world: &World) -> String {
         let plain = |value: &Value| value.to_json().map(|json| json.to_string()).unwrap_or_default();
@@ -249,9 +270,17 @@ impl Loader<'_> {
     }
 }
 
-/// Whether a variable chooses the environment, so that the instance of a stack stands in for it.
+/// Whether a variable chooses the environment, so that the instance of a stack stands in for it: a word of its
+/// name ends so. Any other may hold anything, such as an address or a password.
 fn names_environment(variable: &str) -> bool {
-    variable.split('_').any(|word| matches!(word, "ENV" | "ENVIRONMENT"))
+    variable.split('_').any(|word| word.ends_with("ENV") || word.ends_with("ENVIRONMENT"))
+}
+
+/// Whether a reference tells one instance of a stack from another.
+fn tells_stack(reference: &Reference) -> bool {
+    let is_stack =
+        |accessor: &Accessor| matches!(accessor, Accessor::Name(name) | Accessor::Key(name) if name == "stack");
+    reference.root == Root::Pulumi && reference.path.first().is_none_or(|(accessor, _)| is_stack(accessor))
 }
 
 /// A text of the command line or the environment as the kind of the default.

@@ -30,7 +30,7 @@ use crate::stack::expr::{Keys, Kind as ExprKind, wrong};
 use crate::stack::fence::{self, Fence};
 use crate::stack::files::Files;
 use crate::stack::functions::scalar_text;
-use crate::stack::instance::{Bound, Frame, Instance, Member, Others, Slot, Stacks, Tags, World};
+use crate::stack::instance::{Bound, Ending, Frame, Instance, Member, Others, Slot, Stacks, Tags, World};
 use crate::stack::load::config::{AWS, PROVIDER};
 use crate::stack::paths;
 use crate::stack::program::StackProgram;
@@ -204,6 +204,8 @@ struct Loader<'a> {
     sealed: Vec<String>,
     /// Full keys of the stack file, and where they stand.
     written: Vec<(String, Location)>,
+    /// Something gives a config value what it has in this environment.
+    is_set_apart: bool,
 }
 
 /// Sections of a program, for the warning about misspelt ones.
@@ -240,7 +242,7 @@ const SECTIONS: [&str; 27] = [
 impl<'a> Loader<'a> {
     fn new(request: &'a Request, project: Project, problems: &'a mut Vec<Diagnostic>) -> Self {
         let (given, places) = (Map::default(), HashMap::new());
-        Self { request, project, problems, given, places, sealed: Vec::new(), written: Vec::new() }
+        Self { request, project, problems, given, places, sealed: Vec::new(), written: Vec::new(), is_set_apart: false }
     }
 
     fn read(
@@ -353,6 +355,7 @@ impl<'a> Loader<'a> {
             problems: self.problems,
         }
         .run();
+        self.idle_instance(&world);
         let dr = dr.and_then(|node| {
             let value = self.early(&world, node)?;
             dr::read(&value, &node.at, self.problems)
@@ -457,7 +460,7 @@ impl<'a> Loader<'a> {
             members,
             groups: HashMap::new(),
             tags,
-            protect: false,
+            ending: Ending::default(),
             provider: None,
             depends_on: Vec::new(),
             former: Vec::new(),
@@ -494,11 +497,14 @@ impl<'a> Loader<'a> {
             match value.as_map() {
                 Some(map) => {
                     for (role, region) in map {
-                        let at = node.get(role).map_or(&node.at, |e| &e.value.at);
+                        let entry = node.get(role);
+                        let at = entry.map_or(&node.at, |e| &e.value.at);
                         match scalar_text(region).filter(|text| regions::is_region(text)) {
                             Some(name) => {
-                                let doubt = regions::doubtful(&name);
-                                self.problems.extend(doubt.map(|problem| problem.at(at.clone())));
+                                let doubt = regions::doubtful(&name).map(|problem| problem.at(at.clone()));
+                                let unfit = regions::unfit_role(role, &name);
+                                let unfit = unfit.map(|problem| problem.at(entry.map_or(at, |e| &e.at).clone()));
+                                self.problems.extend(doubt.into_iter().chain(unfit));
                                 world.roles.insert(role.clone(), name);
                             }
                             None => {

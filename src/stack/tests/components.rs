@@ -375,3 +375,172 @@ resources:
     let chosen = may.replace("\"${z.id}\"", "{fn::if: [false, \"${z.id}\", null]}");
     assert!(Desk::of(&chosen).good().warnings.is_empty());
 }
+
+fn declared<'a>(loaded: &'a Loaded, name: &str) -> &'a crate::engine::program::Declaration {
+    loaded.program.declarations().iter().find(|d| d.urn.name() == name).unwrap_or_else(|| panic!("no {name}"))
+}
+
+#[test]
+fn options_about_the_end_of_a_component_hold_for_all_inside_that_say_nothing_else() {
+    let loaded = Desk::of(
+        r#"
+components:
+  inner: {resources: {deep: {type: aws:ec2:Vpc}}}
+  outer:
+    resources:
+      i: {type: inner}
+      own: {type: aws:ec2:Vpc, options: {retainOnDelete: false, protect: false}}
+      child: {type: aws:ec2:Vpc, options: {parent: "${own}"}}
+resources:
+  z: {type: aws:ec2:Vpc}
+  c:
+    type: outer
+    each: [a]
+    options: {retainOnDelete: true, protect: true, deletedWith: "${z}"}
+  kept: {type: aws:ec2:Vpc, options: {retainOnDelete: true, deletedWith: "${z}"}}
+  below: {type: aws:ec2:Vpc, options: {parent: "${kept}"}}
+"#,
+    )
+    .good();
+    let ends = |name: &str| {
+        let declaration = declared(&loaded, name);
+        let with = declaration.options.deleted_with.as_ref().map(|urn| urn.name());
+        let needs_it = declaration.needs.iter().any(|urn| urn.name() == "z");
+        assert_eq!(with.is_some(), needs_it, "{name}");
+        (declaration.options.retain_on_delete, declaration.options.protect, with)
+    };
+    assert_eq!(ends("c[\"a\"]/i/deep"), (true, true, Some("z")));
+    assert_eq!(ends("c[\"a\"]/own"), (false, false, Some("z")));
+    assert_eq!(ends("c[\"a\"]/child"), (false, false, Some("z")), "as its parent");
+    assert_eq!(ends("below"), (true, false, Some("z")));
+}
+
+#[test]
+fn an_option_that_a_component_does_not_hand_down_is_refused_by_name() {
+    let of = |option: &str| {
+        format!(
+            "components:\n  c: {{resources: {{v: {{type: aws:ec2:Vpc}}}}}}\nresources:\n  z: {{type: aws:ec2:Vpc}}\n  \
+             p: {{type: pulumi:providers:aws, properties: {{region: us-east-1}}}}\n  one: {{type: c, options: {{{option}}}}}\n"
+        )
+    };
+    let refused = [
+        "ignoreChanges: [tags]",
+        "deleteBeforeReplace: true",
+        "replaceOnChanges: ['*']",
+        "customTimeouts: {create: 1m}",
+        "import: x",
+        "additionalSecretOutputs: [arn]",
+        "replaceWith: ['${z}']",
+        "replacementTrigger: 1",
+        "hideDiffs: [tags]",
+    ];
+    for option in refused {
+        let (word, _) = option.split_once(':').unwrap();
+        let wrong = Desk::of(&of(option)).wrong();
+        assert!(wrong.starts_with("stacks/test.yaml:6:"), "{wrong}");
+        assert!(wrong.contains(&format!("`{word}` of resource `one` has no meaning on a component")), "{wrong}");
+        assert_eq!(wrong.matches("error[").count(), 1, "{wrong}");
+    }
+    let handed_down = [
+        "dependsOn: ['${z}']",
+        "protect: true",
+        "retainOnDelete: true",
+        "deletedWith: '${z}'",
+        "provider: '${p}'",
+        "providers: ['${p}']",
+        "parent: '${z}'",
+        "aliases: [{name: x}]",
+        "version: 7.0.0",
+        "pluginDownloadURL: x",
+        "envVarMappings: {a: b}",
+    ];
+    assert!(handed_down.iter().all(|option| Desk::of(&of(option)).good().warnings.is_empty()));
+    assert_eq!(refused.len() + handed_down.len(), crate::stack::body::OPTIONS.len(), "every option");
+}
+
+#[test]
+fn providers_of_a_component_are_the_one_that_its_resources_get() {
+    let of = |providers: &str| {
+        format!(
+            "components:\n  c: {{resources: {{v: {{type: aws:ec2:Vpc}}}}}}\nresources:\n  \
+             p: {{type: pulumi:providers:aws, properties: {{region: eu-west-1}}}}\n  \
+             one: {{type: c, options: {{providers: {providers}}}}}\n"
+        )
+    };
+    for one in ["['${p}']", "{aws: '${p}'}", "'${p}'"] {
+        assert_eq!(declared(&Desk::of(&of(one)).good(), "one/v").place.0, "eu-west-1", "{one}");
+    }
+    let wrong = Desk::of(&of("['${p}', '${p}']")).wrong();
+    assert!(wrong.contains("error[provider]: `providers` of resource `one` names more than one provider"), "{wrong}");
+}
+
+fn former(text: &str, name: &str) -> Vec<String> {
+    let loaded = Desk::of(text).good();
+    let aliases = declared(&loaded, name).options.aliases.iter();
+    aliases.map(|urn| urn.as_str().trim_start_matches("urn:pulumi:test::test::").to_owned()).collect()
+}
+
+#[test]
+fn the_name_of_an_alias_stands_in_the_same_component_and_for_the_same_instance() {
+    let single = "resources:\n  topics: {type: aws:ec2:Vpc, each: [a], options: {aliases: [{name: topic}]}}\n";
+    assert_eq!(former(single, "topics[\"a\"]"), ["aws:ec2/vpc:Vpc::topic[\"a\"]", "aws:ec2/vpc:Vpc::topic"]);
+    let inside = "components:\n  c: {resources: {y: {type: aws:ec2:Vpc, options: {aliases: [{name: x}]}}}}\n\
+                  resources: {a: {type: c}}\n";
+    assert_eq!(
+        former(inside, "a/y"),
+        ["drctl:component:c$aws:ec2/vpc:Vpc::a/x", "drctl:component:c$aws:ec2/vpc:Vpc::x"]
+    );
+    let moved = inside.replace("{name: x}", "{noParent: true}");
+    assert_eq!(former(&moved, "a/y"), ["aws:ec2/vpc:Vpc::a/y", "aws:ec2/vpc:Vpc::y"]);
+}
+
+#[test]
+fn aliases_of_components_reach_all_that_is_in_them_with_aliases_of_their_own() {
+    let text = |options: &str| {
+        format!(
+            "components:\n  inner: {{resources: {{y: {{type: aws:ec2:Vpc, options: {{aliases: [{{name: x}}]}}}}}}}}\n  \
+             outer: {{resources: {{i: {{type: inner}}}}}}\nresources:\n  \
+             networks: {{type: outer, each: [k], options: {{aliases: [{options}]}}}}\n"
+        )
+    };
+    let types = "drctl:component:outer$drctl:component:inner$aws:ec2/vpc:Vpc";
+    let found = former(&text("{name: nets}"), "networks[\"k\"]/i/y");
+    assert_eq!(found[0], format!("{types}::nets[\"k\"]/i/y"));
+    for expected in ["networks[\"k\"]/i/x", "nets[\"k\"]/i/x", "nets/i/y"] {
+        assert!(found.contains(&format!("{types}::{expected}")), "{expected}: {found:#?}");
+    }
+    let other_type = former(&text("{type: network}"), "networks[\"k\"]/i/y");
+    assert!(
+        other_type
+            .contains(&"drctl:component:network$drctl:component:inner$aws:ec2/vpc:Vpc::networks[\"k\"]/i/y".to_owned()),
+        "{other_type:#?}"
+    );
+    let whole = former(&text("'urn:pulumi:test::test::drctl:component:net::n'"), "networks[\"k\"]/i/y");
+    assert_eq!(whole[0], "drctl:component:net$drctl:component:inner$aws:ec2/vpc:Vpc::n/i/y");
+    let wrong = Desk::of(&text("{nam: x}")).wrong();
+    assert!(wrong.starts_with("stacks/test.yaml:5:") && wrong.contains("error[alias]: this is no alias"), "{wrong}");
+    assert_eq!(wrong.matches("error[").count(), 1, "{wrong}");
+}
+
+#[test]
+fn a_component_where_a_resource_must_be_named_is_told_to_be_one() {
+    let of = |option: &str| {
+        format!(
+            "components:\n  c: {{resources: {{v: {{type: aws:ec2:Vpc}}}}, outputs: {{v: '${{v}}'}}}}\nresources:\n  \
+             one: {{type: c}}\n  many: {{type: aws:ec2:Vpc, each: [a, b]}}\n  z: {{type: aws:ec2:Vpc, options: {{{option}}}}}\n"
+        )
+    };
+    let wrong = Desk::of(&of("replaceWith: ['${one}']")).wrong();
+    let expected = "error[wrong-type]: option `replaceWith` takes resources, not a component\n  \
+                    help: name a resource inside it, which an output of the component can give\n";
+    assert!(wrong.starts_with("stacks/test.yaml:6:") && wrong.contains(expected), "{wrong}");
+    let replaced_with = |option: &str| {
+        let loaded = Desk::of(&of(option)).good();
+        let urns = declared(&loaded, "z").options.replace_with.iter();
+        urns.map(|urn| urn.name().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(replaced_with("replaceWith: ['${one.v}']"), ["one/v"]);
+    assert_eq!(replaced_with("replaceWith: '${many}'"), ["many[\"a\"]", "many[\"b\"]"]);
+    let wrong = Desk::of(&of("deletedWith: '${many[*]}'")).wrong();
+    assert!(wrong.contains("option `deletedWith` must be one resource, not a list"), "{wrong}");
+}

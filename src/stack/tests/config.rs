@@ -188,3 +188,38 @@ fn a_name_with_the_prefix_of_the_project_finds_the_config_without_it() {
             .wrong();
     assert!(wrong.contains("the names are `size`;"), "{wrong}");
 }
+
+#[test]
+fn an_instance_that_nothing_of_the_stack_depends_on_is_doubted() {
+    let of = |config: &str, name: &str| {
+        format!(
+            "config: {{{config}}}\nresources:\n  group: {{type: aws:ec2:SecurityGroup, properties: {{name: '{name}'}}}}\n"
+        )
+    };
+    let told = |text: &str, stack: &str| {
+        let loaded = Desk::of(text).stack(stack).good();
+        loaded.warnings.iter().map(|problem| problem.message.clone()).collect::<Vec<_>>()
+    };
+    let idle = of("sfx: {default: dev, env: SFX}", "g-${sfx}");
+    let doubt = "nothing of this stack depends on `@qq`: `name` of resource `group` is the same without it";
+    assert_eq!(told(&idle, "test@qq"), [doubt]);
+    assert!(told(&idle, "test").is_empty());
+    assert!(Desk::of(&idle).stack("test@qq").env("SFX", "x").good().warnings.is_empty());
+    assert!(Desk::of(&idle).stack("test@qq").config("sfx", "x").good().warnings.is_empty());
+    assert!(told(&of("sfx: {default: dev, env: MYENV}", "g-${sfx}"), "test@qq").is_empty());
+    assert!(told(&of("", "g-${pulumi.stack}"), "test@qq").is_empty());
+    assert!(told("resources: {group: {type: aws:ec2:SecurityGroup}}\n", "test@qq").is_empty(), "its name is automatic");
+}
+
+#[test]
+fn a_variable_that_is_called_after_the_environment_is_the_instance() {
+    for (variable, instance) in
+        [("MYENV", true), ("APP_ENV", true), ("ENVIRONMENT_SUFFIX", true), ("ENVOY_PORT", false)]
+    {
+        let text = format!(
+            "config: {{it: {{env: {variable}, default: dev}}}}\noutputs: {{it: '${{it}} ${{pulumi.stack}}'}}\n"
+        );
+        let it = outputs(&Desk::of(&text).stack("test@b").good())["it"].clone();
+        assert_eq!(it, if instance { "b test@b" } else { "dev test@b" }, "{variable}");
+    }
+}

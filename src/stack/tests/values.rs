@@ -2,8 +2,9 @@
 
 use serde_json::json;
 
-use crate::engine::program::Program;
-use crate::stack::testing::{Desk, inputs, inputs_with, known, outputs, outputs_with};
+use crate::engine::program::{Known, Program};
+use crate::engine::value::Value;
+use crate::stack::testing::{Desk, given, inputs, inputs_with, known, outputs, outputs_with};
 
 #[test]
 fn a_simple_program_loads_and_evaluates() {
@@ -106,7 +107,7 @@ outputs: {arn: "${vpc.arn}"}
     );
     assert_eq!(o.deleted_with.as_ref().unwrap().name(), "key");
     assert_eq!(o.replace_with.len(), 1);
-    assert_eq!(o.replacement_trigger.as_ref().unwrap().get("v").unwrap(), &1.into());
+    assert_eq!(given(&loaded, "other", &Known::new()).trigger.unwrap().get("v").unwrap(), &1.into());
     assert_eq!(vpc.needs.len(), 1);
     let read = &loaded.program.declarations()[2];
     assert_eq!(read.external.as_ref().unwrap().id.as_str(), Some("vpc-9"));
@@ -292,4 +293,37 @@ fn outputs_behind_a_measurement_are_known_as_such() {
     let mut measured: Vec<&String> = loaded.program.measured().iter().collect();
     measured.sort();
     assert_eq!(measured, ["behind", "direct"]);
+}
+
+#[test]
+fn an_option_that_must_be_known_at_once_is_refused_where_it_is_not() {
+    let of = |option: &str| {
+        format!("resources:\n  vpc: {{type: aws:ec2:Vpc}}\n  other: {{type: aws:ec2:Vpc, options: {{{option}}}}}\n")
+    };
+    for option in [
+        "protect: '${vpc.id}'",
+        "retainOnDelete: '${vpc.id}'",
+        "deleteBeforeReplace: '${vpc.id}'",
+        "ignoreChanges: '${vpc.id}'",
+        "ignoreChanges: ['${vpc.id}']",
+        "replaceOnChanges: ['${vpc.id}']",
+        "additionalSecretOutputs: ['${vpc.id}']",
+        "hideDiffs: ['${vpc.id}']",
+        "customTimeouts: '${vpc.id}'",
+        "customTimeouts: {create: '${vpc.id}'}",
+        "deletedWith: '${vpc.id}'",
+        "replaceWith: ['${vpc.id}']",
+        "import: '${vpc.id}'",
+        "aliases: '${vpc.id}'",
+        "aliases: [{name: '${vpc.id}'}]",
+    ] {
+        let wrong = Desk::of(&of(option)).wrong();
+        assert!(wrong.starts_with("stacks/test.yaml:3:") && wrong.contains("error["), "{option}: {wrong}");
+    }
+    let loaded = Desk::of(&of("replacementTrigger: '${vpc.id}'")).good();
+    assert_eq!(given(&loaded, "other", &Known::new()).trigger, Some(Value::Unknown));
+    let known = known(&loaded, &[("vpc", "vpc-1", json!({}))]);
+    assert_eq!(given(&loaded, "other", &known).trigger, Some("vpc-1".into()));
+    let whole = Desk::of(&of("replacementTrigger: '${vpc}'")).good();
+    assert_eq!(given(&whole, "other", &known).trigger, Some("vpc-1".into()), "a resource is its id");
 }
