@@ -20,3 +20,4 @@ mod secrets;
 mod selection;
 pub mod theatre;
 mod up;
+mod upgrades;
