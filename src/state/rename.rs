@@ -89,6 +89,18 @@ fn check_finished(state: &State) -> Result<()> {
     }
 }
 
+/// The state as that of another stack on another target. Physical resources keep the names and tags they have.
+///
+/// # Errors
+/// If an operation has begun and not ended.
+pub fn as_of(state: State, stack: &str, target: &str) -> Result<State> {
+    if (state.stack.as_str(), state.target.as_str()) == (stack, target) {
+        return Ok(state);
+    }
+    check_finished(&state)?;
+    Ok(State { target: target.to_owned(), ..renamed(state, stack) })
+}
+
 fn renamed(mut state: State, stack: &str) -> State {
     let old = std::mem::replace(&mut state.stack, stack.to_owned());
     let prefix = format!("urn:pulumi:{old}::");

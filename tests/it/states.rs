@@ -626,3 +626,17 @@ fn a_change_of_outputs_alone_is_told_to_scripts() {
     assert!(project.good("up -s web").contains("1 output changed"));
     project.run("preview -s web --detailed-exitcode").ends_with(0);
 }
+
+#[test]
+fn a_state_of_another_stack_is_taken_over_by_force_as_that_of_this_one() {
+    let project = Project::with(&["web", "shop"]);
+    project.good("up -s web");
+    project.good("stack export -s web -o web.json");
+    assert!(project.refused("stack import web.json -s shop", 2).contains("web"));
+    project.good("stack import web.json -s shop --force");
+    project.good("state check -s shop");
+    project.good("preview -s shop --expect-no-changes");
+    project.good("up -s shop");
+    project.good("destroy -s shop");
+    assert_eq!(project.vpcs(), 0);
+}
