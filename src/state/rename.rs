@@ -132,7 +132,8 @@ pub fn in_project(mut state: State, project: &str) -> Result<State> {
     Ok(with_urns(state, rename))
 }
 
-fn with_urns(mut state: State, rename: impl Fn(Urn) -> Urn) -> State {
+/// The state with other URNs, wherever they stand.
+pub fn with_urns(mut state: State, rename: impl Fn(Urn) -> Urn) -> State {
     let rename = &rename;
     let all = |urns: Vec<Urn>| urns.into_iter().map(rename).collect();
     let row = |row: Row| Row {

@@ -627,6 +627,51 @@ fn a_change_of_outputs_alone_is_told_to_scripts() {
     project.run("preview -s web --detailed-exitcode").ends_with(0);
 }
 
+const PARTS: &str = "
+name: shop
+regions: {primary: us-east-1, secondary: eu-west-1}
+components:
+  net: {resources: {vpc: {type: aws:ec2:Vpc, properties: {cidrBlock: 10.0.0.0/16}}}}
+resources:
+  n: {type: net, region: secondary}
+";
+const WHOLE: &str = "
+name: shop
+regions: {primary: us-east-1, secondary: eu-west-1}
+resources:
+  vpc: {type: aws:ec2:Vpc, region: secondary, properties: {cidrBlock: 10.0.0.0/16}}
+";
+
+#[test]
+fn a_resource_moves_into_a_component_and_out_of_it_as_the_program_has_it() {
+    let project = Project::with(&[]);
+    let write = |text: &str| std::fs::write(project.path().join("stacks/web.yaml"), text).unwrap();
+    write(WHOLE);
+    project.good("up -s web");
+    let text = project.refused("state mv vpc n/vpc -s web", 2);
+    for part in ["the program has no ec2:Vpc `n/vpc`", "URN"] {
+        assert!(text.contains(part), "`{part}` is not in:\n{text}");
+    }
+    write(PARTS);
+    let said = project.good("state mv vpc n/vpc -s web");
+    assert!(said.contains("drctl:component:net$aws:ec2/vpc:Vpc::n/vpc now.\n"), "{said}");
+    project.good("preview -s web --expect-no-changes");
+    write(WHOLE);
+    project.good("state mv n/vpc vpc -s web");
+    project.good("preview -s web --expect-no-changes");
+    assert!(project.good("state mv vpc net -s web").contains("Name it so in the program"));
+    project.refused("state mv net urn:pulumi:web::shop::aws:ec2/subnet:Subnet::vpc -s web", 2);
+    project.refused("state mv net urn:pulumi:other::shop::aws:ec2/vpc:Vpc::vpc -s web", 2);
+    project.good("state mv net urn:pulumi:web::shop::drctl:component:net$aws:ec2/vpc:Vpc::n/vpc -s web");
+    write(PARTS);
+    project.good("preview -s web --expect-no-changes");
+    let text = project.refused("state mv n m -s web", 2);
+    assert!(text.contains("the program has no ec2:Vpc `m/vpc`"), "{text}");
+    write(&PARTS.replace("  n:", "  m:"));
+    assert!(project.good("state mv n m -s web").ends_with("net$aws:ec2/vpc:Vpc::m/vpc now.\n"));
+    project.good("preview -s web --expect-no-changes");
+}
+
 #[test]
 fn a_state_of_another_stack_is_taken_over_by_force_as_that_of_this_one() {
     let project = Project::with(&["web", "shop"]);
