@@ -344,7 +344,7 @@ fn rename(state: &mut State, given: &str, name: &str, declarations: &[Declaratio
             return Err(Failure::new(Exit::Configuration, message, "give another name"));
         }
         if state.rows.keys().map(|key| &key.urn).filter(stays).any(|urn| urn == new) {
-            let message = format!("there is a {} already", resource(new));
+            let message = format!("the state has {} already", resource(new));
             return Err(Failure::new(Exit::Configuration, message, "choose another name"));
         }
     }

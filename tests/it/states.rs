@@ -673,6 +673,30 @@ fn a_resource_moves_into_a_component_and_out_of_it_as_the_program_has_it() {
 }
 
 #[test]
+fn what_is_imported_into_a_component_is_what_the_program_has_there() {
+    let project = Project::with(&[]);
+    std::fs::write(project.path().join("stacks/maker.yaml"), WHOLE).unwrap();
+    std::fs::write(project.path().join("stacks/taker.yaml"), PARTS).unwrap();
+    project.good("up -s maker");
+    let state = std::fs::read_to_string(project.dir_of("maker").join("state.json")).unwrap();
+    let state: serde_json::Value = serde_json::from_str(&state).unwrap();
+    let id = state["rows"][0]["id"].as_str().unwrap();
+    for (line, parts) in [
+        (format!("import aws:ec2:Vpc n/vcp {id} -s taker"), ["the program has no ec2:Vpc `n/vcp`", "`n/vpc`"]),
+        (format!("import aws:ec2:Subnet n/vpc {id} -s taker"), ["the program has no ec2:Subnet `n/vpc`", "declare it"]),
+        (format!("import aws:ec2:Vpc n/vpc {id} -s taker --region us-east-1"), ["in eu-west-1", "not in us-east-1"]),
+    ] {
+        let text = project.refused(&line, 2);
+        for part in parts {
+            assert!(text.contains(part), "drctl {line}: `{part}` is not in:\n{text}");
+        }
+    }
+    let said = project.run(&format!("import aws:ec2:Vpc n/vpc {id} -s taker --protect false")).ends_with(0);
+    assert!(said.out.is_empty() && said.err.contains("The program has ec2:Vpc n/vpc already"), "{said:?}");
+    project.good("preview -s taker --expect-no-changes");
+}
+
+#[test]
 fn a_state_of_another_stack_is_taken_over_by_force_as_that_of_this_one() {
     let project = Project::with(&["web", "shop"]);
     project.good("up -s web");
