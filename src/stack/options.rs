@@ -27,7 +27,7 @@ pub(crate) fn read(world: &World, node: &Node, stack: &str, project: &str, probl
         timeouts: reader.timeouts(),
         deleted_with: reader.urns("deletedWith").into_iter().next(),
         replace_with: reader.urns("replaceWith"),
-        replacement_trigger: reader.trigger(),
+        replacement_trigger: reader.value("replacementTrigger").map(|(value, _)| value),
         additional_secret_outputs: reader.texts("additionalSecretOutputs"),
         import: reader.import(),
         hide_diffs: reader.texts("hideDiffs"),
@@ -59,19 +59,6 @@ impl<'a> Reader<'a> {
         };
         let text = format!("option `{word}` must be {wanted}, not {given}");
         self.run.problems.push(Diagnostic::error("wrong-type", text).at(at.clone()).of(&self.node.urn));
-        None
-    }
-
-    /// What a row keeps must be known when the run begins.
-    fn trigger(&mut self) -> Option<Value> {
-        const WORD: &str = "replacementTrigger";
-        let (value, expr) = self.value(WORD)?;
-        if !value.has_unknown() {
-            return Some(value);
-        }
-        let problem = Diagnostic::error("wrong-type", format!("option `{WORD}` must be a value that is known at once"));
-        let problem = problem.help("`replaceWith` names resources whose replacement replaces this one, too");
-        self.run.problems.push(problem.at(expr.at.clone()).of(&self.node.urn));
         None
     }
 

@@ -187,10 +187,6 @@ fn resources() {
             "config: {p: 'true'}\nresources:\n  a: {type: aws:ec2:Vpc, options: {protect: 'true', retainOnDelete: \"${p}\"}}\n  b: {type: aws:ec2:Vpc, options: {protect: \"${p}\", retainOnDelete: maybe}}\n  c: {type: aws:ec2:Vpc, options: {protect: maybe}}\n",
         ),
         (
-            "a trigger that another resource gives",
-            "resources:\n  a: {type: aws:ec2:Vpc}\n  b: {type: aws:ec2:Vpc, options: {replacementTrigger: \"${a.id}\"}}\n",
-        ),
-        (
             "paths of no property",
             "resources:\n  a: {type: aws:ec2:Vpc, options: {ignoreChanges: [tag, 'tags[\"x\"]', '*']}}\n",
         ),
