@@ -88,7 +88,7 @@ pub use left_out::LEFT_OUT;
 pub use provider::Aws;
 pub use tags::Tags;
 
-use crate::engine::order::{DepartureRule, Rule};
+use crate::engine::order::{ChangeRule, DepartureRule, Rule};
 use crate::engine::provider::{Catalog, Listed};
 use invoke::{AnyFunction, FUNCTIONS};
 
@@ -217,6 +217,9 @@ registry! {
 const ORDERS: &[Rule] =
     &[ec2::order::accepted_before_used, rds::order::secondary_after_primary, s3::versioning_before_replication];
 
+/// Orders of changes that AWS wants, whatever the order of creation.
+const CHANGES: &[ChangeRule] = &[rds::order::secondaries_upgraded_first];
+
 /// Orders of deletions that AWS wants and no reference shows.
 const DEPARTURES: &[DepartureRule] = &[lambda::groups_and_subnets_before_permissions];
 
@@ -229,6 +232,7 @@ pub fn catalog() -> &'static Arc<Catalog> {
         Arc::new(
             Catalog::listed(types, functions)
                 .with_orders(ORDERS.to_vec())
+                .with_changes(CHANGES.to_vec())
                 .with_departures(DEPARTURES.to_vec())
                 .with_roles(rds::active_region),
         )

@@ -70,6 +70,7 @@ rules! {
     managed_password,
     metric_stream_region,
     network_region,
+    parameter_group_family,
     port_range,
     private_zone_record,
     reserved_name,

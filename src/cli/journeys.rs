@@ -149,12 +149,13 @@ fn what_was_forgotten_is_imported_again_and_previews_clean() {
     let id = row["id"].as_str().unwrap();
     project.expect("state rm vpc", Exit::Configuration);
     project.expect("state rm other", Exit::Ok);
-    project.expect(&format!("import aws:ec2:Vpc other {id}"), Exit::Resource);
+    project.expect(&format!("import aws:ec2:Vpc unknown {id}"), Exit::Resource);
+    project.expect(&format!("import aws:ec2:Vpc other {id} --region primary"), Exit::Configuration);
     project.expect(&format!("import aws:ec2:Vpc other {id}@eu-west-1 --region primary"), Exit::Configuration);
     project.expect(&format!("import aws:ec2:Vpc other {id}@eu-west-1 --protect false"), Exit::Ok);
     project.expect("preview --expect-no-changes", Exit::Ok);
     project.expect("state rm other", Exit::Ok);
-    project.expect(&format!("import aws:ec2:Vpc other {id} --region secondary --protect false"), Exit::Ok);
+    project.expect(&format!("import aws:ec2:Vpc other {id} --protect false"), Exit::Ok);
     project.expect(&format!("import aws:ec2:Vpc other {id} --region secondary"), Exit::Configuration);
     project.expect("preview --expect-no-changes", Exit::Ok);
 }

@@ -11,6 +11,7 @@ mod completions;
 mod config;
 mod confirm;
 mod data_keys;
+mod declared;
 mod destroy;
 mod doctor;
 mod edit;

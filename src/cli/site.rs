@@ -18,6 +18,7 @@ use crate::cli::target::Target;
 use crate::engine::diagnostic::Diagnostic;
 use crate::engine::error::Error;
 use crate::engine::key_provider::{KeyProvider, KeyService};
+use crate::engine::program::{Declaration, Program};
 use crate::engine::state::State;
 use crate::engine::urn::Place;
 use crate::render;
@@ -88,6 +89,11 @@ impl Site {
             self.loaded = Some(loaded);
         }
         Ok(())
+    }
+
+    /// The resources of the program, as far as it is there.
+    pub(super) fn declarations(&self) -> &[Declaration] {
+        self.loaded.as_ref().map_or(&[], |loaded| loaded.program.declarations())
     }
 
     /// For commands that need no more than the state, whatever has become of the program.

@@ -214,6 +214,10 @@ fn import(arguments: &Import, global: &Global) -> Result {
         let source = site.source().map_err(failed)?;
         let state = state::read_export(path, text, &site.states.keys_root(), &keys, source).await.map_err(failed)?;
         let stored = site.stored();
+        let state = match arguments.force {
+            true => state::as_of(state, stored.stack(), stored.target()).map_err(failed)?,
+            false => state,
+        };
         if !arguments.force {
             let present = match stored.load(&keys).await {
                 // There is nothing to compare with what is damaged.

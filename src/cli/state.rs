@@ -1,6 +1,6 @@
 //! `drctl state`: what is remembered of the resources of a stack, and corrections to it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::cli::Global;
 use crate::cli::confirm::{Answers, declined};
+use crate::cli::declared::{declared, undeclared};
 use crate::cli::edit::{edit, find, find_all};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result, failed};
@@ -17,14 +18,15 @@ use crate::cli::rotate_key;
 use crate::cli::runtime::runtime;
 use crate::cli::site::Site;
 use crate::engine::graph;
+use crate::engine::program::Declaration;
 use crate::engine::state::{Begun, Row, State};
-use crate::engine::urn::Urn;
+use crate::engine::urn::{Urn, split_name};
 use crate::engine::value::Shown;
 use crate::render;
 use crate::render::table::Table;
 use crate::render::words::{count, resource, type_name};
 use crate::stack::{REGIONS, unfit_name};
-use crate::state::{Broken, Finding, StateError, World, lint, lint_names, unname};
+use crate::state::{Broken, Finding, StateError, World, lint, lint_names, unname, with_urns};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -34,7 +36,7 @@ pub(super) enum Command {
     Show(Named),
     /// Forget a resource and leave it in the cloud
     Rm(Remove),
-    /// Give a resource another logical name
+    /// Give a resource, or a component with all its parts, another logical name
     Mv(Move),
     /// Refuse to delete or replace a resource from now on
     Protect(Many),
@@ -90,9 +92,9 @@ pub(super) struct Remove {
 
 #[derive(Debug, Args)]
 pub(super) struct Move {
-    /// Logical name or URN
+    /// Logical name or URN, or the name of a component
     resource: String,
-    /// New logical name
+    /// New logical name, or a URN
     name: String,
 }
 
@@ -123,8 +125,14 @@ pub(super) fn run(command: &Command, global: &Global) -> Result {
         }
         Command::Rm(arguments) => return remove(arguments, &site, global),
         Command::Mv(Move { resource: given, name }) => {
-            let new = edit(&site, "state mv", |state| rename(state, given, name))?;
-            render::say(format_args!("It is {new} now. Name it so in the program, too.\n"));
+            let declarations = site.declarations();
+            let new = edit(&site, "state mv", |state| rename(state, given, name, declarations))?;
+            let are_declared = new.iter().all(|new| declarations.iter().any(|declared| declared.urn == *new));
+            let todo = if are_declared { "" } else { " Name it so in the program, too." };
+            match new.as_slice() {
+                [new] => render::say(format_args!("It is {new} now.{todo}\n")),
+                parts => render::say(format_args!("`{name}` has {} now.{todo}\n", count(parts.len(), "resource"))),
+            }
         }
         Command::Protect(many) => mark(&site, many, "state protect", |row| {
             row.protected_by_hand = true;
@@ -324,44 +332,67 @@ fn forget(state: &mut State, given: &[String], force: bool) -> Result<Vec<Urn>> 
     Ok(gone)
 }
 
-/// Gives a resource another name, wherever it is referred to.
-fn rename(state: &mut State, given: &str, name: &str) -> Result<Urn> {
-    let old = find(state, given)?;
-    // What a lost call made is found by the name that it was made under.
-    if state.rows.values().any(|row| row.pending.is_some() && row.key.urn == old) {
-        return Err(failed(StateError::Unfinished(old)));
-    }
+/// The URN of a resource by another name. What it is part of is told by the program, or stays as it is.
+fn renamed(old: &Urn, given: &str, declarations: &[Declaration]) -> Result<Urn> {
+    let urn = Urn::parse(given);
+    let name = urn.as_ref().map_or(given, Urn::name);
     if let Some(problem) = unfit_name(name) {
         return Err(Failure::Program(vec![problem]));
     }
-    let head = old.as_str().strip_suffix(old.name()).unwrap_or_default();
-    let new = Urn::from(format!("{head}{name}"));
-    if new == old {
-        let message = format!("{} has that name already", resource(&new));
-        return Err(Failure::new(Exit::Configuration, message, "give another name"));
-    }
-    if state.rows.keys().any(|key| key.urn == new) {
-        let message = format!("there is a {} already", resource(&new));
-        return Err(Failure::new(Exit::Configuration, message, "choose another name"));
-    }
-    let moved = |urn: &mut Urn| {
-        if *urn == old {
-            *urn = new.clone();
+    if let Some(urn) = urn {
+        if (urn.stack(), urn.project(), urn.ty()) == (old.stack(), old.project(), old.ty()) {
+            return Ok(urn);
         }
+        let message = format!("{} cannot become {urn}", resource(old));
+        return Err(Failure::new(Exit::Configuration, message, "stack, project and type stay what they are"));
+    }
+    if let Some(declared) = declared(declarations, old.ty(), name) {
+        return Ok(declared.urn.clone());
+    }
+    if split_name(name).0 != split_name(old.name()).0 {
+        let otherwise = "declare it first, or give its URN, which names the components that it is part of";
+        return Err(Failure::Program(vec![undeclared(declarations, old.ty(), name, otherwise)]));
+    }
+    let head = old.as_str().strip_suffix(old.name()).unwrap_or_default();
+    Ok(Urn::from(format!("{head}{name}")))
+}
+
+/// What is meant and what it becomes: a resource, or all parts of a component.
+fn moves(state: &State, given: &str, name: &str, declarations: &[Declaration]) -> Result<Vec<(Urn, Urn)>> {
+    let unknown = match find(state, given) {
+        Ok(old) => return renamed(&old, name, declarations).map(|new| vec![(old, new)]),
+        Err(unknown) => unknown,
     };
-    let rows = std::mem::take(&mut state.rows);
-    state.rows = rows
-        .into_values()
-        .map(|mut shared| {
-            let row = Arc::make_mut(&mut shared);
-            moved(&mut row.key.urn);
-            row.needs.iter_mut().chain(&mut row.replace_with).for_each(moved);
-            row.precedes.iter_mut().for_each(|known| moved(&mut known.urn));
-            row.refers.values_mut().flatten().for_each(moved);
-            row.parent.iter_mut().chain(&mut row.deleted_with).for_each(moved);
-            (row.key.clone(), shared)
-        })
-        .collect();
+    let part = |urn: &Urn| urn.name().strip_prefix(given).filter(|rest| rest.starts_with('/')).map(str::to_owned);
+    let parts = state.rows.keys().filter(|_| !given.is_empty()).filter_map(|key| Some((&key.urn, part(&key.urn)?)));
+    let parts = parts.map(|(old, rest)| Ok((old.clone(), renamed(old, &format!("{name}{rest}"), declarations)?)));
+    let parts = parts.collect::<Result<Vec<_>>>()?;
+    if parts.is_empty() { Err(unknown) } else { Ok(parts) }
+}
+
+/// Gives a resource, or the parts of a component, other names wherever they are referred to. Tells what is new.
+fn rename(state: &mut State, given: &str, name: &str, declarations: &[Declaration]) -> Result<Vec<Urn>> {
+    let moves = moves(state, given, name, declarations)?;
+    let moved: HashMap<&Urn, &Urn> = moves.iter().map(|(old, new)| (old, new)).collect();
+    let stays = |urn: &&Urn| !moved.contains_key(urn);
+    for (old, new) in &moves {
+        // What a lost call made is found by the name that it was made under.
+        if state.rows.values().any(|row| row.pending.is_some() && row.key.urn == *old) {
+            return Err(failed(StateError::Unfinished(old.clone())));
+        }
+        if new == old {
+            let message = format!("{} has that name already", resource(new));
+            return Err(Failure::new(Exit::Configuration, message, "give another name"));
+        }
+        if state.rows.keys().map(|key| &key.urn).filter(stays).any(|urn| urn == new) {
+            let message = format!("the state has {} already", resource(new));
+            return Err(Failure::new(Exit::Configuration, message, "choose another name"));
+        }
+    }
+    *state = with_urns(state.clone(), |urn| moved.get(&urn).map_or_else(|| urn.clone(), |new| (*new).clone()));
+    let mut new: Vec<Urn> = moves.into_iter().map(|(_, new)| new).collect();
+    new.sort();
+    new.dedup();
     Ok(new)
 }
 
@@ -454,7 +485,7 @@ mod tests {
         Arc::make_mut(&mut state.rows[1]).pending = Some(pending);
         let Err(Failure::Error(_, error)) = forget(&mut state, &["b".into(), "c".into()], false) else { panic!() };
         assert!(error.message.ends_with("has begun and not ended"), "{}", error.message);
-        assert!(rename(&mut state, "b", "z").is_err());
+        assert!(rename(&mut state, "b", "z", &[]).is_err());
         assert_eq!(state.rows.len(), 3);
         forget(&mut state, &["b".into()], true).unwrap();
         assert_eq!(state.rows.len(), 2);
@@ -466,17 +497,17 @@ mod tests {
         let (usually, until) = (Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH);
         let urn = state.rows[0].key.urn.clone();
         Arc::make_mut(&mut state.rows[2]).precedes.push(Precedes { urn, usually, until });
-        rename(&mut state, "a", "z").unwrap();
+        rename(&mut state, "a", "z", &[]).unwrap();
         assert_eq!(lint(&state), []);
         assert_eq!(state.rows[2].precedes[0].urn.name(), "z");
         assert_eq!(state.rows[1].needs[0].name(), "z");
         assert_eq!(state.rows[1].refers["vpcId"][0].name(), "z");
-        assert!(rename(&mut state, "z", "b").is_err());
+        assert!(rename(&mut state, "z", "b", &[]).is_err());
         for name in ["", "a::b"] {
-            let Err(Failure::Program(problems)) = rename(&mut state, "z", name) else { panic!() };
+            let Err(Failure::Program(problems)) = rename(&mut state, "z", name, &[]) else { panic!() };
             assert_eq!(problems[0].code, "resource-name");
         }
-        let Err(Failure::Error(_, error)) = rename(&mut state, "z", "z") else { panic!() };
+        let Err(Failure::Error(_, error)) = rename(&mut state, "z", "z", &[]) else { panic!() };
         assert_eq!(error.message, "ec2:Vpc z has that name already");
     }
 }

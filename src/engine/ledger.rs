@@ -108,6 +108,15 @@ impl Ledger {
     /// Whose inputs refer to a resource, by the rows of those that are still there. None refers to the old half of
     /// a replacement.
     pub fn users(&self, key: &Key) -> Vec<Arc<Row>> {
+        self.referrers(key, |row| row.deleted_with.as_ref() != Some(&key.urn))
+    }
+
+    /// The same for those that are to go with it.
+    pub fn companions(&self, key: &Key) -> Vec<Arc<Row>> {
+        self.referrers(key, |row| row.deleted_with.as_ref() == Some(&key.urn))
+    }
+
+    fn referrers(&self, key: &Key, counts: impl Fn(&Row) -> bool) -> Vec<Arc<Row>> {
         let shared = self.shared();
         let rows = &shared.state.rows;
         if rows.get(key).is_none_or(|row| row.old) {
@@ -118,7 +127,7 @@ impl Ledger {
                 && row.key.urn != key.urn
                 && row.id.is_some()
                 && !row.external
-                && row.deleted_with.as_ref() != Some(&key.urn)
+                && counts(row)
         };
         rows.values().filter(uses).cloned().collect()
     }

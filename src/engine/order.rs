@@ -1,7 +1,8 @@
-//! Orders that no reference shows: what a cloud wants to exist first, and what has to go first.
+//! Orders that no reference shows: what a cloud wants to exist first, to change first, and what has to go first.
 
+use crate::engine::plan::Step;
 use crate::engine::program::Declaration;
-use crate::engine::state::Row;
+use crate::engine::state::{Row, State};
 use crate::engine::urn::Urn;
 
 /// One resource comes after another.
@@ -16,6 +17,19 @@ pub struct Implied {
 
 /// A rule of a cloud: finds the orders among declarations.
 pub type Rule = fn(&[Declaration]) -> Vec<Implied>;
+
+/// One change goes before another one, whichever of the two resources was made first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Precedence {
+    /// Index of the step that goes first.
+    pub first: usize,
+    pub then: usize,
+    /// The rule, for people.
+    pub why: &'static str,
+}
+
+/// A rule of a cloud: finds the orders among the changes that a plan makes.
+pub type ChangeRule = fn(&[&Step], &State) -> Vec<Precedence>;
 
 /// One resource goes before others although neither refers to the other. Says nothing about their creation.
 #[derive(Debug, Clone, PartialEq, Eq)]

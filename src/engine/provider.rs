@@ -197,6 +197,8 @@ impl fmt::Debug for Listed {
 pub struct Catalog {
     /// Orders that no reference shows.
     pub orders: Vec<crate::engine::order::Rule>,
+    /// Orders of changes that go against those of creation.
+    pub changes: Vec<crate::engine::order::ChangeRule>,
     /// Orders of deletions that no reference shows.
     pub departures: Vec<crate::engine::order::DepartureRule>,
     /// Which region writes, as far as the rows tell.
@@ -225,6 +227,7 @@ impl Catalog {
         let function_tokens = functions.iter().enumerate().map(|(i, f)| (canonical(f.token), i)).collect();
         Self {
             orders: Vec::new(),
+            changes: Vec::new(),
             departures: Vec::new(),
             active_region: None,
             types,
@@ -237,6 +240,11 @@ impl Catalog {
     /// The same with rules about orders.
     pub fn with_orders(self, orders: Vec<crate::engine::order::Rule>) -> Self {
         Self { orders, ..self }
+    }
+
+    /// The same with rules about orders of changes.
+    pub fn with_changes(self, changes: Vec<crate::engine::order::ChangeRule>) -> Self {
+        Self { changes, ..self }
     }
 
     /// The same with rules about orders of deletions.
@@ -255,6 +263,7 @@ impl Catalog {
         let all = Self::listed(types, self.functions.clone());
         Self {
             orders: self.orders.clone(),
+            changes: self.changes.clone(),
             departures: self.departures.clone(),
             active_region: self.active_region,
             ..all

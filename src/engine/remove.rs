@@ -1,5 +1,6 @@
 //! Brings one resource to its end: delete, wait, delete again where the cloud wants several calls.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -160,17 +161,18 @@ impl Removal<'_> {
         if !matches!(error.kind, Kind::Busy | Kind::Spreading) || error.hint.is_some() {
             return error;
         }
-        let users = self.users(|_| true);
-        match users.is_empty() {
-            true => error.hint("something outside this stack still uses it: remove that, then run again"),
-            false => error.hint(still_used_by(&users)),
+        let (users, companions) = (self.users(|_| true), names(&self.crew.ledger.companions(self.key)));
+        match (users.is_empty(), companions.is_empty()) {
+            (false, _) => error.hint(still_used_by(&users)),
+            (true, false) => error.hint(left_to_it(&companions)),
+            (true, true) => error.hint("something outside this stack still uses it: remove that, then run again"),
         }
     }
 
     /// The names of those of the stack that refer to it, by the state.
     fn users(&self, counts: impl Fn(&Row) -> bool) -> Vec<String> {
         let users = self.crew.ledger.users(self.key);
-        users.into_iter().filter(|row| counts(row)).map(|row| row.key.urn.name().to_owned()).collect()
+        names(&users.into_iter().filter(|row| counts(row)).collect::<Vec<_>>())
     }
 
     async fn read(&self, id: &Id, deadline: Instant) -> Result<Seen<Live>> {
@@ -191,16 +193,33 @@ fn after(now: Timestamp, long: Duration) -> Timestamp {
     now.saturating_add(SignedDuration::try_from(long).unwrap_or(SignedDuration::MAX)).unwrap_or(Timestamp::MAX)
 }
 
-fn still_used_by(users: &[String]) -> String {
-    let names = users.iter().take(NAMED).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    let more = users.len().saturating_sub(NAMED);
-    let (more, use_it) = match (more, users.len()) {
-        (0, 1) => (String::new(), "uses"),
-        (0, _) => (String::new(), "use"),
-        (more, _) => (format!(" and {more} more"), "use"),
-    };
+fn names(rows: &[Arc<Row>]) -> Vec<String> {
+    rows.iter().map(|row| row.key.urn.name().to_owned()).collect()
+}
+
+/// The first names, and how many there are beside them.
+fn some_of(names: &[String]) -> String {
+    let some = names.iter().take(NAMED).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(NAMED) {
+        0 => some,
+        more => format!("{some} and {more} more"),
+    }
+}
+
+/// The cloud may not delete what the program leaves to this deletion.
+fn left_to_it(companions: &[String]) -> String {
+    let (they, use_it) = if companions.len() == 1 { ("it goes", "uses") } else { ("they go", "use") };
     format!(
-        "{names}{more} of this stack still {use_it} it: take it out of there first, or declare what takes its place \
+        "{} of this stack still {use_it} it, and {they} with it by `deletedWith`: if the cloud does not do that, take \
+         the option away, run `drctl up`, then this again; otherwise something outside this stack uses it",
+        some_of(companions)
+    )
+}
+
+fn still_used_by(users: &[String]) -> String {
+    let (names, use_it) = (some_of(users), if users.len() == 1 { "uses" } else { "use" });
+    format!(
+        "{names} of this stack still {use_it} it: take it out of there first, or declare what takes its place \
          under another name, so that it goes last"
     )
 }

@@ -77,6 +77,21 @@ pub fn is_logical_name(name: &str) -> bool {
     !head.is_empty() && !head.contains("::") && !tail.contains("::")
 }
 
+/// The component that a name begins with, and the rest.
+pub fn split_name(name: &str) -> (&str, &str) {
+    let mut depth = 0usize;
+    let mut cut = None;
+    for (i, c) in name.char_indices() {
+        match c {
+            '[' => depth += 1,
+            ']' => depth = depth.saturating_sub(1),
+            '/' if depth == 0 => cut = Some(i),
+            _ => {}
+        }
+    }
+    cut.map_or(("", name), |i| (&name[..i], &name[i + 1..]))
+}
+
 impl fmt::Display for Urn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -164,6 +179,12 @@ mod tests {
             (urn.stack(), urn.project(), urn.ty(), urn.name()),
             ("prod", "dr", "aws:ec2/vpc:Vpc", "primary/subnet[\"a::b\"]")
         );
+    }
+
+    #[test]
+    fn a_slash_in_a_key_does_not_make_a_component() {
+        assert_eq!(split_name("net[\"a/b\"]"), ("", "net[\"a/b\"]"));
+        assert_eq!(split_name("dr/net[\"a/b\"]/vpc"), ("dr/net[\"a/b\"]", "vpc"));
     }
 
     #[test]

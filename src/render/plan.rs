@@ -10,7 +10,7 @@ use super::style::{Label, REPLACE, Sign};
 use super::value::{inline, lines};
 use super::words::{count, duration, resource, type_name};
 use crate::engine::plan::{Change, Extent, Op, Plan, Reason, SetBy, Step, Summary};
-use crate::engine::urn::Place;
+use crate::engine::urn::{Place, split_name};
 
 /// A plan to be shown with `Display`.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +40,7 @@ pub(super) fn tree<'a>(plan: &'a Plan, regions: &Regions, unchanged: bool) -> Tr
         if let Some(entry) = entry(plan, index, step)
             && (unchanged || step.op != Op::Same)
         {
-            let (component, _) = split(step.key.urn.name());
+            let (component, _) = split_name(step.key.urn.name());
             by_place.entry(&step.place).or_default().entry(component).or_default().push(entry);
         }
     }
@@ -51,21 +51,6 @@ pub(super) fn tree<'a>(plan: &'a Plan, regions: &Regions, unchanged: bool) -> Tr
         groups.sort_by(|a, _, b, _| (!a.is_empty()).cmp(&!b.is_empty()));
     }
     tree
-}
-
-/// The component that a name begins with, and the rest.
-pub(super) fn split(name: &str) -> (&str, &str) {
-    let mut depth = 0usize;
-    let mut cut = None;
-    for (i, c) in name.char_indices() {
-        match c {
-            '[' => depth += 1,
-            ']' => depth = depth.saturating_sub(1),
-            '/' if depth == 0 => cut = Some(i),
-            _ => {}
-        }
-    }
-    cut.map_or(("", name), |i| (&name[..i], &name[i + 1..]))
 }
 
 /// None for the deletion that belongs to a replacement shown in the same place.
@@ -207,7 +192,7 @@ fn write_change(f: &mut fmt::Formatter<'_>, change: &Change, create: bool, inden
 impl PlanView<'_> {
     fn write_entry(&self, f: &mut fmt::Formatter<'_>, entry: &Entry<'_>, indent: usize) -> fmt::Result {
         let Entry { step, sign, asides } = entry;
-        let (_, name) = split(step.key.urn.name());
+        let (_, name) = split_name(step.key.urn.name());
         let kind = sign.label.paint(type_name(&step.ty));
         write!(f, "{:indent$}{} {kind}  {}", "", sign.painted(), Label::Name.paint(name))?;
         if !asides.is_empty() {
@@ -362,11 +347,5 @@ mod tests {
         let plan = Plan { selection: Some(Extent { chosen: 1, all: 173 }), ..examples::quiet_plan() };
         let expected = "Selection: 1 of 173 resources\n\nNo changes: 1 resource unchanged, 172 not selected.\n";
         assert_eq!(text(&plan, false, false), expected);
-    }
-
-    #[test]
-    fn a_slash_in_a_key_does_not_make_a_component() {
-        assert_eq!(split("net[\"a/b\"]"), ("", "net[\"a/b\"]"));
-        assert_eq!(split("dr/net[\"a/b\"]/vpc"), ("dr/net[\"a/b\"]", "vpc"));
     }
 }

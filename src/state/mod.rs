@@ -39,7 +39,7 @@ pub use lock::{FileLock, Owner};
 pub use migrate::KeyChange;
 pub use names::{unname, without_lost_names};
 pub use project::{ProjectMismatch, check_project};
-pub use rename::in_project;
+pub use rename::{as_of, in_project, with_urns};
 pub use rotate::Rotated;
 pub use s3::{Buckets, Location, Tell};
 pub use saved_plan::{Basis, SavedPlan, fingerprint};

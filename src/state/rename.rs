@@ -89,6 +89,18 @@ fn check_finished(state: &State) -> Result<()> {
     }
 }
 
+/// The state as that of another stack on another target. Physical resources keep the names and tags they have.
+///
+/// # Errors
+/// If an operation has begun and not ended.
+pub fn as_of(state: State, stack: &str, target: &str) -> Result<State> {
+    if (state.stack.as_str(), state.target.as_str()) == (stack, target) {
+        return Ok(state);
+    }
+    check_finished(&state)?;
+    Ok(State { target: target.to_owned(), ..renamed(state, stack) })
+}
+
 fn renamed(mut state: State, stack: &str) -> State {
     let old = std::mem::replace(&mut state.stack, stack.to_owned());
     let prefix = format!("urn:pulumi:{old}::");
@@ -120,7 +132,8 @@ pub fn in_project(mut state: State, project: &str) -> Result<State> {
     Ok(with_urns(state, rename))
 }
 
-fn with_urns(mut state: State, rename: impl Fn(Urn) -> Urn) -> State {
+/// The state with other URNs, wherever they stand.
+pub fn with_urns(mut state: State, rename: impl Fn(Urn) -> Urn) -> State {
     let rename = &rename;
     let all = |urns: Vec<Urn>| urns.into_iter().map(rename).collect();
     let row = |row: Row| Row {

@@ -221,6 +221,7 @@ impl Cloud {
         let interfaces = Interfaces::of(&self.world, serial, now);
         let takes = if takes_time(&row.inputs, &wanted) { schema.facts.takes.update } else { 0 };
         let phase = lasting("modifying", takes, now);
+        let elsewhere = quirks::of(schema.token).spread(&self.world, serial, &wanted);
         let references = &self.references;
         self.world.change(
             serial,
@@ -229,9 +230,19 @@ impl Cloud {
                 row.inputs = wanted;
                 row.outputs = outputs;
                 row.refers = refers;
-                row.phase = phase;
+                row.phase = phase.clone();
             },
         );
+        for (other, input, value) in elsewhere {
+            self.world.change(
+                other,
+                |row| references.names(row),
+                |row| {
+                    row.inputs.insert(input.to_owned(), value);
+                    row.phase = phase.clone();
+                },
+            );
+        }
         self.world.leave(interfaces);
         Ok(match self.seen(schema, serial) {
             Seen::Ready(live) => Next::Saw(Box::new(live)),

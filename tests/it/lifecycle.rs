@@ -21,3 +21,4 @@ mod secrets;
 mod selection;
 pub mod theatre;
 mod up;
+mod upgrades;

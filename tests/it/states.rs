@@ -626,3 +626,86 @@ fn a_change_of_outputs_alone_is_told_to_scripts() {
     assert!(project.good("up -s web").contains("1 output changed"));
     project.run("preview -s web --detailed-exitcode").ends_with(0);
 }
+
+const PARTS: &str = "
+name: shop
+regions: {primary: us-east-1, secondary: eu-west-1}
+components:
+  net: {resources: {vpc: {type: aws:ec2:Vpc, properties: {cidrBlock: 10.0.0.0/16}}}}
+resources:
+  n: {type: net, region: secondary}
+";
+const WHOLE: &str = "
+name: shop
+regions: {primary: us-east-1, secondary: eu-west-1}
+resources:
+  vpc: {type: aws:ec2:Vpc, region: secondary, properties: {cidrBlock: 10.0.0.0/16}}
+";
+
+#[test]
+fn a_resource_moves_into_a_component_and_out_of_it_as_the_program_has_it() {
+    let project = Project::with(&[]);
+    let write = |text: &str| std::fs::write(project.path().join("stacks/web.yaml"), text).unwrap();
+    write(WHOLE);
+    project.good("up -s web");
+    let text = project.refused("state mv vpc n/vpc -s web", 2);
+    for part in ["the program has no ec2:Vpc `n/vpc`", "URN"] {
+        assert!(text.contains(part), "`{part}` is not in:\n{text}");
+    }
+    write(PARTS);
+    let said = project.good("state mv vpc n/vpc -s web");
+    assert!(said.contains("drctl:component:net$aws:ec2/vpc:Vpc::n/vpc now.\n"), "{said}");
+    project.good("preview -s web --expect-no-changes");
+    write(WHOLE);
+    project.good("state mv n/vpc vpc -s web");
+    project.good("preview -s web --expect-no-changes");
+    assert!(project.good("state mv vpc net -s web").contains("Name it so in the program"));
+    project.refused("state mv net urn:pulumi:web::shop::aws:ec2/subnet:Subnet::vpc -s web", 2);
+    project.refused("state mv net urn:pulumi:other::shop::aws:ec2/vpc:Vpc::vpc -s web", 2);
+    project.good("state mv net urn:pulumi:web::shop::drctl:component:net$aws:ec2/vpc:Vpc::n/vpc -s web");
+    write(PARTS);
+    project.good("preview -s web --expect-no-changes");
+    let text = project.refused("state mv n m -s web", 2);
+    assert!(text.contains("the program has no ec2:Vpc `m/vpc`"), "{text}");
+    write(&PARTS.replace("  n:", "  m:"));
+    assert!(project.good("state mv n m -s web").ends_with("net$aws:ec2/vpc:Vpc::m/vpc now.\n"));
+    project.good("preview -s web --expect-no-changes");
+}
+
+#[test]
+fn what_is_imported_into_a_component_is_what_the_program_has_there() {
+    let project = Project::with(&[]);
+    std::fs::write(project.path().join("stacks/maker.yaml"), WHOLE).unwrap();
+    std::fs::write(project.path().join("stacks/taker.yaml"), PARTS).unwrap();
+    project.good("up -s maker");
+    let state = std::fs::read_to_string(project.dir_of("maker").join("state.json")).unwrap();
+    let state: serde_json::Value = serde_json::from_str(&state).unwrap();
+    let id = state["rows"][0]["id"].as_str().unwrap();
+    for (line, parts) in [
+        (format!("import aws:ec2:Vpc n/vcp {id} -s taker"), ["the program has no ec2:Vpc `n/vcp`", "`n/vpc`"]),
+        (format!("import aws:ec2:Subnet n/vpc {id} -s taker"), ["the program has no ec2:Subnet `n/vpc`", "declare it"]),
+        (format!("import aws:ec2:Vpc n/vpc {id} -s taker --region us-east-1"), ["in eu-west-1", "not in us-east-1"]),
+    ] {
+        let text = project.refused(&line, 2);
+        for part in parts {
+            assert!(text.contains(part), "drctl {line}: `{part}` is not in:\n{text}");
+        }
+    }
+    let said = project.run(&format!("import aws:ec2:Vpc n/vpc {id} -s taker --protect false")).ends_with(0);
+    assert!(said.out.is_empty() && said.err.contains("The program has ec2:Vpc n/vpc already"), "{said:?}");
+    project.good("preview -s taker --expect-no-changes");
+}
+
+#[test]
+fn a_state_of_another_stack_is_taken_over_by_force_as_that_of_this_one() {
+    let project = Project::with(&["web", "shop"]);
+    project.good("up -s web");
+    project.good("stack export -s web -o web.json");
+    assert!(project.refused("stack import web.json -s shop", 2).contains("web"));
+    project.good("stack import web.json -s shop --force");
+    project.good("state check -s shop");
+    project.good("preview -s shop --expect-no-changes");
+    project.good("up -s shop");
+    project.good("destroy -s shop");
+    assert_eq!(project.vpcs(), 0);
+}

@@ -6,7 +6,7 @@
 use super::GlobalCluster;
 use super::global_cluster::Member;
 use crate::engine::resource::Resource;
-use crate::engine::state::State;
+use crate::engine::state::{Row, State};
 
 /// The region of the cluster that writes in the first global database that has one.
 ///
@@ -14,10 +14,14 @@ use crate::engine::state::State;
 /// failover.
 pub fn active_region(state: &State) -> Option<String> {
     let databases = state.rows.values().filter(|row| row.ty == GlobalCluster::TYPE && !row.old);
-    databases.filter_map(|row| row.outputs.get("globalClusterMembers")?.to_json().ok()).find_map(|members| {
-        let members: Vec<Member> = serde_json::from_value(members).ok()?;
-        region(&members.into_iter().find(|m| m.is_writer)?.db_cluster_arn)
-    })
+    let mut writers = databases.filter_map(|row| members(row).into_iter().find(|m| m.is_writer));
+    writers.find_map(|writer| region(&writer.db_cluster_arn))
+}
+
+/// The members of a global database, as it showed them last.
+pub(super) fn members(database: &Row) -> Vec<Member> {
+    let shown = database.outputs.get("globalClusterMembers").and_then(|members| members.to_json().ok());
+    shown.and_then(|members| serde_json::from_value(members).ok()).unwrap_or_default()
 }
 
 /// `arn:aws:rds:eu-west-1:123456789012:cluster:orders` → `eu-west-1`.
@@ -32,7 +36,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::engine::state::{Key, Row};
+    use crate::engine::state::Key;
     use crate::engine::urn::{Place, Urn};
     use crate::engine::value::Value;
 

@@ -1089,6 +1089,27 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_refused_upgrade_of_a_member_tells_that_secondaries_come_first_and_maybe_later() {
+        let refused = "<ErrorResponse><Error><Code>InvalidParameterValue</Code><Message>Cannot upgrade DB cluster 'orders' to \
+            engine version 16.8 as global replica(s) are running lower version. Please upgrade global replicas first before \
+            upgrading the primary member.</Message></Error></ErrorResponse>";
+        let (aws, _) = aws(&[
+            ("Action=DescribeGlobalClusters", globals(&[("arn:c", true)])),
+            ("Action=ModifyDBCluster&", Reply::Says(400, refused.into())),
+        ]);
+        let outputs = json!({ "arn": "arn:c", "clusterMembers": [], "masterUserSecrets": [] }).into();
+        let live = Live { inputs: declared(json!({})), outputs };
+        let hint = async |more: serde_json::Value| {
+            let wanted = declared(more);
+            aws.update(&at(Cluster::TYPE), &Id("orders".into()), &wanted, &live).await.unwrap_err().hint
+        };
+        let later = hint(json!({ "engineVersion": "16.8" })).await.unwrap();
+        assert!(later.contains("secondary clusters get a version first"), "{later}");
+        assert_eq!(hint(json!({ "engineVersion": "16.8", "applyImmediately": true })).await, None);
+        assert_eq!(hint(json!({ "port": 1 })).await, None);
+    }
+
+    #[tokio::test]
     async fn a_password_changes_at_the_writer_and_settings_that_steer_deletion_need_no_call() {
         let new = declared(json!({ "masterPassword": "new-secret" }));
         let (next, calls) = update(&[("arn:c", false), ("arn:x", true)], new.clone()).await;

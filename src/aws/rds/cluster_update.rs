@@ -7,7 +7,7 @@ use super::roles::membership;
 use super::{new_choice, new_value};
 use crate::aws::Cx;
 use crate::engine::alike::Alike;
-use crate::engine::error::{Error, Result};
+use crate::engine::error::{Error, Kind, Result};
 use crate::engine::resource::{Live, Next};
 use crate::engine::urn::Id;
 
@@ -32,7 +32,8 @@ pub(super) async fn next(wanted: &Cluster, id: &Id, live: &Live<Cluster>, cx: &C
     }
     if differs(wanted, old) {
         writes_its_password(wanted, old, outputs, cx).await?;
-        modify(wanted, id, old, cx).await?;
+        let modified = modify(wanted, id, old, cx).await;
+        modified.map_err(|error| after_its_readers(error, wanted, old))?;
     }
     Ok(Next::Started)
 }
@@ -91,6 +92,20 @@ async fn writes_its_password(wanted: &Cluster, old: &Cluster, outputs: &ClusterO
         }
         _ => Ok(()),
     }
+}
+
+/// AWS upgrades the cluster that writes only when all readers have the new version, which those that wait for
+/// their maintenance windows have not.
+fn after_its_readers(error: Error, wanted: &Cluster, old: &Cluster) -> Error {
+    let member = old.global_cluster_identifier.is_some() && wanted.apply_immediately != Some(true);
+    let upgraded = wanted.engine_version.is_some() && wanted.engine_version != old.engine_version;
+    if error.kind != Kind::Invalid || !(member && upgraded) {
+        return error;
+    }
+    error.hint(
+        "in a global database the secondary clusters get a version first, without `applyImmediately: true` in their \
+         maintenance windows: set it on all members to upgrade now, or run this again afterwards",
+    )
 }
 
 /// Whether anything that one call can change differs. Inputs that only steer other calls do not.

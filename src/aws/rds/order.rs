@@ -1,14 +1,18 @@
-//! The order in which the clusters of a global database are made.
+//! The orders in which the clusters of a global database are made and upgraded.
 //!
 //! AWS adds a region only to a global database whose primary cluster is served, which takes an
 //! instance. No reference says so: the secondary refers to the global database alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
+use super::active_region::members;
 use crate::aws::rds::{Cluster, ClusterInstance, GlobalCluster};
-use crate::engine::order::Implied;
+use crate::engine::alike::Alike;
+use crate::engine::order::{Implied, Precedence};
+use crate::engine::plan::{Op, Step};
 use crate::engine::program::Declaration;
 use crate::engine::resource::Resource;
+use crate::engine::state::State;
 use crate::engine::urn::Urn;
 
 const MEMBERSHIP: &str = "globalClusterIdentifier";
@@ -53,13 +57,52 @@ pub fn secondary_after_primary(declarations: &[Declaration]) -> Vec<Implied> {
     implied
 }
 
+/// A minor upgrade reaches the cluster that writes after all that follow it: AWS refuses it while one of them
+/// has a lower version. Who writes is what the global database showed last, whatever the program calls primary.
+pub fn secondaries_upgraded_first(steps: &[&Step], state: &State) -> Vec<Precedence> {
+    const WHY: &str = "AWS upgrades the secondary clusters of a global database before the primary one";
+    let upgraded = steps.iter().enumerate().filter(|(_, step)| is_upgraded(step));
+    let upgraded: HashMap<&Urn, usize> = upgraded.map(|(i, step)| (&step.key.urn, i)).collect();
+    if upgraded.len() < 2 {
+        return Vec::new();
+    }
+    let clusters = state.rows.values().filter(|row| row.ty == Cluster::TYPE && !row.old);
+    let by_arn: HashMap<&str, usize> =
+        clusters.filter_map(|row| Some((row.outputs.get("arn")?.as_str()?, *upgraded.get(&row.key.urn)?))).collect();
+    let mut orders = Vec::new();
+    for database in state.rows.values().filter(|row| row.ty == GlobalCluster::TYPE && !row.old) {
+        let members = members(database);
+        let known = members.iter().filter_map(|m| Some((m.is_writer, *by_arn.get(m.db_cluster_arn.as_str())?)));
+        let (writers, readers): (Vec<_>, Vec<_>) = known.partition(|(writes, _)| *writes);
+        let pairs = writers.iter().flat_map(|(_, then)| readers.iter().map(|(_, first)| (*first, *then)));
+        orders.extend(pairs.map(|(first, then)| Precedence { first, then, why: WHY }));
+    }
+    orders
+}
+
+/// Whether a step changes the minor version of a cluster. The major one changes with the global database.
+fn is_upgraded(step: &Step) -> bool {
+    let is_minor = |before: Option<&str>, after: Option<&str>| match (before, after) {
+        (Some(before), Some(after)) => Alike::Major.same(before, after),
+        _ => true,
+    };
+    let mut changes = step.changes.iter().filter(|change| change.path == "engineVersion");
+    let upgrades = changes.any(|change| is_minor(change.before.json().as_str(), change.after.json().as_str()));
+    step.ty == Cluster::TYPE && step.op == Op::Update && upgrades
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::{Arc, OnceLock};
 
     use super::*;
+    use serde_json::json;
+
     use crate::engine::diagnostic::{Location, Source};
+    use crate::engine::plan::Change;
+    use crate::engine::state::{Key, Row};
     use crate::engine::urn::Place;
+    use crate::engine::value::{Shown, Value};
 
     fn source() -> &'static Arc<Source> {
         static SOURCE: OnceLock<Arc<Source>> = OnceLock::new();
@@ -109,5 +152,54 @@ mod tests {
         let two = declared(Cluster::TYPE, "two", &[(MEMBERSHIP, &[&global])]);
         let a = declared(ClusterInstance::TYPE, "a", &[(CLUSTER, &[&one])]);
         assert_eq!(pairs(&[global, one, two, a]), [("a".to_owned(), "two".to_owned())]);
+    }
+
+    /// A state with a global database of two clusters, of which that one writes.
+    fn state(writer: &str) -> State {
+        let mut state = State::new("01LINEAGE0000000000000TEST", "prod", "dr", "test");
+        let arn = |name: &str| format!("arn:aws:rds:eu-west-1:123456789012:cluster:{name}");
+        let member = |name: &str| json!({ "dbClusterArn": arn(name), "isWriter": name == writer });
+        let rows = [
+            (GlobalCluster::TYPE, "global", json!({ "globalClusterMembers": [member("a"), member("b"), member("x")] })),
+            (Cluster::TYPE, "a", json!({ "arn": arn("a") })),
+            (Cluster::TYPE, "b", json!({ "arn": arn("b") })),
+            (Cluster::TYPE, "other", json!({ "arn": arn("other") })),
+        ];
+        for (ty, name, outputs) in rows {
+            let key = Key { urn: Urn::new("prod", "dr", ty, name), generation: 0 };
+            let row = Row::new(key.clone(), ty, Place("eu-west-1".into()));
+            state.rows.insert(key, Arc::new(Row { outputs: Value::from_json(outputs), ..row }));
+        }
+        state
+    }
+
+    fn upgrade(name: &str, path: &str, after: &str) -> Step {
+        let key = Key { urn: Urn::new("prod", "dr", Cluster::TYPE, name), generation: 0 };
+        let shown = |text: &str| Shown::of(&Value::string(text));
+        let change = Change {
+            path: path.into(),
+            after: shown(after),
+            before: shown("16.9"),
+            ..Change::of_option("", true, true)
+        };
+        Step { changes: vec![change], ..Step::new(key, Cluster::TYPE, &Place("eu-west-1".into()), Op::Update) }
+    }
+
+    #[test]
+    fn a_minor_upgrade_of_the_cluster_that_writes_comes_after_those_of_the_others() {
+        let version = |name: &str| upgrade(name, "engineVersion", "16.10");
+        let pairs = |steps: &[Step], writer: &str| -> Vec<(usize, usize)> {
+            secondaries_upgraded_first(&steps.iter().collect::<Vec<_>>(), &state(writer))
+                .iter()
+                .map(|o| (o.first, o.then))
+                .collect()
+        };
+        let steps = [version("a"), version("other"), version("b")];
+        assert_eq!(pairs(&steps, "a"), [(2, 0)]);
+        assert_eq!(pairs(&steps, "b"), [(0, 2)]);
+        assert_eq!(pairs(&steps, "nobody"), [], "in the middle of a failover");
+        assert_eq!(pairs(&[version("a"), upgrade("b", "port", "5433")], "a"), []);
+        let major = |name: &str| upgrade(name, "engineVersion", "17.4");
+        assert_eq!(pairs(&[major("a"), major("b")], "a"), [], "the global database upgrades them");
     }
 }

@@ -13,6 +13,7 @@ use serde_json::{Map as JsonMap, Value as Json};
 
 use crate::cli::Global;
 use crate::cli::confirm::{Answers, declined};
+use crate::cli::declared::{declared, undeclared};
 use crate::cli::edit::edit;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result, failed, given_path};
@@ -30,14 +31,15 @@ use crate::engine::error::{Error, Kind};
 use crate::engine::journal::{Entry, apply};
 use crate::engine::observe;
 use crate::engine::planner::identified;
+use crate::engine::program::Declaration;
 use crate::engine::provider::{Catalog, Identity, KindAt, Live, Provider};
 use crate::engine::resource::{Scope, Seen};
 use crate::engine::schema::TypeSchema;
 use crate::engine::state::{Key, Row, State};
-use crate::engine::urn::{Id, Place, Urn};
+use crate::engine::urn::{Id, Place, Urn, split_name};
 use crate::engine::value::Value;
 use crate::render;
-use crate::render::words::count;
+use crate::render::words::{count, resource};
 use crate::stack::{self, StackProgram, Wish, Word};
 use crate::state::check_sound;
 
@@ -66,6 +68,9 @@ pub(super) struct Arguments {
 /// What the cloud says of a wish.
 type Answer = std::result::Result<Seen<Live>, Error>;
 
+/// How many resources are told by name.
+const NAMED: usize = 3;
+
 /// A wish with all that is known of it before the cloud is asked.
 struct Wanted<'a> {
     schema: &'a TypeSchema,
@@ -73,17 +78,27 @@ struct Wanted<'a> {
     place: Place,
     id: Id,
     wish: &'a Wish,
+    /// The resource of the program that it becomes, if there is one.
+    declared: Option<&'a Declaration>,
 }
 
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
     let answers = Answers::here(global.yes);
     answers.refuse_nobody("import")?;
     let (wishes, problems) = wishes(arguments, global)?;
-    let site = Site::with_program(global)?;
+    let mut site = Site::with_program(global)?;
+    let twin = site.target == Target::Twin;
+    if site.loaded.as_ref().is_some_and(|loaded| !loaded.questions.is_empty()) {
+        runtime(twin)?.block_on(async {
+            let cloud = site.cloud()?;
+            site.complete(global, &cloud).await
+        })?;
+    }
+    let site = site;
     let catalog = catalog();
     let unsound = problems.into_iter().map(Err);
     let wanted = every(wishes.iter().map(|wish| wanted(wish, &site, catalog)).chain(unsound))?;
-    let (found, identity) = runtime(site.target == Target::Twin)?.block_on(async {
+    let (found, identity) = runtime(twin)?.block_on(async {
         let mut interrupts = Interrupts::listen();
         let look = async {
             let state = if site.exists().await? { site.state().await?.0 } else { site.fresh()? };
@@ -102,7 +117,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
     if !runtime(false)?.block_on(answers.agree(&question))? {
         return Ok(declined());
     }
-    runtime(site.target == Target::Twin)?.block_on(begin(&site))?;
+    runtime(twin)?.block_on(begin(&site))?;
     let declared = edit(&site, "import", |state| {
         identity.check(state).map_err(|problem| Failure::Program(vec![problem]))?;
         let environment = site.environment(state);
@@ -112,9 +127,17 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
         take(state, &wanted, &found, (program, arguments.protect))
     })?;
     let (mut resources, mut missing) = (JsonMap::new(), Vec::new());
-    for (one, declared) in wanted.iter().zip(declared) {
-        resources.insert(one.urn.name().to_owned(), placed(declared.declaration, one, &site));
-        missing.push((one.urn.name(), declared.missing));
+    for (one, written) in wanted.iter().zip(declared).filter(|(one, _)| one.declared.is_none()) {
+        resources.insert(one.urn.name().to_owned(), placed(written.declaration, one, &site));
+        missing.push((one.urn.name(), written.missing));
+    }
+    let known: Vec<String> = wanted.iter().filter(|one| one.declared.is_some()).map(|one| resource(&one.urn)).collect();
+    if !known.is_empty() {
+        let known = if known.len() > NAMED { format!("{} of them", known.len()) } else { known.join(", ") };
+        render::say(format_args!("The program has {known} already; `drctl preview` shows what differs.\n"));
+    }
+    if resources.is_empty() {
+        return Ok(Exit::Ok);
     }
     let mut document = JsonMap::new();
     document.insert("resources".into(), Json::Object(resources));
@@ -158,12 +181,19 @@ fn every<T>(all: impl IntoIterator<Item = std::result::Result<T, Diagnostic>>) -
     if problems.is_empty() { Ok(good) } else { Err(Failure::Program(problems)) }
 }
 
-fn wanted<'a>(wish: &'a Wish, site: &Site, catalog: &'a Catalog) -> std::result::Result<Wanted<'a>, Diagnostic> {
+fn wanted<'a>(wish: &'a Wish, site: &'a Site, catalog: &'a Catalog) -> std::result::Result<Wanted<'a>, Diagnostic> {
     let Some(schema) = catalog.find(&wish.ty.text) else {
         return Err(wish.ty.blame(stack::unknown_type(&wish.ty.text, catalog)));
     };
     if let Some(problem) = stack::unfit_name(&wish.name.text) {
         return Err(wish.name.blame(problem));
+    }
+    let declarations = site.declarations();
+    let declared = declared(declarations, schema.token, &wish.name.text);
+    let is_part = !split_name(&wish.name.text).0.is_empty() || wish.name.text.ends_with("\"]");
+    if declared.is_none() && is_part {
+        let otherwise = "declare it first: what is part of a component or has a key is imported into its declaration";
+        return Err(wish.name.blame(undeclared(declarations, schema.token, &wish.name.text, otherwise)));
     }
     let roles = site.loaded.as_ref().map(|l| &l.regions);
     let (id, of) = match schema.facts.scope {
@@ -181,7 +211,7 @@ fn wanted<'a>(wish: &'a Wish, site: &Site, catalog: &'a Catalog) -> std::result:
             }
             Place(region.clone())
         }
-        (Scope::Region, None) => match roles.and_then(|roles| roles.values().next()) {
+        (Scope::Region, None) => match declared.map(|d| &d.place.0).or(roles.and_then(|roles| roles.values().next())) {
             Some(region) => Place(region.clone()),
             None => {
                 let text = format!("the region of `{}` is not known", wish.name.text);
@@ -194,8 +224,16 @@ fn wanted<'a>(wish: &'a Wish, site: &Site, catalog: &'a Catalog) -> std::result:
         let text = format!("the id is of `{of}`, and `{}` is to be in `{place}`", wish.name.text);
         return Err(wish.id.blame(Diagnostic::error("wrong-region", text).help("name the region once")));
     }
-    let urn = Urn::new(&site.stack, &site.project, schema.token, &wish.name.text);
-    Ok(Wanted { schema, urn, place, id: Id(id.to_owned()), wish })
+    if let Some(declared) = declared.filter(|declared| declared.place != place) {
+        let text = format!("the program has `{}` in {}, not in {place}", wish.name.text, declared.place);
+        let problem = Diagnostic::error("import", text).help("leave the region out, or change it in the program");
+        return Err(wish.region.as_ref().unwrap_or(&wish.name).blame(problem));
+    }
+    let urn = match declared {
+        Some(declared) => declared.urn.clone(),
+        None => Urn::new(&site.stack, &site.project, schema.token, &wish.name.text),
+    };
+    Ok(Wanted { schema, urn, place, id: Id(id.to_owned()), wish, declared })
 }
 
 /// Makes the state if this is the first that it gets.
@@ -221,7 +259,7 @@ async fn read_all(wanted: &[Wanted<'_>], provider: &dyn Provider) -> Result<Vec<
 /// # Errors
 /// What keeps all of them from being read.
 fn row(one: &Wanted<'_>, answer: Answer) -> Result<std::result::Result<Row, Diagnostic>> {
-    let Wanted { schema, urn, place, id, wish } = one;
+    let Wanted { schema, urn, place, id, wish, .. } = one;
     let seen = match answer {
         Ok(seen) => seen,
         Err(error) if matches!(error.kind, Kind::Unauthenticated | Kind::Cancelled | Kind::Bug) => {
@@ -296,7 +334,7 @@ struct Declared {
 }
 
 /// The inputs as a program gives them, with all that another one would need to be made.
-fn declared(schema: &TypeSchema, inputs: &Value, names: &Names) -> Written {
+fn completed(schema: &TypeSchema, inputs: &Value, names: &Names) -> Written {
     let mut written = written(&schema.inputs, inputs, names);
     let lacking = (schema.lacks)(inputs).map(|lack| lack.inputs).unwrap_or_default();
     let unseen = lacking.into_iter().filter_map(|name| schema.inputs.get(name)).filter(|p| p.write_only);
@@ -320,7 +358,7 @@ fn take(
     for (one, row) in wanted.iter().zip(found) {
         let mut declaration = JsonMap::new();
         declaration.insert("type".into(), one.schema.token.into());
-        let Written { mut properties, refers, kept_back, missing } = declared(one.schema, &row.inputs, &names);
+        let Written { mut properties, refers, kept_back, missing } = completed(one.schema, &row.inputs, &names);
         let Beside { given, lacking } =
             program.map(|program| beside(program, one.schema, &one.place, &row.inputs)).unwrap_or_default();
         without_tags(&mut properties, &given);
@@ -457,6 +495,7 @@ mod tests {
             place: Place("eu-west-1".into()),
             id: Id(wish.id.text.clone()),
             wish,
+            declared: None,
         });
         let last = Calls::to(Operation::Read).on("vpc-2");
         // For both at once, and then alone.
@@ -482,7 +521,8 @@ mod tests {
         let one = |name: &str| {
             let urn = Urn::new("s", "p", schema.token, name);
             let row = Row::new(Key { urn: urn.clone(), generation: 0 }, schema.token, Place::global());
-            let wanted = Wanted { schema, urn, place: Place::global(), id: Id("x".into()), wish: &wish };
+            let wanted =
+                Wanted { schema, urn, place: Place::global(), id: Id("x".into()), wish: &wish, declared: None };
             (wanted, Row { id: Some(Id("x".into())), ..row })
         };
         let mut take = |(wanted, row)| super::take(&mut state, &[wanted], &[row], (None, true)).is_ok();

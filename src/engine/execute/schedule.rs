@@ -10,7 +10,7 @@ use crate::engine::error::{Error, Kind, Result};
 use crate::engine::event::{Ended, Event, Skipped};
 use crate::engine::panic;
 use crate::engine::plan::{Op, Plan, Step, Summary};
-use crate::engine::state::State;
+use crate::engine::state::{Key, State};
 use crate::engine::task::Task;
 use crate::engine::urn::Urn;
 
@@ -261,7 +261,11 @@ impl Schedule {
             return Ended::Cancelled { left };
         }
         if !self.failed.is_empty() || !left.is_empty() {
-            return Ended::Failed { failed: urns(&mut self.failed.iter().copied()), skipped: left };
+            // Both halves of a replacement may fail, each for itself.
+            let mut failed: Vec<&Key> = self.failed.iter().map(|i| &self.steps[*i].key).collect();
+            failed.sort();
+            failed.dedup();
+            return Ended::Failed { failed: failed.into_iter().map(|key| key.urn.clone()).collect(), skipped: left };
         }
         if !held.is_empty() {
             let mut waiting: Vec<Urn> = held.iter().map(|step| step.key.urn.clone()).collect();

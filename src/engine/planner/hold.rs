@@ -125,6 +125,23 @@ impl Planner<'_> {
         }
     }
 
+    /// Lets a change that is planned already wait for that of another resource, which waits itself.
+    pub(super) fn hold_change(&mut self, index: usize, first: Urn) {
+        let Some(urn) = self.steps.get(index).filter(|s| s.op == Op::Update).map(|s| s.key.urn.clone()) else { return };
+        let Some(row) = self.live(&urn).cloned() else { return };
+        let step = &mut self.steps[index];
+        let stays = Step {
+            id: step.id.clone(),
+            at: step.at.clone(),
+            ..Step::new(step.key.clone(), &step.ty, &step.place, Op::Same)
+        };
+        let waits = std::mem::replace(step, stays);
+        self.held.push(Step { why: vec![Reason::Held(first)], ..waits });
+        self.tasks[index] = Task::Stay { row };
+        self.companies.retain(|(step, _)| *step != index);
+        self.waiting.insert(urn);
+    }
+
     /// A resource of which nothing is known but that the program wants it.
     fn to_come(&self, declaration: &Declaration) -> Step {
         let op = match (&declaration.external, &declaration.options.import) {

@@ -10,6 +10,7 @@
 //!
 //! What `execute` then does is exactly this plan: see `execute`.
 
+mod changes;
 mod company;
 mod deletions;
 mod departures;

@@ -47,6 +47,7 @@ impl Planner<'_> {
             let before = declaration.needs.iter().chain(of(index).map(|(urn, _)| urn)).chain(&declaration.parent);
             self.edges.extend(before.filter_map(|urn| Some((*self.current.get(urn)?, step))).filter(|(a, b)| a != b));
         }
+        self.order_changes();
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use crate::engine::alike::Alike;
 use crate::engine::error::{Error, Kind, Result};
 use crate::engine::value::{Map, Value};
 use crate::twin::Twin;
@@ -15,14 +16,29 @@ const CLUSTER: &str = "aws:rds/cluster:Cluster";
 const INSTANCE: &str = "aws:rds/clusterInstance:ClusterInstance";
 
 pub(super) const QUIRKS: [Quirk; 3] = [
-    Quirk { token: GLOBAL, admit: global_starts, end: global_ends, show: global_shows, ..PLAIN },
-    Quirk { token: CLUSTER, admit: cluster_joins, amend: cluster_stays, end: cluster_leaves, show: cluster_shows },
+    Quirk {
+        token: GLOBAL,
+        admit: global_starts,
+        spread: global_upgrades,
+        end: global_ends,
+        show: global_shows,
+        ..PLAIN
+    },
+    Quirk {
+        token: CLUSTER,
+        admit: cluster_joins,
+        amend: cluster_changes,
+        end: cluster_leaves,
+        show: cluster_shows,
+        ..PLAIN
+    },
     Quirk { token: INSTANCE, admit: instance_fits, show: instance_shows, ..PLAIN },
 ];
 
 /// Seconds until the roles have changed.
 const PROMOTION: u32 = 60;
 const MEMBERSHIP: &str = "globalClusterIdentifier";
+const VERSION: &str = "engineVersion";
 
 fn global<'a>(world: &'a World, id: &str) -> Option<&'a Row> {
     let mut rows = world.named(id);
@@ -59,8 +75,21 @@ fn global_ends(ending: &Ending<'_>) -> Result<End> {
     }
 }
 
-fn global_shows(world: &World, serial: Serial, _: &mut Map, outputs: &mut Map) {
+/// A new major version is that of all members at once.
+fn global_upgrades(world: &World, serial: Serial, inputs: &Map) -> Vec<(Serial, &'static str, Value)> {
+    let (Some(row), Some(new)) = (world.row(serial), inputs.get(VERSION)) else { return Vec::new() };
+    let is_behind = |member: &Row| match (member.text(VERSION), new.as_str()) {
+        (Some(old), Some(new)) => !Alike::Major.same(old, new),
+        _ => false,
+    };
+    let behind = world.members(&row.id.0).filter(|(_, member)| is_behind(member));
+    behind.map(|(member, _)| (member, VERSION, new.clone())).collect()
+}
+
+/// The version is that of the cluster that writes.
+fn global_shows(world: &World, serial: Serial, inputs: &mut Map, outputs: &mut Map) {
     let Some(row) = world.row(serial) else { return };
+    show_version(writer(world, &row.id.0).map(|(_, writer)| writer), inputs, outputs);
     let arn = |row: &Row| Value::from(row.text("arn").unwrap_or(&row.id.0));
     let members: Vec<(bool, Value)> =
         world.members(&row.id.0).map(|(_, row)| (row.member.as_ref().is_some_and(|m| m.writes), arn(row))).collect();
@@ -83,8 +112,8 @@ fn cluster_joins(draft: &Draft<'_>) -> Result<Birth> {
     if draft.is_true("manageMasterUserPassword") {
         return Err(no.invalid("`manageMasterUserPassword` cannot be used in a global cluster"));
     }
-    same(draft, whole, "the global cluster")?;
     if draft.world.members(id).next().is_none() {
+        same(draft, whole, "the global cluster")?;
         return Ok(Birth { member: Some(Member { of: id.to_owned(), writes: true }), ..Birth::default() });
     }
     for (_, other) in draft.world.members(id) {
@@ -120,7 +149,7 @@ fn cluster_joins(draft: &Draft<'_>) -> Result<Birth> {
 
 /// Members run the same engine in the same version.
 fn same(draft: &Draft<'_>, other: &Row, noun: &str) -> Result<()> {
-    for input in ["engine", "engineVersion"] {
+    for input in ["engine", VERSION] {
         if let (Some(own), Some(theirs)) = (draft.text(input), other.inputs.get(input).and_then(Value::as_str))
             && own != theirs
         {
@@ -131,13 +160,55 @@ fn same(draft: &Draft<'_>, other: &Row, noun: &str) -> Result<()> {
 }
 
 /// A cluster joins when it is made and leaves before its end; no change of its inputs does either.
-fn cluster_stays(serial: Serial, draft: &Draft<'_>) -> Result<()> {
-    let member = draft.world.row(serial).and_then(|row| row.member.as_ref());
-    match (draft.text(MEMBERSHIP), member) {
-        (None, _) => Ok(()),
-        (Some(id), Some(member)) if member.of == id => Ok(()),
-        (Some(_), _) => Err(draft.no.invalid(format!("`{MEMBERSHIP}` of a cluster that exists cannot be changed"))),
+fn cluster_changes(serial: Serial, draft: &Draft<'_>) -> Result<()> {
+    let Some(row) = draft.world.row(serial) else { return Ok(()) };
+    match (draft.text(MEMBERSHIP), &row.member) {
+        (None, _) => {}
+        (Some(id), Some(member)) if member.of == id => {}
+        (Some(_), _) => {
+            return Err(draft.no.invalid(format!("`{MEMBERSHIP}` of a cluster that exists cannot be changed")));
+        }
     }
+    match (&row.member, row.text(VERSION), draft.text(VERSION)) {
+        (Some(member), Some(old), Some(new)) if !Alike::Version.same(old, new) => {
+            may_upgrade(row, member, old, new, draft)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Members are upgraded one by one within a major version, the one that writes after all others.
+fn may_upgrade(row: &Row, member: &Member, old: &str, new: &str, draft: &Draft<'_>) -> Result<()> {
+    if !Alike::Major.same(old, new) {
+        return Err(draft.no.invalid(
+            "Major Version Upgrade isn't supported in a single member of a global cluster. Use ModifyGlobalCluster to \
+             upgrade all the members.",
+        ));
+    }
+    let mut others =
+        draft.world.members(&member.of).filter(|(_, other)| other.member.as_ref().is_some_and(|m| !m.writes));
+    let is_lower = |other: &Row| other.text(VERSION).is_some_and(|theirs| numbers(theirs) < numbers(new));
+    if member.writes && others.any(|(_, other)| is_lower(other)) {
+        let message = format!(
+            "Cannot upgrade DB cluster '{}' to engine version {new} as global replica(s) are running lower version. \
+             Please upgrade global replicas first before upgrading the primary member.",
+            row.id
+        );
+        return Err(draft.no.never("InvalidParameterValue", message));
+    }
+    Ok(())
+}
+
+/// Shows the version of the row that decides about it.
+fn show_version(of: Option<&Row>, inputs: &mut Map, outputs: &mut Map) {
+    let Some(version) = of.and_then(|row| row.inputs.get(VERSION)) else { return };
+    let shown = [inputs.get_mut(VERSION), outputs.get_mut("engineVersionActual")];
+    shown.into_iter().flatten().for_each(|own| own.clone_from(version));
+}
+
+/// The numbers of a version: `8.0.mysql_aurora.3.04.1` → 8, 0, 3, 4, 1.
+fn numbers(version: &str) -> Vec<u64> {
+    version.split(|c: char| !c.is_ascii_digit()).filter_map(|part| part.parse().ok()).collect()
 }
 
 fn cluster_leaves(ending: &Ending<'_>) -> Result<End> {
@@ -150,7 +221,8 @@ fn cluster_leaves(ending: &Ending<'_>) -> Result<End> {
 }
 
 /// The cloud shows where a cluster belongs, whatever was asked for.
-fn cluster_shows(world: &World, serial: Serial, inputs: &mut Map, _: &mut Map) {
+fn cluster_shows(world: &World, serial: Serial, inputs: &mut Map, outputs: &mut Map) {
+    show_version(world.row(serial), inputs, outputs);
     match world.row(serial).and_then(|row| row.member.as_ref()) {
         Some(member) => {
             inputs.insert(MEMBERSHIP.to_owned(), Value::from(member.of.as_str()));
@@ -175,13 +247,14 @@ fn instance_fits(draft: &Draft<'_>) -> Result<Birth> {
     Ok(Birth::default())
 }
 
-/// The first instance of the cluster that writes is the one that writes.
-fn instance_shows(world: &World, serial: Serial, _: &mut Map, outputs: &mut Map) {
+/// The first instance of the cluster that writes is the one that writes. All run the version of the cluster.
+fn instance_shows(world: &World, serial: Serial, inputs: &mut Map, outputs: &mut Map) {
     let cluster = world
         .row(serial)
         .into_iter()
         .flat_map(|row| &row.refers)
         .find_map(|target| world.row(*target).filter(|row| row.token == CLUSTER).map(|row| (*target, row)));
+    show_version(cluster.map(|(_, row)| row), inputs, outputs);
     let writes = cluster.is_some_and(|(target, row)| {
         row.member.as_ref().is_none_or(|m| m.writes)
             && instances(world, target).next().is_some_and(|(first, _)| first == serial)

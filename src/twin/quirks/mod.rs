@@ -38,6 +38,7 @@ pub(super) struct Quirk {
     token: &'static str,
     admit: fn(&Draft<'_>) -> Result<Birth>,
     amend: fn(Serial, &Draft<'_>) -> Result<()>,
+    spread: fn(&World, Serial, &Map) -> Vec<(Serial, &'static str, Value)>,
     end: fn(&Ending<'_>) -> Result<End>,
     show: fn(&World, Serial, &mut Map, &mut Map),
 }
@@ -105,6 +106,7 @@ const PLAIN: Quirk = Quirk {
     token: "",
     admit: |_| Ok(Birth::default()),
     amend: |_, _| Ok(()),
+    spread: |_, _, _| Vec::new(),
     end: |_| Ok(End::Now),
     show: |_, _, _, _| {},
 };
@@ -156,6 +158,11 @@ impl Quirk {
     /// Whether the cloud takes these inputs for a resource that exists.
     pub(super) fn amend(&self, serial: Serial, draft: &Draft<'_>) -> Result<()> {
         (self.amend)(serial, draft)
+    }
+
+    /// The inputs of other resources that change when these inputs have been taken.
+    pub(super) fn spread(&self, world: &World, serial: Serial, inputs: &Map) -> Vec<(Serial, &'static str, Value)> {
+        (self.spread)(world, serial, inputs)
     }
 
     /// What a deletion comes to.

@@ -160,3 +160,46 @@ async fn a_failover_needs_no_other_member_and_takes_the_arn() {
     assert_eq!(writers(&twin).await, [("a".to_owned(), false), ("b".to_owned(), true)]);
     assert_eq!(twin.failover("g", "c").unwrap_err().kind, Kind::NotFound);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_member_is_upgraded_after_its_readers_and_a_major_version_is_that_of_the_whole() {
+    let twin = twin_of(catalog());
+    let versioned = |mut inputs: serde_json::Value, version: &str| {
+        inputs["engineVersion"] = json!(version);
+        inputs
+    };
+    let whole =
+        |version: &str| versioned(json!({ "globalClusterIdentifier": "g", "engine": "aurora-postgresql" }), version);
+    create(&twin, &at_in(GLOBAL, "g", NEAR), whole("16.9")).await.unwrap();
+    create(&twin, &at_in(CLUSTER, "a", NEAR), versioned(cluster("a"), "16.9")).await.unwrap();
+    pass(300).await;
+    create(&twin, &at_in(INSTANCE, "ai", NEAR), instance("ai", "a")).await.unwrap();
+    pass(420).await;
+    let other = create(&twin, &at_in(CLUSTER, "b", FAR), versioned(cluster("b"), "16.10")).await;
+    assert_eq!(other.unwrap_err().kind, Kind::Invalid);
+    create(&twin, &at_in(CLUSTER, "b", FAR), versioned(cluster("b"), "16.9")).await.unwrap();
+    pass(420).await;
+
+    let upgrade = async |name: &'static str, region: &str, version: &str| {
+        let inputs = versioned(cluster(name), version);
+        let done = update(&twin, &at_in(CLUSTER, name, region), &Id(name.into()), inputs).await;
+        pass(60).await;
+        done
+    };
+    let error = upgrade("a", NEAR, "16.10").await.unwrap_err();
+    assert_eq!(code(&error), (Kind::Invalid, "InvalidParameterValue"));
+    assert!(error.message.contains("global replica(s) are running lower version"), "{error}");
+    upgrade("b", FAR, "16.10").await.unwrap();
+    upgrade("a", NEAR, "16.10").await.unwrap();
+    let version = async |ty: &str, name: &str, region: &str| {
+        let live = ready(&twin, &kind_in(ty, region), &Id(name.into())).await;
+        live.inputs.get("engineVersion").unwrap().as_str().unwrap().to_owned()
+    };
+    assert_eq!(version(GLOBAL, "g", NEAR).await, "16.10");
+
+    let error = upgrade("b", FAR, "17.4").await.unwrap_err();
+    assert!(error.message.contains("Use ModifyGlobalCluster"), "{error}");
+    update(&twin, &at_in(GLOBAL, "g", NEAR), &Id("g".into()), whole("17.4")).await.unwrap();
+    assert_eq!(version(CLUSTER, "a", NEAR).await, "17.4");
+    assert_eq!(version(CLUSTER, "b", FAR).await, "17.4");
+}

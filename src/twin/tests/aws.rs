@@ -147,6 +147,7 @@ object!(GlobalCluster {
     global_cluster_identifier: String,
     #[schemars(transform = replace)]
     engine: Option<String>,
+    engine_version: Option<String>,
     #[schemars(transform = replace)]
     storage_encrypted: Option<bool>,
     #[schemars(transform = protection)]
@@ -161,6 +162,7 @@ object!(Cluster {
     cluster_identifier: String,
     #[schemars(transform = replace)]
     engine: String,
+    engine_version: Option<String>,
     #[schemars(transform = refers("aws:rds/globalCluster:GlobalCluster.id"))]
     global_cluster_identifier: Option<String>,
     #[schemars(transform = replace, transform = refers("aws:kms/key:Key.arn"))]

@@ -1,9 +1,10 @@
 //! The options of a resource.
 
+use drctl::engine::event::Event;
 use drctl::engine::value::Value;
 
 use super::theatre::Theatre;
-use crate::support::stage::steps;
+use crate::support::stage::{steps, told};
 
 #[tokio::test(start_paused = true)]
 async fn ignored_changes_keep_the_old_value() {
@@ -222,4 +223,20 @@ async fn what_is_only_read_is_waited_for_as_long_as_the_program_says() {
     assert!(report.failures()[0].contains("does not exist in"), "{:#?}", report.failures());
     t.up(&program("10s")).await;
     Theatre::new().up(&program("2h")).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_left_to_the_deletion_of_another_resource_is_named_where_the_cloud_does_not_do_it() {
+    let mut t = Theatre::new();
+    t.up("
+a: {type: test:Thing}
+b: {type: test:Child, properties: {thingId: '${a.id}'}, options: {deletedWith: '${a}'}}
+")
+        .await;
+    let report = t.stage.destroy().await.unwrap_or_else(|p| panic!("{}", told(&p)));
+    let hints = report.events.iter().filter_map(|event| match event {
+        Event::StepFailed { error, .. } => error.hint.as_deref(),
+        _ => None,
+    });
+    insta::assert_snapshot!(hints.collect::<Vec<_>>().join("\n"), @"`b` of this stack still uses it, and it goes with it by `deletedWith`: if the cloud does not do that, take the option away, run `drctl up`, then this again; otherwise something outside this stack uses it");
 }

@@ -224,3 +224,19 @@ async fn a_replacement_killed_at_any_call_can_be_reverted() {
         .await;
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn both_halves_that_cannot_be_deleted_count_as_two_failures() {
+    let mut t = Theatre::new();
+    let keep =
+        |t: &Theatre| t.twin.faults().strike(Calls::to(Operation::Delete).of(THING), 1, Fault::Fails(Kind::Invalid));
+    t.up(&sized(1, false)).await;
+    keep(&t);
+    t.try_up(&sized(2, false)).await;
+    assert_eq!(rows(&t, "a").len(), 2);
+    keep(&t);
+    keep(&t);
+    let report = t.stage.destroy().await.unwrap_or_else(|p| panic!("{}", told(&p)));
+    let Ended::Failed { failed, .. } = report.outcome.ended else { panic!("{:?}", report.outcome.ended) };
+    assert_eq!(failed.iter().map(|urn| urn.name()).collect::<Vec<_>>(), ["a", "a"]);
+}
