@@ -15,6 +15,7 @@ use crate::cli::confirm::{Answers, declined};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result, failed};
 use crate::cli::interrupt::Interrupts;
+use crate::cli::program::world;
 use crate::cli::run::saved::Promise;
 use crate::cli::run::stage::{NoPlan, Stage};
 use crate::cli::runtime::runtime;
@@ -286,7 +287,7 @@ impl Job<'_> {
     fn open(&self, site: &Site, state: &State, settings: &Settings) -> Result<(Cloud, BTreeMap<String, String>)> {
         let environment = site.environment(state);
         site.check_project(state)?;
-        check_sound(state).map_err(failed)?;
+        check_sound(state, world()).map_err(failed)?;
         if !self.manner.tolerance.rename_environment {
             site.check_environment(state)?;
         }
