@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::aws;
 use crate::cli::Global;
 use crate::cli::cloud::{Cloud, aws_settings};
 use crate::cli::exit::Exit;
@@ -17,7 +16,7 @@ use crate::cli::project::request;
 use crate::cli::target::Target;
 use crate::engine::diagnostic::Diagnostic;
 use crate::engine::error::Error;
-use crate::engine::key_provider::{KeyProvider, KeyService};
+use crate::engine::key_provider::KeyProvider;
 use crate::engine::state::State;
 use crate::engine::urn::Place;
 use crate::render;
@@ -39,6 +38,8 @@ pub(super) struct Site {
     pub(super) regions: Regions,
     /// What the user asks to open the secrets with.
     secrets: Option<KeyProvider>,
+    /// Regions that are not asked for anything.
+    unavailable: Vec<String>,
     /// The program, where it could be loaded.
     pub(super) loaded: Option<Loaded>,
     /// Those of the program.
@@ -132,7 +133,8 @@ impl Site {
         let regions = Regions::default();
         let unavailable = global.selection.unavailable(&regions)?;
         Ok(Self {
-            states: place(global.state.as_deref(), &target, backend.as_ref(), root.clone(), unavailable)?,
+            states: place(global.state.as_deref(), &target, backend.as_ref(), root.clone(), unavailable.clone())?,
+            unavailable,
             root,
             target,
             stack,
@@ -150,7 +152,14 @@ impl Site {
         let regions = Regions::new(loaded.regions.clone());
         let unavailable = global.selection.unavailable(&regions)?;
         Ok(Self {
-            states: place(global.state.as_deref(), &target, loaded.backend.as_ref(), root.clone(), unavailable)?,
+            states: place(
+                global.state.as_deref(),
+                &target,
+                loaded.backend.as_ref(),
+                root.clone(),
+                unavailable.clone(),
+            )?,
+            unavailable,
             root,
             target,
             secrets: global.secrets.clone().or_else(|| loaded.secrets.clone()),
@@ -218,9 +227,8 @@ impl Site {
 
     /// What is at hand to open the keys, and what the user asks to open them with.
     pub(super) fn source(&self) -> std::result::Result<Source, StateError> {
-        let source = source(&self.target)?;
-        let service = || Arc::new(aws::Kms::new(aws_settings(self.loaded.as_ref()))) as Arc<dyn KeyService>;
-        Ok(Source { wanted: self.wanted(), service: source.service.map(|_| service()), ..source })
+        let source = source(&self.target, aws_settings(self.loaded.as_ref()), &self.unavailable)?;
+        Ok(Source { wanted: self.wanted(), ..source })
     }
 
     /// What the user asks to open the secrets with. A simulation asks no service.
