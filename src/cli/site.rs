@@ -225,6 +225,14 @@ impl Site {
         Ok(keys)
     }
 
+    /// The keys that opened before the lock was taken, unless whoever had it meanwhile changed them.
+    pub(super) async fn keys_by_now(&self, keys: Keys) -> Result<Keys> {
+        match self.stored().has_keys(&keys).await.map_err(failed)? {
+            true => Ok(keys),
+            false => self.keys().await,
+        }
+    }
+
     /// What is at hand to open the keys, and what the user asks to open them with.
     pub(super) fn source(&self) -> std::result::Result<Source, StateError> {
         let source = source(&self.target, aws_settings(self.loaded.as_ref()), &self.unavailable)?;

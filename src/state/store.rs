@@ -491,6 +491,14 @@ impl Stored {
         Ring::load(&self.states.keys_root().join(RING)).await
     }
 
+    /// Whether these are the keys of the state's secrets now.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub async fn has_keys(&self, keys: &Keys) -> Result<bool> {
+        Ok(self.ring().await?.is_some_and(|ring| ring == *keys.ring()))
+    }
+
     /// Opens the keys of the state's secrets, and makes them if there are none: those of all states
     /// here, unless this one has keys of its own, or is to get them because something else opens those.
     ///

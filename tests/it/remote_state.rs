@@ -255,6 +255,26 @@ fn a_state_moves_into_a_bucket_and_back_and_no_run_begins_anew_where_it_was() {
 }
 
 #[test]
+fn whoever_cannot_open_the_secrets_takes_the_lock_from_nobody() {
+    let office = Office::new().with_state_in_a_bucket();
+    let lab = &office.lab;
+    let proxy = Proxy::holding_first(ministack(), "us-east-1 ec2:CreateVpc", Fault::HeldAfter);
+    Running::until_held(lab.drctl(&proxy.endpoint, "up --yes"), &proxy).kill();
+    proxy.open();
+    let stranger = office.lab.elsewhere();
+    office.sign_in(&stranger);
+    let watched = Proxy::to(ministack());
+    for line in ["up --yes", "state taint --all --yes", "state rotate-key"] {
+        let refused = stranger.run_at(&watched.endpoint, line).ends_with(2);
+        assert!(refused.err.contains("the key file"), "drctl {line}: {}", refused.err);
+        let changes: Vec<Ask> = watched.take().into_iter().filter(Ask::is_change).collect();
+        assert_eq!(changes, [], "drctl {line}");
+    }
+    lab.run("up --yes").ends_with(0);
+    lab.is_whole();
+}
+
+#[test]
 fn a_rotation_in_a_bucket_says_what_stays_there_and_the_new_passphrase_opens_it() {
     let office = Office::new().with_state_in_a_bucket();
     let lab = &office.lab;

@@ -184,9 +184,11 @@ impl Job<'_> {
         if self.mode != Mode::Up {
             site.must_exist().await?;
         }
+        // Whoever cannot open the state takes it from nobody.
+        let keys = site.keys().await?;
         let lock = self.lock(site, run).await?;
         site.warn();
-        let keys = site.keys().await?;
+        let keys = site.keys_by_now(keys).await?;
         let lock = match self.manner.tolerance.rename_project && site.loaded.is_some() {
             true => lock.rename_project(&keys, &site.project).await.map_err(failed)?,
             false => lock,
