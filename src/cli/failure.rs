@@ -139,13 +139,17 @@ pub(super) fn given_path(what: &str, path: &Path) -> impl FnOnce(std::io::Error)
 
 /// A failure of the state's files.
 pub(super) fn failed(error: StateError) -> Failure {
-    let exit = match &error {
+    Failure::new(exit(&error), error.to_string(), error.hint())
+}
+
+fn exit(error: &StateError) -> Exit {
+    match error {
         StateError::Locked { .. } | StateError::Lost { .. } => Exit::Error,
         StateError::Bucket { source, .. } => source.kind.into(),
+        StateError::Unseen { .. } => Exit::Unreachable,
+        StateError::NotCompacted { source, .. } | StateError::NotWritten { source, .. } => exit(source),
         _ => Exit::Configuration,
-    };
-    let hint = error.hint();
-    Failure::new(exit, error.to_string(), hint)
+    }
 }
 
 #[cfg(test)]

@@ -57,6 +57,12 @@ pub enum StateError {
     #[error("cannot {doing} `{}`: {source}", path.display())]
     Bucket { doing: &'static str, path: PathBuf, source: Box<Error> },
 
+    /// What is nowhere in the buckets that answer may be in one that does not.
+    #[error(
+        "there is no {what} where it can be looked for, and `{bucket}`, which may have it, does not answer: {source}"
+    )]
+    Unseen { what: &'static str, bucket: String, region: Option<String>, source: Box<Error> },
+
     /// No wrapping of the data key opens with the passphrase that was given.
     #[error("the passphrase does not open the secrets of this project")]
     WrongPassphrase,
@@ -255,6 +261,11 @@ impl StateError {
             }
             Self::NoPlace { .. } => "write `local` or `s3://BUCKET/PREFIX`".to_owned(),
             Self::Bucket { source, .. } => source.hint.clone().unwrap_or_else(|| "run the command again".to_owned()),
+            Self::Unseen { bucket, region, .. } => format!(
+                "run the command again when it answers; if there never was one in it, or it is lost for good, begin a \
+                 new one with `drctl up --region-unavailable {}`",
+                region.clone().unwrap_or_else(|| format!("REGION`, the region of `{bucket}"))
+            ),
             Self::WrongPassphrase => "check `DRCTL_PASSPHRASE` or `DRCTL_PASSPHRASE_FILE`".to_owned(),
             Self::EmptyPassphrase(name) => format!("give `{name}` a passphrase, or unset it to use a key file"),
             Self::NoPassphrase => "set `DRCTL_PASSPHRASE` or `DRCTL_PASSPHRASE_FILE`".to_owned(),
@@ -367,6 +378,10 @@ impl From<&StateError> for Error {
             StateError::Locked { .. } => Kind::Busy,
             StateError::Lost { .. } => Kind::Cancelled,
             StateError::Bucket { source, .. } => source.kind,
+            StateError::Unseen { .. } => Kind::Unreachable,
+            StateError::NotCompacted { source, .. } | StateError::NotWritten { source, .. } => {
+                Self::from(&**source).kind
+            }
             StateError::Unknown { .. } => Kind::Bug,
             StateError::WrongPassphrase
             | StateError::NoPassphrase

@@ -48,6 +48,16 @@ impl Office {
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     }
 
+    fn empty_bucket(&self, name: &str, region: &str) {
+        let script = "import boto3, sys\n\
+            endpoint, key, bucket, region = sys.argv[1:]\n\
+            s3 = boto3.resource('s3', endpoint_url=endpoint, aws_access_key_id=key, aws_secret_access_key='x', region_name=region)\n\
+            s3.Bucket(bucket).objects.all().delete()\n";
+        let arguments = [ministack().endpoint.as_str(), &self.account, &self.bucket(name), region];
+        let emptied = Command::new(python()).args(["-c", script]).args(arguments).output().unwrap();
+        assert!(emptied.status.success(), "{}", String::from_utf8_lossy(&emptied.stderr));
+    }
+
     fn bucket(&self, name: &str) -> String {
         format!("{name}-{}", self.account)
     }
@@ -401,6 +411,26 @@ fn a_bucket_in_a_region_that_is_given_as_unavailable_is_never_asked() {
     assert!(done.ends_with(0).err.contains("is left behind"));
     let asked: Vec<Ask> = silent.take().into_iter().filter(is_of_a_lost_bucket).collect();
     assert_eq!(asked, []);
+}
+
+#[test]
+fn an_emptied_bucket_beside_a_copy_that_does_not_answer_is_no_new_stack() {
+    let office = Office::new().with_a_copy();
+    let lab = &office.lab;
+    lab.run("up --yes").ends_with(0);
+    office.empty_bucket("first", "us-east-1");
+    let away =
+        Proxy::breaking_requests(ministack(), |request| request.uri.contains("/second-").then_some(Fault::FailsBefore));
+    for line in ["preview", "up --yes", "destroy --yes", "outputs"] {
+        let refused = lab.run_at(&away.endpoint, line).ends_with(11).err;
+        assert!(
+            refused.contains("there is no state of the stack where it can be looked for"),
+            "drctl {line}: {refused}"
+        );
+        assert!(refused.contains("--region-unavailable eu-west-1"), "drctl {line}: {refused}");
+    }
+    lab.is_whole();
+    lab.run("preview --expect-no-changes").ends_with(0);
 }
 
 #[test]

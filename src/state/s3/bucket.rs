@@ -13,7 +13,7 @@ use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::OnceCell;
 
-use super::objects::{Etag, Object, Objects, Refused, When, is_away};
+use super::objects::{Etag, GIVEN_UP, Object, Objects, Refused, When, is_away};
 use super::url::Location;
 use crate::aws;
 use crate::engine::error::{Error, Kind, Result, need};
@@ -85,6 +85,7 @@ impl Bucket {
             return Ok(());
         }
         let error = Error::new(Kind::Unreachable, format!("{region} was given as unavailable"));
+        let error = Error { code: Some(GIVEN_UP.to_owned()), ..error };
         Err(error.hint("name a copy of the state in another region with `--state`, or wait for the region"))
     }
 

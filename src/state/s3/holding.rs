@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, watch};
 use super::folder::{BACKUPS, Folder, Gone, Grave, Peek, SNAPSHOT, group};
 use super::lease::{self, HOLDS, Lease, Release};
 use super::objects::When;
-use super::{Notes, Put, wait_for};
+use super::{Notes, Put, refuse_unseen, wait_for};
 use crate::engine::fence::{Lifeline, Sign};
 use crate::state::backup::KEPT;
 use crate::state::error::{Result, StateError};
@@ -96,6 +96,12 @@ impl Holding {
             heart,
         };
         closed?;
+        if let [only] = holding.sides.as_slice()
+            && folders.len() > 1
+            && only.folder.look().await?.is_nothing()
+        {
+            refuse_unseen(&holding.notes, &folders)?;
+        }
         holding.compare().await?;
         Ok(holding)
     }

@@ -625,6 +625,40 @@ async fn a_bucket_that_is_away_during_a_run_is_left_behind_and_comes_up_to_date(
 }
 
 #[tokio::test]
+async fn an_empty_bucket_beside_one_that_does_not_answer_is_no_new_stack() {
+    let (first, second) = (bucket(), bucket());
+    let machine = Machine::new(&[&first, &second]);
+    let (mut state, session) = machine.session("one").await.unwrap();
+    for entries in an_up() {
+        record(&mut state, &session, entries).await;
+    }
+    session.finish(&state).await.unwrap();
+    drop(session);
+    let away = |fault: Fault| Arc::new(second.through(move |_| Some(fault)));
+    let (made_anew, silent) = (bucket(), away(Fault::LostBefore));
+    for buckets in [[&made_anew, &silent], [&silent, &made_anew]] {
+        let half = Machine::new(&buckets);
+        let refused = half.states.open_keys(Source::key_file()).await.unwrap_err();
+        assert!(matches!(refused, StateError::Unseen { .. }), "{refused}");
+        let refused = half.stored().exists().await.unwrap_err();
+        assert!(matches!(refused, StateError::Unseen { .. }), "{refused}");
+        assert!(refused.hint().contains("--region-unavailable"), "{}", refused.hint());
+        let keys = machine.keys().await;
+        assert!(matches!(half.stored().load(&keys).await, Err(StateError::Unseen { .. })));
+    }
+    let half = Machine::new(&[&made_anew, &silent]);
+    assert!(matches!(half.lock("two").await, Err(StateError::Unseen { .. })));
+    // The user says that there is nothing to wait for.
+    let given = Machine::new(&[&bucket(), &away(Fault::GivenUp)]);
+    assert!(!given.stored().exists().await.unwrap());
+    assert_eq!(given.session("three").await.unwrap().0, fresh());
+    // The other one is back.
+    let whole = Machine::new(&[&made_anew, &second]);
+    std::fs::copy(machine.states.keys_root().join(KEY_FILE), whole.dir.path().join(KEY_FILE)).unwrap();
+    assert_eq!(whole.session("four").await.unwrap().0, undisturbed());
+}
+
+#[tokio::test]
 async fn of_two_copies_the_one_with_the_higher_epoch_counts_and_what_the_other_had_is_kept() {
     let (first, second) = (bucket(), bucket());
     let both = Machine::new(&[&first, &second]);
