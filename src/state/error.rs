@@ -49,6 +49,10 @@ pub enum StateError {
     #[error("the state of this stack was moved to {to}")]
     Moved { to: String },
 
+    /// The state is on its way to another place, where it may be used already.
+    #[error("the state of this stack is on its way to {to}, and that did not end")]
+    Moving { to: String },
+
     /// A text that should name a place for states names none.
     #[error("`{given}` is no place for a state: {why}")]
     NoPlace { given: String, why: String },
@@ -157,6 +161,12 @@ pub enum StateError {
     #[error("the other place has a state of lineage `{there}`, and this one has `{here}`")]
     OtherLineage { here: String, there: String },
 
+    /// The place that a state should move to has one of the same lineage that was used by itself.
+    #[error(
+        "both places have a state of this stack, and each was used: the other one has serial {there}, and this one {here}"
+    )]
+    Apart { here: u64, there: u64 },
+
     /// A file that should hold a plan holds none.
     #[error("`{}` is no plan of drctl", path.display())]
     NoPlan { path: PathBuf },
@@ -256,9 +266,14 @@ impl StateError {
                 "nothing that was written is lost; wait until that run has ended, and run the command again".to_owned()
             }
             Self::Moved { to } => {
-                let to = if to.starts_with("s3://") { to.as_str() } else { "local" };
+                let to = in_short(to);
                 format!("write `backend: {to}` into the stack file, or give `--state {to}`")
             }
+            Self::Moving { to } => format!(
+                "`drctl stack migrate-state --to {}` ends the move; with the present place after `--to` it takes the \
+                 move back",
+                in_short(to)
+            ),
             Self::NoPlace { .. } => "write `local` or `s3://BUCKET/PREFIX`".to_owned(),
             Self::Bucket { source, .. } => source.hint.clone().unwrap_or_else(|| "run the command again".to_owned()),
             Self::Unseen { bucket, region, .. } => format!(
@@ -298,8 +313,8 @@ impl StateError {
             Self::Lineage { .. } | Self::OtherStack { .. } | Self::Older { .. } | Self::Unsound(_) => {
                 "`--force` imports it all the same; the present state goes to `backups`".to_owned()
             }
-            Self::OtherLineage { .. } => {
-                "look at both; remove the one that is not wanted with `drctl stack rm --state PLACE`".to_owned()
+            Self::OtherLineage { .. } | Self::Apart { .. } => {
+                "look at both; remove the one that is not wanted with `drctl stack rm --force --state PLACE`".to_owned()
             }
             Self::NoPlan { .. } | Self::EditedPlan { .. } => {
                 "make a new one with `drctl preview --save-plan FILE`, and look at it".to_owned()
@@ -316,6 +331,11 @@ impl StateError {
             }
         }
     }
+}
+
+/// A place as users name it.
+pub(crate) fn in_short(place: &str) -> &str {
+    if place.starts_with("s3://") { place } else { "local" }
 }
 
 /// What makes a state sound again.

@@ -264,6 +264,49 @@ fn a_state_moves_into_a_bucket_and_back_and_no_run_begins_anew_where_it_was() {
     lab.is_whole();
 }
 
+/// Holds the first snapshot that goes into a bucket.
+fn holding_the_snapshot(fault: Fault) -> Proxy {
+    let mut held = false;
+    Proxy::breaking_requests(ministack(), move |request| {
+        let first = !held && request.method == "PUT" && request.uri.contains("/team/lab/lab/state.json");
+        held |= first;
+        first.then_some(fault)
+    })
+}
+
+#[test]
+fn a_move_that_is_killed_leaves_one_place_to_be_used_and_moving_again_ends_it() {
+    let office = Office::new();
+    let lab = &office.lab;
+    lab.run("up --yes").ends_with(0);
+    let url = office.url("first");
+    let to_the_bucket = format!("stack migrate-state --to {url} --yes");
+    let proxy = holding_the_snapshot(Fault::HeldBefore);
+    Running::until_held(lab.drctl(&proxy.endpoint, &to_the_bucket), &proxy).kill();
+    proxy.end_the_held();
+    let leaves = format!("the state of this stack is on its way to s3://{}/team", office.bucket("first"));
+    for line in ["preview", "up --yes", "destroy --yes", "state untaint --all --yes"] {
+        let refused = lab.run(line).ends_with(2);
+        assert!(refused.err.contains(&leaves), "drctl {line}: {}", refused.err);
+        assert!(refused.err.contains("`drctl stack migrate-state --to s3://"), "drctl {line}: {}", refused.err);
+    }
+    let stays = lab.run("stack migrate-state --to local --yes").ends_with(0);
+    assert!(stays.err.contains("The state of `lab` stays in"), "{}", stays.err);
+    lab.run("preview --expect-no-changes").ends_with(0);
+    let proxy = holding_the_snapshot(Fault::HeldAfter);
+    Running::until_held(lab.drctl(&proxy.endpoint, &to_the_bucket), &proxy).kill();
+    proxy.open();
+    assert!(lab.run("up --yes").ends_with(2).err.contains(&leaves));
+    // It has arrived, and somebody goes on there.
+    lab.run(&format!("refresh --yes --state {url}")).ends_with(0);
+    lab.run(&format!("state protect here/topic --yes --state {url}")).ends_with(0);
+    lab.run(&to_the_bucket).ends_with(0);
+    assert!(lab.run("up --yes").ends_with(2).err.contains("the state of this stack was moved to s3://first-"));
+    assert!(lab.run(&format!("state ls --state {url}")).ends_with(0).out.contains("protected"));
+    lab.run(&format!("preview --expect-no-changes --state {url}")).ends_with(0);
+    lab.is_whole();
+}
+
 #[test]
 fn whoever_cannot_open_the_secrets_takes_the_lock_from_nobody() {
     let office = Office::new().with_state_in_a_bucket();
