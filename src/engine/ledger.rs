@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::engine::error::Result;
+use crate::engine::error::{Error, Result};
 use crate::engine::journal::{Entry, Journal, apply};
 use crate::engine::state::{Key, Row, State};
 use crate::engine::urn::Id;
@@ -51,7 +51,7 @@ impl Ledger {
             batch.extend(entries.iter().cloned());
             self.journal.append(batch)
         };
-        append.await?;
+        append.await.map_err(|error| unwritten(error, &entries))?;
         let mut shared = self.shared();
         entries.into_iter().try_for_each(|entry| {
             let borne = match &entry {
@@ -121,6 +121,15 @@ impl Ledger {
     pub fn state(&self) -> State {
         self.shared().state.clone()
     }
+}
+
+/// Says that what an entry tells has happened all the same.
+fn unwritten(error: Error, entries: &[Entry]) -> Error {
+    let has_happened = |entry: &Entry| matches!(entry, Entry::Made { .. } | Entry::Done { .. } | Entry::Gone { .. });
+    if !entries.iter().any(has_happened) {
+        return error;
+    }
+    Error { message: format!("what was done could not be written down: {}", error.message), ..error }
 }
 
 #[cfg(test)]

@@ -323,6 +323,9 @@ impl StateError {
             Self::Taken(_) => "`drctl state rm` the one of the two that is not wanted".to_owned(),
             Self::Unfinished(_) => "run `drctl up`, which settles it, and try again".to_owned(),
             Self::NotCompacted { source, .. } => format!("{}; the next run compacts it", source.hint()),
+            Self::NotWritten { source, .. } if Error::from(&**source).kind == Kind::Unauthenticated => {
+                "renew the credentials and run `drctl refresh`: it finds what the last calls made".to_owned()
+            }
             Self::NotWritten { source, .. } if matches!(**source, Self::Bucket { .. }) => {
                 "run `drctl refresh` when the bucket answers again: it finds what the last calls made".to_owned()
             }

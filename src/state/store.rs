@@ -735,6 +735,10 @@ impl Journal for Session {
         }
     }
 
+    fn is_behind(&self) -> bool {
+        self.writer.is_behind()
+    }
+
     fn lifeline(&self) -> Option<Lifeline> {
         self.lifeline.clone()
     }

@@ -11,6 +11,7 @@ use crate::support::emulator::{ministack, python};
 use crate::support::lab::{Lab, Said};
 use crate::support::proxy::{Fault, Proxy};
 use crate::support::running::Running;
+use crate::support::wire::Refusal;
 
 /// A lab, and a second account that has buckets for its state.
 struct Office {
@@ -325,6 +326,41 @@ fn whoever_cannot_open_the_secrets_takes_the_lock_from_nobody() {
     }
     lab.run("up --yes").ends_with(0);
     lab.is_whole();
+}
+
+#[test]
+fn credentials_that_end_at_the_bucket_are_named_and_the_end_tells_what_the_state_lacks() {
+    let office = Office::new().with_state_in_a_bucket();
+    let lab = &office.lab;
+    lab.run("up --yes").ends_with(0);
+    let expired = Refusal { status: 400, code: "ExpiredToken", message: "The provided token has expired." };
+    let mut groups = 0;
+    let proxy = Proxy::breaking_requests(ministack(), move |request| {
+        groups += usize::from(request.method == "PUT" && request.uri.contains("/journal/"));
+        (groups > 3 && request.uri.contains("/team")).then_some(Fault::Refused(expired))
+    });
+    let said = lab.run_at(&proxy.endpoint, "destroy --yes --force-override-protection").ends_with(3).err;
+    for part in [
+        "AWS takes the credentials of profile `states` no more: The provided token has expired.",
+        "Stopped: there are no valid credentials; ",
+        "the state could not take what the last calls did",
+        "renew the credentials and run `drctl refresh`",
+    ] {
+        assert!(said.contains(part), "`{part}` is not in:\n{said}");
+    }
+    for part in ["nothing changed", "is in the state"] {
+        assert!(!said.contains(part), "`{part}` is in:\n{said}");
+    }
+    let all = Proxy::breaking_requests(ministack(), move |request| {
+        request.uri.contains("/first-").then_some(Fault::Refused(expired))
+    });
+    let said = lab.run_at(&all.endpoint, "preview").ends_with(3).err;
+    assert!(
+        said.contains("credentials of profile `states`") && said.contains("aws sso login --profile states"),
+        "{said}"
+    );
+    lab.run("destroy --yes --force-override-protection").ends_with(0);
+    assert_eq!(lab.holdings(), [""; 0]);
 }
 
 #[test]

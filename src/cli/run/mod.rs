@@ -96,7 +96,14 @@ impl Job<'_> {
             let (mut numbering, clock) = (Numbering::default(), Clock::system());
             let mut json = Style::Json.renderer(Detail::default(), clock);
             let (ended, summary) = (failure.refusal(), Summary::default());
-            let end = Event::RunEnded { version: Some(VERSION), ended, summary, took: 0, notes: Vec::new() };
+            let end = Event::RunEnded {
+                version: Some(VERSION),
+                ended,
+                summary,
+                took: 0,
+                notes: Vec::new(),
+                unwritten: false,
+            };
             for event in failure.diagnostics().into_iter().chain([end]) {
                 json.event(&numbering.envelope(event, clock.now()));
             }
@@ -250,6 +257,7 @@ impl Job<'_> {
             summary: plan.summary(),
             took,
             notes: Vec::new(),
+            unwritten: false,
         });
         stage.close();
         if form == Form::Markdown {

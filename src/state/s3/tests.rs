@@ -742,6 +742,35 @@ async fn an_empty_bucket_beside_one_that_does_not_answer_is_no_new_stack() {
 }
 
 #[tokio::test]
+async fn a_bucket_that_refuses_the_credentials_is_not_said_to_be_silent() {
+    let expired = |buckets: usize| {
+        let machine = Machine::new(&[&bucket(), &bucket()]);
+        machine.another(move |i, bucket| {
+            bucket.through(move |call| (i >= 2 - buckets && call.writes > 4).then_some(Fault::Expired))
+        })
+    };
+    let only_the_copy = expired(1);
+    let (mut state, session) = only_the_copy.session("one").await.unwrap();
+    for entries in an_up() {
+        record(&mut state, &session, entries).await;
+    }
+    let told = only_the_copy.states.warnings();
+    assert_eq!(
+        told,
+        ["the copy of the state in `s3://second` cannot be written, and is left behind: the token has expired"]
+    );
+    let both = expired(2);
+    let (_, session) = both.session("one").await.unwrap();
+    let mut refused = None;
+    for entries in an_up() {
+        refused = refused.or(session.append(entries).await.err());
+    }
+    assert_eq!(refused.map(|error| error.kind), Some(crate::engine::error::Kind::Unauthenticated));
+    assert!(session.is_behind());
+    assert_eq!(both.states.warnings(), [""; 0], "the copy is no worse than the first one");
+}
+
+#[tokio::test]
 async fn of_two_copies_the_one_with_the_higher_epoch_counts_and_what_the_other_had_is_kept() {
     let (first, second) = (bucket(), bucket());
     let both = Machine::new(&[&first, &second]);
