@@ -137,6 +137,7 @@ mod tests {
     use futures::future::BoxFuture;
 
     use super::*;
+    use crate::engine::state::Begun;
     use crate::engine::urn::{Place, Urn};
 
     struct Forgetful;
@@ -145,6 +146,25 @@ mod tests {
         fn append(&self, _: Vec<Entry>) -> BoxFuture<'_, Result<()>> {
             Box::pin(async { Ok(()) })
         }
+    }
+
+    struct Full;
+
+    impl Journal for Full {
+        fn append(&self, _: Vec<Entry>) -> BoxFuture<'_, Result<()>> {
+            Box::pin(async { Err(Error::invalid("no space is left")) })
+        }
+    }
+
+    #[tokio::test]
+    async fn what_happened_and_could_not_be_written_down_is_told_as_such() {
+        let row = row("a", 0, false, "x");
+        let ledger = Ledger::new(Arc::new(Full), State::new("l", "s", "p", "aws"), Vec::new());
+        let begin = Entry::Begin { row: Arc::clone(&row), op: Begun::Delete, attempt: "1".into() };
+        let told = async |entry| ledger.record(vec![entry]).await.unwrap_err().message;
+        assert_eq!(told(begin).await, "no space is left");
+        let gone = Entry::Gone { key: row.key.clone() };
+        assert_eq!(told(gone).await, "what was done could not be written down: no space is left");
     }
 
     fn row(name: &str, generation: u32, old: bool, id: &str) -> Arc<Row> {
