@@ -231,6 +231,27 @@ pub(super) fn credentials_name(settings: &Settings) -> String {
     format!("profile `{profile}`")
 }
 
+/// Says whose credentials have ended, by [`credentials_name`].
+pub(super) fn signed_out(error: Error, name: &str) -> Error {
+    let login = match name.split('`').nth(1).filter(|_| name.starts_with("profile")) {
+        Some("default") => "run `aws sso login`, or name a profile with `AWS_PROFILE`".to_owned(),
+        Some(profile) => format!("renew them, with `aws sso login --profile {profile}` for example"),
+        None => "renew them".to_owned(),
+    };
+    let message = match &error.code {
+        Some(_) => format!("AWS takes the credentials of {name} no more: {}", error.message),
+        None => format!("there are no valid credentials of {name}: {}", error.message),
+    };
+    let hint = format!("{login}, then run again; `aws sts get-caller-identity` tells whether it helped");
+    Error { message, ..error }.hint(hint)
+}
+
+/// The same for a bucket of states, whose profile counts for more than keys in the environment.
+pub(crate) fn signed_out_of_state(error: Error, profile: Option<&str>) -> Error {
+    let name = profile.map(|profile| format!("profile `{profile}`"));
+    signed_out(error, &name.unwrap_or_else(|| credentials_name(&Settings::default())))
+}
+
 /// Whether a service is reached at an endpoint other than AWS's own.
 pub(super) fn has_endpoint(config: &SdkConfig, service: &str) -> bool {
     endpoint(config, service).is_some()

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::clients::Clients;
 use super::config::{self, Settings};
 use super::watch::Watch;
-use crate::engine::error::{Error, Result, need};
+use crate::engine::error::{Error, Kind, Result, need};
 use crate::engine::key_provider::{KeyService, KmsKey};
 
 /// What the data keys of states are bound to, so that no other ciphertext passes for one.
@@ -24,6 +24,8 @@ const ATTEMPTS: u32 = 2;
 /// AWS KMS, asked as settings say.
 pub struct Kms {
     settings: Settings,
+    /// Regions that must not be asked.
+    unavailable: Vec<String>,
 }
 
 /// A key of KMS as a call names it: by id, alias or ARN, in a region.
@@ -38,11 +40,19 @@ pub struct Named<'a> {
 
 impl Kms {
     pub fn new(settings: Settings) -> Self {
-        Self { settings }
+        Self { settings, unavailable: Vec::new() }
     }
 
-    async fn clients(&self, region: Option<&str>) -> Clients {
+    /// The same without regions that do not answer.
+    pub fn without(self, unavailable: Vec<String>) -> Self {
+        Self { unavailable, ..self }
+    }
+
+    async fn clients(&self, region: Option<&str>) -> Result<Clients> {
         let region = region.map(str::to_owned).or_else(|| self.settings.region.clone());
+        if let Some(gone) = region.as_ref().filter(|region| self.unavailable.contains(region)) {
+            return Err(Error::new(Kind::Unreachable, format!("{gone} was given as unavailable")));
+        }
         let settings = Settings { region: region.clone(), ..self.settings.clone() };
         let config = config::load(&settings).await;
         let config = config.into_builder().retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS));
@@ -51,7 +61,7 @@ impl Kms {
             Some(region) => config.region(Region::new(region)),
             None => config,
         };
-        Clients::repeating(config.build(), watch)
+        Ok(Clients::repeating(config.build(), watch))
     }
 
     /// The ARN of the key that did it, and the ciphertext.
@@ -59,7 +69,7 @@ impl Kms {
     /// # Errors
     /// Those of the call.
     pub async fn encrypt(&self, with: Named<'_>, plain: &[u8]) -> Result<(String, Vec<u8>)> {
-        let clients = self.clients(with.region).await;
+        let clients = self.clients(with.region).await?;
         let call = clients.kms().encrypt().key_id(with.key).plaintext(Blob::new(plain));
         let answer = call.set_encryption_context(Some(with.context.clone())).send().await?;
         Ok((need("KeyId", answer.key_id)?, need("CiphertextBlob", answer.ciphertext_blob)?.into_inner()))
@@ -70,7 +80,7 @@ impl Kms {
     /// # Errors
     /// Those of the call.
     pub async fn decrypt(&self, with: Named<'_>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
-        let clients = self.clients(with.region).await;
+        let clients = self.clients(with.region).await?;
         let call = clients.kms().decrypt().key_id(with.key).ciphertext_blob(Blob::new(sealed));
         let answer = call.set_encryption_context(Some(with.context.clone())).send().await?;
         Ok(Zeroizing::new(need("Plaintext", answer.plaintext)?.into_inner()))
@@ -95,5 +105,19 @@ impl KeyService for Kms {
             let with = Named { key: key.arn(), region: Some(key.region()), context: &about() };
             self.decrypt(with, wrapped).await
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_key_in_a_region_that_was_given_as_unavailable_is_not_asked() {
+        let kms = Kms::new(Settings::default()).without(vec!["us-east-1".to_owned()]);
+        let key = KmsKey::new("arn:aws:kms:us-east-1:123456789012:key/a").unwrap();
+        for error in [kms.unwrap(&key, b"sealed").await.unwrap_err(), kms.wrap(&key, &[0; 32]).await.unwrap_err()] {
+            assert_eq!(error.message, "us-east-1 was given as unavailable");
+        }
     }
 }

@@ -80,7 +80,7 @@ use std::sync::{Arc, OnceLock};
 pub use batch::{each, in_order};
 pub use clients::Clients;
 pub use config::{ReadAsset, Role, Settings};
-pub(crate) use config::{s3_client, state_timeouts};
+pub(crate) use config::{s3_client, signed_out_of_state, state_timeouts};
 pub use cx::Cx;
 pub use erase::AnyResource;
 pub use key_service::{Kms, Named as KmsNamed};

@@ -73,7 +73,10 @@ impl Aws {
             }
             other => other,
         };
-        result.map_err(|e| if e.kind == Kind::Unauthenticated { self.signed_out(e) } else { e })
+        result.map_err(|e| match e.kind {
+            Kind::Unauthenticated => config::signed_out(e, &credentials_name(&self.settings)),
+            _ => e,
+        })
     }
 
     /// Whoever comes first with an old session brings a new one.
@@ -82,22 +85,6 @@ impl Aws {
         if Arc::ptr_eq(&session, old) {
             *session = Arc::new(Session::new(Arc::clone(&self.reach)));
         }
-    }
-
-    /// Says whose credentials have ended.
-    fn signed_out(&self, error: Error) -> Error {
-        let name = credentials_name(&self.settings);
-        let login = match name.split('`').nth(1).filter(|_| name.starts_with("profile")) {
-            Some("default") => "run `aws sso login`, or name a profile with `AWS_PROFILE`".to_owned(),
-            Some(profile) => format!("renew them, with `aws sso login --profile {profile}` for example"),
-            None => "renew them".to_owned(),
-        };
-        let message = match &error.code {
-            Some(_) => format!("AWS takes the credentials of {name} no more: {}", error.message),
-            None => format!("there are no valid credentials of {name}: {}", error.message),
-        };
-        let hint = format!("{login}, then run again; `aws sts get-caller-identity` tells whether it helped");
-        Error { message, ..error }.hint(hint)
     }
 
     /// Asks the first region that answers.

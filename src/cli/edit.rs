@@ -18,8 +18,9 @@ use crate::state::lint;
 pub(super) fn edit<T>(site: &Site, command: &str, change: impl FnOnce(&mut State) -> Result<T>) -> Result<T> {
     runtime(site.target == Target::Twin)?.block_on(async {
         site.must_exist().await?;
-        let lock = site.lock(command).await?;
         let keys = site.keys().await?;
+        let lock = site.lock(command).await?;
+        let keys = site.keys_by_now(keys).await?;
         let (lock, state) = lock.load(&keys).await.map_err(failed)?;
         site.warn();
         let mut state = state.ok_or_else(|| site.not_found())?;

@@ -139,18 +139,35 @@ pub(super) fn given_path(what: &str, path: &Path) -> impl FnOnce(std::io::Error)
 
 /// A failure of the state's files.
 pub(super) fn failed(error: StateError) -> Failure {
-    let exit = match &error {
+    Failure::new(exit(&error), error.to_string(), error.hint())
+}
+
+fn exit(error: &StateError) -> Exit {
+    match error {
         StateError::Locked { .. } | StateError::Lost { .. } => Exit::Error,
         StateError::Bucket { source, .. } => source.kind.into(),
+        StateError::Unseen { .. } => Exit::Unreachable,
+        StateError::NotCompacted { source, .. } | StateError::NotWritten { source, .. } => exit(source),
         _ => Exit::Configuration,
-    };
-    let hint = error.hint();
-    Failure::new(exit, error.to_string(), hint)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_could_not_be_written_ends_as_what_kept_it_from_being_written() {
+        let ended = Error::new(Kind::Unauthenticated, "expired");
+        let bucket = StateError::Bucket { doing: "write", path: "s3://b/state.json".into(), source: Box::new(ended) };
+        let error = StateError::NotWritten { journal: "s3://b".into(), source: Box::new(bucket) };
+        assert!(error.hint().starts_with("renew the credentials"), "{}", error.hint());
+        assert_eq!(failed(error).exit(), Exit::Authentication);
+        let full = std::io::Error::from(ErrorKind::StorageFull);
+        let disk = StateError::Io { doing: "write", path: "state.json".into(), source: full };
+        let error = StateError::NotWritten { journal: "journal.jsonl".into(), source: Box::new(disk) };
+        assert_eq!(failed(error).exit(), Exit::Configuration);
+    }
 
     #[test]
     fn a_path_of_the_command_line_that_fails_is_a_mistake_with_a_remedy() {

@@ -179,6 +179,7 @@ mod tests {
             summary: crate::engine::plan::Summary::default(),
             took: 0,
             notes: Vec::new(),
+            unwritten: false,
         };
         refused.event(&run[0]);
         refused.event(&Envelope { event: end, ..run[1].clone() });

@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use crate::aws;
 use crate::cli::failure::Result;
 use crate::cli::key_source::source;
 use crate::cli::places::{nearest_state_root, place};
@@ -52,7 +53,7 @@ impl Stacks for Others {
         // `organization/project/stack` is how Pulumi names stacks of others.
         let stack = stack.rsplit('/').next().unwrap_or(stack);
         let states = self.states(stack).map_err(|failure| failure.message())?;
-        let (stored, target) = (states.of(stack), self.target.clone());
+        let (stored, target, unavailable) = (states.of(stack), self.target.clone(), self.unavailable.clone());
         // Expressions are evaluated inside a runtime too, where another may not be started.
         let reader = std::thread::spawn(move || {
             let runtime = runtime(false).map_err(|_| "no runtime could be started".to_owned())?;
@@ -60,7 +61,7 @@ impl Stacks for Others {
                 if !stored.exists().await? {
                     return Ok(None);
                 }
-                let (keys, _) = stored.open_keys(source(&target)?).await?;
+                let (keys, _) = stored.open_keys(source(&target, aws::Settings::default(), &unavailable)?).await?;
                 stored.load(&keys).await
             };
             runtime.block_on(load).map_err(|e: StateError| e.to_string())

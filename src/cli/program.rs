@@ -16,12 +16,18 @@ use crate::engine::program::Program;
 use crate::engine::provider::{Catalog, Provider};
 use crate::random::WithRandom;
 use crate::render;
-use crate::stack::{self, Loaded};
+use crate::stack::{self, Loaded, REGIONS};
+use crate::state::World;
 
 /// All types and functions that programs may name, made when a command first needs them.
 pub(super) fn catalog() -> &'static Arc<Catalog> {
     static CATALOG: OnceLock<Arc<Catalog>> = OnceLock::new();
     CATALOG.get_or_init(|| Arc::clone(WithRandom::new(Arc::new(Aws::new(aws::Settings::default()))).catalog()))
+}
+
+/// What there is for a state to name.
+pub(super) fn world() -> World<'static> {
+    World { catalog: catalog(), regions: &REGIONS, is_region: stack::is_region }
 }
 
 /// Loads the program of the stack that was asked for, for commands that ask no cloud, and shows its

@@ -31,18 +31,21 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
     let site = Site::of_state(global)?;
     runtime(site.target == Target::Twin)?.block_on(async {
         site.must_exist().await?;
-        let (stored, lock) = (site.stored(), site.lock("state rotate-key").await?);
+        let stored = site.stored();
         let given = site.source().map_err(failed)?;
         let renewed = given.renewed(|name| std::env::var(name).ok()).map_err(failed)?;
         // After a rotation that did not end, the new passphrase may be the one that opens all.
-        let opened = match stored.open_keys(given.clone()).await {
+        let open = async || match stored.open_keys(given.clone()).await {
             Ok((keys, _)) => Ok((keys, given.clone())),
             Err(refused) => match stored.open_keys(renewed.clone()).await {
                 Ok((keys, _)) => Ok((keys, renewed.clone())),
                 Err(_) => Err(refused),
             },
         };
-        let (keys, old) = opened.map_err(failed)?;
+        open().await.map_err(failed)?;
+        let lock = site.lock("state rotate-key").await?;
+        // Another rotation may have come before.
+        let (keys, old) = open().await.map_err(failed)?;
         let (keys, apart) = site.states.take_up_keys(keys, &[&given, &renewed]).await.map_err(failed)?;
         for (path, why) in apart {
             let path = path.display();

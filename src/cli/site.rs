@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::aws;
 use crate::cli::Global;
 use crate::cli::cloud::{Cloud, aws_settings};
 use crate::cli::exit::Exit;
@@ -17,7 +16,7 @@ use crate::cli::project::request;
 use crate::cli::target::Target;
 use crate::engine::diagnostic::Diagnostic;
 use crate::engine::error::Error;
-use crate::engine::key_provider::{KeyProvider, KeyService};
+use crate::engine::key_provider::KeyProvider;
 use crate::engine::program::{Declaration, Program};
 use crate::engine::state::State;
 use crate::engine::urn::Place;
@@ -40,6 +39,8 @@ pub(super) struct Site {
     pub(super) regions: Regions,
     /// What the user asks to open the secrets with.
     secrets: Option<KeyProvider>,
+    /// Regions that are not asked for anything.
+    unavailable: Vec<String>,
     /// The program, where it could be loaded.
     pub(super) loaded: Option<Loaded>,
     /// Those of the program.
@@ -138,7 +139,8 @@ impl Site {
         let regions = Regions::default();
         let unavailable = global.selection.unavailable(&regions)?;
         Ok(Self {
-            states: place(global.state.as_deref(), &target, backend.as_ref(), root.clone(), unavailable)?,
+            states: place(global.state.as_deref(), &target, backend.as_ref(), root.clone(), unavailable.clone())?,
+            unavailable,
             root,
             target,
             stack,
@@ -156,7 +158,14 @@ impl Site {
         let regions = Regions::new(loaded.regions.clone());
         let unavailable = global.selection.unavailable(&regions)?;
         Ok(Self {
-            states: place(global.state.as_deref(), &target, loaded.backend.as_ref(), root.clone(), unavailable)?,
+            states: place(
+                global.state.as_deref(),
+                &target,
+                loaded.backend.as_ref(),
+                root.clone(),
+                unavailable.clone(),
+            )?,
+            unavailable,
             root,
             target,
             secrets: global.secrets.clone().or_else(|| loaded.secrets.clone()),
@@ -222,11 +231,18 @@ impl Site {
         Ok(keys)
     }
 
+    /// The keys that opened before the lock was taken, unless whoever had it meanwhile changed them.
+    pub(super) async fn keys_by_now(&self, keys: Keys) -> Result<Keys> {
+        match self.stored().has_keys(&keys).await.map_err(failed)? {
+            true => Ok(keys),
+            false => self.keys().await,
+        }
+    }
+
     /// What is at hand to open the keys, and what the user asks to open them with.
     pub(super) fn source(&self) -> std::result::Result<Source, StateError> {
-        let source = source(&self.target)?;
-        let service = || Arc::new(aws::Kms::new(aws_settings(self.loaded.as_ref()))) as Arc<dyn KeyService>;
-        Ok(Source { wanted: self.wanted(), service: source.service.map(|_| service()), ..source })
+        let source = source(&self.target, aws_settings(self.loaded.as_ref()), &self.unavailable)?;
+        Ok(Source { wanted: self.wanted(), ..source })
     }
 
     /// What the user asks to open the secrets with. A simulation asks no service.

@@ -20,7 +20,7 @@ use crate::render;
 use crate::render::table::Table;
 use crate::render::words::count;
 use crate::stack::{Request, is_stack_name};
-use crate::state::{self, KeyChange, StackSummary, StateError};
+use crate::state::{self, KeyChange, Leaving, StackSummary, StateError};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -249,11 +249,10 @@ fn migrate(to: &str, global: &Global) -> Result {
     answers.refuse_nobody("stack migrate-state")?;
     let site = Site::of_state(global)?;
     let there = site.elsewhere(to)?;
-    if there.states().place() == site.states.place() {
-        let message = format!("the state of `{}` is in {} already", site.stack, site.states.place());
-        return Err(Failure::new(Exit::Configuration, message, "name another place with `--to`"));
-    }
     runtime(false)?.block_on(async {
+        if there.states().place() == site.states.place() {
+            return stay(&site, answers).await;
+        }
         site.must_exist().await?;
         let (from, into) = (site.states.place(), there.states().place());
         let keys = site.keys().await?;
@@ -272,6 +271,32 @@ fn migrate(to: &str, global: &Global) -> Result {
         }
         Ok(Exit::Ok)
     })
+}
+
+/// Takes back a move that did not end.
+async fn stay(site: &Site, answers: Answers) -> Result {
+    let here = site.states.place();
+    let stays_anyway = || {
+        let message = format!("the state of `{}` is in {here} already", site.stack);
+        Failure::new(Exit::Configuration, message, "name another place with `--to`")
+    };
+    if !site.exists().await? {
+        return Err(stays_anyway());
+    }
+    let keys = site.keys().await?;
+    let (lock, leaving) = site.lock("stack migrate-state").await?.leaving(&keys).await.map_err(failed)?;
+    let Some(Leaving { lineage, to }) = leaving else { return Err(stays_anyway()) };
+    match site.elsewhere(state::in_short(&to))?.has(lineage).await {
+        Ok(false) => {}
+        Ok(true) => return Err(failed(StateError::Moving { to })),
+        Err(why) => render::warn(format_args!("the state may be in {to} by now, which cannot be read: {why}")),
+    }
+    if !answers.agree(&format!("Keep the state of `{}` in {here}?", site.stack)).await? {
+        return Ok(declined());
+    }
+    lock.stay(&keys).await.map_err(failed)?;
+    render::say(format_args!("The state of `{}` stays in {here}\n", site.stack));
+    Ok(Exit::Ok)
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::cli::declared::{declared, undeclared};
 use crate::cli::edit::{edit, find, find_all};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result, failed};
-use crate::cli::program::catalog;
+use crate::cli::program::world;
 use crate::cli::rotate_key;
 use crate::cli::runtime::runtime;
 use crate::cli::site::Site;
@@ -25,8 +25,8 @@ use crate::engine::value::Shown;
 use crate::render;
 use crate::render::table::Table;
 use crate::render::words::{count, resource, type_name};
-use crate::stack::{REGIONS, unfit_name};
-use crate::state::{Broken, Finding, StateError, World, lint, lint_names, unname, with_urns};
+use crate::stack::unfit_name;
+use crate::state::{Broken, Finding, StateError, lint, lint_names, unname, with_urns};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -398,11 +398,10 @@ fn rename(state: &mut State, given: &str, name: &str, declarations: &[Declaratio
 
 /// Everything that is wrong with a state, in itself and in what it names.
 pub(super) fn lint_all(state: &State) -> Vec<Finding> {
-    let world = World { catalog: catalog(), regions: &REGIONS };
     // In which order rows stand in memory means nothing: they are sorted when they are written.
     let mut state = state.clone();
     graph::sort(&mut state.rows);
-    lint(&state).into_iter().chain(lint_names(&state, world)).collect()
+    lint(&state).into_iter().chain(lint_names(&state, world())).collect()
 }
 
 #[cfg(test)]

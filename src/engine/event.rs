@@ -94,6 +94,9 @@ pub enum Event {
         took: u64,
         /// What the user should know: skipped operations, pending deletions.
         notes: Vec<String>,
+        /// The state could not take what the last calls did: the next run finds out.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        unwritten: bool,
     },
 
     // Progress: only the newest of a resource matters, and a slow reader may miss some.

@@ -53,6 +53,11 @@ pub trait Journal: Send + Sync {
     /// Returns once the entries are durable, in this order, after all that were appended before.
     fn append(&self, entries: Vec<Entry>) -> BoxFuture<'_, Result<()>>;
 
+    /// Whether entries wait that could not be made durable.
+    fn is_behind(&self) -> bool {
+        false
+    }
+
     /// Of a lock that others take over when it is silent.
     fn lifeline(&self) -> Option<Lifeline> {
         None

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::engine::error::Result;
+use crate::engine::error::{Error, Result};
 use crate::engine::journal::{Entry, Journal, apply};
 use crate::engine::state::{Key, Row, State};
 use crate::engine::urn::Id;
@@ -59,7 +59,7 @@ impl Ledger {
             batch.extend(entries.iter().cloned());
             self.journal.append(batch)
         };
-        append.await?;
+        append.await.map_err(|error| unwritten(error, &entries))?;
         let mut shared = self.shared();
         entries.into_iter().try_for_each(|entry| {
             let borne = match &entry {
@@ -141,11 +141,21 @@ impl Ledger {
     }
 }
 
+/// Says that what an entry tells has happened all the same.
+fn unwritten(error: Error, entries: &[Entry]) -> Error {
+    let has_happened = |entry: &Entry| matches!(entry, Entry::Made { .. } | Entry::Done { .. } | Entry::Gone { .. });
+    if !entries.iter().any(has_happened) {
+        return error;
+    }
+    Error { message: format!("what was done could not be written down: {}", error.message), ..error }
+}
+
 #[cfg(test)]
 mod tests {
     use futures::future::BoxFuture;
 
     use super::*;
+    use crate::engine::state::Begun;
     use crate::engine::urn::{Place, Urn};
 
     struct Forgetful;
@@ -154,6 +164,25 @@ mod tests {
         fn append(&self, _: Vec<Entry>) -> BoxFuture<'_, Result<()>> {
             Box::pin(async { Ok(()) })
         }
+    }
+
+    struct Full;
+
+    impl Journal for Full {
+        fn append(&self, _: Vec<Entry>) -> BoxFuture<'_, Result<()>> {
+            Box::pin(async { Err(Error::invalid("no space is left")) })
+        }
+    }
+
+    #[tokio::test]
+    async fn what_happened_and_could_not_be_written_down_is_told_as_such() {
+        let row = row("a", 0, false, "x");
+        let ledger = Ledger::new(Arc::new(Full), State::new("l", "s", "p", "aws"), Vec::new());
+        let begin = Entry::Begin { row: Arc::clone(&row), op: Begun::Delete, attempt: "1".into() };
+        let told = async |entry| ledger.record(vec![entry]).await.unwrap_err().message;
+        assert_eq!(told(begin).await, "no space is left");
+        let gone = Entry::Gone { key: row.key.clone() };
+        assert_eq!(told(gone).await, "what was done could not be written down: no space is left");
     }
 
     fn row(name: &str, generation: u32, old: bool, id: &str) -> Arc<Row> {

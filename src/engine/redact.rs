@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher;
 use std::sync::{PoisonError, RwLock};
 
-use base64::prelude::{BASE64_STANDARD_NO_PAD as BASE64, Engine};
+use base64::prelude::{BASE64_STANDARD_NO_PAD as BASE64, BASE64_URL_SAFE_NO_PAD as BASE64_URL, Engine};
 use rustc_hash::FxBuildHasher;
 
 use crate::engine::diagnostic::Diagnostic;
@@ -24,6 +24,8 @@ use crate::engine::value::{Map, Shown, Value};
 const LONG: usize = 8;
 /// Shorter ones are too common as values of other properties to mark these.
 const SHORTEST_VALUE: usize = 4;
+/// So many of the dots after a quotation that is cut off may be the next ones of the secret itself.
+const DOTS: usize = 4;
 /// Secrets are looked up by so many first bytes.
 const HEAD: usize = 3;
 
@@ -189,14 +191,22 @@ impl Known {
         found.map(String::len)
     }
 
+    /// The length of the beginning of a secret that begins at a place of a text, and is cut off there.
+    fn cut_at(&self, text: &str, start: usize) -> Option<usize> {
+        let rest = &text[start..];
+        let forms = self.forms.get(rest.as_bytes().first_chunk::<HEAD>()?)?;
+        forms.iter().filter_map(|form| cut(form, rest)).max()
+    }
+
     fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
         if self.whole.is_empty() {
             return Cow::Borrowed(text);
         }
+        let is_cut = text.contains('…') || text.contains("...");
         let (mut hidden, mut kept, mut place) = (String::new(), 0, 0);
         while place < text.len() {
             let step = text[place..].chars().next().map_or(1, char::len_utf8);
-            match self.at(text, place) {
+            match self.at(text, place).or_else(|| if is_cut { self.cut_at(text, place) } else { None }) {
                 Some(length) => {
                     hidden.push_str(&text[kept..place]);
                     hidden.push_str(Shown::SECRET);
@@ -237,13 +247,31 @@ impl Known {
     }
 }
 
-/// Every form that a secret may take inside of a text.
+/// Every form that a secret may take inside of a text, each once.
 fn forms(text: &str) -> impl Iterator<Item = String> {
-    let escaped = [escaped_in_json(text), escaped_in_xml(text), escaped_in_url(text)];
-    let encoded = (text.len() >= LONG).then(|| BASE64.encode(text));
-    let own = text.to_owned();
-    let others = escaped.into_iter().filter(move |form| *form != own).chain(encoded);
-    std::iter::once(text.to_owned()).chain(others.collect::<Vec<_>>())
+    let json = escaped_in_json(text);
+    let ascii = [in_ascii(&json, |unit| format!("\\u{unit:04x}")), in_ascii(&json, |unit| format!("\\u{unit:04X}"))];
+    let in_url = escaped_in_url(text, UNRESERVED);
+    let mut all = vec![text.to_owned()];
+    // As a text of JSON inside of one, too.
+    all.extend(ascii.iter().chain([&json]).map(|form| escaped_in_json(form)));
+    all.extend(ascii);
+    all.extend([json, escaped_in_xml(text), in_url.replace("%20", "+"), in_url, escaped_in_url(text, IN_PATHS)]);
+    if text.len() >= LONG {
+        all.extend([BASE64.encode(text), BASE64_URL.encode(text), hex::encode(text), hex::encode_upper(text)]);
+    }
+    let mut known = HashSet::with_capacity(all.len());
+    all.retain(|form| known.insert(FxBuildHasher.hash_one(form)));
+    all.into_iter()
+}
+
+/// The length of the beginning of a form with which a text begins before it is cut off with dots.
+fn cut(form: &str, text: &str) -> Option<usize> {
+    let common = form.bytes().zip(text.bytes()).take_while(|(a, b)| a == b).count();
+    // Dots may be those of the form.
+    let ends = (LONG..=common).rev().filter(|end| text.is_char_boundary(*end));
+    let is_cut = |end: &usize| text[*end..].starts_with('…') || text[*end..].starts_with("...");
+    ends.take(DOTS).find(is_cut)
 }
 
 /// Whether a stretch of a text is no part of a longer word.
@@ -261,13 +289,28 @@ fn escaped_in_xml(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-fn escaped_in_url(text: &str) -> String {
-    percent_encoding::utf8_percent_encode(text, UNRESERVED).to_string()
+/// With everything that is no ASCII as JSON may write it, by its units of UTF-16.
+fn in_ascii(json: &str, unit: impl Fn(u16) -> String) -> String {
+    let mut ascii = String::with_capacity(json.len());
+    for c in json.chars() {
+        match c.is_ascii() {
+            true => ascii.push(c),
+            false => ascii.extend(c.encode_utf16(&mut [0; 2]).iter().map(|one| unit(*one))),
+        }
+    }
+    ascii
+}
+
+fn escaped_in_url(text: &str, except: &'static percent_encoding::AsciiSet) -> String {
+    percent_encoding::utf8_percent_encode(text, except).to_string()
 }
 
 /// What RFC 3986 leaves as it is.
 const UNRESERVED: &percent_encoding::AsciiSet =
     &percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// The same where a slash may stand.
+const IN_PATHS: &percent_encoding::AsciiSet = &UNRESERVED.remove(b'/');
 
 #[cfg(test)]
 mod tests {
@@ -288,6 +331,43 @@ mod tests {
         assert_eq!(text(r#"{"p":"a\"b<c"} a&quot;b&lt;c a%22b%3Cc"#), r#"{"p":"[secret]"} [secret] [secret]"#);
         assert_eq!(text("Y29ycmVjdCBob3JzZQ=="), "[secret]==");
         assert_eq!(text("nothing of it: höchstens"), "nothing of it: höchstens");
+    }
+
+    #[test]
+    fn a_secret_is_hidden_in_every_form_that_a_text_around_it_may_ask_for() {
+        let secret = "gr\u{fc}n/\"x\" & \u{1f511}?>";
+        let redactor = knows(&[secret]);
+        let json = serde_json::Value::from(secret).to_string();
+        let bytes = secret.as_bytes();
+        for form in [
+            json[1..json.len() - 1].to_owned(),
+            r#"gr\u00fcn/\"x\" & \ud83d\udd11?>"#.to_owned(),
+            r#"gr\u00FCn/\"x\" & \uD83D\uDD11?>"#.to_owned(),
+            escaped_in_json(&json[1..json.len() - 1]),
+            r#"gr\\u00fcn/\\\"x\\\" & \\ud83d\\udd11?>"#.to_owned(),
+            "gr%C3%BCn%2F%22x%22+%26+%F0%9F%94%91%3F%3E".to_owned(),
+            "gr%C3%BCn%2F%22x%22%20%26%20%F0%9F%94%91%3F%3E".to_owned(),
+            "gr%C3%BCn/%22x%22%20%26%20%F0%9F%94%91%3F%3E".to_owned(),
+            BASE64.encode(bytes),
+            BASE64_URL.encode(bytes),
+            hex::encode(bytes),
+            hex::encode_upper(bytes),
+        ] {
+            assert_eq!(redactor.text(&format!("<{form}>")), "<[secret]>", "{form}");
+        }
+        assert!(BASE64.encode(bytes) != BASE64_URL.encode(bytes), "one form for both");
+    }
+
+    #[test]
+    fn the_beginning_of_a_secret_that_is_cut_off_is_hidden_from_eight_characters_on() {
+        let redactor = knows(&["correct horse battery staple", "pass...word...ends"]);
+        let text = |text: &str| redactor.text(text).into_owned();
+        assert_eq!(text("invalid value 'correct horse b...'"), "invalid value '[secret]...'");
+        assert_eq!(text("invalid value 'correct …'"), "invalid value '[secret]…'");
+        assert_eq!(text("invalid value 'correct...'"), "invalid value 'correct...'");
+        assert_eq!(text("a correct horse is one"), "a correct horse is one");
+        assert_eq!(text("pass...word..."), "[secret]...");
+        assert_eq!(text("Y29ycmVjdCBob3JzZSBi..."), "[secret]...");
     }
 
     #[test]

@@ -202,6 +202,7 @@ pub(crate) fn run() -> Vec<Envelope> {
                 summary: crate::engine::plan::Summary { create: 1, ..Default::default() },
                 took: 81_000,
                 notes: vec!["1 operation was skipped: the endpoint does not implement it".into()],
+                unwritten: false,
             },
         ),
     ];

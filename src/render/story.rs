@@ -15,6 +15,9 @@ use crate::engine::event::{Ended, Envelope, Event, Skipped};
 use crate::engine::plan::{Op, Plan, Summary};
 use crate::engine::urn::{Id, Place, Urn};
 
+const NOTHING: &str = "nothing changed";
+const UNWRITTEN: &str = "the state could not take what the last calls did";
+
 /// Most resources that a line names of those that failed for one cause.
 const NAMED: usize = 3;
 
@@ -125,7 +128,9 @@ impl Story {
             }
             Event::Outputs { outputs } if outputs.is_empty() => String::new(),
             Event::Outputs { outputs } => format!("\n{}", Outputs(outputs)),
-            Event::RunEnded { ended, summary, took, notes, .. } => self.end(ended, *summary, *took, notes),
+            Event::RunEnded { ended, summary, took, notes, unwritten, .. } => {
+                self.end(ended, *summary, *took, notes, *unwritten)
+            }
             Event::StepStarted { .. }
             | Event::Asking { .. }
             | Event::Waiting { .. }
@@ -183,7 +188,7 @@ impl Story {
         text
     }
 
-    fn end(&self, ended: &Ended, summary: Summary, took: u64, notes: &[String]) -> String {
+    fn end(&self, ended: &Ended, summary: Summary, took: u64, notes: &[String], unwritten: bool) -> String {
         let mut text = String::new();
         for note in notes {
             let _ = writeln!(text, "  * {note}");
@@ -192,8 +197,16 @@ impl Story {
             return text;
         }
         let done = done(&Summary { begun: summary.begun, outputs: summary.outputs, ..self.done });
+        let done = match (unwritten, done.as_str()) {
+            (false, _) => done,
+            (true, NOTHING) => UNWRITTEN.to_owned(),
+            (true, done) => format!("{done}; {UNWRITTEN}"),
+        };
         let took = if self.simulated { format!("{} on AWS, simulated", duration(took)) } else { duration(took) };
-        let again = format!("what was done is in the state: `drctl {}` again goes on from here", self.command);
+        let again = match unwritten {
+            true => format!("`drctl {}` again finds out, and goes on from here", self.command),
+            false => format!("what was done is in the state: `drctl {}` again goes on from here", self.command),
+        };
         let _ = match ended {
             Ended::Completed => {
                 writeln!(text, "{} {done} ({took})", Label::Done.paint("Done:"))
@@ -269,7 +282,7 @@ fn done(summary: &Summary) -> String {
     ];
     let parts: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
     match (parts.is_empty(), outputs) {
-        (true, 0) => "nothing changed".into(),
+        (true, 0) => NOTHING.into(),
         (true, n) => format!("{} changed", count(n, "output")),
         (false, _) => parts.join(", "),
     }
@@ -302,7 +315,8 @@ mod tests {
     }
 
     fn ended(ended: Ended) -> Event {
-        Event::RunEnded { version: None, ended, summary: Summary::default(), took: 81_000, notes: Vec::new() }
+        let (summary, notes) = (Summary::default(), Vec::new());
+        Event::RunEnded { version: None, ended, summary, took: 81_000, notes, unwritten: false }
     }
 
     fn failed(name: &str, error: Error) -> Event {
@@ -347,6 +361,24 @@ mod tests {
             skipped("b", Skipped::Unauthenticated),
             ended(Ended::Unauthenticated { left: vec![examples::urn(CLUSTER, "a"), examples::urn(CLUSTER, "b")] }),
         ]));
+    }
+
+    #[test]
+    fn of_what_the_state_could_not_take_nobody_says_that_nothing_changed() {
+        let urn = examples::urn(CLUSTER, "a");
+        let (place, op) = (Place("eu-west-1".into()), Op::Delete);
+        let done = Event::StepDone { urn: urn.clone(), place, op, took: 1 };
+        let mut end_of_it = ended(Ended::Unauthenticated { left: vec![urn] });
+        if let Event::RunEnded { unwritten, .. } = &mut end_of_it {
+            *unwritten = true;
+        }
+        let nothing = end(vec![end_of_it.clone()]);
+        let one = end(vec![done, end_of_it]);
+        for (told, what) in [(nothing, "1 step left; the state"), (one, "1 step left; 1 deleted; the state")] {
+            assert!(told.contains(&format!("{what} could not take what the last calls did (1 min 21 s)")), "{told}");
+            assert!(told.contains("help: `drctl up` again finds out, and goes on from here"), "{told}");
+            assert!(!told.contains("is in the state"), "{told}");
+        }
     }
 
     #[test]

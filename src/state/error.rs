@@ -49,6 +49,10 @@ pub enum StateError {
     #[error("the state of this stack was moved to {to}")]
     Moved { to: String },
 
+    /// The state is on its way to another place, where it may be used already.
+    #[error("the state of this stack is on its way to {to}, and that did not end")]
+    Moving { to: String },
+
     /// A text that should name a place for states names none.
     #[error("`{given}` is no place for a state: {why}")]
     NoPlace { given: String, why: String },
@@ -56,6 +60,12 @@ pub enum StateError {
     /// A bucket could not be read or written.
     #[error("cannot {doing} `{}`: {source}", path.display())]
     Bucket { doing: &'static str, path: PathBuf, source: Box<Error> },
+
+    /// What is nowhere in the buckets that answer may be in one that does not.
+    #[error(
+        "there is no {what} where it can be looked for, and `{bucket}`, which may have it, does not answer: {source}"
+    )]
+    Unseen { what: &'static str, bucket: String, region: Option<String>, source: Box<Error> },
 
     /// No wrapping of the data key opens with the passphrase that was given.
     #[error("the passphrase does not open the secrets of this project")]
@@ -150,6 +160,12 @@ pub enum StateError {
     /// The place that a state should move to has a state that is none of its own.
     #[error("the other place has a state of lineage `{there}`, and this one has `{here}`")]
     OtherLineage { here: String, there: String },
+
+    /// The place that a state should move to has one of the same lineage that was used by itself.
+    #[error(
+        "both places have a state of this stack, and each was used: the other one has serial {there}, and this one {here}"
+    )]
+    Apart { here: u64, there: u64 },
 
     /// A file that should hold a plan holds none.
     #[error("`{}` is no plan of drctl", path.display())]
@@ -250,11 +266,21 @@ impl StateError {
                 "nothing that was written is lost; wait until that run has ended, and run the command again".to_owned()
             }
             Self::Moved { to } => {
-                let to = if to.starts_with("s3://") { to.as_str() } else { "local" };
+                let to = in_short(to);
                 format!("write `backend: {to}` into the stack file, or give `--state {to}`")
             }
+            Self::Moving { to } => format!(
+                "`drctl stack migrate-state --to {}` ends the move; with the present place after `--to` it takes the \
+                 move back",
+                in_short(to)
+            ),
             Self::NoPlace { .. } => "write `local` or `s3://BUCKET/PREFIX`".to_owned(),
             Self::Bucket { source, .. } => source.hint.clone().unwrap_or_else(|| "run the command again".to_owned()),
+            Self::Unseen { bucket, region, .. } => format!(
+                "run the command again when it answers; if there never was one in it, or it is lost for good, begin a \
+                 new one with `drctl up --region-unavailable {}`",
+                region.clone().unwrap_or_else(|| format!("REGION`, the region of `{bucket}"))
+            ),
             Self::WrongPassphrase => "check `DRCTL_PASSPHRASE` or `DRCTL_PASSPHRASE_FILE`".to_owned(),
             Self::EmptyPassphrase(name) => format!("give `{name}` a passphrase, or unset it to use a key file"),
             Self::NoPassphrase => "set `DRCTL_PASSPHRASE` or `DRCTL_PASSPHRASE_FILE`".to_owned(),
@@ -287,8 +313,8 @@ impl StateError {
             Self::Lineage { .. } | Self::OtherStack { .. } | Self::Older { .. } | Self::Unsound(_) => {
                 "`--force` imports it all the same; the present state goes to `backups`".to_owned()
             }
-            Self::OtherLineage { .. } => {
-                "look at both; remove the one that is not wanted with `drctl stack rm --state PLACE`".to_owned()
+            Self::OtherLineage { .. } | Self::Apart { .. } => {
+                "look at both; remove the one that is not wanted with `drctl stack rm --force --state PLACE`".to_owned()
             }
             Self::NoPlan { .. } | Self::EditedPlan { .. } => {
                 "make a new one with `drctl preview --save-plan FILE`, and look at it".to_owned()
@@ -297,6 +323,9 @@ impl StateError {
             Self::Taken(_) => "`drctl state rm` the one of the two that is not wanted".to_owned(),
             Self::Unfinished(_) => "run `drctl up`, which settles it, and try again".to_owned(),
             Self::NotCompacted { source, .. } => format!("{}; the next run compacts it", source.hint()),
+            Self::NotWritten { source, .. } if Error::from(&**source).kind == Kind::Unauthenticated => {
+                "renew the credentials and run `drctl refresh`: it finds what the last calls made".to_owned()
+            }
             Self::NotWritten { source, .. } if matches!(**source, Self::Bucket { .. }) => {
                 "run `drctl refresh` when the bucket answers again: it finds what the last calls made".to_owned()
             }
@@ -305,6 +334,11 @@ impl StateError {
             }
         }
     }
+}
+
+/// A place as users name it.
+pub(crate) fn in_short(place: &str) -> &str {
+    if place.starts_with("s3://") { place } else { "local" }
 }
 
 /// What makes a state sound again.
@@ -367,6 +401,10 @@ impl From<&StateError> for Error {
             StateError::Locked { .. } => Kind::Busy,
             StateError::Lost { .. } => Kind::Cancelled,
             StateError::Bucket { source, .. } => source.kind,
+            StateError::Unseen { .. } => Kind::Unreachable,
+            StateError::NotCompacted { source, .. } | StateError::NotWritten { source, .. } => {
+                Self::from(&**source).kind
+            }
             StateError::Unknown { .. } => Kind::Bug,
             StateError::WrongPassphrase
             | StateError::NoPassphrase

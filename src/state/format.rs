@@ -57,6 +57,9 @@ pub(super) struct Snapshot {
     /// Where in the journal of a bucket it stands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) at: Option<Position>,
+    /// The place that the state is on its way to: nothing goes on from here any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) moving_to: Option<String>,
 }
 
 /// What must be known of a snapshot to put it away.
@@ -317,6 +320,7 @@ impl Snapshot {
             outputs: sealed_outputs(&state.outputs, seal)?,
             rows: order::by_dependency(&state.rows).into_iter().map(|row| Row::of(row, seal)).collect::<Result<_>>()?,
             at: None,
+            moving_to: None,
         })
     }
 

@@ -6,6 +6,7 @@
 //! crash between writing a snapshot and emptying the journal changes nothing.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::runtime::Handle;
@@ -78,6 +79,8 @@ struct Shared {
     queue: Mutex<Queue>,
     /// Holds the lock until the last write is done, even one that nobody waits for.
     desk: Mutex<Desk>,
+    /// The last write was refused, so what it held is in memory only.
+    behind: AtomicBool,
 }
 
 /// What waits to be written.
@@ -117,7 +120,13 @@ impl Writer {
     /// `n` is the number of the last entry that is durable.
     pub(super) fn new(desk: Desk, n: u64) -> Self {
         let queue = Queue { n, lines: Lines::default(), tickets: Vec::new(), served: false };
-        Self { shared: Arc::new(Shared { queue: Mutex::new(queue), desk: Mutex::new(desk) }) }
+        Self {
+            shared: Arc::new(Shared {
+                queue: Mutex::new(queue),
+                desk: Mutex::new(desk),
+                behind: AtomicBool::default(),
+            }),
+        }
     }
 
     /// Puts entries behind those that were put before, at once and not when the ticket is awaited.
@@ -149,6 +158,11 @@ impl Writer {
         locked(&self.shared.queue).n
     }
 
+    /// Whether something was put that could not be written.
+    pub(super) fn is_behind(&self) -> bool {
+        self.shared.behind.load(Ordering::Relaxed)
+    }
+
     /// Whether all that was ever put is in the snapshot.
     pub(super) fn is_compact(&self) -> bool {
         let n = self.n();
@@ -170,6 +184,7 @@ impl Shared {
             let mut desk = locked(&self.desk);
             let (lines, tickets) = locked(&self.queue).take();
             let written = desk.append(lines).map_err(Error::from);
+            self.behind.store(written.is_err(), Ordering::Relaxed);
             drop(desk);
             let mut queue = locked(&self.queue);
             queue.served = !queue.tickets.is_empty();
@@ -193,6 +208,7 @@ impl Shared {
         let journal = desk.place.clone();
         match (desk.save(snapshot, through), written) {
             (Ok(()), _) => {
+                self.behind.store(false, Ordering::Relaxed);
                 settle(tickets, Ok(()));
                 if locked(&self.queue).n == through {
                     desk.empty_journal();
@@ -357,9 +373,11 @@ mod tests {
         let (writer, held) = on_a_full_disk(dir.path()).await;
         let error = writer.put(&run("1"), &SEAL).unwrap().await.unwrap().unwrap_err();
         assert_eq!(error.hint.as_deref(), Some("free some space on that disk and run the command again"));
+        assert!(writer.is_behind());
         let path = dir.path().join("journal.jsonl");
         held.use_disk(files::open(&path).unwrap());
         writer.put(&run("2"), &SEAL).unwrap().await.unwrap().unwrap();
+        assert!(!writer.is_behind());
         let found = parse(&path, &files::read(&path).unwrap().unwrap()).unwrap();
         assert_eq!(found.lines.iter().map(|(_, l)| l.n).collect::<Vec<_>>(), [1, 2]);
     }

@@ -9,6 +9,7 @@ use crate::engine::provider::Catalog;
 use crate::engine::resource::Scope;
 use crate::engine::state::{Begun, Row, State};
 use crate::engine::urn::{Id, Place, Urn, is_logical_name};
+use crate::engine::value::Value;
 use crate::state::error::{Result, StateError};
 use crate::state::order;
 
@@ -72,6 +73,11 @@ pub enum Broken {
         region: String,
         partition: String,
     },
+    /// The ARN of the resource names another region.
+    OtherRegion {
+        given: String,
+        arn: String,
+    },
 }
 
 /// What there is for a state to name.
@@ -79,6 +85,8 @@ pub enum Broken {
 pub struct World<'a> {
     pub catalog: &'a Catalog,
     pub regions: &'a [&'a str],
+    /// Whether a text has the form of a region: AWS may have more than are known.
+    pub is_region: fn(&str) -> bool,
 }
 
 /// What a state names that does not exist, or does not fit together, in the order of its rows.
@@ -91,7 +99,7 @@ pub fn lint_names(state: &State, world: World<'_>) -> Vec<Finding> {
         let fits_no_world = world.of_type(row).into_iter().chain(world.of_place(row, state.partition.as_deref()));
         let other = world.thing(row).and_then(|thing| things.insert(thing, &row.key.urn));
         let shared = other.filter(|other| **other != row.key.urn).map(|other| Broken::SameThing(other.clone()));
-        let rules = unfit.into_iter().chain(fits_no_world).chain(shared);
+        let rules = unfit.into_iter().chain(fits_no_world).chain(of_arn(row)).chain(shared);
         findings.extend(rules.map(|rule| Finding { urn: row.key.urn.clone(), generation: row.key.generation, rule }));
     }
     findings
@@ -138,6 +146,33 @@ impl<'w> World<'w> {
         let partition = partition.filter(|partition| *partition != aws::partition_of(given))?;
         Some(Broken::OtherPartition { region: given.clone(), partition: partition.to_owned() })
     }
+
+    /// Whether what says that a resource is not there may come from where it never was.
+    fn misleads(&self, rule: &Broken) -> bool {
+        match rule {
+            Broken::OtherType { .. }
+            | Broken::NotGlobal { .. }
+            | Broken::NotInRegion
+            | Broken::OtherPartition { .. }
+            | Broken::OtherRegion { .. } => true,
+            Broken::UnknownRegion { given, .. } => !(self.is_region)(given),
+            _ => false,
+        }
+    }
+}
+
+/// That a resource is in another region than its own ARN says. Many ARNs name none.
+fn of_arn(row: &Row) -> Option<Broken> {
+    let Place(given) = &row.place;
+    let Value::Map(outputs) = &row.outputs else { return None };
+    // An id may be the ARN of something else, such as the table of a replica.
+    let arn = match outputs.get("arn") {
+        Some(arn) => arn.as_str()?,
+        None => row.id.as_ref()?.0.as_str(),
+    };
+    let region = arn.strip_prefix("arn:")?.split(':').nth(2).filter(|region| !region.is_empty())?;
+    let differs = !given.is_empty() && !row.place.is_global() && region != given;
+    differs.then(|| Broken::OtherRegion { given: given.clone(), arn: arn.to_owned() })
 }
 
 /// Everything that is wrong with a state, in the order of its rows.
@@ -178,13 +213,15 @@ pub fn lint(state: &State) -> Vec<Finding> {
 }
 
 /// Refuses a state that breaks a rule, before anything is planned from it. In which order rows stand in
-/// memory means nothing, so that is no matter.
+/// memory means nothing, so that is no matter. Of what rows name, it matters what decides who is asked
+/// for a resource: whoever never had it says that it is gone.
 ///
 /// # Errors
 /// [`StateError::Broken`] with all that is wrong.
-pub fn check_sound(state: &State) -> Result<()> {
+pub fn check_sound(state: &State, world: World<'_>) -> Result<()> {
     let mut findings = lint(state);
     findings.retain(|finding| !matches!(finding.rule, Broken::Later(_)));
+    findings.extend(lint_names(state, world).into_iter().filter(|finding| world.misleads(&finding.rule)));
     match findings.is_empty() {
         true => Ok(()),
         false => Err(StateError::Broken { stack: state.stack.clone(), findings }),
@@ -240,6 +277,7 @@ impl fmt::Display for Broken {
             Self::OtherPartition { region, partition } => {
                 write!(f, "its region `{region}` is none of `{partition}`, where the account of the state is")
             }
+            Self::OtherRegion { given, arn } => write!(f, "it is in `{given}`, and its ARN is `{arn}`"),
         }
     }
 }
@@ -254,7 +292,7 @@ mod tests {
 
     use super::*;
     use crate::engine::state::{Key, Pending};
-    use crate::engine::value::Value;
+    use crate::engine::value::Map;
 
     fn urn(name: &str) -> Urn {
         Urn::new("s", "p", "t:i:T", name)
@@ -263,6 +301,11 @@ mod tests {
     fn row(name: &str, generation: u32) -> Row {
         let key = Key { urn: urn(name), generation };
         Row { id: Some(Id("x".into())), ..Row::new(key, "t:i:T", Place::global()) }
+    }
+
+    fn world() -> World<'static> {
+        let is_region = |text: &str| text.split('-').count() == 3;
+        World { catalog: crate::aws::catalog(), regions: &["eu-west-1", "us-east-1", "cn-north-1"], is_region }
     }
 
     fn found(rows: impl IntoIterator<Item = Row>) -> Vec<Broken> {
@@ -314,8 +357,7 @@ mod tests {
             let row = Row { id: Some(Id("x".into())), ..Row::new(key, ty, Place(place.into())) };
             let mut state = State { partition: Some("aws".into()), ..State::new("l", "s", "p", "aws") };
             state.rows.insert(row.key.clone(), Arc::new(row));
-            let world = World { catalog: crate::aws::catalog(), regions: &["eu-west-1", "us-east-1", "cn-north-1"] };
-            let found = lint_names(&state, world).iter().map(ToString::to_string).collect::<Vec<_>>();
+            let found = lint_names(&state, world()).iter().map(ToString::to_string).collect::<Vec<_>>();
             assert!(found.iter().all(|text| text.starts_with(&format!("`{}`: ", state.rows[0].key.urn))), "{found:?}");
             found.into_iter().map(|text| text.split_once("`: ").unwrap().1.to_owned()).collect::<Vec<_>>()
         };
@@ -371,12 +413,60 @@ mod tests {
     fn a_name_that_no_program_can_give_is_found_and_keeps_no_run_away() {
         let mut state = State::new("l", "s", "p", "twin");
         state.rows = [row("a::b", 0), row("c", 0)].map(|r| (r.key.clone(), Arc::new(r))).into();
-        let world = World { catalog: crate::aws::catalog(), regions: &[] };
-        let found: Vec<Finding> = lint_names(&state, world);
+        let found: Vec<Finding> = lint_names(&state, world());
         let named: Vec<&Urn> =
             found.iter().filter(|finding| finding.rule == Broken::NoLogicalName).map(|finding| &finding.urn).collect();
         assert_eq!(named, [&urn("a::b")]);
-        assert!(check_sound(&state).is_ok());
+        assert!(check_sound(&state, world()).is_ok());
+    }
+
+    #[test]
+    fn a_row_whose_own_arn_is_in_another_region_is_found_and_nothing_is_planned_from_it() {
+        let found = |ty: &str, place: &str, id: &str, arn: Option<&str>| {
+            let key = Key { urn: Urn::new("s", "p", ty, "a"), generation: 0 };
+            let outputs = arn.map(|arn| ("arn".to_owned(), Value::from(arn)));
+            let outputs = Value::Map(outputs.into_iter().collect::<Map>());
+            let row = Row { id: Some(Id(id.into())), outputs, ..Row::new(key, ty, Place(place.into())) };
+            let mut state = State { partition: Some("aws".into()), ..State::new("l", "s", "p", "aws") };
+            state.rows.insert(row.key.clone(), Arc::new(row));
+            let found = lint_names(&state, world()).into_iter().map(|f| f.rule.to_string()).collect::<Vec<_>>();
+            assert_eq!(check_sound(&state, world()).is_err(), !found.is_empty());
+            found.join("; ")
+        };
+        let vpc = "arn:aws:ec2:us-east-1:1:vpc/vpc-1";
+        assert_eq!(found("aws:ec2/vpc:Vpc", "us-east-1", "vpc-1", Some(vpc)), "");
+        assert_eq!(
+            found("aws:ec2/vpc:Vpc", "eu-west-1", "vpc-1", Some(vpc)),
+            format!("it is in `eu-west-1`, and its ARN is `{vpc}`")
+        );
+        let topic = "arn:aws:sns:us-east-1:1:t";
+        assert_eq!(
+            found("aws:sns/topicPolicy:TopicPolicy", "eu-west-1", topic, None),
+            format!("it is in `eu-west-1`, and its ARN is `{topic}`")
+        );
+        let (table, replica) = ("arn:aws:dynamodb:us-east-1:1:table/t", "arn:aws:dynamodb:eu-west-1:1:table/t");
+        assert_eq!(found("aws:dynamodb/tableReplica:TableReplica", "eu-west-1", table, Some(replica)), "");
+        assert_eq!(found("aws:s3/bucket:Bucket", "eu-west-1", "b", Some("arn:aws:s3:::b")), "");
+        assert_eq!(found("aws:iam/role:Role", "global", "r", Some("arn:aws:iam::1:role/r")), "");
+    }
+
+    #[test]
+    fn nothing_is_planned_from_a_row_whose_type_or_place_was_changed() {
+        let refused = |named: &str, ty: &str, place: &str| {
+            let key = Key { urn: Urn::new("s", "p", named, "a"), generation: 0 };
+            let row = Row { id: Some(Id("x".into())), ..Row::new(key, ty, Place(place.into())) };
+            let mut state = State { partition: Some("aws".into()), ..State::new("l", "s", "p", "aws") };
+            state.rows.insert(row.key.clone(), Arc::new(row));
+            check_sound(&state, world()).is_err()
+        };
+        let (vpc, role) = ("aws:ec2/vpc:Vpc", "aws:iam/role:Role");
+        assert!(!refused(vpc, vpc, "us-east-1") && !refused(role, role, "global"));
+        assert!(refused(vpc, vpc, "mars"));
+        assert!(refused(vpc, "aws:s3/bucket:Bucket", "us-east-1"));
+        assert!(refused(vpc, vpc, "global"));
+        assert!(refused(role, role, "us-east-1"));
+        assert!(refused(vpc, vpc, "cn-north-1"));
+        assert!(!refused(vpc, vpc, "eu-west-9"), "AWS may have it by now");
     }
 
     #[test]

@@ -17,39 +17,96 @@ impl Lock {
     /// its secrets stays the same where it can: see [`Stored::key_change`]. If the keys go along, so do the
     /// backups.
     ///
-    /// Should the program end halfway, the state is in both places, and moving again goes on.
+    /// Before the state is written there, the one here is marked as leaving, and nothing goes on from it any
+    /// more: so there are never two that can be used. Should the program end halfway, moving again goes on,
+    /// and leaves a state that has arrived, and was used there meanwhile, as it is.
     ///
     /// # Errors
-    /// If the other place has a state of another lineage or a newer one, somebody holds it, or
-    /// something cannot be read or written. Then the state stays.
+    /// If the other place has a state of another lineage, or one of this that was used by itself, somebody
+    /// holds it, or something cannot be read or written. Then the state stays, unless it may have arrived.
     pub async fn move_to(mut self, keys: &Keys, source: Source, to: &Stored) -> Result<State> {
         let mut taken = to.lock(self.owner.clone(), Duration::ZERO, silently()).await?;
         let same_keys = share_keys(keys, to, source.clone()).await?;
         let (theirs, _) = to.open_keys(source).await?;
-        let (keys, to) = (keys.clone(), to.clone());
+        let (keys, place) = (keys.clone(), to.states().place());
         blocking(move || {
-            let missing = || StateError::Moved { to: to.states().place() };
-            let here = Loaded::of(self.held.read()?, &keys)?.ok_or_else(missing)?;
-            if let Some(raw) = before_a_move(taken.held.read())?
-                && let Some(there) = Loaded::of(raw, &theirs)?
-            {
-                may_replace(&here.state, &there.state)?;
+            let missing = || StateError::Moved { to: place.clone() };
+            let here = Loaded::even_moving(self.held.read()?, &keys)?.ok_or_else(missing)?;
+            if let Some(other) = here.moving_to.as_ref().filter(|to| **to != place) {
+                return Err(StateError::Moving { to: other.clone() });
             }
-            taken.held.save(Snapshot::of(&here.state, here.n, &theirs.seal(&here.state.lineage))?)?;
-            taken.held.forget_journal();
-            let arrived = Loaded::of(taken.held.read()?, &theirs)?;
-            if arrived.is_none_or(|arrived| arrived.state != here.state) {
-                let why = "it does not read back as it was written; the state stays where it was";
-                return Err(StateError::damaged(to.states().place().as_ref(), None, why));
+            let there = match before_a_move(taken.held.read())? {
+                Some(raw) => Loaded::even_moving(raw, &theirs)?,
+                None => None,
+            };
+            let arrived = here.moving_to.is_some() && there.as_ref().is_some_and(|there| has_arrived(&here, there));
+            if !arrived {
+                may_replace(&here, there.as_ref())?;
+                self.send(&keys, &here, &mut taken, &theirs, &place)?;
             }
             if same_keys {
                 self.hand_over(&mut taken)?;
             }
-            self.held.remove(Some(&to.states().place()))?;
-            Ok(here.state)
+            self.held.remove(Some(&place))?;
+            Ok(there.filter(|_| arrived).map_or(here.state, |there| there.state))
         })
         .await
     }
+
+    /// Writes the state into the place that it moves to.
+    fn send(&mut self, keys: &Keys, here: &Loaded, to: &mut Self, theirs: &Keys, place: &str) -> Result<()> {
+        let snapshot = |keys: &Keys| Snapshot::of(&here.state, here.n, &keys.seal(&here.state.lineage));
+        let moving_to = Some(place.to_owned());
+        self.held.save(Snapshot { moving_to, ..snapshot(keys)? })?;
+        self.held.forget_journal();
+        if let Err(error) = to.held.save(snapshot(theirs)?) {
+            let may_arrive = matches!(&error, StateError::Bucket { source, .. } if source.ambiguous);
+            if !may_arrive && matches!(before_a_move(to.held.read()), Ok(None)) {
+                // If this fails, the next move goes on.
+                let _ = self.held.save(snapshot(keys)?);
+            }
+            return Err(error);
+        }
+        to.held.forget_journal();
+        let arrived = Loaded::of(to.held.read()?, theirs)?;
+        if arrived.is_none_or(|arrived| arrived.state != here.state) {
+            return Err(StateError::damaged(place.as_ref(), None, "it does not read back as it was written"));
+        }
+        Ok(())
+    }
+
+    /// What a move that did not end has left here.
+    ///
+    /// # Errors
+    /// As [`Stored::load`].
+    pub async fn leaving(self, keys: &Keys) -> Result<(Self, Option<Leaving>)> {
+        let (lock, raw) = self.read().await?;
+        let loaded = Loaded::even_moving(raw, keys)?;
+        let leaving = loaded
+            .and_then(|Loaded { state, moving_to, .. }| moving_to.map(|to| Leaving { lineage: state.lineage, to }));
+        Ok((lock, leaving))
+    }
+
+    /// Takes back a move that did not end. The state must not have arrived.
+    ///
+    /// # Errors
+    /// If the state cannot be read or written.
+    pub async fn stay(self, keys: &Keys) -> Result<()> {
+        let keys = keys.clone();
+        let (mut lock, raw) = self.read().await?;
+        blocking(move || match Loaded::even_moving(raw, &keys)? {
+            Some(Loaded { state, n, .. }) => lock.held.save(Snapshot::of(&state, n, &keys.seal(&state.lineage))?),
+            None => Ok(()),
+        })
+        .await
+    }
+}
+
+/// A state on its way to another place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leaving {
+    pub lineage: String,
+    pub to: String,
 }
 
 /// What is in the place that a state moves to. Records of runs without anything else may be those of
@@ -96,6 +153,19 @@ impl Stored {
             Fate::New { provider, .. } => Some(KeyChange { from, to: in_words(&provider) }),
             Fate::There | Fate::Along(_) | Fate::Others { .. } => None,
         })
+    }
+
+    /// Whether a state of that lineage is here.
+    ///
+    /// # Errors
+    /// If that cannot be told.
+    pub async fn has(&self, lineage: String) -> Result<bool> {
+        self.with(move |shelf| {
+            let part = before_a_move(shelf.read())?.and_then(|raw| raw.snapshot);
+            let snapshot = part.map(|part| Snapshot::parse(&part.name, &part.bytes)).transpose()?;
+            Ok(snapshot.is_some_and(|snapshot| snapshot.lineage == lineage))
+        })
+        .await
     }
 }
 
@@ -159,12 +229,20 @@ fn copy(mut ring_and_keys: Vec<PathBuf>, into: &Path) -> Result<()> {
     Ok(())
 }
 
-fn may_replace(here: &State, there: &State) -> Result<()> {
+/// Whether what is there is the state that is marked here, or what became of it.
+fn has_arrived(here: &Loaded, there: &Loaded) -> bool {
+    let reached = |loaded: &Loaded| (loaded.state.serial, loaded.n);
+    here.state.lineage == there.state.lineage && (reached(there) > reached(here) || there.state == here.state)
+}
+
+fn may_replace(here: &Loaded, there: Option<&Loaded>) -> Result<()> {
+    let Some(Loaded { state: there, .. }) = there else { return Ok(()) };
+    let here = &here.state;
     if here.lineage != there.lineage {
         return Err(StateError::OtherLineage { here: here.lineage.clone(), there: there.lineage.clone() });
     }
-    if there.serial > here.serial {
-        return Err(StateError::Older { here: there.serial, found: here.serial });
+    if there.serial > here.serial || there.serial == here.serial && here != there {
+        return Err(StateError::Apart { here: here.serial, there: there.serial });
     }
     Ok(())
 }
@@ -243,8 +321,44 @@ mod tests {
         lock(&to).await.remove().await.unwrap();
         deployed(&to, "lineage", 2).await;
         let refused = lock(&from).await.move_to(&keys, Source::key_file(), &to).await.unwrap_err();
-        assert!(matches!(refused, StateError::Older { .. }), "{refused}");
-        assert!(from.exists().await.unwrap());
+        assert!(matches!(refused, StateError::Apart { here: 1, there: 2 }), "{refused}");
+        assert!(refused.hint().contains("`drctl stack rm --force --state PLACE`"), "{}", refused.hint());
+        assert!(from.exists().await.unwrap() && from.load(&keys).await.unwrap().is_some());
+    }
+
+    /// Leaves the state as a move does that is killed once it has begun.
+    async fn leave(stored: &Stored, keys: &Keys, place: &str) {
+        let mut lock = lock(stored).await;
+        let loaded = Loaded::of(lock.held.read().unwrap(), keys).unwrap().unwrap();
+        let snapshot = Snapshot::of(&loaded.state, loaded.n, &keys.seal(&loaded.state.lineage)).unwrap();
+        lock.held.save(Snapshot { moving_to: Some(place.to_owned()), ..snapshot }).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_state_that_is_leaving_is_not_used_until_the_move_ends_or_is_taken_back() {
+        let (here, there, elsewhere) =
+            (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (from, to, other) = (place(here.path()), place(there.path()), place(elsewhere.path()));
+        deployed(&from, "lineage", 1).await;
+        let keys = keys(&from).await;
+        let before = from.load(&keys).await.unwrap().unwrap();
+        leave(&from, &keys, &to.states().place()).await;
+        assert!(from.exists().await.unwrap(), "it is not gone");
+        let refused = from.load(&keys).await.unwrap_err();
+        assert!(matches!(refused, StateError::Moving { .. }), "{refused}");
+        assert!(refused.hint().contains("`drctl stack migrate-state --to local` ends the move"), "{}", refused.hint());
+        let begun = lock(&from).await.session(keys.clone(), State::new("new", "prod", "dr", "twin")).await;
+        assert!(matches!(begun.map(|(state, _)| state), Err(StateError::Moving { .. })));
+        let refused = lock(&from).await.move_to(&keys, Source::key_file(), &other).await.unwrap_err();
+        assert!(matches!(refused, StateError::Moving { .. }), "{refused}");
+        let (lock_here, leaving) = lock(&from).await.leaving(&keys).await.unwrap();
+        assert_eq!(leaving, Some(Leaving { lineage: "lineage".into(), to: to.states().place() }));
+        assert!(!to.has("lineage".into()).await.unwrap() && from.has("lineage".into()).await.unwrap());
+        lock_here.stay(&keys).await.unwrap();
+        assert_eq!(from.load(&keys).await.unwrap().unwrap(), before);
+        leave(&from, &keys, &to.states().place()).await;
+        lock(&from).await.move_to(&keys, Source::key_file(), &to).await.unwrap();
+        assert_eq!(to.load(&keys).await.unwrap().unwrap(), before);
     }
 
     async fn sealed(stored: &Stored, source: &Source) -> (Keys, State) {

@@ -312,12 +312,26 @@ pub(super) struct Loaded {
     pub(super) through: u64,
     /// The number of the last entry.
     pub(super) n: u64,
+    /// The place that it is on its way to.
+    pub(super) moving_to: Option<String>,
 }
 
 impl Loaded {
     /// # Errors
-    /// If the bytes are damaged or of a later format, or do not open with `keys`.
+    /// If the bytes are damaged or of a later format, or do not open with `keys`, or the state is on its
+    /// way to another place.
     pub(super) fn of(raw: Raw, keys: &Keys) -> Result<Option<Self>> {
+        match Self::even_moving(raw, keys)? {
+            Some(Self { moving_to: Some(to), .. }) => Err(StateError::Moving { to }),
+            loaded => Ok(loaded),
+        }
+    }
+
+    /// The same for the move.
+    ///
+    /// # Errors
+    /// If the bytes are damaged or of a later format, or do not open with `keys`.
+    pub(super) fn even_moving(raw: Raw, keys: &Keys) -> Result<Option<Self>> {
         let mut found = Vec::with_capacity(raw.journal.len());
         for part in &raw.journal {
             found.push((&part.name, journal::parse(&part.name, &part.bytes)?));
@@ -338,7 +352,7 @@ impl Loaded {
             return Err(StateError::damaged(name, Some(1), "it belongs to a state of another lineage"));
         }
         let through = snapshot.through;
-        let lineage = snapshot.lineage.clone();
+        let (lineage, moving_to) = (snapshot.lineage.clone(), snapshot.moving_to.clone());
         let seal = keys.seal(&lineage);
         let mut entries = Vec::new();
         for (name, found) in found {
@@ -349,12 +363,12 @@ impl Loaded {
         let entries = entries.into_iter().map(|entry| entry.open(&seal)).collect::<Result<Vec<_>>>()?;
         let state = snapshot.into_state(&name, &seal)?;
         if entries.is_empty() {
-            return Ok(Some(Self { state, through, n }));
+            return Ok(Some(Self { state, through, n, moving_to }));
         }
         let path = raw.journal.first().map_or(&name, |part| &part.name);
         let state =
             replay(state, entries).map_err(|e| StateError::Replay { path: path.clone(), source: Box::new(e) })?;
-        Ok(Some(Self { state: without_lost_names(&state).into_owned(), through, n }))
+        Ok(Some(Self { state: without_lost_names(&state).into_owned(), through, n, moving_to }))
     }
 }
 
@@ -493,6 +507,14 @@ impl Stored {
         Ring::load(&self.states.keys_root().join(RING)).await
     }
 
+    /// Whether these are the keys of the state's secrets now.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub async fn has_keys(&self, keys: &Keys) -> Result<bool> {
+        Ok(self.ring().await?.is_some_and(|ring| ring == *keys.ring()))
+    }
+
     /// Opens the keys of the state's secrets, and makes them if there are none: those of all states
     /// here, unless this one has keys of its own, or is to get them because something else opens those.
     ///
@@ -520,7 +542,7 @@ impl Stored {
         self.states.store.beside(&self.stack).join("lineage")
     }
 
-    async fn with<T>(&self, work: impl FnOnce(Arc<dyn Shelf>) -> Result<T> + Send + 'static) -> Result<T>
+    pub(super) async fn with<T>(&self, work: impl FnOnce(Arc<dyn Shelf>) -> Result<T> + Send + 'static) -> Result<T>
     where
         T: Send + 'static,
     {
@@ -616,7 +638,7 @@ impl Lock {
             Some(_) => None,
             None => Some(Snapshot::of(&fresh, 0, &keys.seal(&fresh.lineage))?),
         };
-        let Loaded { state, mut through, n } = loaded.unwrap_or(Loaded { state: fresh, through: 0, n: 0 });
+        let (state, mut through, n) = loaded.map_or((fresh, 0, 0), |loaded| (loaded.state, loaded.through, loaded.n));
         blocking(move || {
             let lineage = state.lineage.clone();
             if first.is_none() && held.is_uneven() {
@@ -643,7 +665,7 @@ impl Lock {
         Ok((lock, loaded.map(|loaded| loaded.state)))
     }
 
-    async fn read(self) -> Result<(Self, Raw)> {
+    pub(super) async fn read(self) -> Result<(Self, Raw)> {
         blocking(move || {
             let raw = self.held.read()?;
             Ok((self, raw))
@@ -713,6 +735,10 @@ impl Journal for Session {
             Ok(ticket) => ticket.map(|durable| durable.unwrap_or_else(|_| Err(stopped()))).boxed(),
             Err(error) => future::ready(Err(error)).boxed(),
         }
+    }
+
+    fn is_behind(&self) -> bool {
+        self.writer.is_behind()
     }
 
     fn lifeline(&self) -> Option<Lifeline> {

@@ -108,6 +108,25 @@ fn a_stack_asks_for_keys_of_kms_and_rotates_through_every_way_to_open_its_secret
 }
 
 #[test]
+fn keys_in_a_region_that_is_given_as_unavailable_are_not_asked() {
+    let lab = Lab::new(ministack());
+    let arns = [key(&lab.account, "us-east-1"), key(&lab.account, "eu-west-1")];
+    let program =
+        PROGRAM.replace("regions: {primary: us-east-1}", "regions: {primary: us-east-1, secondary: eu-west-1}");
+    let program = format!("{program}secrets: {{kms: [{}, {}]}}\n", arns[0], arns[1]);
+    std::fs::write(lab.path().join("stacks/lab.yaml"), program).unwrap();
+    drctl(&lab, "up --yes", &[]).ends_with(0);
+    let silent = Proxy::breaking(ministack(), |ask| (ask.region == "us-east-1").then_some(Fault::Silent));
+    for line in ["preview", "refresh --yes", "up --yes"] {
+        let start = std::time::Instant::now();
+        lab.run_at(&silent.endpoint, &format!("{line} --region-unavailable primary")).ends_with(0);
+        assert!(start.elapsed().as_secs() < 15, "`{line}` took {:?}", start.elapsed());
+    }
+    let asked: Vec<Ask> = silent.take().into_iter().filter(|ask| ask.region == "us-east-1").collect();
+    assert_eq!(asked, []);
+}
+
+#[test]
 fn a_value_of_pulumis_stack_file_is_sealed_and_opened_by_kms() {
     let lab = Lab::new(ministack());
     let arn = key(&lab.account, "us-east-1");

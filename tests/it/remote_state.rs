@@ -11,6 +11,7 @@ use crate::support::emulator::{ministack, python};
 use crate::support::lab::{Lab, Said};
 use crate::support::proxy::{Fault, Proxy};
 use crate::support::running::Running;
+use crate::support::wire::Refusal;
 
 /// A lab, and a second account that has buckets for its state.
 struct Office {
@@ -46,6 +47,16 @@ impl Office {
         let arguments = [ministack().endpoint.as_str(), &self.account, &self.bucket(name), region];
         let made = Command::new(python()).args(["-c", script]).args(arguments).output().unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    }
+
+    fn empty_bucket(&self, name: &str, region: &str) {
+        let script = "import boto3, sys\n\
+            endpoint, key, bucket, region = sys.argv[1:]\n\
+            s3 = boto3.resource('s3', endpoint_url=endpoint, aws_access_key_id=key, aws_secret_access_key='x', region_name=region)\n\
+            s3.Bucket(bucket).objects.all().delete()\n";
+        let arguments = [ministack().endpoint.as_str(), &self.account, &self.bucket(name), region];
+        let emptied = Command::new(python()).args(["-c", script]).args(arguments).output().unwrap();
+        assert!(emptied.status.success(), "{}", String::from_utf8_lossy(&emptied.stderr));
     }
 
     fn bucket(&self, name: &str) -> String {
@@ -254,6 +265,104 @@ fn a_state_moves_into_a_bucket_and_back_and_no_run_begins_anew_where_it_was() {
     lab.is_whole();
 }
 
+/// Holds the first snapshot that goes into a bucket.
+fn holding_the_snapshot(fault: Fault) -> Proxy {
+    let mut held = false;
+    Proxy::breaking_requests(ministack(), move |request| {
+        let first = !held && request.method == "PUT" && request.uri.contains("/team/lab/lab/state.json");
+        held |= first;
+        first.then_some(fault)
+    })
+}
+
+#[test]
+fn a_move_that_is_killed_leaves_one_place_to_be_used_and_moving_again_ends_it() {
+    let office = Office::new();
+    let lab = &office.lab;
+    lab.run("up --yes").ends_with(0);
+    let url = office.url("first");
+    let to_the_bucket = format!("stack migrate-state --to {url} --yes");
+    let proxy = holding_the_snapshot(Fault::HeldBefore);
+    Running::until_held(lab.drctl(&proxy.endpoint, &to_the_bucket), &proxy).kill();
+    proxy.end_the_held();
+    let leaves = format!("the state of this stack is on its way to s3://{}/team", office.bucket("first"));
+    for line in ["preview", "up --yes", "destroy --yes", "state untaint --all --yes"] {
+        let refused = lab.run(line).ends_with(2);
+        assert!(refused.err.contains(&leaves), "drctl {line}: {}", refused.err);
+        assert!(refused.err.contains("`drctl stack migrate-state --to s3://"), "drctl {line}: {}", refused.err);
+    }
+    let stays = lab.run("stack migrate-state --to local --yes").ends_with(0);
+    assert!(stays.err.contains("The state of `lab` stays in"), "{}", stays.err);
+    lab.run("preview --expect-no-changes").ends_with(0);
+    let proxy = holding_the_snapshot(Fault::HeldAfter);
+    Running::until_held(lab.drctl(&proxy.endpoint, &to_the_bucket), &proxy).kill();
+    proxy.open();
+    assert!(lab.run("up --yes").ends_with(2).err.contains(&leaves));
+    // It has arrived, and somebody goes on there.
+    lab.run(&format!("refresh --yes --state {url}")).ends_with(0);
+    lab.run(&format!("state protect here/topic --yes --state {url}")).ends_with(0);
+    lab.run(&to_the_bucket).ends_with(0);
+    assert!(lab.run("up --yes").ends_with(2).err.contains("the state of this stack was moved to s3://first-"));
+    assert!(lab.run(&format!("state ls --state {url}")).ends_with(0).out.contains("protected"));
+    lab.run(&format!("preview --expect-no-changes --state {url}")).ends_with(0);
+    lab.is_whole();
+}
+
+#[test]
+fn whoever_cannot_open_the_secrets_takes_the_lock_from_nobody() {
+    let office = Office::new().with_state_in_a_bucket();
+    let lab = &office.lab;
+    let proxy = Proxy::holding_first(ministack(), "us-east-1 ec2:CreateVpc", Fault::HeldAfter);
+    Running::until_held(lab.drctl(&proxy.endpoint, "up --yes"), &proxy).kill();
+    proxy.open();
+    let stranger = office.lab.elsewhere();
+    office.sign_in(&stranger);
+    let watched = Proxy::to(ministack());
+    for line in ["up --yes", "state taint --all --yes", "state rotate-key"] {
+        let refused = stranger.run_at(&watched.endpoint, line).ends_with(2);
+        assert!(refused.err.contains("the key file"), "drctl {line}: {}", refused.err);
+        let changes: Vec<Ask> = watched.take().into_iter().filter(Ask::is_change).collect();
+        assert_eq!(changes, [], "drctl {line}");
+    }
+    lab.run("up --yes").ends_with(0);
+    lab.is_whole();
+}
+
+#[test]
+fn credentials_that_end_at_the_bucket_are_named_and_the_end_tells_what_the_state_lacks() {
+    let office = Office::new().with_state_in_a_bucket();
+    let lab = &office.lab;
+    lab.run("up --yes").ends_with(0);
+    let expired = Refusal { status: 400, code: "ExpiredToken", message: "The provided token has expired." };
+    let mut groups = 0;
+    let proxy = Proxy::breaking_requests(ministack(), move |request| {
+        groups += usize::from(request.method == "PUT" && request.uri.contains("/journal/"));
+        (groups > 3 && request.uri.contains("/team")).then_some(Fault::Refused(expired))
+    });
+    let said = lab.run_at(&proxy.endpoint, "destroy --yes --force-override-protection").ends_with(3).err;
+    for part in [
+        "AWS takes the credentials of profile `states` no more: The provided token has expired.",
+        "Stopped: there are no valid credentials; ",
+        "the state could not take what the last calls did",
+        "renew the credentials and run `drctl refresh`",
+    ] {
+        assert!(said.contains(part), "`{part}` is not in:\n{said}");
+    }
+    for part in ["nothing changed", "is in the state"] {
+        assert!(!said.contains(part), "`{part}` is in:\n{said}");
+    }
+    let all = Proxy::breaking_requests(ministack(), move |request| {
+        request.uri.contains("/first-").then_some(Fault::Refused(expired))
+    });
+    let said = lab.run_at(&all.endpoint, "preview").ends_with(3).err;
+    assert!(
+        said.contains("credentials of profile `states`") && said.contains("aws sso login --profile states"),
+        "{said}"
+    );
+    lab.run("destroy --yes --force-override-protection").ends_with(0);
+    assert_eq!(lab.holdings(), [""; 0]);
+}
+
 #[test]
 fn a_rotation_in_a_bucket_says_what_stays_there_and_the_new_passphrase_opens_it() {
     let office = Office::new().with_state_in_a_bucket();
@@ -381,6 +490,26 @@ fn a_bucket_in_a_region_that_is_given_as_unavailable_is_never_asked() {
     assert!(done.ends_with(0).err.contains("is left behind"));
     let asked: Vec<Ask> = silent.take().into_iter().filter(is_of_a_lost_bucket).collect();
     assert_eq!(asked, []);
+}
+
+#[test]
+fn an_emptied_bucket_beside_a_copy_that_does_not_answer_is_no_new_stack() {
+    let office = Office::new().with_a_copy();
+    let lab = &office.lab;
+    lab.run("up --yes").ends_with(0);
+    office.empty_bucket("first", "us-east-1");
+    let away =
+        Proxy::breaking_requests(ministack(), |request| request.uri.contains("/second-").then_some(Fault::FailsBefore));
+    for line in ["preview", "up --yes", "destroy --yes", "outputs"] {
+        let refused = lab.run_at(&away.endpoint, line).ends_with(11).err;
+        assert!(
+            refused.contains("there is no state of the stack where it can be looked for"),
+            "drctl {line}: {refused}"
+        );
+        assert!(refused.contains("--region-unavailable eu-west-1"), "drctl {line}: {refused}");
+    }
+    lab.is_whole();
+    lab.run("preview --expect-no-changes").ends_with(0);
 }
 
 #[test]

@@ -339,6 +339,35 @@ fn names_in_an_edited_state_that_do_not_exist_are_found_with_the_nearest_ones() 
     }
 }
 
+#[test]
+fn nothing_is_deleted_by_a_state_whose_rows_were_given_another_place_or_type() {
+    let project = Project::with(&["web"]);
+    project.good("up -s web");
+    let state = project.dir_of("web").join("state.json");
+    let text = std::fs::read_to_string(&state).unwrap();
+    let edits = [
+        ("\"place\": \"us-east-1\"", "\"place\": \"mars\"", "there is no region `mars`"),
+        (
+            "\"place\": \"us-east-1\"",
+            "\"place\": \"eu-west-1\"",
+            "it is in `eu-west-1`, and its ARN is `arn:aws:ec2:us-east-1:",
+        ),
+        ("\"type\": \"aws:ec2/vpc:Vpc\"", "\"type\": \"aws:s3/bucket:Bucket\"", "its URN names another one"),
+    ];
+    for (from, to, why) in edits {
+        std::fs::write(&state, text.replacen(from, to, 1)).unwrap();
+        assert!(project.run("state check -s web").ends_with(2).out.contains(why));
+        for line in ["destroy -s web", "up -r -s web", "refresh -s web", "preview -s web"] {
+            let said = project.refused(line, 2);
+            assert!(said.contains("is not sound") && said.contains(why), "drctl {line}: {said}");
+        }
+        assert_eq!(project.vpcs(), 1);
+    }
+    std::fs::write(&state, text).unwrap();
+    project.good("destroy -s web");
+    assert_eq!(project.vpcs(), 0);
+}
+
 /// Takes a row out of a state as an editor does it.
 fn cut(state: &Path, name: &str) {
     let mut json: serde_json::Value = serde_json::from_slice(&std::fs::read(state).unwrap()).unwrap();

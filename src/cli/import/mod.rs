@@ -21,7 +21,7 @@ use crate::cli::import::names::Names;
 use crate::cli::import::tags::{Beside, beside};
 use crate::cli::import::written::{Written, written};
 use crate::cli::interrupt::Interrupts;
-use crate::cli::program::catalog;
+use crate::cli::program::{catalog, world};
 use crate::cli::project::directory;
 use crate::cli::runtime::runtime;
 use crate::cli::site::Site;
@@ -103,7 +103,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result {
         let look = async {
             let state = if site.exists().await? { site.state().await?.0 } else { site.fresh()? };
             site.check_project(&state)?;
-            check_sound(&state).map_err(failed)?;
+            check_sound(&state, world()).map_err(failed)?;
             site.check_environment(&state)?;
             let provider = site.cloud()?.provider();
             let identity = identified(provider.identity().await, &state).map_err(Failure::Program)?;

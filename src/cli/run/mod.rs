@@ -15,6 +15,7 @@ use crate::cli::confirm::{Answers, declined};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Result, failed};
 use crate::cli::interrupt::Interrupts;
+use crate::cli::program::world;
 use crate::cli::run::saved::Promise;
 use crate::cli::run::stage::{NoPlan, Stage};
 use crate::cli::runtime::runtime;
@@ -95,7 +96,14 @@ impl Job<'_> {
             let (mut numbering, clock) = (Numbering::default(), Clock::system());
             let mut json = Style::Json.renderer(Detail::default(), clock);
             let (ended, summary) = (failure.refusal(), Summary::default());
-            let end = Event::RunEnded { version: Some(VERSION), ended, summary, took: 0, notes: Vec::new() };
+            let end = Event::RunEnded {
+                version: Some(VERSION),
+                ended,
+                summary,
+                took: 0,
+                notes: Vec::new(),
+                unwritten: false,
+            };
             for event in failure.diagnostics().into_iter().chain([end]) {
                 json.event(&numbering.envelope(event, clock.now()));
             }
@@ -183,9 +191,11 @@ impl Job<'_> {
         if self.mode != Mode::Up {
             site.must_exist().await?;
         }
+        // Whoever cannot open the state takes it from nobody.
+        let keys = site.keys().await?;
         let lock = self.lock(site, run).await?;
         site.warn();
-        let keys = site.keys().await?;
+        let keys = site.keys_by_now(keys).await?;
         let lock = match self.manner.tolerance.rename_project && site.loaded.is_some() {
             true => lock.rename_project(&keys, &site.project).await.map_err(failed)?,
             false => lock,
@@ -247,6 +257,7 @@ impl Job<'_> {
             summary: plan.summary(),
             took,
             notes: Vec::new(),
+            unwritten: false,
         });
         stage.close();
         if form == Form::Markdown {
@@ -286,7 +297,7 @@ impl Job<'_> {
     fn open(&self, site: &Site, state: &State, settings: &Settings) -> Result<(Cloud, BTreeMap<String, String>)> {
         let environment = site.environment(state);
         site.check_project(state)?;
-        check_sound(state).map_err(failed)?;
+        check_sound(state, world()).map_err(failed)?;
         if !self.manner.tolerance.rename_environment {
             site.check_environment(state)?;
         }

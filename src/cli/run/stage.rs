@@ -231,5 +231,5 @@ impl Stage {
 }
 
 fn ended(ended: Ended, summary: Summary) -> Event {
-    Event::RunEnded { version: None, ended, summary, took: 0, notes: Vec::new() }
+    Event::RunEnded { version: None, ended, summary, took: 0, notes: Vec::new(), unwritten: false }
 }

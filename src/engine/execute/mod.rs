@@ -97,10 +97,12 @@ pub async fn execute(planned: Planned, run: Run) -> Result<Outcome> {
     let afterlives = afterlives(&planned.tasks, &ledger.state(), run.cloud.catalog());
     let mut schedule = Schedule::new(planned.plan.steps, planned.plan.edges, planned.tasks);
     schedule.run(&worker, &run).await;
-    if planned.mode == Mode::Up {
+    // Nothing more is looked for that could not be written down.
+    if planned.mode == Mode::Up && !run.journal.is_behind() {
         worker.look_again(&schedule.moved).await?;
     }
     let outputs = match planned.mode {
+        _ if run.journal.is_behind() => Some(0),
         Mode::Refresh => Some(0),
         Mode::Up | Mode::Destroy => write_outputs(&worker, &run, planned.mode).await?,
     };
@@ -120,7 +122,15 @@ pub async fn execute(planned: Planned, run: Run) -> Result<Outcome> {
         notes.push(format!("`{}` {} until {}", urn.name(), left.what, until.strftime("%Y-%m-%d")));
     }
     let took = u64::try_from(run.clock.now().duration_since(started).as_millis()).unwrap_or_default();
-    run.sink.send(Event::RunEnded { version: None, ended: ended.clone(), summary, took, notes: notes.clone() });
+    let unwritten = run.journal.is_behind();
+    run.sink.send(Event::RunEnded {
+        version: None,
+        ended: ended.clone(),
+        summary,
+        took,
+        notes: notes.clone(),
+        unwritten,
+    });
     Ok(Outcome { ended, state, summary, notes })
 }
 

@@ -175,8 +175,9 @@ impl Schedule {
                         self.skipped.insert(i, Skipped::Cancelled);
                         return;
                     }
-                    // The first one tells why; it is the same for all that are under way.
-                    Kind::Unauthenticated if self.unauthenticated => {
+                    // The first one tells why; it is the same for all that are under way. What could not be
+                    // written down is told of each.
+                    Kind::Unauthenticated if self.unauthenticated && !run.journal.is_behind() => {
                         self.skipped.insert(i, Skipped::Unauthenticated);
                         return;
                     }

@@ -251,9 +251,11 @@ impl Held for Holding {
                 backup::keep(&path, serial, through)?;
             }
         }
+        let is_leaving = snapshot.moving_to.is_some();
         let bytes = pretty(&Snapshot { at: None, ..snapshot });
         files::replace(&path, &bytes)?;
-        if let Some(Stamp { serial, through, .. }) = Stamp::of(&bytes).filter(|stamp| !stamp.is_first()) {
+        if let Some(Stamp { serial, through, .. }) = Stamp::of(&bytes).filter(|stamp| !stamp.is_first() && !is_leaving)
+        {
             backup::keep(&path, serial, through)?;
         }
         let moved = self.folder.path(MOVED);

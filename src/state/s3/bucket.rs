@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::profile::ProfileFileCredentialsProvider;
@@ -11,9 +12,9 @@ use aws_sdk_s3::primitives::ByteStream;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
-use tokio::sync::OnceCell;
+use tokio::sync::Mutex;
 
-use super::objects::{Etag, Object, Objects, Refused, When, is_away};
+use super::objects::{Etag, GIVEN_UP, Object, Objects, Refused, When, is_away};
 use super::url::Location;
 use crate::aws;
 use crate::engine::error::{Error, Kind, Result, need};
@@ -43,20 +44,44 @@ pub(super) struct Bucket {
     location: Location,
     /// Regions that must not be asked.
     unavailable: Vec<String>,
-    client: OnceCell<Client>,
+    client: Mutex<Option<Arc<Client>>>,
 }
 
 impl Bucket {
     pub(super) fn new(location: Location, unavailable: Vec<String>) -> Self {
-        Self { location, unavailable, client: OnceCell::new() }
+        Self { location, unavailable, client: Mutex::default() }
     }
 
     fn name(&self) -> &str {
         &self.location.bucket
     }
 
-    async fn client(&self) -> Result<&Client> {
-        self.client.get_or_try_init(|| self.reach()).await
+    async fn client(&self) -> Result<Arc<Client>> {
+        let mut known = self.client.lock().await;
+        if let Some(client) = &*known {
+            return Ok(Arc::clone(client));
+        }
+        let client = Arc::new(self.reach().await?);
+        *known = Some(Arc::clone(&client));
+        Ok(client)
+    }
+
+    /// Calls with the credentials that there are. Where S3 calls them expired, they are read anew once:
+    /// whoever gives them may have others by now.
+    async fn signed<T, F>(&self, call: impl Fn(Arc<Client>) -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        let client = self.client().await?;
+        let done = match call(Arc::clone(&client)).await {
+            Err(error) if error.kind == Kind::Unauthenticated && error.code.is_some() => {
+                // Whoever comes first with an old client forgets it.
+                self.client.lock().await.take_if(|known| Arc::ptr_eq(known, &client));
+                call(self.client().await?).await
+            }
+            done => done,
+        };
+        done.map_err(|error| self.explained(error))
     }
 
     /// A client of the bucket's own region, which S3 tells if nobody else does.
@@ -85,6 +110,7 @@ impl Bucket {
             return Ok(());
         }
         let error = Error::new(Kind::Unreachable, format!("{region} was given as unavailable"));
+        let error = Error { code: Some(GIVEN_UP.to_owned()), ..error };
         Err(error.hint("name a copy of the state in another region with `--state`, or wait for the region"))
     }
 
@@ -124,13 +150,21 @@ impl Bucket {
             Ok(found) => (found.bucket_region().map(str::to_owned), None),
             Err(failure) => (failure.raw_response().and_then(|reply| header(reply.headers())), Some(failure)),
         };
-        let here = region_of(client);
         match (region, refused) {
-            (Some(region), None) => Ok(region),
-            (Some(region), Some(_)) if region != here => Ok(region),
-            (_, Some(failure)) => Err(self.explained(Error::from(failure))),
-            (None, None) => Ok(here),
+            // Why it may not be used, the answer to a question with a body tells.
+            (Some(region), _) => Ok(region),
+            (None, Some(failure)) => Err(self.explained(self.reason(client, failure.into()).await)),
+            (None, None) => Ok(region_of(client)),
         }
+    }
+
+    /// Why a question whose answer has no body was refused, as one tells that has.
+    async fn reason(&self, client: &Client, refused: Error) -> Error {
+        if refused.kind != Kind::Invalid || refused.code.is_some() {
+            return refused;
+        }
+        let asked = client.list_objects_v2().bucket(self.name()).max_keys(1).send().await;
+        asked.err().map_or(refused, Error::from)
     }
 
     /// The failure in terms of a state.
@@ -145,13 +179,16 @@ impl Bucket {
                 let rights = "s3:GetObject, s3:PutObject, s3:DeleteObject and s3:ListBucket";
                 error.hint(format!("the state needs {rights} on `{bucket}` and what is in it"))
             }
+            Kind::Unauthenticated => aws::signed_out_of_state(error, self.location.profile.as_deref()),
             _ => error,
         }
     }
 
     async fn is_versioned(&self) -> Result<bool> {
-        let asked = self.client().await?.get_bucket_versioning().bucket(self.name()).send().await;
-        let status = asked.map_err(|e| self.explained(e.into()))?.status;
+        let ask = |client: Arc<Client>| async move {
+            Ok::<_, Error>(client.get_bucket_versioning().bucket(self.name()).send().await?.status)
+        };
+        let status = self.signed(ask).await?;
         Ok(status == Some(aws_sdk_s3::types::BucketVersioningStatus::Enabled))
     }
 }
@@ -169,14 +206,13 @@ impl fmt::Debug for Bucket {
 impl Objects for Bucket {
     fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Object>>> {
         async move {
-            let asked = self.client().await?.get_object().bucket(self.name()).key(key).send().await;
-            let found = match asked.map_err(Error::from) {
-                Ok(found) => found,
-                Err(error) if error.kind == Kind::NotFound && error.code.as_deref() != Some("NoSuchBucket") => {
-                    return Ok(None);
+            let ask = |client: Arc<Client>| async move {
+                match client.get_object().bucket(self.name()).key(key).send().await.map_err(Error::from) {
+                    Err(e) if e.kind == Kind::NotFound && e.code.as_deref() != Some("NoSuchBucket") => Ok(None),
+                    found => found.map(Some),
                 }
-                Err(error) => return Err(self.explained(error)),
             };
+            let Some(found) = self.signed(ask).await? else { return Ok(None) };
             let etag = Etag(need("ETag", found.e_tag)?);
             if found.content_length.is_some_and(|length| length.unsigned_abs() > MOST_MIB << 20) {
                 return Err(Error::new(
@@ -195,17 +231,19 @@ impl Objects for Bucket {
 
     fn put<'a>(&'a self, key: &'a str, bytes: Vec<u8>, when: When) -> BoxFuture<'a, Result<Etag, Refused>> {
         async move {
-            let put = self.client().await.map_err(Refused::Failed)?.put_object().bucket(self.name()).key(key);
-            let put = match when {
-                When::Always => put,
-                When::Absent => put.if_none_match("*"),
-                When::Same(Etag(etag)) => put.if_match(etag),
+            let send = |client: Arc<Client>| {
+                let put = client.put_object().bucket(self.name()).key(key);
+                let put = match &when {
+                    When::Always => put,
+                    When::Absent => put.if_none_match("*"),
+                    When::Same(Etag(etag)) => put.if_match(etag),
+                };
+                let limits = aws_sdk_s3::config::Builder::new().timeout_config(aws::state_timeouts(bytes.len()));
+                let put = put.content_type("application/json").body(ByteStream::from(bytes.clone()));
+                async move { need("ETag", put.customize().config_override(limits).send().await?.e_tag).map(Etag) }
             };
-            let limits = aws_sdk_s3::config::Builder::new().timeout_config(aws::state_timeouts(bytes.len()));
-            let put = put.content_type("application/json").body(ByteStream::from(bytes));
-            let sent = put.customize().config_override(limits).send().await;
-            let error = match sent.map_err(Error::from) {
-                Ok(made) => return need("ETag", made.e_tag).map(Etag).map_err(Refused::Failed),
+            let error = match self.signed(send).await {
+                Ok(made) => return Ok(made),
                 Err(error) => error,
             };
             Err(match error.code.as_deref() {
@@ -214,7 +252,7 @@ impl Objects for Bucket {
                 Some("NoSuchKey") => Refused::Condition,
                 // Another conditional write of the same object was under way.
                 Some("ConditionalRequestConflict") => Refused::Failed(Error { kind: Kind::Busy, ..error }),
-                _ => Refused::Failed(self.explained(error)),
+                _ => Refused::Failed(error),
             })
         }
         .boxed()
@@ -222,23 +260,27 @@ impl Objects for Bucket {
 
     fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>>> {
         async move {
-            let mut pages =
-                self.client().await?.list_objects_v2().bucket(self.name()).prefix(prefix).into_paginator().send();
-            let mut keys = Vec::new();
-            while let Some(page) = pages.next().await {
-                let page = page.map_err(|e| self.explained(e.into()))?;
-                keys.extend(page.contents.into_iter().flatten().filter_map(|object| object.key));
-            }
-            keys.sort_unstable();
-            Ok(keys)
+            let ask = |client: Arc<Client>| async move {
+                let mut pages = client.list_objects_v2().bucket(self.name()).prefix(prefix).into_paginator().send();
+                let mut keys = Vec::new();
+                while let Some(page) = pages.next().await {
+                    keys.extend(page?.contents.into_iter().flatten().filter_map(|object| object.key));
+                }
+                keys.sort_unstable();
+                Ok::<_, Error>(keys)
+            };
+            self.signed(ask).await
         }
         .boxed()
     }
 
     fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<()>> {
         async move {
-            let asked = self.client().await?.delete_object().bucket(self.name()).key(key).send().await;
-            asked.map(|_| ()).map_err(|e| self.explained(e.into()))
+            let ask = |client: Arc<Client>| async move {
+                client.delete_object().bucket(self.name()).key(key).send().await?;
+                Ok::<_, Error>(())
+            };
+            self.signed(ask).await
         }
         .boxed()
     }

@@ -28,6 +28,8 @@ pub(super) struct Folder {
     pub(super) objects: Arc<dyn Objects>,
     /// `s3://bucket`
     pub(super) bucket: String,
+    /// That of the bucket, where it is known.
+    pub(super) region: Option<String>,
     /// Ends with a slash.
     pub(super) prefix: String,
 }
@@ -87,6 +89,11 @@ impl Peek {
 }
 
 impl Found {
+    /// Whether nothing tells that there ever was a state.
+    pub(super) fn is_nothing(&self) -> bool {
+        self.snapshot.is_none() && self.groups.is_empty() && self.lost.is_none()
+    }
+
     /// How far it reaches.
     pub(super) fn position(&self) -> Position {
         self.groups.last().map_or(self.peek.at, |(position, _)| *position)

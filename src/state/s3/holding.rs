@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, watch};
 use super::folder::{BACKUPS, Folder, Gone, Grave, Peek, SNAPSHOT, group};
 use super::lease::{self, HOLDS, Lease, Release};
 use super::objects::When;
-use super::{Notes, Put, wait_for};
+use super::{Notes, Put, refuse_unseen, wait_for};
 use crate::engine::fence::{Lifeline, Sign};
 use crate::state::backup::KEPT;
 use crate::state::error::{Result, StateError};
@@ -96,6 +96,12 @@ impl Holding {
             heart,
         };
         closed?;
+        if let [only] = holding.sides.as_slice()
+            && folders.len() > 1
+            && only.folder.look().await?.is_nothing()
+        {
+            refuse_unseen(&holding.notes, &folders)?;
+        }
         holding.compare().await?;
         Ok(holding)
     }
@@ -129,17 +135,20 @@ impl Holding {
         }
     }
 
-    /// Writes to all sides at once. One that is behind is left out, unless this brings it up to date.
+    /// Writes to all sides at once. One that is behind is left out, unless this brings it up to date. What
+    /// the first one does not take comes again, for all of them.
     async fn on_all(&mut self, catches_up: bool, write: impl AsyncFn(&Folder) -> Result<()>) -> Result<()> {
         let write = &write;
         let written = self.sides.iter().map(|side| async move {
             if side.is_behind && !catches_up { None } else { Some(write(&side.folder).await) }
         });
         let written: Vec<Option<Result<()>>> = future::join_all(written).await;
+        let is_refused = written.first().is_some_and(|first| matches!(first, Some(Err(_))));
         let mut result = Ok(());
         for (i, (side, written)) in self.sides.iter_mut().zip(written).enumerate() {
             match written {
                 Some(Ok(())) => side.is_behind = false,
+                Some(Err(StateError::Bucket { .. })) if i > 0 && is_refused => {}
                 Some(Err(StateError::Bucket { source, .. })) if i > 0 => {
                     side.is_behind = true;
                     self.notes.left_behind(&side.folder.bucket, &source);

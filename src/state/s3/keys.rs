@@ -56,6 +56,8 @@ impl SharedKeys {
         let path = self.root.join(RING);
         let there = self.found().await?;
         if there.is_none() && !path.exists() {
+            let buckets = self.places.iter().map(|place| (place.bucket(), &place.location.region));
+            self.notes.refuse_unseen("key of the states", buckets)?;
             self.refuse_beside_sealed().await?;
         }
         files::make_dir(&self.root)?;

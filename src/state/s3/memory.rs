@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures::future::{self, BoxFuture};
 use futures::{FutureExt, TryFutureExt};
 
-use super::objects::{Etag, Object, Objects, Refused, When};
+use super::objects::{Etag, GIVEN_UP, Object, Objects, Refused, When, is_given_up};
 use crate::engine::error::{Error, Kind};
 
 /// What happens to one call.
@@ -22,6 +22,10 @@ pub(super) enum Fault {
     LostAfter,
     /// No effect, and no answer until it is given up.
     Silent,
+    /// Not asked, because the user says that its region is unavailable.
+    GivenUp,
+    /// Refused, because the credentials have expired.
+    Expired,
 }
 
 /// When a silent bucket is given up.
@@ -99,6 +103,10 @@ impl Memory {
             Some(Fault::Throttled) => Err(Error::new(Kind::Throttled, "slow down")),
             Some(Fault::LostBefore) => Err(lost()),
             Some(Fault::Silent) => Err(Error { ambiguous: true, ..Error::new(Kind::Unreachable, "time is over") }),
+            Some(Fault::GivenUp) => {
+                Err(Error { code: Some(GIVEN_UP.to_owned()), ..Error::new(Kind::Unreachable, "given as unavailable") })
+            }
+            Some(Fault::Expired) => Err(Error::new(Kind::Unauthenticated, "the token has expired")),
             Some(Fault::LostAfter) => {
                 effect(&mut self.contents());
                 Err(lost())
@@ -109,7 +117,7 @@ impl Memory {
 
 /// Only a silent bucket takes time.
 async fn in_time<T>(answer: Result<T, Error>) -> Result<T, Error> {
-    if answer.as_ref().is_err_and(|error| error.kind == Kind::Unreachable) {
+    if answer.as_ref().is_err_and(|error| error.kind == Kind::Unreachable && !is_given_up(error)) {
         tokio::time::sleep(SILENCE).await;
     }
     answer

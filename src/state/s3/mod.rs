@@ -33,7 +33,7 @@ mod patience;
 mod tests;
 mod url;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -57,7 +57,7 @@ use bucket::Bucket;
 use folder::{Folder, Found, Peek, SNAPSHOT};
 use holding::Holding;
 use keys::SharedKeys;
-use objects::{Etag, Objects, is_away};
+use objects::{Etag, Objects, is_away, is_given_up};
 use patience::Awaited;
 
 /// How a put ended.
@@ -82,8 +82,8 @@ fn wait_for<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
 struct Notes {
     known: Mutex<HashSet<String>>,
     unsaid: Mutex<Vec<String>>,
-    /// Buckets that did not answer. Asking each time anew would take minutes.
-    away: Mutex<HashSet<String>>,
+    /// Buckets that did not answer, and why. Asking each time anew would take minutes.
+    away: Mutex<HashMap<String, Error>>,
 }
 
 impl Notes {
@@ -93,16 +93,36 @@ impl Notes {
         }
     }
 
-    /// A copy that is written to does not answer.
+    /// A copy that is written to does not take what it should.
     fn left_behind(&self, bucket: &str, error: &Error) {
-        self.add(format!("the copy of the state in `{bucket}` does not answer, and is left behind: {error}"));
-        self.away.lock().unwrap_or_else(PoisonError::into_inner).insert(bucket.to_owned());
+        let what = if is_away(error) { "does not answer, and is" } else { "cannot be written, and is" };
+        self.add(format!("the copy of the state in `{bucket}` {what} left behind: {error}"));
+        self.turn_away(bucket, error);
     }
 
     /// A copy that is read does not answer.
     fn unread(&self, bucket: &str, error: &Error) {
         self.add(format!("the copy of the state in `{bucket}` does not answer: {error}"));
-        self.away.lock().unwrap_or_else(PoisonError::into_inner).insert(bucket.to_owned());
+        self.turn_away(bucket, error);
+    }
+
+    fn turn_away(&self, bucket: &str, error: &Error) {
+        self.away.lock().unwrap_or_else(PoisonError::into_inner).insert(bucket.to_owned(), error.clone());
+    }
+
+    /// Refuses to take something for new of which the buckets that answer hold nothing: one that does
+    /// not may have it. Whoever gives its region as unavailable says that it has not.
+    fn refuse_unseen<'a>(
+        &self,
+        what: &'static str,
+        mut buckets: impl Iterator<Item = (String, &'a Option<String>)>,
+    ) -> Result<()> {
+        let away = self.away.lock().unwrap_or_else(PoisonError::into_inner);
+        let silent = buckets.find_map(|(bucket, region)| {
+            let why = away.get(&bucket).filter(|why| !is_given_up(why))?;
+            Some(StateError::Unseen { what, bucket, region: region.clone(), source: Box::new(why.clone()) })
+        });
+        silent.map_or(Ok(()), Err)
     }
 
     /// A lock cannot be freed.
@@ -123,7 +143,7 @@ impl Notes {
     }
 
     fn is_away(&self, bucket: &str) -> bool {
-        self.away.lock().unwrap_or_else(PoisonError::into_inner).contains(bucket)
+        self.away.lock().unwrap_or_else(PoisonError::into_inner).contains_key(bucket)
     }
 
     fn take(&self) -> Vec<String> {
@@ -181,6 +201,7 @@ impl Remote {
         let folder = |place: &Place| Folder {
             objects: Arc::clone(&place.objects),
             bucket: place.bucket(),
+            region: place.location.region.clone(),
             prefix: prefix(place),
         };
         self.places.iter().map(folder).collect()
@@ -298,6 +319,11 @@ impl Store for Remote {
     }
 }
 
+/// Refuses to take a stack for new whose state may be in a bucket that does not answer.
+fn refuse_unseen(notes: &Notes, folders: &[Folder]) -> Result<()> {
+    notes.refuse_unseen("state of the stack", folders.iter().map(|folder| (folder.bucket.clone(), &folder.region)))
+}
+
 /// One stack in the buckets.
 #[derive(Debug, Clone)]
 struct Rack {
@@ -341,7 +367,11 @@ impl Rack {
     }
 
     async fn found(&self) -> Result<(&Folder, Found)> {
-        self.newest(Folder::look, Found::position).await
+        let (folder, found) = self.newest(Folder::look, Found::position).await?;
+        if found.is_nothing() {
+            refuse_unseen(&self.notes, &self.folders)?;
+        }
+        Ok((folder, found))
     }
 
     async fn take(self, owner: Owner, timeout: Duration, waits: Waits) -> Result<Holding> {
@@ -370,7 +400,12 @@ impl Shelf for Rack {
         match peek.gone {
             Some(folder::Gone::Moved(to)) => Err(StateError::Moved { to }),
             Some(folder::Gone::Removed) => Ok(false),
-            None => Ok(is_there),
+            None => {
+                if !is_there {
+                    refuse_unseen(&self.notes, &self.folders)?;
+                }
+                Ok(is_there)
+            }
         }
     }
 

@@ -104,6 +104,13 @@ fn may_pass(kind: Kind) -> bool {
     matches!(kind, Kind::Throttled | Kind::Outage | Kind::Unreachable | Kind::Timeout | Kind::Busy | Kind::Spreading)
 }
 
+/// The code of the failure of a bucket that was not asked, because its region was given as unavailable.
+pub(super) const GIVEN_UP: &str = "GivenAsUnavailable";
+
+pub(super) fn is_given_up(error: &Error) -> bool {
+    error.code.as_deref() == Some(GIVEN_UP)
+}
+
 /// Whether the bucket cannot be reached at all now.
 pub(super) fn is_away(error: &Error) -> bool {
     matches!(error.kind, Kind::Throttled | Kind::Outage | Kind::Unreachable | Kind::Timeout)

@@ -522,6 +522,89 @@ async fn two_machines_that_begin_at_the_same_time_have_the_same_keys() {
     assert!(matches!(third.states.open_keys(wrong).await.unwrap_err(), StateError::WrongPassphrase));
 }
 
+/// The state that a run would go on from.
+async fn usable(stored: &Stored) -> Option<State> {
+    if !stored.exists().await.ok()? {
+        return None;
+    }
+    let (keys, _) = stored.open_keys(Source::key_file()).await.unwrap();
+    let lock = stored.lock(Owner::here("probe", "up"), Duration::ZERO, silently()).await.unwrap();
+    lock.session(keys, fresh()).await.ok().map(|(state, _)| state)
+}
+
+async fn run_once(stored: &Stored, run: &str, groups: Vec<Vec<Entry>>) -> State {
+    let (keys, _) = stored.open_keys(Source::key_file()).await.unwrap();
+    let lock = stored.lock(Owner::here(run, "up"), Duration::ZERO, silently()).await.unwrap();
+    let (mut state, session) = lock.session(keys, fresh()).await.unwrap();
+    for entries in groups {
+        record(&mut state, &session, entries).await;
+    }
+    session.finish(&state).await.unwrap();
+    state
+}
+
+async fn migrate(from: &Stored, to: &Stored) -> Result<State> {
+    let (keys, _) = from.open_keys(Source::key_file()).await?;
+    let lock = from.lock(Owner::here("move", "stack migrate-state"), Duration::ZERO, silently()).await?;
+    lock.move_to(&keys, Source::key_file(), to).await
+}
+
+#[tokio::test]
+async fn wherever_a_move_is_killed_no_two_places_can_be_used_and_moving_again_ends_it() {
+    for (into_the_bucket, is_used) in [(true, false), (true, true), (false, false), (false, true)] {
+        let mut used = 0;
+        for survives in 0.. {
+            let (bucket, dir) = (bucket(), tempfile::tempdir().unwrap());
+            let local = States::local(dir.path().to_owned(), "twin").of("prod");
+            let in_bucket =
+                |network: Memory| States::new(Arc::new(remote(dir.path(), &[Arc::new(network)])), "twin").of("prod");
+            let healthy = in_bucket(bucket.through(|_| None));
+            let doomed =
+                in_bucket(bucket.through(move |call: &Call<'_>| (call.writes > survives).then_some(Fault::LostBefore)));
+            let (from, to) = if into_the_bucket { (&local, &healthy) } else { (&healthy, &local) };
+            let mut state = run_once(from, "one", an_up()).await;
+            let killed = if into_the_bucket { migrate(&local, &doomed) } else { migrate(&doomed, &local) };
+            let has_ended = killed.await.is_ok();
+            healthy.break_lock().await.unwrap();
+            let (here, there) = (usable(from).await, usable(to).await);
+            assert!(here.is_none() || there.is_none(), "both, after {survives} writes");
+            for found in here.iter().chain(&there) {
+                assert_eq!(*found, state, "after {survives} writes");
+            }
+            if there.is_some() && is_used {
+                let run = Entry::Run { account: "1".into(), partition: "aws".into(), environment: [].into() };
+                state = run_once(to, "two", vec![vec![run, begin("late", Begun::Create)]]).await;
+                used += 1;
+            }
+            if !matches!(from.exists().await, Err(StateError::Moved { .. })) {
+                assert_eq!(migrate(from, to).await.unwrap(), state, "after {survives} writes");
+            }
+            assert_eq!(usable(from).await, None);
+            assert_eq!(usable(to).await, Some(state));
+            if has_ended {
+                assert!(survives > 3, "only {survives} points");
+                assert!(used > 1 || !is_used, "it arrived and did not end {used} times");
+                break;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_state_that_cannot_have_arrived_goes_on_to_be_used_where_it_is() {
+    for (fault, stays) in [(Fault::Expired, true), (Fault::LostBefore, false)] {
+        let (bucket, dir) = (bucket(), tempfile::tempdir().unwrap());
+        let local = States::local(dir.path().to_owned(), "twin").of("prod");
+        let state = run_once(&local, "one", an_up()).await;
+        let refusing = Memory::through(&bucket, move |call: &Call<'_>| {
+            (call.what == "put" && call.key.ends_with("state.json")).then_some(fault)
+        });
+        let there = States::new(Arc::new(remote(dir.path(), &[Arc::new(refusing)])), "twin").of("prod");
+        assert!(migrate(&local, &there).await.is_err());
+        assert_eq!(usable(&local).await, stays.then_some(state));
+    }
+}
+
 #[tokio::test]
 async fn a_removed_stack_is_gone_and_its_name_is_free_again() {
     let machine = Machine::new(&[&bucket()]);
@@ -622,6 +705,69 @@ async fn a_bucket_that_is_away_during_a_run_is_left_behind_and_comes_up_to_date(
     for bucket in [&first, &second] {
         assert_eq!(only(bucket).load().await.unwrap().unwrap(), undisturbed());
     }
+}
+
+#[tokio::test]
+async fn an_empty_bucket_beside_one_that_does_not_answer_is_no_new_stack() {
+    let (first, second) = (bucket(), bucket());
+    let machine = Machine::new(&[&first, &second]);
+    let (mut state, session) = machine.session("one").await.unwrap();
+    for entries in an_up() {
+        record(&mut state, &session, entries).await;
+    }
+    session.finish(&state).await.unwrap();
+    drop(session);
+    let away = |fault: Fault| Arc::new(second.through(move |_| Some(fault)));
+    let (made_anew, silent) = (bucket(), away(Fault::LostBefore));
+    for buckets in [[&made_anew, &silent], [&silent, &made_anew]] {
+        let half = Machine::new(&buckets);
+        let refused = half.states.open_keys(Source::key_file()).await.unwrap_err();
+        assert!(matches!(refused, StateError::Unseen { .. }), "{refused}");
+        let refused = half.stored().exists().await.unwrap_err();
+        assert!(matches!(refused, StateError::Unseen { .. }), "{refused}");
+        assert!(refused.hint().contains("--region-unavailable"), "{}", refused.hint());
+        let keys = machine.keys().await;
+        assert!(matches!(half.stored().load(&keys).await, Err(StateError::Unseen { .. })));
+    }
+    let half = Machine::new(&[&made_anew, &silent]);
+    assert!(matches!(half.lock("two").await, Err(StateError::Unseen { .. })));
+    // The user says that there is nothing to wait for.
+    let given = Machine::new(&[&bucket(), &away(Fault::GivenUp)]);
+    assert!(!given.stored().exists().await.unwrap());
+    assert_eq!(given.session("three").await.unwrap().0, fresh());
+    // The other one is back.
+    let whole = Machine::new(&[&made_anew, &second]);
+    std::fs::copy(machine.states.keys_root().join(KEY_FILE), whole.dir.path().join(KEY_FILE)).unwrap();
+    assert_eq!(whole.session("four").await.unwrap().0, undisturbed());
+}
+
+#[tokio::test]
+async fn a_bucket_that_refuses_the_credentials_is_not_said_to_be_silent() {
+    let expired = |buckets: usize| {
+        let machine = Machine::new(&[&bucket(), &bucket()]);
+        machine.another(move |i, bucket| {
+            bucket.through(move |call| (i >= 2 - buckets && call.writes > 4).then_some(Fault::Expired))
+        })
+    };
+    let only_the_copy = expired(1);
+    let (mut state, session) = only_the_copy.session("one").await.unwrap();
+    for entries in an_up() {
+        record(&mut state, &session, entries).await;
+    }
+    let told = only_the_copy.states.warnings();
+    assert_eq!(
+        told,
+        ["the copy of the state in `s3://second` cannot be written, and is left behind: the token has expired"]
+    );
+    let both = expired(2);
+    let (_, session) = both.session("one").await.unwrap();
+    let mut refused = None;
+    for entries in an_up() {
+        refused = refused.or(session.append(entries).await.err());
+    }
+    assert_eq!(refused.map(|error| error.kind), Some(crate::engine::error::Kind::Unauthenticated));
+    assert!(session.is_behind());
+    assert_eq!(both.states.warnings(), [""; 0], "the copy is no worse than the first one");
 }
 
 #[tokio::test]

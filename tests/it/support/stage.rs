@@ -17,7 +17,7 @@ use drctl::engine::settings::Settings;
 use drctl::engine::state::State;
 use drctl::engine::stop::Stop;
 use drctl::stack;
-use drctl::state::{check_sound, without_lost_names};
+use drctl::state::{World, check_sound, without_lost_names};
 use futures::future::BoxFuture;
 
 use super::fate::Fate;
@@ -110,7 +110,8 @@ impl Stage {
     /// Whatever a run leaves that ended or was struck, the next one may be planned from.
     async fn plan(&self, program: Option<&dyn Program>, mode: Mode) -> Result<Planned, Vec<Diagnostic>> {
         let state = &*without_lost_names(&self.state);
-        check_sound(state).unwrap();
+        let world = World { catalog: self.cloud.catalog(), regions: &[], is_region: |_| true };
+        check_sound(state, world).unwrap();
         let (sink, _) = Sink::new();
         let (cloud, settings) = (&*self.cloud, &self.settings);
         plan(Request { program, state, cloud, mode, settings, clock: self.clock, sink: &sink }).await
