@@ -6,7 +6,7 @@ use crate::engine::diagnostic::{Diagnostic, nearest};
 use crate::engine::path::{Path, Segment};
 use crate::engine::placeholder::PLACEHOLDER;
 use crate::engine::provider::Catalog;
-use crate::engine::reference::{Taken, property_in_words};
+use crate::engine::reference::{Taken, property_in_words, with_article};
 use crate::engine::schema::{Object, Property, Shape};
 use crate::engine::urn::short_type;
 
@@ -37,10 +37,13 @@ struct Search<'s> {
 impl<'s> Search<'s> {
     /// `ignored` is what the state decides, whatever the program says.
     fn object(&mut self, object: &'s Object, given: Field<'s>, (path, ignored): (&Path, &[Path])) {
-        for property in &object.properties {
+        for property in object.properties.iter().filter(|property| may_name(property)) {
             let field = given.field(&property.name);
+            if !(field.is_given() || field.is_linked()) {
+                continue;
+            }
             let path = path.key(&property.name);
-            if (field.is_given() || field.is_linked()) && !ignored.iter().any(|pattern| pattern.touches(&path)) {
+            if !ignored.iter().any(|pattern| pattern.touches(&path)) {
                 self.property(property, property, field, (&path, ignored));
             }
         }
@@ -83,7 +86,7 @@ impl<'s> Search<'s> {
         let given = match (link, field.text()) {
             (Some((item, property)), _) => {
                 let words = property_in_words(item.schema(), property);
-                format!("{words} of `{}`, which is {}", item.name(), a_type(item))
+                format!("{words} of `{}`, which is {}", item.name(), with_article(item.schema()))
             }
             (None, Some(text)) if !taken.fits(text) && !text.contains(PLACEHOLDER) => format!("`{text}`"),
             _ => return None,
@@ -125,6 +128,16 @@ impl<'s> Search<'s> {
     }
 }
 
+/// Whether a property or a part of it may name a resource.
+fn may_name(property: &Property) -> bool {
+    property.refers.is_some()
+        || match &property.shape {
+            Shape::Object(_) => true,
+            Shape::List { item, .. } | Shape::Map(item) => may_name(item),
+            _ => false,
+        }
+}
+
 /// The component that a resource is in, and its name there.
 fn apart(name: &str) -> (&str, &str) {
     // A key of an instance may hold a slash.
@@ -133,11 +146,6 @@ fn apart(name: &str) -> (&str, &str) {
         Some(slash) => (&name[..slash], &name[slash + 1..]),
         None => ("", name),
     }
-}
-
-fn a_type(item: Item<'_>) -> String {
-    let token = short_type(item.schema().token);
-    format!("{} `{token}`", if token.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" })
 }
 
 fn place(wrong: &Diagnostic, path: &Path) -> (String, usize, String) {

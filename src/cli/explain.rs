@@ -398,8 +398,18 @@ fn facts(property: &Property) -> Vec<String> {
         range(bounds.min_length.map(|n| n.to_string()), bounds.max_length.map(|n| n.to_string()), lengths),
         bounds.form.clone().or_else(|| bounds.pattern.as_ref().map(|p| format!("matches `{p}`"))),
         property.refers.as_ref().map(|(ty, name)| format!("usually `{name}` of {}", short(ty))),
+        (!property.also.is_empty())
+            .then(|| format!("also {}", property.also.iter().map(|o| other(o)).collect::<Vec<_>>().join(", "))),
     ];
     first.into_iter().chain(others).chain(last).flatten().collect()
+}
+
+/// What an input takes beside what is usual, as the text says it.
+fn other(taken: &str) -> String {
+    match taken.rsplit_once('.').filter(|(token, _)| token.contains(':')) {
+        Some((token, name)) => format!("`{name}` of {}", short(token)),
+        None => format!("what begins with `{taken}`"),
+    }
 }
 
 fn rule(group: &Group) -> String {
@@ -491,6 +501,9 @@ mod tests {
         let vpc = of("aws:ec2:Subnet.vpcId");
         assert_eq!((&vpc["x-required"], &vpc["x-replace"]), (&true.into(), &true.into()));
         assert_eq!(vpc["x-refers"], "aws:ec2/vpc:Vpc.id");
+        let text = explain(catalog, "aws:ec2:FlowLog.logDestination").unwrap();
+        assert!(text.contains("also `arn` of aws:s3:Bucket, `arn` of aws:kinesis:FirehoseDeliveryStream"), "{text}");
+        assert_eq!(of("aws:ec2:FlowLog.logDestination")["x-also"][0], "aws:s3/bucket:Bucket.arn");
         assert_eq!(of("aws:ec2:Subnet")["properties"]["vpcId"], vpc);
         let scaling = of("aws:rds:Cluster")["properties"]["serverlessv2ScalingConfiguration"].clone();
         assert_eq!(scaling["anyOf"][0]["properties"]["minCapacity"]["x-required"], true);

@@ -160,7 +160,11 @@ impl<'c> Taken<'c> {
                 ("id", IdForm::Input(name)) => *name,
                 (name, _) => name,
             };
-            let Some((token, name)) = ty.inputs.get(input).and_then(|input| input.refers.as_ref()) else { break };
+            // What takes several forms tells of none that it has it.
+            let sure = |input: &&Property| input.also.is_empty() && input.alike != Some(Alike::Arn);
+            let Some((token, name)) = ty.inputs.get(input).filter(sure).and_then(|input| input.refers.as_ref()) else {
+                break;
+            };
             let Some(next) = self.catalog.find(token) else { break };
             (ty, property) = (next, name);
         }
@@ -209,7 +213,8 @@ pub fn property_in_words(ty: &TypeSchema, property: &str) -> String {
     }
 }
 
-fn with_article(ty: &TypeSchema) -> String {
+/// ``an `aws:iam:Role` ``.
+pub fn with_article(ty: &TypeSchema) -> String {
     let token = short_type(ty.token);
     format!("{} `{token}`", if token.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" })
 }
