@@ -178,11 +178,11 @@ impl<'c> Taken<'c> {
 
     /// What is wanted, in words: ``the id of an `aws:ec2:Vpc` (`vpc-…`)``.
     pub fn in_words(&self) -> String {
-        let mut words = described(self.target, self.property);
-        match self.form {
-            Form::Id(prefix) => words.push_str(&format!(" (`{prefix}…`)")),
-            Form::Arn | Form::Url | Form::Name => {}
-        }
+        let form = match self.form {
+            Form::Id(prefix) => format!(" (`{prefix}…`)"),
+            Form::Arn | Form::Url | Form::Name => String::new(),
+        };
+        let mut words = described(self.target, self.property) + &form;
         if self.any_name {
             words = format!("the id, the ARN or a name of {}", with_article(self.target));
         }

@@ -398,8 +398,7 @@ mod tests {
         let found = |other: Row| {
             let mut state = State::new("l", "s", "p", "aws");
             state.rows = [row("a", "eu-west-1", "x"), other].map(|r| (r.key.clone(), Arc::new(r))).into();
-            let world = World { catalog: crate::aws::catalog(), regions: &["eu-west-1", "us-east-1"] };
-            lint_names(&state, world).into_iter().map(|found| found.rule).collect::<Vec<_>>()
+            lint_names(&state, world()).into_iter().map(|found| found.rule).collect::<Vec<_>>()
         };
         let same = || row("b", "eu-west-1", "x");
         assert_eq!(found(same()), [Broken::SameThing(Urn::new("s", "p", TOPIC, "a"))]);

@@ -129,7 +129,7 @@ fn roles_and_buckets_that_exchange_names_are_both_there() {
     lab.run("up -s shop --yes").ends_with(0);
     write(&program(["y", "x"]));
     let said = lab.run("up -s shop --yes").ends_with(0);
-    assert!(said.out.contains("only then another resource can have a name"), "{}", said.out);
+    assert!(said.err.contains("only then another resource can have a name"), "{}", said.err);
     is_there(&lab);
     let said = lab.run("state show second -s shop").ends_with(0);
     assert!(said.out.contains(r#""id": "x-namesakes""#), "{}", said.out);

@@ -486,12 +486,12 @@ impl Resource for Cluster {
 
     /// A cluster that is made of nothing else needs credentials.
     fn lacks(inputs: &Value) -> Option<Lack> {
-        let given = |name: &&str| inputs.get(name).is_some_and(|value| !value.is_null());
-        if ORIGINS.iter().any(|origin| given(&origin)) {
+        let given = |name: &str| inputs.get(name).is_some_and(|value| !value.is_null());
+        if ORIGINS.iter().any(|origin| given(origin)) {
             return None;
         }
         let managed = inputs.get("manageMasterUserPassword").is_some_and(|value| value.as_bool() != Some(false));
-        let is_lacking = |name: &&str| !given(name) && !(managed && *name == "masterPassword");
+        let is_lacking = |name: &&str| !(given(name) || managed && *name == "masterPassword");
         let lacking: Vec<&str> = ["masterUsername", "masterPassword"].into_iter().filter(is_lacking).collect();
         (!lacking.is_empty()).then_some(Lack {
             inputs: lacking,

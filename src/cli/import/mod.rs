@@ -472,7 +472,14 @@ mod tests {
             .map(|(n, wish)| {
                 let schema = catalog.find(if n % 2 == 0 { "aws:ec2:Vpc" } else { "aws:rds:Cluster" }).unwrap();
                 let urn = Urn::new("s", "p", schema.token, &wish.name.text);
-                Wanted { schema, urn, place: Place("eu-west-1".into()), id: Id(format!("vpc-{n}")), wish }
+                Wanted {
+                    schema,
+                    urn,
+                    place: Place("eu-west-1".into()),
+                    id: Id(format!("vpc-{n}")),
+                    wish,
+                    declared: None,
+                }
             })
             .collect();
         let Err(Failure::Program(problems)) = read_all(&wanted, &twin).await else { panic!() };

@@ -32,13 +32,16 @@ mod tables;
 pub(super) use interfaces::Interfaces;
 pub(super) use regions::in_reach;
 
+/// An output of another row, and what it is now.
+type Elsewhere = (Serial, &'static str, Value);
+
 /// The rules of one type. Each has a default that allows everything.
 #[derive(Clone, Copy)]
 pub(super) struct Quirk {
     token: &'static str,
     admit: fn(&Draft<'_>) -> Result<Birth>,
     amend: fn(Serial, &Draft<'_>) -> Result<()>,
-    spread: fn(&World, Serial, &Map) -> Vec<(Serial, &'static str, Value)>,
+    spread: fn(&World, Serial, &Map) -> Vec<Elsewhere>,
     end: fn(&Ending<'_>) -> Result<End>,
     show: fn(&World, Serial, &mut Map, &mut Map),
 }
