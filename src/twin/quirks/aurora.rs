@@ -7,7 +7,7 @@ use crate::engine::error::{Error, Kind, Result};
 use crate::engine::value::{Map, Value};
 use crate::twin::Twin;
 use crate::twin::cloud::{Cloud, lasting};
-use crate::twin::quirks::{Birth, Draft, End, Ending, PLAIN, Quirk, Step};
+use crate::twin::quirks::{Birth, Draft, Elsewhere, End, Ending, PLAIN, Quirk, Step};
 use crate::twin::row::{Member, Phase, Row, Serial};
 use crate::twin::world::World;
 
@@ -76,7 +76,7 @@ fn global_ends(ending: &Ending<'_>) -> Result<End> {
 }
 
 /// A new major version is that of all members at once.
-fn global_upgrades(world: &World, serial: Serial, inputs: &Map) -> Vec<(Serial, &'static str, Value)> {
+fn global_upgrades(world: &World, serial: Serial, inputs: &Map) -> Vec<Elsewhere> {
     let (Some(row), Some(new)) = (world.row(serial), inputs.get(VERSION)) else { return Vec::new() };
     let is_behind = |member: &Row| match (member.text(VERSION), new.as_str()) {
         (Some(old), Some(new)) => !Alike::Major.same(old, new),

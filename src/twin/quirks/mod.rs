@@ -33,7 +33,7 @@ pub(super) use interfaces::Interfaces;
 pub(super) use regions::in_reach;
 
 /// An output of another row, and what it is now.
-type Elsewhere = (Serial, &'static str, Value);
+pub(super) type Elsewhere = (Serial, &'static str, Value);
 
 /// The rules of one type. Each has a default that allows everything.
 #[derive(Clone, Copy)]
@@ -69,7 +69,7 @@ pub(super) struct Birth {
     /// Outputs that the rule knows better than the schema.
     pub(super) outputs: Vec<(&'static str, Value)>,
     /// Outputs of other rows that change with it.
-    pub(super) elsewhere: Vec<(Serial, &'static str, Value)>,
+    pub(super) elsewhere: Vec<Elsewhere>,
 }
 
 /// A row that is to be deleted.
@@ -164,7 +164,7 @@ impl Quirk {
     }
 
     /// The inputs of other resources that change when these inputs have been taken.
-    pub(super) fn spread(&self, world: &World, serial: Serial, inputs: &Map) -> Vec<(Serial, &'static str, Value)> {
+    pub(super) fn spread(&self, world: &World, serial: Serial, inputs: &Map) -> Vec<Elsewhere> {
         (self.spread)(world, serial, inputs)
     }
 
