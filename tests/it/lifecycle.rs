@@ -18,5 +18,6 @@ mod replacement_failures;
 mod roles;
 mod secrets;
 mod selection;
+mod taken;
 pub mod theatre;
 mod up;
