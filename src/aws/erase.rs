@@ -35,6 +35,7 @@ pub trait AnyResource: Send + Sync {
         cx: &'a Cx,
     ) -> BoxFuture<'a, Result<Next>>;
     fn find<'a>(&'a self, inputs: &'a Value, cx: &'a Cx) -> BoxFuture<'a, Result<Vec<Id>>>;
+    fn namesake<'a>(&'a self, inputs: &'a Value, cx: &'a Cx) -> BoxFuture<'a, Result<Option<Id>>>;
     fn awaits<'a>(
         &'a self,
         id: &'a Id,
@@ -118,6 +119,10 @@ impl<R: Resource<Cx = Cx>> AnyResource for Erased<R> {
 
     fn find<'a>(&'a self, inputs: &'a Value, cx: &'a Cx) -> BoxFuture<'a, Result<Vec<Id>>> {
         Box::pin(async move { typed::<R>(inputs)?.find(cx).await })
+    }
+
+    fn namesake<'a>(&'a self, inputs: &'a Value, cx: &'a Cx) -> BoxFuture<'a, Result<Option<Id>>> {
+        Box::pin(async move { typed::<R>(inputs)?.namesake(cx).await })
     }
 
     fn awaits<'a>(

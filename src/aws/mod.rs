@@ -23,6 +23,8 @@
 //!   returns `Started`; `More` if another round must follow. `delete` likewise. They never wait or
 //!   poll, and tags are `retag`'s business. What is ready and not yet of use, such as a group whose
 //!   instances are starting, is told by `awaits`.
+//! - Where AWS does not refuse to create what is there already, `FACTS.existing` says whether it is looked for
+//!   or set, and the table in `tests.rs` why. An id that is not made of inputs needs `namesake` then.
 //! - `find` looks by what `FACTS.found_by` says. With anything but `FoundBy::Token` the clients of
 //!   `create` do not repeat a call that may have had an effect.
 //! - Errors need no text: `?` names operation, code and request. What a code means goes to

@@ -12,8 +12,8 @@ pub(super) use super::verdict::{self, Fact};
 pub(super) use crate::engine::document::Document;
 pub(super) use crate::engine::error::{Error, Result, need};
 pub(super) use crate::engine::resource::{
-    Await, Facts, FoundBy, IdForm, Lack, Limits, Live, Made, Names, Next, Permissions, Resource, Retag, Scope, Seen,
-    Takes, Want, Where, WithInput,
+    Await, Existing, Facts, FoundBy, IdForm, Lack, Limits, Live, Made, Names, Next, Permissions, Resource, Retag,
+    Scope, Seen, Takes, Want, Where, WithInput,
 };
 pub(super) use crate::engine::urn::Id;
 pub(super) use crate::engine::value::Value;

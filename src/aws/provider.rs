@@ -1,6 +1,6 @@
 //! AWS as the engine sees it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -278,6 +278,22 @@ impl Provider for Aws {
             let cx = self.cx(&session, &at.kind.place, Some(at), true).await?;
             self.through(&session, schema, &at.kind.place, &cx, ty.find(inputs, &cx)).await
         }))
+    }
+
+    /// Ids that can be told are read, those of one type together.
+    fn namesake<'a>(&'a self, at: &'a At, inputs: &'a Value) -> BoxFuture<'a, Result<Option<Id>>> {
+        Box::pin(async move {
+            let (ty, schema) = kind(&at.kind.ty)?;
+            if let Some(id) = schema.predicted_id(inputs) {
+                let seen = self.read(&at.kind, std::slice::from_ref(&id), &Want::Only(BTreeSet::new())).await?;
+                return Ok(Some(id).filter(|_| seen.iter().any(|seen| *seen != Seen::Gone)));
+            }
+            let look = move |session: Arc<Session>| async move {
+                let cx = self.cx(&session, &at.kind.place, Some(at), true).await?;
+                self.through(&session, schema, &at.kind.place, &cx, ty.namesake(inputs, &cx)).await
+            };
+            self.signed(look).await
+        })
     }
 
     fn awaits<'a>(

@@ -4,7 +4,7 @@ use super::wire::{self, Reply, aws, ok};
 use super::*;
 use crate::engine::error::Kind;
 use crate::engine::provider::{KindAt, Next, Provider};
-use crate::engine::resource::{FoundBy, Seen, Want};
+use crate::engine::resource::{Existing, FoundBy, Seen, Want};
 use crate::engine::schema::{Object, Property, Shape};
 use crate::engine::urn::{Id, Place};
 use crate::engine::value::Value;
@@ -316,6 +316,75 @@ fn every_type_states_its_facts() {
             assert!(!field.is_empty(), "{token} names its marker");
         }
     }
+}
+
+/// The types whose create call AWS does not refuse where such a thing is there already, and why it is looked
+/// for or not. What is looked for is a thing of its own that somebody else may have made and that would be lost;
+/// what is set has no name of its own, and every tool sets it. CreateTopic would answer with a topic of the same
+/// settings, but it refuses other tags, and those of an attempt are its own.
+const NOT_REFUSED: &[(&str, &str)] = &[
+    ("aws:apigateway/account:Account", "set: the one setting of the account"),
+    ("aws:apigateway/integration:Integration", "set: the one of its method, and PutMethod is refused"),
+    ("aws:apigateway/methodSettings:MethodSettings", "set: settings of a stage"),
+    ("aws:appautoscaling/policy:Policy", "looked for: PutScalingPolicy puts in place"),
+    ("aws:appautoscaling/target:Target", "looked for: RegisterScalableTarget changes what is registered"),
+    ("aws:autoscaling/policy:Policy", "looked for: PutScalingPolicy puts in place"),
+    ("aws:cloudwatch/compositeAlarm:CompositeAlarm", "looked for: PutCompositeAlarm puts in place"),
+    ("aws:cloudwatch/dashboard:Dashboard", "looked for: PutDashboard puts in place"),
+    ("aws:cloudwatch/eventRule:EventRule", "looked for: PutRule puts in place"),
+    ("aws:cloudwatch/eventTarget:EventTarget", "looked for: PutTargets puts in place"),
+    ("aws:cloudwatch/logDestination:LogDestination", "looked for: PutDestination puts in place"),
+    ("aws:cloudwatch/logDestinationPolicy:LogDestinationPolicy", "set: the one policy of a destination"),
+    ("aws:cloudwatch/logSubscriptionFilter:LogSubscriptionFilter", "looked for: PutSubscriptionFilter puts in place"),
+    ("aws:cloudwatch/metricAlarm:MetricAlarm", "looked for: PutMetricAlarm puts in place"),
+    ("aws:cloudwatch/metricStream:MetricStream", "looked for: PutMetricStream puts in place"),
+    ("aws:dynamodb/contributorInsights:ContributorInsights", "set: a switch of a table"),
+    ("aws:ec2/peeringConnectionOptions:PeeringConnectionOptions", "set: settings of a connection"),
+    ("aws:ec2/vpcPeeringConnection:VpcPeeringConnection", "looked for: two networks have one connection, given to all"),
+    ("aws:ec2/vpcPeeringConnectionAccepter:VpcPeeringConnectionAccepter", "set: the agreement to a connection"),
+    ("aws:iam/rolePolicy:RolePolicy", "looked for: PutRolePolicy puts in place"),
+    ("aws:iam/rolePolicyAttachment:RolePolicyAttachment", "set: a relation that holds nothing but its two ends"),
+    ("aws:lb/listener:Listener", "looked for: CreateListener answers with one of the same settings"),
+    ("aws:lb/loadBalancer:LoadBalancer", "looked for: CreateLoadBalancer answers with one of the same settings"),
+    ("aws:lb/targetGroup:TargetGroup", "looked for: CreateTargetGroup answers with one of the same settings"),
+    ("aws:route53/record:Record", "refused, unless the program says `allowOverwrite`"),
+    ("aws:s3/bucket:Bucket", "looked for: CreateBucket answers in us-east-1 with one of the same account"),
+    ("aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration", "set: the one of a bucket"),
+    ("aws:s3/bucketPolicy:BucketPolicy", "set: the one of a bucket"),
+    ("aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock", "set: a bucket has it from its beginning"),
+    ("aws:s3/bucketReplicationConfig:BucketReplicationConfig", "set: the one of a bucket"),
+    (
+        "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
+        "set: a bucket has it from its beginning",
+    ),
+    ("aws:s3/bucketVersioning:BucketVersioning", "set: a switch of a bucket"),
+    ("aws:sfn/stateMachine:StateMachine", "looked for: CreateStateMachine answers with one of the same definition"),
+    ("aws:sns/topicPolicy:TopicPolicy", "set: a topic has it from its beginning"),
+    ("aws:sns/topicSubscription:TopicSubscription", "looked for: Subscribe answers with the one of the receiver"),
+    ("aws:sqs/queue:Queue", "looked for: CreateQueue answers with one of the same settings"),
+    ("aws:sqs/queuePolicy:QueuePolicy", "set: the one of a queue"),
+    ("aws:ssm/parameter:Parameter", "refused, unless the program says `overwrite`"),
+];
+
+#[test]
+fn every_type_that_aws_does_not_refuse_is_looked_for_or_has_a_reason() {
+    let mut stated = NOT_REFUSED.iter();
+    for ty in catalog().types() {
+        let word = match ty.facts.existing {
+            Existing::Refused => continue,
+            Existing::RefusedUnless(_) => "refused, unless",
+            Existing::LookedFor(parts_of) => {
+                let known = parts_of.iter().all(|input| ty.inputs.get(input).is_some_and(|p| p.required));
+                assert!(known, "{} is a part of {parts_of:?}", ty.token);
+                "looked for: "
+            }
+            Existing::Set => "set: ",
+        };
+        let (token, reason) = stated.next().unwrap();
+        assert_eq!(*token, ty.token);
+        assert!(reason.starts_with(word), "{token} is {word}, not {reason}");
+    }
+    assert_eq!(stated.next(), None);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::cli::failure::{Failure, Result};
 use crate::cli::schema;
 use crate::engine::diagnostic::nearest;
 use crate::engine::provider::Catalog;
-use crate::engine::resource::Scope;
+use crate::engine::resource::{Existing, Scope};
 use crate::engine::schema::{FunctionSchema, Group, Object, Property, Shape, TypeSchema};
 use crate::engine::urn::short_type as short;
 use crate::render;
@@ -273,6 +273,13 @@ fn of_type(ty: &TypeSchema) -> String {
     if !ty.facts.import.is_empty() {
         fact("Import by:", ty.facts.import.to_owned());
     }
+    let existing = match ty.facts.existing {
+        Existing::Refused => "refused".to_owned(),
+        Existing::RefusedUnless(input) => format!("refused, unless `{input}` is true"),
+        Existing::LookedFor(_) => "refused: drctl looks first, because the cloud would take it over".to_owned(),
+        Existing::Set => "set to what the program says".to_owned(),
+    };
+    fact("Existing:", existing);
     let takes = ty.facts.takes;
     let times = [("create", takes.create), ("update", takes.update), ("delete", takes.delete)];
     let times: Vec<String> = times

@@ -81,7 +81,7 @@ impl Layer for Watched {
         let what = match call {
             Call::Identity => self.door.clone(),
             Call::Read(kind) => of(kind),
-            Call::Find(at) => of(&at.kind),
+            Call::Find(at) | Call::Namesake(at) => of(&at.kind),
             Call::Invoke(function, place) => format!("{} in {place}", type_name(function)),
             Call::Create(_) | Call::Update(_) | Call::Delete(_) | Call::Awaits(_) => return answer,
         };

@@ -53,16 +53,22 @@ pub struct Arrived {
 
 impl Journey<'_> {
     /// Makes the resource, or finds the one that a create without an answer has made. `doubtful` tells
-    /// whether an earlier run may have made it already.
+    /// whether an earlier run may have made it already, `looked` what [`Journey::leave_alone`] said.
     ///
     /// # Errors
     /// Those of the call. `ambiguous` tells whether it, or one before it, may still have had an effect.
-    pub async fn create(&self, mut doubtful: bool) -> Result<Made> {
+    pub async fn create(&self, mut doubtful: bool, looked: Result<()>) -> Result<Made> {
         let deadline = self.crew.clock.after(self.limits.create);
-        let mut tries = 0;
+        let (mut tries, mut looked) = (0, looked);
         loop {
-            let call = self.crew.cloud.create(self.at, self.wanted);
-            let error = match self.crew.call(&self.at.urn, &self.at.kind, call).await {
+            let answer = match std::mem::replace(&mut looked, Ok(())) {
+                Ok(()) => {
+                    let call = self.crew.cloud.create(self.at, self.wanted);
+                    self.crew.call(&self.at.urn, &self.at.kind, call).await
+                }
+                Err(refusal) => Err(refusal),
+            };
+            let error = match answer {
                 Ok(made) => return Ok(made),
                 Err(error) if error.kind == Kind::Cancelled => return Err(error),
                 Err(error) => error,
@@ -77,7 +83,7 @@ impl Journey<'_> {
                 self.tell_adopted(&id);
                 return Ok(Made { id, seen: None });
             }
-            let error = Error { ambiguous: doubtful, ..error };
+            let error = self.with_ways_out(Error { ambiguous: doubtful, ..error });
             self.crew.pause(self.at, error, &mut tries, deadline).await?;
         }
     }

@@ -101,6 +101,11 @@ impl<C: Deref<Target: Provider> + Send + Sync> Provider for Discreet<C> {
         Box::pin(async move { self.hide(self.cloud.find(at, inputs).await) })
     }
 
+    fn namesake<'a>(&'a self, at: &'a At, inputs: &'a Value) -> BoxFuture<'a, Result<Option<Id>>> {
+        self.redactor.learn_given(inputs);
+        Box::pin(async move { self.hide(self.cloud.namesake(at, inputs).await) })
+    }
+
     fn awaits<'a>(
         &'a self,
         at: &'a At,

@@ -20,6 +20,7 @@ pub enum Call<'a> {
     Update(&'a At),
     Delete(&'a At),
     Find(&'a At),
+    Namesake(&'a At),
     Awaits(&'a At),
     Invoke(&'a str, &'a Place),
 }
@@ -83,6 +84,10 @@ pub trait Layer: Send + Sync {
         self.pass(Call::Find(at), self.below().find(at, inputs))
     }
 
+    fn namesake<'a>(&'a self, at: &'a At, inputs: &'a Value) -> BoxFuture<'a, Result<Option<Id>>> {
+        self.pass(Call::Namesake(at), self.below().namesake(at, inputs))
+    }
+
     fn awaits<'a>(
         &'a self,
         at: &'a At,
@@ -139,6 +144,10 @@ impl<L: Layer> Provider for L {
 
     fn find<'a>(&'a self, at: &'a At, inputs: &'a Value) -> BoxFuture<'a, Result<Vec<Id>>> {
         Layer::find(self, at, inputs)
+    }
+
+    fn namesake<'a>(&'a self, at: &'a At, inputs: &'a Value) -> BoxFuture<'a, Result<Option<Id>>> {
+        Layer::namesake(self, at, inputs)
     }
 
     fn awaits<'a>(

@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::engine::error::{Error, Result};
 use crate::engine::journal::{Entry, Journal, apply};
+use crate::engine::provider::KindAt;
 use crate::engine::state::{Key, Row, State};
-use crate::engine::urn::Id;
+use crate::engine::urn::{Id, Urn};
 
 /// Keeps the state in step with the journal. Cheap to clone.
 #[derive(Clone)]
@@ -18,24 +19,39 @@ pub struct Ledger {
 struct Shared {
     state: State,
     /// The rows that ever had an id, by that.
-    bearers: HashMap<Id, Vec<Key>>,
+    bearers: HashMap<Id, Vec<Bearer>>,
+    /// What was made in this run.
+    made: HashSet<Urn>,
     /// The rows of what the run deletes.
     leaving: HashSet<Key>,
     /// Written before the first entry, and only if there is one.
     opening: Vec<Entry>,
 }
 
+/// A row that has an id, or had it until it was gone.
+#[derive(PartialEq)]
+struct Bearer {
+    key: Key,
+    kind: KindAt,
+}
+
+impl Bearer {
+    fn of(row: &Row) -> Self {
+        Self { key: row.key.clone(), kind: KindAt { ty: row.ty.clone(), place: row.place.clone() } }
+    }
+}
+
 impl Ledger {
     /// `opening` leads to `state` from what the journal holds; it is written with the first entry.
     pub fn new(journal: Arc<dyn Journal>, state: State, opening: Vec<Entry>) -> Self {
-        let mut bearers: HashMap<Id, Vec<Key>> = HashMap::with_capacity(state.rows.len());
-        for (key, row) in &state.rows {
+        let mut bearers: HashMap<Id, Vec<Bearer>> = HashMap::with_capacity(state.rows.len());
+        for row in state.rows.values() {
             if let Some(id) = &row.id {
-                bearers.entry(id.clone()).or_default().push(key.clone());
+                bearers.entry(id.clone()).or_default().push(Bearer::of(row));
             }
         }
-        let leaving = HashSet::new();
-        Self { journal, shared: Arc::new(Mutex::new(Shared { state, bearers, leaving, opening })) }
+        let (made, leaving) = (HashSet::new(), HashSet::new());
+        Self { journal, shared: Arc::new(Mutex::new(Shared { state, bearers, made, leaving, opening })) }
     }
 
     /// Tells the rows of what the run deletes: they are nobody's heirs while others stay.
@@ -63,14 +79,17 @@ impl Ledger {
         let mut shared = self.shared();
         entries.into_iter().try_for_each(|entry| {
             let borne = match &entry {
-                Entry::Made { key, id } => Some((key, id)),
-                Entry::Done { row } | Entry::Put { row } => row.id.as_ref().map(|id| (&row.key, id)),
+                Entry::Made { key, id } => {
+                    shared.made.insert(key.urn.clone());
+                    shared.state.rows.get(key).map(|row| (Bearer::of(row), id))
+                }
+                Entry::Done { row } | Entry::Put { row } => row.id.as_ref().map(|id| (Bearer::of(row), id)),
                 _ => None,
             };
-            if let Some((key, id)) = borne {
+            if let Some((bearer, id)) = borne {
                 let bearers = shared.bearers.entry(id.clone()).or_default();
-                if !bearers.contains(key) {
-                    bearers.push(key.clone());
+                if !bearers.contains(&bearer) {
+                    bearers.push(bearer);
                 }
             }
             apply(&mut shared.state, entry)
@@ -97,12 +116,24 @@ impl Ledger {
         let Some((row, id)) = rows.get(key).and_then(|row| Some((row, row.id.as_ref()?))) else { return false };
         let stays = |row: &Row| !shared.leaving.contains(&row.key);
         let rank = |row: &Row| (stays(row), !row.old, row.created, row.key.urn.clone(), row.key.generation);
-        let others = shared.bearers.get(id).into_iter().flatten().filter(|other| *other != key);
-        others.filter_map(|other| rows.get(other)).any(|other| {
+        let others = shared.bearers.get(id).into_iter().flatten().filter(|other| other.key != *key);
+        others.filter_map(|other| rows.get(&other.key)).any(|other| {
             !other.external
                 && (&other.id, &other.ty, &other.place) == (&row.id, &row.ty, &row.place)
                 && rank(other) > rank(row)
         })
+    }
+
+    /// Whether a row stands for the thing of that id, or did so until it was gone in this run.
+    pub fn is_ours(&self, kind: &KindAt, id: &Id) -> bool {
+        let shared = self.shared();
+        let mut bearers = shared.bearers.get(id).into_iter().flatten().filter(|bearer| bearer.kind == *kind);
+        bearers.any(|bearer| shared.state.rows.get(&bearer.key).is_none_or(|row| !row.external))
+    }
+
+    /// Whether it was made in this run.
+    pub fn is_new(&self, urn: &Urn) -> bool {
+        self.shared().made.contains(urn)
     }
 
     /// Whose inputs refer to a resource, by the rows of those that are still there. None refers to the old half of
@@ -156,7 +187,7 @@ mod tests {
 
     use super::*;
     use crate::engine::state::Begun;
-    use crate::engine::urn::{Place, Urn};
+    use crate::engine::urn::Place;
 
     struct Forgetful;
 

@@ -53,6 +53,7 @@ pub mod selection;
 pub mod settings;
 pub mod state;
 pub mod stop;
+pub mod taken;
 pub mod task;
 pub mod urn;
 pub mod value;

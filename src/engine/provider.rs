@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::engine::diagnostic::Diagnostic;
 use crate::engine::error::Result;
 use crate::engine::reach::Reach;
-use crate::engine::resource::{Await, Hold, Seen, Want};
+use crate::engine::resource::{Await, Hold, Seen, Want, Where};
 use crate::engine::schema::{FunctionSchema, TypeSchema};
 use crate::engine::state::State;
 use crate::engine::urn::{Id, Place, Urn};
@@ -51,6 +51,10 @@ pub trait Provider: Send + Sync {
     /// Looks for what a lost create may have made; see `Resource::find`.
     fn find<'a>(&'a self, at: &'a At, inputs: &'a Value) -> BoxFuture<'a, Result<Vec<Id>>>;
 
+    /// What is there already under the names of a resource that is to be made, whoever made it: see
+    /// `Existing::LookedFor`.
+    fn namesake<'a>(&'a self, at: &'a At, inputs: &'a Value) -> BoxFuture<'a, Result<Option<Id>>>;
+
     /// What a resource has still to reach; see `Resource::awaits`.
     fn awaits<'a>(
         &'a self,
@@ -76,6 +80,11 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// A place, and all else that ARNs there are made of.
+    pub fn at(&self, place: &Place) -> Where {
+        Where { partition: self.partition.clone(), account: self.account.clone(), region: place.clone(), id: None }
+    }
+
     /// The region that answers calls for a place.
     pub fn seat<'a>(&'a self, place: &'a Place) -> &'a str {
         if place.is_global() { &self.home } else { &place.0 }

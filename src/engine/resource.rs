@@ -61,6 +61,13 @@ pub trait Resource: Serialize + DeserializeOwned + JsonSchema + Clone + Send + S
     /// [`Facts::found_by`] names. None means that the create had no effect.
     fn find(&self, cx: &Self::Cx) -> impl Future<Output = Result<Vec<Id>>> + Send;
 
+    /// What is there already under the names that the inputs give, whoever made it. Only a type with
+    /// [`Existing::LookedFor`] whose id is not made of its inputs needs this; of others the id is read.
+    fn namesake(&self, cx: &Self::Cx) -> impl Future<Output = Result<Option<Id>>> + Send {
+        let _ = cx;
+        async { Err(Error::bug("the id of this type is made of its inputs")) }
+    }
+
     /// What a resource that has all its inputs has still to reach before it counts as done, such as
     /// a number of healthy instances. The engine asks again until there is nothing more or the limit
     /// has passed.
@@ -297,6 +304,7 @@ pub struct Facts {
     pub scope: Scope,
     pub id: IdForm,
     pub found_by: FoundBy,
+    pub existing: Existing,
     pub limits: Limits,
     /// Seconds that AWS usually takes, for the twin's clock, `--eta` and the order of steps.
     pub takes: Takes,
@@ -309,8 +317,6 @@ pub struct Facts {
     /// Two of them with the same inputs cannot exist at once, so a replacement deletes first.
     pub delete_first: bool,
     pub names: Names,
-    /// A create under a taken name changes what has it, or gives it back; of other types it is refused.
-    pub puts: bool,
     /// Input that names, by its id, what it is a part of. With that it is gone, even while the cloud still lists it.
     pub part_of: Option<&'static str>,
     /// `up` and `preview` read it even without `--refresh`, because the cloud changes it by itself.
@@ -382,6 +388,23 @@ pub enum FoundBy {
     OwnerTag,
     /// A field that we choose, such as a description or a CallerReference.
     Marker(&'static str),
+}
+
+/// What becomes of a thing that is there already, by whomever it was made, under the names of one that is to
+/// be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Existing {
+    /// The cloud refuses the create.
+    Refused,
+    /// The same, unless that input is true.
+    RefusedUnless(&'static str),
+    /// The cloud would change it, or answer as if it had made it. So the engine looks before a create, and
+    /// refuses itself.
+    ///
+    /// The inputs name what it is a part of: in what was made in this run nobody has made such a thing yet.
+    LookedFor(&'static [&'static str]),
+    /// The create changes it, as anywhere: it is a setting of something else, or a relation between two others.
+    Set,
 }
 
 /// How long the engine waits for a type.
@@ -469,6 +492,7 @@ impl Facts {
             scope: Scope::Region,
             id,
             found_by,
+            existing: Existing::Refused,
             limits: Limits::DEFAULT,
             takes: Takes::NO_TIME,
             aliases: &[],
@@ -476,7 +500,6 @@ impl Facts {
             any_name: false,
             delete_first: false,
             names: Names::Region,
-            puts: false,
             part_of: None,
             always_read: false,
             look_before_delete: false,

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 
 use crate::engine::alike::Alike;
 use crate::engine::path::{Path, Segment};
-use crate::engine::resource::{Afterlife, Facts, Lack};
+use crate::engine::resource::{Afterlife, Facts, IdForm, Lack, Where};
 use crate::engine::urn::{Id, Urn};
 use crate::engine::value::Value;
 
@@ -21,7 +21,7 @@ pub struct TypeSchema {
     pub inputs: Object,
     pub outputs: Object,
     /// Computes outputs that need no cloud: see `Resource::foresee`.
-    pub foresee: fn(&Value, &crate::engine::resource::Where) -> Vec<(&'static str, Value)>,
+    pub foresee: fn(&Value, &Where) -> Vec<(&'static str, Value)>,
     /// Whose changes go together: see `Resource::company`.
     pub company: fn(&Value, &BTreeMap<String, Vec<Urn>>) -> Option<String>,
     /// Inputs that this change replaces: see `Resource::replaces`.
@@ -241,7 +241,6 @@ impl TypeSchema {
 
     /// The id that these inputs lead to, where no cloud is needed to know it.
     pub fn predicted_id(&self, inputs: &Value) -> Option<Id> {
-        use crate::engine::resource::IdForm;
         let text = |name: &&str| inputs.get(name).and_then(Value::as_str).map(str::to_owned);
         match self.facts.id {
             IdForm::Input(name) => text(&name).map(Id),
@@ -254,9 +253,15 @@ impl TypeSchema {
         }
     }
 
+    /// The same, or the id that is an output which can be told before.
+    pub fn foreseen_id(&self, inputs: &Value, at: &Where) -> Option<Id> {
+        let IdForm::Output(name) = self.facts.id else { return self.predicted_id(inputs) };
+        let outputs = (self.foresee)(inputs, at).into_iter();
+        outputs.filter(|(output, _)| *output == name).find_map(|(_, id)| Some(Id(id.as_str()?.to_owned())))
+    }
+
     /// The inputs that the cloud calls the resource by.
     pub fn naming_inputs(&self) -> Vec<&str> {
-        use crate::engine::resource::IdForm;
         let automatic = self.inputs.properties.iter().filter(|p| p.auto_name.is_some()).map(|p| p.name.as_str());
         let id: &[&str] = match &self.facts.id {
             IdForm::Input(name) => std::slice::from_ref(name),

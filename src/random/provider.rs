@@ -105,6 +105,13 @@ impl Provider for WithRandom {
         }
     }
 
+    fn namesake<'a>(&'a self, at: &'a At, inputs: &'a Value) -> BoxFuture<'a, Result<Option<Id>>> {
+        match kind(&at.kind) {
+            Some(_) => Box::pin(async { Ok(None) }),
+            None => self.cloud.namesake(at, inputs),
+        }
+    }
+
     fn awaits<'a>(
         &'a self,
         at: &'a At,

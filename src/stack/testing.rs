@@ -312,6 +312,9 @@ impl Provider for Cloud {
     fn find<'a>(&'a self, _: &'a At, _: &'a Value) -> BoxFuture<'a, Result<Vec<Id>>> {
         none()
     }
+    fn namesake<'a>(&'a self, _: &'a At, _: &'a Value) -> BoxFuture<'a, Result<Option<Id>>> {
+        none()
+    }
     fn awaits<'a>(
         &'a self,
         _: &'a At,

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::engine::error::{Error, Kind, Result};
 use crate::engine::path::Path;
 use crate::engine::provider::{At, Catalog, KindAt, Live, Made, Next};
-use crate::engine::resource::{FoundBy, IdForm, Seen};
+use crate::engine::resource::{Existing, FoundBy, IdForm, Seen};
 use crate::engine::schema::{Property, Shape, TypeSchema};
 use crate::engine::urn::{Id, Place};
 use crate::engine::value::{Map, Value};
@@ -92,10 +92,18 @@ impl Cloud {
             self.remove(kept);
         }
         if let Some(other) = self.world.taken(schema.token, place, &id.0) {
-            return Err(match self.world.row(other).map(|r| &r.phase) {
-                Some(Phase::Deleting { .. }) => no.busy("OperationAborted", format!("`{id}` is still being deleted")),
-                _ => no.exists(&id.0),
-            });
+            let overwrites = match schema.facts.existing {
+                Existing::Set => true,
+                Existing::RefusedUnless(input) => inputs.get(input).and_then(Value::as_bool) == Some(true),
+                Existing::Refused | Existing::LookedFor(_) => false,
+            };
+            match self.world.row(other) {
+                Some(Row { phase: Phase::Deleting { .. }, .. }) => {
+                    return Err(no.busy("OperationAborted", format!("`{id}` is still being deleted")));
+                }
+                Some(row) if overwrites && row.is_there() => self.remove(other),
+                _ => return Err(no.exists(&id.0)),
+            }
         }
         if let IdForm::Input(name) = schema.facts.id {
             inputs.entry(name.to_owned()).or_insert_with(|| Value::from(id.0.as_str()));
@@ -377,16 +385,33 @@ impl Cloud {
         }
         let no = Refusal { schema, operation: Operation::Find };
         let inputs = accept::inputs(no, inputs)?;
-        let id = naming::id(schema, self.world.next(), &at.kind.place, &inputs);
+        match self.found_by_name(schema, at, &inputs, now) {
+            Some(found) => Ok(found),
+            None => Ok(self.found_by_inputs(schema, at, &inputs, now)),
+        }
+    }
+
+    /// What is there under the names that the inputs give, whoever made it.
+    pub(super) fn namesake(&self, at: &At, inputs: &Value, now: Timestamp) -> Result<Option<Id>> {
+        let schema = schema(&self.catalog, &at.kind)?;
+        let inputs = accept::inputs(Refusal { schema, operation: Operation::Find }, inputs)?;
+        let Some(id) = schema.foreseen_id(&Value::Map(inputs.clone()), &naming::at(&at.kind.place, None)) else {
+            return Ok(self.found_by_name(schema, at, &inputs, now).into_iter().flatten().next());
+        };
+        let there = self.world.find(schema.token, &at.kind.place, &id).and_then(|serial| self.world.row(serial));
+        Ok(there.filter(|row| self.is_visible(row, now)).map(|_| id))
+    }
+
+    /// None if the inputs give it no name.
+    fn found_by_name(&self, schema: &TypeSchema, at: &At, inputs: &Map, now: Timestamp) -> Option<Vec<Id>> {
+        let id = naming::id(schema, self.world.next(), &at.kind.place, inputs);
         if let Some(serial) = self.world.find(schema.token, &at.kind.place, &id) {
             let visible = self.world.row(serial).is_some_and(|row| self.is_visible(row, now));
-            return Ok(if visible { vec![id] } else { Vec::new() });
+            return Some(if visible { vec![id] } else { Vec::new() });
         }
         let named = schema.inputs.properties.iter().find(|p| p.auto_name.is_some() || p.name == "name");
-        let Some((property, name)) = named.and_then(|p| Some((p, inputs.get(&p.name)?))) else {
-            return Ok(self.found_by_inputs(schema, at, &inputs, now));
-        };
-        let Some(text) = name.as_str() else { return Ok(Vec::new()) };
+        let (property, name) = named.and_then(|p| Some((p, inputs.get(&p.name)?)))?;
+        let Some(text) = name.as_str() else { return Some(Vec::new()) };
         let mine = |row: &Row| {
             row.token == schema.token
                 && row.place == at.kind.place
@@ -394,7 +419,7 @@ impl Cloud {
                 && self.is_visible(row, now)
                 && row.inputs.get(&property.name) == Some(name)
         };
-        Ok(self.world.named(text).filter(|(_, row)| mine(row)).map(|(_, row)| row.id.clone()).collect())
+        Some(self.world.named(text).filter(|(_, row)| mine(row)).map(|(_, row)| row.id.clone()).collect())
     }
 
     /// What has no name is found by the inputs that it keeps for life, such as the subnet of a route table's

@@ -333,6 +333,11 @@ impl Provider for Twin {
         Box::pin(self.call(call, move |cloud, now| cloud.find(at, inputs, now)))
     }
 
+    fn namesake<'a>(&'a self, at: &'a At, inputs: &'a Value) -> BoxFuture<'a, Result<Option<Id>>> {
+        let call = self.seen_call(Operation::Find, &at.kind, at.urn.to_string());
+        Box::pin(self.call(call, move |cloud, now| cloud.namesake(at, inputs, now)))
+    }
+
     fn awaits<'a>(
         &'a self,
         at: &'a At,

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::engine::document::Document;
 use crate::engine::error::Error;
 use crate::engine::provider::Catalog;
-use crate::engine::resource::{Facts, FoundBy, IdForm, Limits, Scope, Takes, Where};
+use crate::engine::resource::{Existing, Facts, FoundBy, IdForm, Limits, Scope, Takes, Where};
 use crate::engine::rules::{
     auto_name, before_delete, computed, forced, initial, protection, refers, replace, unordered, write_only,
 };
@@ -251,7 +251,11 @@ fn enabled() -> String {
     "ENABLED".to_owned()
 }
 
-only_on_the_twin!(Rule, Plain, Facts::new(IdForm::Input("name"), FoundBy::Name));
+only_on_the_twin!(
+    Rule,
+    Plain,
+    Facts { existing: Existing::LookedFor(&[]), ..Facts::new(IdForm::Input("name"), FoundBy::Name) }
+);
 
 /// A resource that takes as long as a database.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]

@@ -19,6 +19,7 @@ mod replacement_failures;
 mod roles;
 mod secrets;
 mod selection;
+mod taken;
 pub mod theatre;
 mod up;
 mod upgrades;

@@ -41,6 +41,7 @@ pub struct AccountThrottleSetting {
 impl Resource for Account {
     const TYPE: &'static str = "aws:apigateway/account:Account";
     const FACTS: Facts = Facts {
+        existing: Existing::Set,
         takes: Takes::seconds(1, 1, 1),
         delete_first: true,
         permissions: Permissions {

@@ -104,6 +104,7 @@ pub struct IntegrationOutputs {}
 impl Resource for Integration {
     const TYPE: &'static str = "aws:apigateway/integration:Integration";
     const FACTS: Facts = Facts {
+        existing: Existing::Set,
         takes: Takes::seconds(1, 1, 1),
         // A method has one integration.
         delete_first: true,

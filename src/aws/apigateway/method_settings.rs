@@ -79,6 +79,7 @@ pub struct MethodSettingsOutputs {}
 impl Resource for MethodSettings {
     const TYPE: &'static str = "aws:apigateway/methodSettings:MethodSettings";
     const FACTS: Facts = Facts {
+        existing: Existing::Set,
         takes: Takes::seconds(1, 1, 1),
         permissions: Permissions {
             create: &["apigateway:PATCH"],

@@ -4,7 +4,6 @@ use aws_sdk_applicationautoscaling::types::{self as sdk, ServiceNamespace};
 
 use super::Scaled;
 use crate::aws::prelude::*;
-use crate::engine::error::Kind;
 use crate::engine::rules::{computed, refers, replace};
 
 /// A quantity of a resource that scales, and its bounds.
@@ -63,6 +62,7 @@ pub struct TargetOutputs {
 impl Resource for Target {
     const TYPE: &'static str = "aws:appautoscaling/target:Target";
     const FACTS: Facts = Facts {
+        existing: Existing::LookedFor(&["resourceId"]),
         takes: Takes::seconds(2, 1, 1),
         permissions: Permissions {
             create: &[
@@ -88,15 +88,9 @@ impl Resource for Target {
     type Outputs = TargetOutputs;
     type Cx = Cx;
 
-    /// AWS takes the registration of a target that is there for a change of it.
     async fn create(&self, cx: &Cx) -> Result<Made<Self>> {
-        let id = Id(self.scaled().id());
-        if described(std::slice::from_ref(&id), cx).await?.contains_key(&id.0) {
-            let taken = Error::invalid(format!("`{id}` is a target already"));
-            return Err(Error { kind: Kind::Exists, ..taken }.hint(format!("import `{id}`")));
-        }
         self.register(Some(cx.tags(&self.tags)), cx).await?;
-        Ok(Made::id(id.0))
+        Ok(Made::id(self.scaled().id()))
     }
 
     /// One call tells about up to fifty resources of a service.
@@ -293,10 +287,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_target_that_is_there_already_is_not_taken_over() {
-        let (aws, wire) = aws(&[("DescribeScalableTargets", ok(targets()))]);
-        let error = aws.create(&at(Target::TYPE), &everything().into()).await.unwrap_err();
-        assert_eq!(error.kind, Kind::Exists);
-        assert!(wire.requests("RegisterScalableTarget").is_empty());
+    async fn a_target_that_is_there_already_is_seen_before_it_is_taken_over() {
+        let (aws, _) = aws(&[("DescribeScalableTargets", ok(targets()))]);
+        let there = aws.namesake(&at(Target::TYPE), &everything().into()).await.unwrap();
+        assert_eq!(there, Some(Id(ID.into())));
     }
 }

@@ -25,6 +25,7 @@ pub struct LogDestinationPolicyOutputs {}
 impl Resource for LogDestinationPolicy {
     const TYPE: &'static str = "aws:cloudwatch/logDestinationPolicy:LogDestinationPolicy";
     const FACTS: Facts = Facts {
+        existing: Existing::Set,
         takes: Takes::seconds(1, 1, 0),
         permissions: Permissions {
             create: &["logs:DescribeDestinations", "logs:PutDestinationPolicy"],

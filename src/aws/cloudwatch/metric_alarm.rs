@@ -238,7 +238,7 @@ const NAMES_A_CALL: usize = 100;
 impl Resource for MetricAlarm {
     const TYPE: &'static str = "aws:cloudwatch/metricAlarm:MetricAlarm";
     const FACTS: Facts = Facts {
-        puts: true,
+        existing: Existing::LookedFor(&[]),
         takes: Takes::seconds(1, 1, 1),
         permissions: Permissions {
             create: &["cloudwatch:DescribeAlarms", "cloudwatch:PutMetricAlarm", "cloudwatch:TagResource"],

@@ -27,6 +27,7 @@ pub struct ContributorInsightsOutputs {}
 impl Resource for ContributorInsights {
     const TYPE: &'static str = "aws:dynamodb/contributorInsights:ContributorInsights";
     const FACTS: Facts = Facts {
+        existing: Existing::Set,
         limits: Limits::minutes(5, 5, 5),
         takes: Takes::seconds(10, 10, 10),
         permissions: Permissions {

@@ -29,6 +29,7 @@ pub struct PeeringConnectionOptionsOutputs {}
 impl Resource for PeeringConnectionOptions {
     const TYPE: &'static str = "aws:ec2/peeringConnectionOptions:PeeringConnectionOptions";
     const FACTS: Facts = Facts {
+        existing: Existing::Set,
         limits: Limits::minutes(1, 1, 1),
         takes: Takes::seconds(1, 1, 0),
         permissions: Permissions {

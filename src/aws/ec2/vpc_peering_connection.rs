@@ -1,7 +1,7 @@
 use aws_sdk_ec2::types::{self as sdk, ResourceType};
 
 use super::peering::{ACTIVE, PeeringOptions, Sides, UNACCEPTED, describe, status};
-use super::{acceptance, is_mine, mine, retag, tagged, tags_from};
+use super::{acceptance, filter, is_mine, mine, retag, tagged, tags_from};
 use crate::aws::prelude::*;
 use crate::engine::rules::{computed, refers, replace};
 
@@ -49,6 +49,7 @@ pub struct VpcPeeringConnectionOutputs {
 impl Resource for VpcPeeringConnection {
     const TYPE: &'static str = "aws:ec2/vpcPeeringConnection:VpcPeeringConnection";
     const FACTS: Facts = Facts {
+        existing: Existing::LookedFor(&["vpcId", "peerVpcId"]),
         limits: Limits::minutes(1, 1, 1),
         takes: Takes::seconds(3, 2, 3),
         permissions: Permissions {
@@ -56,6 +57,7 @@ impl Resource for VpcPeeringConnection {
                 "ec2:AcceptVpcPeeringConnection",
                 "ec2:CreateTags",
                 "ec2:CreateVpcPeeringConnection",
+                "ec2:DescribeVpcPeeringConnections",
                 "ec2:ModifyVpcPeeringConnectionOptions",
             ],
             read: &["ec2:DescribeVpcPeeringConnections"],
@@ -122,6 +124,22 @@ impl Resource for VpcPeeringConnection {
     async fn delete(&self, id: &Id, _: Option<&Live<Self>>, cx: &Cx) -> Result<Next<Self>> {
         let call = cx.ec2().delete_vpc_peering_connection().vpc_peering_connection_id(&id.0);
         Ok(if call.send().await.or_none()?.is_some() { Next::Started } else { Next::Gone })
+    }
+
+    /// EC2 answers for two networks that are connected with the connection that is there.
+    async fn namesake(&self, cx: &Cx) -> Result<Option<Id>> {
+        let between = [("requester-vpc-info.vpc-id", &self.vpc_id), ("accepter-vpc-info.vpc-id", &self.peer_vpc_id)];
+        let between = between.map(|(side, vpc)| filter(side, [vpc.clone()]));
+        let there = ["pending-acceptance", "provisioning", "active"].map(str::to_owned);
+        let describe = cx.ec2().describe_vpc_peering_connections().set_filters(Some(between.to_vec()));
+        let found = describe.filters(filter("status-code", there)).into_paginator().items().send();
+        // Not every server knows the filters.
+        let connects = |c: &sdk::VpcPeeringConnection| {
+            let ends = [&c.requester_vpc_info, &c.accepter_vpc_info].map(|end| end.as_ref()?.vpc_id.as_ref());
+            ends == [Some(&self.vpc_id), Some(&self.peer_vpc_id)]
+        };
+        let found = found.collect::<Result<Vec<_>, _>>().await?.into_iter().find(connects);
+        Ok(found.and_then(|connection| connection.vpc_peering_connection_id).map(Id))
     }
 
     async fn find(&self, cx: &Cx) -> Result<Vec<Id>> {

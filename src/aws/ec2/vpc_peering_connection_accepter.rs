@@ -50,6 +50,7 @@ pub struct VpcPeeringConnectionAccepterOutputs {
 impl Resource for VpcPeeringConnectionAccepter {
     const TYPE: &'static str = "aws:ec2/vpcPeeringConnectionAccepter:VpcPeeringConnectionAccepter";
     const FACTS: Facts = Facts {
+        existing: Existing::Set,
         limits: Limits::minutes(3, 1, 1),
         takes: Takes::seconds(5, 1, 0),
         permissions: Permissions {

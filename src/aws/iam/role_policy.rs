@@ -7,7 +7,7 @@ use crate::aws::{Cx, each};
 use crate::engine::document::Document;
 use crate::engine::error::{Error, Result};
 use crate::engine::resource::{
-    Facts, FoundBy, IdForm, Limits, Live, Made, Next, Permissions, Resource, Scope, Seen, Takes, Want,
+    Existing, Facts, FoundBy, IdForm, Limits, Live, Made, Next, Permissions, Resource, Scope, Seen, Takes, Want,
 };
 use crate::engine::rules::{auto_name, refers, replace};
 use crate::engine::urn::Id;
@@ -33,7 +33,7 @@ pub struct RolePolicyOutputs {}
 impl Resource for RolePolicy {
     const TYPE: &'static str = "aws:iam/rolePolicy:RolePolicy";
     const FACTS: Facts = Facts {
-        puts: true,
+        existing: Existing::LookedFor(&["role"]),
         scope: Scope::Global,
         limits: Limits::minutes(5, 5, 5),
         takes: Takes::seconds(1, 1, 1),

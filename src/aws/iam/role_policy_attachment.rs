@@ -7,7 +7,7 @@ use crate::aws::error::OrNone;
 use crate::aws::{Cx, each};
 use crate::engine::error::{Error, Result, need};
 use crate::engine::resource::{
-    Facts, FoundBy, IdForm, Limits, Live, Made, Next, Permissions, Resource, Scope, Seen, Takes, Want,
+    Existing, Facts, FoundBy, IdForm, Limits, Live, Made, Next, Permissions, Resource, Scope, Seen, Takes, Want,
 };
 use crate::engine::rules::{refers, replace};
 use crate::engine::urn::Id;
@@ -31,6 +31,7 @@ pub struct RolePolicyAttachmentOutputs {}
 impl Resource for RolePolicyAttachment {
     const TYPE: &'static str = "aws:iam/rolePolicyAttachment:RolePolicyAttachment";
     const FACTS: Facts = Facts {
+        existing: Existing::Set,
         scope: Scope::Global,
         limits: Limits::minutes(5, 5, 5),
         takes: Takes::seconds(1, 1, 1),

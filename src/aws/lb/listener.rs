@@ -96,6 +96,7 @@ pub struct ListenerOutputs {
 impl Resource for Listener {
     const TYPE: &'static str = "aws:lb/listener:Listener";
     const FACTS: Facts = Facts {
+        existing: Existing::LookedFor(&["loadBalancerArn"]),
         takes: Takes::seconds(1, 1, 1),
         aliases: &[
             "aws:alb/listener:Listener",
@@ -103,7 +104,11 @@ impl Resource for Listener {
             "aws:elasticloadbalancingv2/listener:Listener",
         ],
         permissions: Permissions {
-            create: &["elasticloadbalancing:AddTags", "elasticloadbalancing:CreateListener"],
+            create: &[
+                "elasticloadbalancing:AddTags",
+                "elasticloadbalancing:CreateListener",
+                "elasticloadbalancing:DescribeListeners",
+            ],
             read: &[
                 "elasticloadbalancing:DescribeListenerAttributes",
                 "elasticloadbalancing:DescribeListeners",
@@ -186,12 +191,16 @@ impl Resource for Listener {
 
     /// A load balancer has one listener a port.
     async fn find(&self, cx: &Cx) -> Result<Vec<Id>> {
-        let pages = cx.elb().describe_listeners().load_balancer_arn(&self.load_balancer_arn).into_paginator().items();
-        let listeners = pages.send().collect::<Result<Vec<_>, _>>().await.or_none()?.unwrap_or_default();
-        match listeners.into_iter().find(|listener| listener.port == self.port).and_then(|l| l.listener_arn) {
-            Some(arn) if is_mine(&arn, cx).await? => Ok(vec![Id(arn)]),
+        match self.namesake(cx).await? {
+            Some(id) if is_mine(&id.0, cx).await? => Ok(vec![id]),
             _ => Ok(Vec::new()),
         }
+    }
+
+    async fn namesake(&self, cx: &Cx) -> Result<Option<Id>> {
+        let pages = cx.elb().describe_listeners().load_balancer_arn(&self.load_balancer_arn).into_paginator().items();
+        let listeners = pages.send().collect::<Result<Vec<_>, _>>().await.or_none()?.unwrap_or_default();
+        Ok(listeners.into_iter().find(|listener| listener.port == self.port).and_then(|l| l.listener_arn).map(Id))
     }
 
     async fn retag(id: &Id, _: &Live<Self>, tags: &Retag, cx: &Cx) -> Result<()> {

@@ -214,6 +214,7 @@ const HEALTH_CHECKS: &str = "health_check_logs.s3";
 impl Resource for LoadBalancer {
     const TYPE: &'static str = "aws:lb/loadBalancer:LoadBalancer";
     const FACTS: Facts = Facts {
+        existing: Existing::LookedFor(&[]),
         limits: Limits::minutes(10, 10, 10).poll(5),
         takes: Takes::seconds(150, 10, 10),
         aliases: &[
@@ -225,6 +226,7 @@ impl Resource for LoadBalancer {
             create: &[
                 "elasticloadbalancing:AddTags",
                 "elasticloadbalancing:CreateLoadBalancer",
+                "elasticloadbalancing:DescribeLoadBalancers",
                 "iam:CreateServiceLinkedRole",
             ],
             read: &[
@@ -348,12 +350,16 @@ impl Resource for LoadBalancer {
     }
 
     async fn find(&self, cx: &Cx) -> Result<Vec<Id>> {
-        let reply = cx.elb().describe_load_balancers().names(&self.name).send().await.or_none()?;
-        let balancer = reply.and_then(|r| r.load_balancers?.into_iter().next());
-        match balancer.and_then(|b| b.load_balancer_arn) {
-            Some(arn) if is_mine(&arn, cx).await? => Ok(vec![Id(arn)]),
+        match self.namesake(cx).await? {
+            Some(id) if is_mine(&id.0, cx).await? => Ok(vec![id]),
             _ => Ok(Vec::new()),
         }
+    }
+
+    async fn namesake(&self, cx: &Cx) -> Result<Option<Id>> {
+        let reply = cx.elb().describe_load_balancers().names(&self.name).send().await.or_none()?;
+        let balancer = reply.and_then(|r| r.load_balancers?.into_iter().next());
+        Ok(balancer.and_then(|b| b.load_balancer_arn).map(Id))
     }
 
     async fn retag(id: &Id, _: &Live<Self>, tags: &Retag, cx: &Cx) -> Result<()> {

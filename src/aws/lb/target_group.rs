@@ -255,7 +255,7 @@ const UNHEALTHY: &str = "target_health_state.unhealthy";
 impl Resource for TargetGroup {
     const TYPE: &'static str = "aws:lb/targetGroup:TargetGroup";
     const FACTS: Facts = Facts {
-        puts: true,
+        existing: Existing::LookedFor(&[]),
         takes: Takes::seconds(1, 1, 1),
         aliases: &[
             "aws:alb/targetGroup:TargetGroup",
@@ -263,7 +263,11 @@ impl Resource for TargetGroup {
             "aws:elasticloadbalancingv2/targetGroup:TargetGroup",
         ],
         permissions: Permissions {
-            create: &["elasticloadbalancing:AddTags", "elasticloadbalancing:CreateTargetGroup"],
+            create: &[
+                "elasticloadbalancing:AddTags",
+                "elasticloadbalancing:CreateTargetGroup",
+                "elasticloadbalancing:DescribeTargetGroups",
+            ],
             read: &[
                 "elasticloadbalancing:DescribeTags",
                 "elasticloadbalancing:DescribeTargetGroupAttributes",
@@ -350,12 +354,16 @@ impl Resource for TargetGroup {
     }
 
     async fn find(&self, cx: &Cx) -> Result<Vec<Id>> {
-        let reply = cx.elb().describe_target_groups().names(&self.name).send().await.or_none()?;
-        let group = reply.and_then(|r| r.target_groups?.into_iter().next());
-        match group.and_then(|g| g.target_group_arn) {
-            Some(arn) if is_mine(&arn, cx).await? => Ok(vec![Id(arn)]),
+        match self.namesake(cx).await? {
+            Some(id) if is_mine(&id.0, cx).await? => Ok(vec![id]),
             _ => Ok(Vec::new()),
         }
+    }
+
+    async fn namesake(&self, cx: &Cx) -> Result<Option<Id>> {
+        let reply = cx.elb().describe_target_groups().names(&self.name).send().await.or_none()?;
+        let group = reply.and_then(|r| r.target_groups?.into_iter().next());
+        Ok(group.and_then(|g| g.target_group_arn).map(Id))
     }
 
     async fn retag(id: &Id, _: &Live<Self>, tags: &Retag, cx: &Cx) -> Result<()> {

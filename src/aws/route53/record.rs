@@ -220,6 +220,7 @@ pub struct RecordOutputs {
 impl Resource for Record {
     const TYPE: &'static str = "aws:route53/record:Record";
     const FACTS: Facts = Facts {
+        existing: Existing::RefusedUnless("allowOverwrite"),
         scope: Scope::Global,
         takes: Takes::seconds(30, 30, 30),
         delete_first: true,

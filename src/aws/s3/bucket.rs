@@ -56,6 +56,7 @@ pub struct BucketOutputs {
 impl Resource for Bucket {
     const TYPE: &'static str = "aws:s3/bucket:Bucket";
     const FACTS: Facts = Facts {
+        existing: Existing::LookedFor(&[]),
         limits: Limits::minutes(20, 20, 60),
         names: Names::Everywhere,
         takes: Takes::seconds(2, 1, 2),

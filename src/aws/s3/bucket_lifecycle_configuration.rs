@@ -180,6 +180,7 @@ const CLASSES: &[&str] = &["DEEP_ARCHIVE", "GLACIER", "GLACIER_IR", "INTELLIGENT
 impl Setting for BucketLifecycleConfiguration {
     const TOKEN: &'static str = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration";
     const ABOUT: Facts = Facts {
+        existing: Existing::Set,
         limits: Limits::minutes(3, 3, 20),
         takes: Takes::seconds(2, 2, 1),
         aliases: &["aws:s3/bucketLifecycleConfigurationV2:BucketLifecycleConfigurationV2"],

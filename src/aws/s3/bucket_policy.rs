@@ -16,6 +16,7 @@ pub struct BucketPolicy {
 impl Setting for BucketPolicy {
     const TOKEN: &'static str = "aws:s3/bucketPolicy:BucketPolicy";
     const ABOUT: Facts = Facts {
+        existing: Existing::Set,
         takes: Takes::seconds(1, 1, 1),
         delete_first: true,
         permissions: Permissions {

@@ -32,6 +32,7 @@ pub struct BucketPublicAccessBlock {
 impl Setting for BucketPublicAccessBlock {
     const TOKEN: &'static str = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock";
     const ABOUT: Facts = Facts {
+        existing: Existing::Set,
         takes: Takes::seconds(1, 1, 1),
         delete_first: true,
         permissions: Permissions {

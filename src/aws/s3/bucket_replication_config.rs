@@ -201,6 +201,7 @@ pub struct SourceSelectionCriteria {
 impl Setting for BucketReplicationConfig {
     const TOKEN: &'static str = "aws:s3/bucketReplicationConfig:BucketReplicationConfig";
     const ABOUT: Facts = Facts {
+        existing: Existing::Set,
         takes: Takes::seconds(2, 2, 1),
         delete_first: true,
         permissions: Permissions {

@@ -55,6 +55,7 @@ impl Setting for BucketServerSideEncryptionConfiguration {
     const TOKEN: &'static str =
         "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration";
     const ABOUT: Facts = Facts {
+        existing: Existing::Set,
         takes: Takes::seconds(1, 1, 1),
         aliases: &["aws:s3/bucketServerSideEncryptionConfigurationV2:BucketServerSideEncryptionConfigurationV2"],
         delete_first: true,

@@ -43,6 +43,7 @@ const DISABLED: &str = "Disabled";
 impl Resource for BucketVersioning {
     const TYPE: &'static str = "aws:s3/bucketVersioning:BucketVersioning";
     const FACTS: Facts = Facts {
+        existing: Existing::Set,
         takes: Takes::seconds(1, 1, 1),
         aliases: &["aws:s3/bucketVersioningV2:BucketVersioningV2"],
         delete_first: true,

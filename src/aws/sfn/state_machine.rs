@@ -5,7 +5,6 @@ use aws_sdk_sfn::types::{
 use super::{tagged, tags_of};
 use crate::aws::prelude::*;
 use crate::engine::alike::Alike;
-use crate::engine::error::Kind;
 use crate::engine::rules::{alike, auto_name, computed, one_of, refers, replace, write_only};
 
 /// A workflow of states.
@@ -122,7 +121,7 @@ pub struct StateMachineOutputs {
 impl Resource for StateMachine {
     const TYPE: &'static str = "aws:sfn/stateMachine:StateMachine";
     const FACTS: Facts = Facts {
-        puts: true,
+        existing: Existing::LookedFor(&[]),
         limits: Limits::minutes(5, 1, 5),
         takes: Takes::seconds(2, 2, 10),
         permissions: Permissions {
@@ -162,13 +161,7 @@ impl Resource for StateMachine {
     type Outputs = StateMachineOutputs;
     type Cx = Cx;
 
-    /// Step Functions answers for a machine of the same name and definition with the one that is there.
     async fn create(&self, cx: &Cx) -> Result<Made<Self>> {
-        let arn = arn(&self.name, cx);
-        if cx.sfn().describe_state_machine().state_machine_arn(&arn).send().await.or_none()?.is_some() {
-            let taken = format!("there is a state machine `{}` already", self.name);
-            return Err(Error { kind: Kind::Exists, ..Error::invalid(taken) }.hint(format!("import `{arn}`")));
-        }
         let reply = cx
             .sfn()
             .create_state_machine()
@@ -212,6 +205,12 @@ impl Resource for StateMachine {
     async fn delete(&self, id: &Id, _: Option<&Live<Self>>, cx: &Cx) -> Result<Next<Self>> {
         let delete = cx.sfn().delete_state_machine().state_machine_arn(&id.0).send().await.or_none()?;
         Ok(delete.map_or(Next::Gone, |_| Next::Started))
+    }
+
+    async fn namesake(&self, cx: &Cx) -> Result<Option<Id>> {
+        let arn = arn(&self.name, cx);
+        let there = cx.sfn().describe_state_machine().state_machine_arn(&arn).send().await.or_none()?;
+        Ok(there.map(|_| Id(arn)))
     }
 
     async fn find(&self, cx: &Cx) -> Result<Vec<Id>> {
@@ -391,11 +390,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_machine_that_is_there_already_is_not_taken_over() {
-        let (aws, wire) = aws(&[("DescribeStateMachine", ok(machine().to_string()))]);
-        let error = aws.create(&at(StateMachine::TYPE), &everything().into()).await.unwrap_err();
-        assert_eq!(error.kind, Kind::Exists);
-        assert!(wire.requests("CreateStateMachine").is_empty());
+    async fn a_machine_that_is_there_already_is_seen_before_it_is_taken_over() {
+        let (aws, _) = aws(&[("DescribeStateMachine", ok(machine().to_string()))]);
+        let there = aws.namesake(&at(StateMachine::TYPE), &everything().into()).await.unwrap();
+        assert_eq!(there, Some(Id(ARN.into())));
     }
 
     #[tokio::test]

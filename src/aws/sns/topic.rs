@@ -109,7 +109,6 @@ pub struct TopicOutputs {
 impl Resource for Topic {
     const TYPE: &'static str = "aws:sns/topic:Topic";
     const FACTS: Facts = Facts {
-        puts: true,
         takes: Takes::seconds(1, 1, 1),
         permissions: Permissions {
             create: &["sns:CreateTopic", "sns:TagResource"],

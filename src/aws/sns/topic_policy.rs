@@ -22,6 +22,7 @@ pub struct TopicPolicyOutputs {
 impl Resource for TopicPolicy {
     const TYPE: &'static str = "aws:sns/topicPolicy:TopicPolicy";
     const FACTS: Facts = Facts {
+        existing: Existing::Set,
         delete_first: true,
         permissions: Permissions {
             create: &["sns:SetTopicAttributes"],

@@ -3,7 +3,6 @@ use std::time::Duration;
 
 use crate::aws::prelude::*;
 use crate::engine::alike::Alike;
-use crate::engine::error::Kind;
 use crate::engine::rules::{alike, computed, one_of, refers, replace, write_only};
 
 /// A receiver of the messages of a topic.
@@ -72,6 +71,7 @@ pub struct TopicSubscriptionOutputs {
 impl Resource for TopicSubscription {
     const TYPE: &'static str = "aws:sns/topicSubscription:TopicSubscription";
     const FACTS: Facts = Facts {
+        existing: Existing::LookedFor(&["topic"]),
         takes: Takes::seconds(1, 1, 1),
         permissions: Permissions {
             create: &["iam:PassRole", "sns:ListSubscriptionsByTopic", "sns:Subscribe"],
@@ -87,12 +87,7 @@ impl Resource for TopicSubscription {
     type Outputs = TopicSubscriptionOutputs;
     type Cx = Cx;
 
-    /// SNS answers for a receiver that it knows already with the subscription that is there.
     async fn create(&self, cx: &Cx) -> Result<Made<Self>> {
-        if let Some(arn) = self.known(cx).await? {
-            let taken = format!("`{}` is subscribed to the topic already", self.endpoint);
-            return Err(Error { kind: Kind::Exists, ..Error::invalid(taken) }.hint(format!("import `{arn}`")));
-        }
         let attributes = self.attributes().into_iter();
         let attributes: HashMap<_, _> =
             attributes.filter_map(|a| Some((a.name.to_owned(), a.value.filter(|value| value != a.unset)?))).collect();
@@ -155,7 +150,21 @@ impl Resource for TopicSubscription {
     }
 
     async fn find(&self, cx: &Cx) -> Result<Vec<Id>> {
-        Ok(self.known(cx).await?.map(Id).into_iter().collect())
+        Ok(self.namesake(cx).await?.into_iter().collect())
+    }
+
+    /// The subscription of this receiver. SNS lists no ARN of one that has not agreed yet, and asks it again
+    /// instead of making a second one.
+    async fn namesake(&self, cx: &Cx) -> Result<Option<Id>> {
+        let mut pages = cx.sns().list_subscriptions_by_topic().topic_arn(&self.topic).into_paginator().items().send();
+        while let Some(subscription) = pages.next().await {
+            let s = subscription?;
+            let same_endpoint = s.endpoint.is_some_and(|endpoint| Alike::Masked.same(&endpoint, &self.endpoint));
+            if same_endpoint && s.protocol.as_ref() == Some(&self.protocol) {
+                return Ok(s.subscription_arn.filter(|arn| arn.starts_with("arn:")).map(Id));
+            }
+        }
+        Ok(None)
     }
 
     fn foresee(_: &Value, at: &Where) -> Vec<(&'static str, Value)> {
@@ -201,20 +210,6 @@ impl TopicSubscription {
             Attribute { unset: NO_POLICY, ..json("ReplayPolicy", &self.replay_policy) },
             text("SubscriptionRoleArn", self.subscription_role_arn.clone()),
         ]
-    }
-
-    /// The ARN of the subscription of this receiver. SNS lists no ARN of one that has not agreed yet,
-    /// and asks it again instead of making a second one.
-    async fn known(&self, cx: &Cx) -> Result<Option<String>> {
-        let mut pages = cx.sns().list_subscriptions_by_topic().topic_arn(&self.topic).into_paginator().items().send();
-        while let Some(subscription) = pages.next().await {
-            let s = subscription?;
-            let same_endpoint = s.endpoint.is_some_and(|endpoint| Alike::Masked.same(&endpoint, &self.endpoint));
-            if same_endpoint && s.protocol.as_ref() == Some(&self.protocol) {
-                return Ok(s.subscription_arn.filter(|arn| arn.starts_with("arn:")));
-            }
-        }
-        Ok(None)
     }
 }
 
@@ -313,11 +308,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_receiver_that_is_subscribed_already_is_not_taken_over() {
-        let (aws, wire) = aws(&[("Action=ListSubscriptionsByTopic", ok(listed(ARN)))]);
-        let error = aws.create(&at(TopicSubscription::TYPE), &everything().into()).await.unwrap_err();
-        assert_eq!(error.kind, Kind::Exists);
-        assert!(wire.requests("Action=Subscribe").is_empty());
+    async fn a_receiver_that_is_subscribed_already_is_seen_before_it_is_taken_over() {
+        let (aws, _) = aws(&[("Action=ListSubscriptionsByTopic", ok(listed(ARN)))]);
+        let there = aws.namesake(&at(TopicSubscription::TYPE), &everything().into()).await.unwrap();
+        assert_eq!(there, Some(Id(ARN.into())));
     }
 
     #[tokio::test]
@@ -331,8 +325,9 @@ mod tests {
             ("Action=Subscribe", ok(subscribed)),
         ];
         let (aws, wire) = aws(&replies);
-        let made = aws.create(&at(TopicSubscription::TYPE), &everything().into()).await.unwrap();
-        assert_eq!(made.id, Id(ARN.into()));
+        let (at, wanted) = (at(TopicSubscription::TYPE), everything().into());
+        assert_eq!(aws.namesake(&at, &wanted).await.unwrap(), None);
+        assert_eq!(aws.create(&at, &wanted).await.unwrap().id, Id(ARN.into()));
         assert!(wire.requests("Action=Subscribe")[0].contains("ReturnSubscriptionArn=true"));
     }
 

@@ -6,7 +6,6 @@ use super::attributes_of;
 use crate::aws::dns_suffix;
 use crate::aws::prelude::*;
 use crate::engine::alike::Alike;
-use crate::engine::error::Kind;
 use crate::engine::rules::{alike, auto_name, computed, exclusive, one_of, refers, replace};
 
 /// A queue that keeps messages until somebody has worked on them.
@@ -98,7 +97,7 @@ pub struct QueueOutputs {
 impl Resource for Queue {
     const TYPE: &'static str = "aws:sqs/queue:Queue";
     const FACTS: Facts = Facts {
-        puts: true,
+        existing: Existing::LookedFor(&[]),
         limits: Limits::minutes(3, 3, 3),
         takes: Takes::seconds(1, 2, 60),
         permissions: Permissions {
@@ -114,12 +113,7 @@ impl Resource for Queue {
     type Outputs = QueueOutputs;
     type Cx = Cx;
 
-    /// SQS answers for a queue of the same name and settings with the one that is there.
     async fn create(&self, cx: &Cx) -> Result<Made<Self>> {
-        if let Some(url) = url_of(&self.name, cx).await? {
-            let taken = format!("there is a queue `{}` already", self.name);
-            return Err(Error { kind: Kind::Exists, ..Error::invalid(taken) }.hint(format!("import `{url}`")));
-        }
         let attributes = self.attributes().into_iter();
         let attributes: HashMap<_, _> = attributes
             .filter_map(|a| Some((a.name, a.value.filter(|value| a.unset != Some(value.as_str()))?)))
@@ -155,9 +149,14 @@ impl Resource for Queue {
     }
 
     async fn find(&self, cx: &Cx) -> Result<Vec<Id>> {
-        let Some(url) = url_of(&self.name, cx).await? else { return Ok(Vec::new()) };
-        let mine = tags_of(&url, cx).await?.get(tags::ATTEMPT).is_some_and(|attempt| attempt == cx.token());
-        Ok(mine.then_some(Id(url)).into_iter().collect())
+        let Some(id) = self.namesake(cx).await? else { return Ok(Vec::new()) };
+        let mine = tags_of(&id.0, cx).await?.get(tags::ATTEMPT).is_some_and(|attempt| attempt == cx.token());
+        Ok(mine.then_some(id).into_iter().collect())
+    }
+
+    async fn namesake(&self, cx: &Cx) -> Result<Option<Id>> {
+        let reply = cx.sqs().get_queue_url().queue_name(&self.name).send().await.or_none()?;
+        Ok(reply.and_then(|reply| reply.queue_url).map(Id))
     }
 
     async fn retag(id: &Id, _: &Live<Self>, tags: &Retag, cx: &Cx) -> Result<()> {
@@ -229,11 +228,6 @@ impl Queue {
             number(Name::VisibilityTimeout, self.visibility_timeout_seconds),
         ]
     }
-}
-
-async fn url_of(name: &str, cx: &Cx) -> Result<Option<String>> {
-    let reply = cx.sqs().get_queue_url().queue_name(name).send().await.or_none()?;
-    Ok(reply.and_then(|reply| reply.queue_url))
 }
 
 /// Tags of a queue; none if there is no such queue.
@@ -321,11 +315,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_queue_that_is_there_already_is_not_taken_over() {
-        let (aws, wire) = aws(&[("GetQueueUrl", ok(json!({ "QueueUrl": URL }).to_string()))]);
-        let error = aws.create(&at(Queue::TYPE), &everything().into()).await.unwrap_err();
-        assert_eq!(error.kind, Kind::Exists);
-        assert!(wire.requests("CreateQueue").is_empty());
+    async fn a_queue_that_is_there_already_is_seen_before_it_is_taken_over() {
+        let (aws, _) = aws(&[("GetQueueUrl", ok(json!({ "QueueUrl": URL }).to_string()))]);
+        let there = aws.namesake(&at(Queue::TYPE), &everything().into()).await.unwrap();
+        assert_eq!(there, Some(Id(URL.into())));
     }
 
     #[tokio::test]

@@ -22,6 +22,7 @@ pub struct QueuePolicyOutputs {}
 impl Resource for QueuePolicy {
     const TYPE: &'static str = "aws:sqs/queuePolicy:QueuePolicy";
     const FACTS: Facts = Facts {
+        existing: Existing::Set,
         delete_first: true,
         takes: Takes::seconds(2, 2, 1),
         permissions: Permissions {

@@ -13,7 +13,8 @@ use crate::aws::{Cx, Tags, each, tags};
 use crate::engine::alike::Alike;
 use crate::engine::error::{Error, Result, need};
 use crate::engine::resource::{
-    Facts, FoundBy, IdForm, Limits, Live, Made, Next, Permissions, Resource, Retag, Seen, Takes, Want, Where, WithInput,
+    Existing, Facts, FoundBy, IdForm, Limits, Live, Made, Next, Permissions, Resource, Retag, Seen, Takes, Want, Where,
+    WithInput,
 };
 use crate::engine::rules::{alike, auto_name, computed, exactly_one, one_of, refers, replace, write_only};
 use crate::engine::secret::Secret;
@@ -87,7 +88,7 @@ pub struct ParameterOutputs {
 impl Resource for Parameter {
     const TYPE: &'static str = "aws:ssm/parameter:Parameter";
     const FACTS: Facts = Facts {
-        puts: true,
+        existing: Existing::RefusedUnless("overwrite"),
         limits: Limits::minutes(5, 5, 5),
         takes: Takes::seconds(1, 1, 1),
         permissions: Permissions {

@@ -115,6 +115,7 @@ const SAID: &[Said] = &[
     said(["dynamodb", "CreateTable", "ResourceInUseException", "already exists"], EXISTS, "the code also means that the table is changing"),
     said(["firehose", "CreateDeliveryStream", "ResourceInUseException", "already exists"], EXISTS, "the code also means that the stream is changing"),
     said(["kinesis", "CreateStream", "ResourceInUseException", "already exists"], EXISTS, "the code also means that the stream is changing"),
+    said(["sns", "CreateTopic", "InvalidParameter", "already exists with different"], EXISTS, INVALID),
     said(["autoscaling", "*", "ValidationError", "AutoScalingGroup name*not found"], NOT_FOUND, INVALID),
     said(["dynamodb", "*", "ValidationException", "Replica specified*not found"], NOT_FOUND, INVALID),
     said(["backup", "GetBackupSelection", "InvalidParameterValueException", "Cannot find"], NOT_FOUND, INVALID),

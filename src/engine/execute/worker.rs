@@ -236,16 +236,21 @@ impl Worker {
         let attempt = attempt.unwrap_or_else(new_attempt);
         let created = Some(self.crew.clock.now());
         let row = Row { inputs: wanted, created, pending: None, failure: None, ..row };
+        let at = self.at(&row, attempt.clone(), company);
+        let journey = self.journey(&at, &row.key, schema, &row.timeouts, &row.inputs);
+        let looked = journey.leave_alone(&row).await;
+        // Before it is begun: what is begun and not ended is taken for made by us where its names are found.
+        if let (Err(error), false) = (&looked, doubtful) {
+            return Err(error.clone());
+        }
         let mut entries = Vec::new();
         let aside = set_aside.and_then(|key| self.crew.ledger.row(&key));
         if let Some(half) = &aside {
             entries.push(Entry::Put { row: Arc::new(Row { old: true, ..Row::clone(half) }) });
         }
-        entries.push(Entry::Begin { row: Arc::new(row.clone()), op: Begun::Create, attempt: attempt.clone() });
+        entries.push(Entry::Begin { row: Arc::new(row.clone()), op: Begun::Create, attempt });
         self.crew.ledger.record(entries).await?;
-        let at = self.at(&row, attempt, company);
-        let journey = self.journey(&at, &row.key, schema, &row.timeouts, &row.inputs);
-        let made = match journey.create(doubtful).await {
+        let made = match journey.create(doubtful, looked).await {
             Ok(made) => made,
             // What exists does not give way to what the endpoint cannot make.
             Err(error) if error.kind == Kind::Unsupported && self.crew.skip_unsupported && aside.is_none() => {

@@ -132,7 +132,12 @@ impl Planner<'_> {
                 unreadable("unreadable", format!("it is not ready: {word}"))
             }
             Ok(Some(Seen::Gone) | None) => {
-                unreadable("unreadable", format!("no such resource in {}", declaration.place))
+                let form = self.catalog.find(&declaration.ty).map_or("", |schema| schema.facts.import);
+                let help = match form {
+                    "" => "`region` names another region".to_owned(),
+                    form => format!("it is found by the {form}; `region` names another region"),
+                };
+                unreadable("unreadable", format!("no such resource in {}", declaration.place)).help(help)
             }
             Err(error) => Diagnostic {
                 help: observe::help(&error, self.identity.seat(&declaration.place)),

@@ -10,7 +10,7 @@ use crate::engine::planner::Planner;
 use crate::engine::planner::departures::{successors, way};
 use crate::engine::program::Declaration;
 use crate::engine::removal::Deletion;
-use crate::engine::resource::{IdForm, Names};
+use crate::engine::resource::{Existing, IdForm, Names};
 use crate::engine::schema::TypeSchema;
 use crate::engine::state::{Key, Row, State};
 use crate::engine::task::Task;
@@ -199,7 +199,13 @@ impl Planner<'_> {
 
 /// Whether the cloud refuses a second one of a name. What has no name of its own is put in place of another.
 fn refuses(schema: &TypeSchema) -> bool {
-    !schema.facts.puts && schema.inputs.properties.iter().any(|property| property.auto_name.is_some())
+    // A create of what is looked for would be answered as if it had made the one that is there; of a bucket, whose
+    // name is all that two of them could share, nobody can mean that.
+    let is_put = match schema.facts.existing {
+        Existing::Refused | Existing::RefusedUnless(_) => false,
+        Existing::LookedFor(_) | Existing::Set => !schema.facts.unique_everywhere,
+    };
+    !is_put && schema.inputs.properties.iter().any(|property| property.auto_name.is_some())
 }
 
 /// What the cloud calls a resource by, if that is known and it is called by anything of its own.

@@ -85,6 +85,32 @@ async fn versioning(twin: &Twin, name: &str, region: &str) {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_setting_is_set_over_the_one_that_is_there() {
+    let twin = twin_of(Arc::clone(crate::aws::catalog()));
+    bucket(&twin, "b", NEAR).await;
+    versioning(&twin, "b", NEAR).await;
+    let other = at_in(VERSIONING, "other", NEAR);
+    let inputs = json!({ "bucket": "b", "versioningConfiguration": { "status": "Suspended" } });
+    let id = create(&twin, &other, inputs).await.unwrap();
+    pass(60).await;
+    let Seen::Ready(live) = read(&twin, &other.kind, &id).await else { panic!("not ready") };
+    let status = live.inputs.get("versioningConfiguration").and_then(|v| v.get("status"));
+    assert_eq!(status, Some(&"Suspended".into()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_there_is_put_in_place_of_only_where_the_program_says_so() {
+    let twin = twin_of(Arc::clone(crate::aws::catalog()));
+    let parameter = |overwrite: bool| json!({ "name": "p", "type": "String", "value": "1", "overwrite": overwrite });
+    let at = |name| at_in("aws:ssm/parameter:Parameter", name, NEAR);
+    create(&twin, &at("a"), parameter(false)).await.unwrap();
+    let error = create(&twin, &at("b"), parameter(false)).await.unwrap_err();
+    assert_eq!(error.kind, Kind::Exists);
+    create(&twin, &at("b"), parameter(true)).await.unwrap();
+    assert_eq!(twin.inspect().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn names_of_buckets_are_unique_in_the_world() {
     let twin = twin_of(catalog());
     bucket(&twin, "b", NEAR).await;

@@ -13,7 +13,7 @@ use drctl::engine::journal::Entry;
 use drctl::engine::names;
 use drctl::engine::plan::Plan;
 use drctl::engine::provider::{At, KindAt, Provider};
-use drctl::engine::resource::{Seen, Want};
+use drctl::engine::resource::{Existing, Seen, Want};
 use drctl::engine::schema::{Shape, TypeSchema};
 use drctl::engine::settings::Settings;
 use drctl::engine::state::Row;
@@ -84,7 +84,7 @@ impl<'a> Life<'a> {
     async fn live(&mut self) -> Result {
         let mut inputs = self.case.inputs.clone();
         self.reach("create", &inputs, None).await?;
-        self.look_for_it().await;
+        self.look_for_it().await?;
         for change in &self.case.updates {
             inputs = changed(&inputs, change);
             self.expect_steps(&inputs, &["update subject"], change).await?;
@@ -116,15 +116,16 @@ impl<'a> Life<'a> {
     }
 
     /// Looks for the subject as after a lost create. What it sends counts; what it finds is the business of
-    /// the tests that lose one.
-    async fn look_for_it(&self) {
+    /// the tests that lose one. Another stack that wants to make the same sees that it is there, where no server
+    /// of AWS would tell.
+    async fn look_for_it(&self) -> Result {
         let begun = self.stage.journal.entries.lock().unwrap().iter().find_map(|entry| match entry {
             Entry::Begin { row, attempt, .. } if row.key.urn.name() == "subject" => {
                 Some((row.clone(), attempt.clone()))
             }
             _ => None,
         });
-        let Some((row, attempt)) = begun else { return };
+        let Some((row, attempt)) = begun else { return Ok(()) };
         let at = At {
             urn: row.key.urn.clone(),
             kind: KindAt { ty: row.ty.clone(), place: row.place.clone() },
@@ -133,6 +134,15 @@ impl<'a> Life<'a> {
             company: None,
         };
         drop(self.stage.cloud.find(&at, &row.inputs).await);
+        let made = self.subject()?.id.clone();
+        if made.is_none() || !matches!(self.schema()?.facts.existing, Existing::LookedFor(_)) {
+            return Ok(());
+        }
+        let another = At { attempt: "01ANOTHER00000000000000000".into(), owner: "another/1".into(), ..at };
+        match self.stage.cloud.namesake(&another, &row.inputs).await {
+            Ok(id) if id == made => Ok(()),
+            other => Err(format!("looked for, it is {other:?}, not {made:?}")),
+        }
     }
 
     fn schema(&self) -> Result<&'static TypeSchema> {

@@ -29,12 +29,13 @@ async fn a_failed_step_skips_only_its_dependents() {
 
 #[tokio::test(start_paused = true)]
 async fn a_create_whose_answer_is_lost_makes_no_second_resource() {
-    for token in ["test:index:Thing", "test:index:Child", "test:index:Named"] {
+    let all = format!("{TREE}\nd: {{type: test:Rule, properties: {{name: d}}}}");
+    for token in ["test:index:Thing", "test:index:Child", "test:index:Named", "test:index:Rule"] {
         let mut t = Theatre::new();
         t.twin.faults().strike(Calls::to(Operation::Create).of(token), 1, Fault::AnswerLost(Kind::Outage));
-        t.up(TREE).await;
-        assert_eq!(t.twin.inspect().len(), 3, "{token}: {:?}", t.twin.inspect());
-        assert!(t.preview(TREE).await.is_empty());
+        t.up(&all).await;
+        assert_eq!(t.twin.inspect().len(), 4, "{token}: {:?}", t.twin.inspect());
+        assert!(t.preview(&all).await.is_empty());
     }
 }
 

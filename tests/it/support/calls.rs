@@ -89,7 +89,9 @@ impl Layer for Calls {
     fn pass<'a, T: Send + 'a>(&'a self, call: Call<'a>, answer: BoxFuture<'a, Result<T>>) -> BoxFuture<'a, Result<T>> {
         let (by, to) = match call {
             Call::Identity => return answer,
-            Call::Create(at) | Call::Find(at) | Call::Awaits(at) => (at.kind.ty.as_str(), Purpose::Create),
+            Call::Create(at) | Call::Find(at) | Call::Namesake(at) | Call::Awaits(at) => {
+                (at.kind.ty.as_str(), Purpose::Create)
+            }
             Call::Read(kind) if self.looks.load(Ordering::Relaxed) => (kind.ty.as_str(), Purpose::Look),
             Call::Read(kind) => (kind.ty.as_str(), Purpose::Read),
             Call::Update(at) => (at.kind.ty.as_str(), Purpose::Update),
