@@ -242,7 +242,7 @@ fn what_cannot_be_made_because_it_exists_says_how_to_take_it_over() {
         "
   group: {type: aws:cloudwatch:LogGroup, properties: {name: theirs}}
   role: {type: aws:iam:Role, properties: {name: theirs, assumeRolePolicy: {Version: 2012-10-17, Statement: []}}}
-  parameter: {type: aws:ssm:Parameter, properties: {name: theirs, type: String, value: '1'}}
+  parameter: {type: aws:ssm:Parameter, properties: {name: theirs, type: String, value: ours}}
 ",
     );
     let said = lab.run("up -s shop --yes").ends_with(4);
