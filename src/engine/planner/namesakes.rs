@@ -203,7 +203,7 @@ fn refuses(schema: &TypeSchema) -> bool {
     // name is all that two of them could share, nobody can mean that.
     let is_put = match schema.facts.existing {
         Existing::Refused | Existing::RefusedUnless(_) => false,
-        Existing::LookedFor(_) | Existing::Set => !schema.facts.unique_everywhere,
+        Existing::LookedFor(_) | Existing::Set => schema.facts.names != Names::Everywhere,
     };
     !is_put && schema.inputs.properties.iter().any(|property| property.auto_name.is_some())
 }
