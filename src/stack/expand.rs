@@ -453,13 +453,11 @@ impl Expansion<'_> {
         if value.is_null() {
             return Ok(inherited);
         }
-        match options::flag(&value) {
-            Some(on) => Ok(on),
-            None => {
-                let text = format!("`{word}` of resource `{}` must be a boolean that is known at once", block.key);
-                self.poison(Diagnostic::error("wrong-type", text).at(expr.at.clone()))
-            }
-        }
+        Ok(options::flag(&value).unwrap_or_else(|| {
+            let text = format!("`{word}` of resource `{}` must be a boolean that is known at once", block.key);
+            self.problems.push(Diagnostic::error("wrong-type", text).at(expr.at.clone()));
+            inherited
+        }))
     }
 
     /// What a component may have been before.

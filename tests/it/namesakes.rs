@@ -259,7 +259,7 @@ fn what_cannot_be_made_because_it_exists_says_how_to_take_it_over() {
     write("  group: {type: aws:cloudwatch:LogGroup, properties: {name: ours}, options: {import: ours}}\n");
     let said = lab.run("preview -s shop");
     let told = format!("{}{}", said.out, said.err);
-    assert!(told.contains("it is found by the name of the log group"), "{told}");
+    assert!(told.contains("it is found by the name of the group"), "{told}");
 }
 
 /// In the region where S3 itself gives a bucket of the account to whoever makes it again, and on the twin.

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::folder::{Folder, known_format};
 use super::objects::{Etag, When, is_away};
 use super::{Notes, Put};
+use crate::engine::error::Kind;
 use crate::engine::fence::Sign;
 use crate::state::error::{Result, StateError};
 use crate::state::format::{MOST, VERSION, pretty};
@@ -112,8 +113,14 @@ pub(super) async fn acquire(
         let mut holder = None;
         let mut gone = Vec::new();
         for (i, folder) in folders.iter().enumerate() {
-            if i > 0 && notes.is_away(&folder.bucket) {
-                continue;
+            match notes.why_away(&folder.bucket) {
+                Some(why) if i > 0 => {
+                    notes.left_behind(&folder.bucket, &why);
+                    continue;
+                }
+                // It kept silent when the keys were asked for, and is not waited for twice.
+                Some(why) if why.kind == Kind::Unreachable => return Err(folder.failed("read", LOCK)(why)),
+                _ => {}
             }
             let lock = match look(folder).await {
                 Err(StateError::Bucket { source, .. }) if i > 0 && is_away(&source) => {

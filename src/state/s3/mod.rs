@@ -142,6 +142,10 @@ impl Notes {
         ));
     }
 
+    fn why_away(&self, bucket: &str) -> Option<Error> {
+        self.away.lock().unwrap_or_else(PoisonError::into_inner).get(bucket).cloned()
+    }
+
     fn is_away(&self, bucket: &str) -> bool {
         self.away.lock().unwrap_or_else(PoisonError::into_inner).contains_key(bucket)
     }
