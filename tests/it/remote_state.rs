@@ -304,7 +304,7 @@ fn a_move_that_is_killed_leaves_one_place_to_be_used_and_moving_again_ends_it() 
     lab.run(&to_the_bucket).ends_with(0);
     assert!(lab.run("up --yes").ends_with(2).err.contains("the state of this stack was moved to s3://first-"));
     assert!(lab.run(&format!("state ls --state {url}")).ends_with(0).out.contains("protected"));
-    lab.run(&format!("preview --expect-no-changes --state {url}")).ends_with(0);
+    lab.run(&format!("stack migrate-state --to local --state {url} --yes")).ends_with(0);
     lab.is_whole();
 }
 
