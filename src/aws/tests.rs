@@ -373,7 +373,7 @@ fn every_type_that_aws_does_not_refuse_is_looked_for_or_has_a_reason() {
         let word = match ty.facts.existing {
             Existing::Refused => continue,
             Existing::RefusedUnless(_) => "refused, unless",
-            Existing::LookedFor(parts_of) => {
+            Existing::LookedFor(parts_of) | Existing::PutInPlace(parts_of) => {
                 let known = parts_of.iter().all(|input| ty.inputs.get(input).is_some_and(|p| p.required));
                 assert!(known, "{} is a part of {parts_of:?}", ty.token);
                 "looked for: "
@@ -383,6 +383,8 @@ fn every_type_that_aws_does_not_refuse_is_looked_for_or_has_a_reason() {
         let (token, reason) = stated.next().unwrap();
         assert_eq!(*token, ty.token);
         assert!(reason.starts_with(word), "{token} is {word}, not {reason}");
+        let is_put = reason.ends_with(" puts in place") || reason.ends_with(" changes what is registered");
+        assert_eq!(is_put, matches!(ty.facts.existing, Existing::PutInPlace(_)), "{token}: {reason}");
     }
     assert_eq!(stated.next(), None);
 }

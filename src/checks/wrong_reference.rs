@@ -8,7 +8,7 @@ use crate::engine::placeholder::PLACEHOLDER;
 use crate::engine::provider::Catalog;
 use crate::engine::reference::{Taken, property_in_words, with_article};
 use crate::engine::schema::{Object, Property, Shape};
-use crate::engine::urn::short_type;
+use crate::engine::urn::{short_type, split_name};
 
 pub(super) const RULE: Rule = Rule {
     code: "wrong-reference",
@@ -102,9 +102,9 @@ impl<'s> Search<'s> {
     /// The nearest that would be right.
     fn remedy(&self, taken: &Taken<'_>, field: Field<'s>, link: Option<Item<'s>>) -> Option<String> {
         let (owner, property) = (field.owner, taken.property);
-        let (home, _) = apart(owner.name());
+        let (home, _) = split_name(owner.name());
         let written = |item: Item<'s>| {
-            let (there, name) = apart(item.name());
+            let (there, name) = split_name(item.name());
             (there == home).then(|| format!("${{{name}.{property}}}"))
         };
         if let Some(item) = link.filter(|item| item.is(taken.target.token)) {
@@ -112,8 +112,8 @@ impl<'s> Search<'s> {
         }
         let is_near = |item: &Item<'s>| item.place() == owner.place() || item.place().is_global();
         let fit = self.scene.of(taken.target.token).filter(|item| is_near(item) && item.index != owner.index);
-        let all: Vec<(&str, String)> = fit.filter_map(|item| Some((apart(item.name()).1, written(item)?))).collect();
-        let like = field.link().map(|(item, _)| apart(item.name()).1).or(field.text());
+        let all: Vec<(&str, String)> = fit.filter_map(|item| Some((split_name(item.name()).1, written(item)?))).collect();
+        let like = field.link().map(|(item, _)| split_name(item.name()).1).or(field.text());
         let nearest = like.and_then(|like| nearest(like, all.iter().map(|(name, _)| *name)));
         let nearest = all.iter().find(|(name, _)| Some(*name) == nearest);
         Some(match (all.as_slice(), nearest) {
@@ -136,16 +136,6 @@ fn may_name(property: &Property) -> bool {
             Shape::List { item, .. } | Shape::Map(item) => may_name(item),
             _ => false,
         }
-}
-
-/// The component that a resource is in, and its name there.
-fn apart(name: &str) -> (&str, &str) {
-    // A key of an instance may hold a slash.
-    let end = name.find('[').unwrap_or(name.len());
-    match name[..end].rfind('/') {
-        Some(slash) => (&name[..slash], &name[slash + 1..]),
-        None => ("", name),
-    }
 }
 
 fn place(wrong: &Diagnostic, path: &Path) -> (String, usize, String) {

@@ -276,7 +276,9 @@ fn of_type(ty: &TypeSchema) -> String {
     let existing = match ty.facts.existing {
         Existing::Refused => "refused".to_owned(),
         Existing::RefusedUnless(input) => format!("refused, unless `{input}` is true"),
-        Existing::LookedFor(_) => "refused: drctl looks first, because the cloud would take it over".to_owned(),
+        Existing::LookedFor(_) | Existing::PutInPlace(_) => {
+            "refused: drctl looks first, because the cloud would take it over".to_owned()
+        }
         Existing::Set => "set to what the program says".to_owned(),
     };
     fact("Existing:", existing);

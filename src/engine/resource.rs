@@ -398,11 +398,14 @@ pub enum Existing {
     Refused,
     /// The same, unless that input is true.
     RefusedUnless(&'static str),
-    /// The cloud would change it, or answer as if it had made it. So the engine looks before a create, and
-    /// refuses itself.
+    /// The cloud would answer as if it had made it where it is as asked for, and refuse the create where not. So
+    /// the engine looks before a create, and refuses itself.
     ///
     /// The inputs name what it is a part of: in what was made in this run nobody has made such a thing yet.
     LookedFor(&'static [&'static str]),
+    /// The cloud would change it to what is asked for, whatever it is. The engine looks as well; among the
+    /// resources of one stack a name goes from one to another so.
+    PutInPlace(&'static [&'static str]),
     /// The create changes it, as anywhere: it is a setting of something else, or a relation between two others.
     Set,
 }

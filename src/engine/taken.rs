@@ -16,7 +16,9 @@ impl Journey<'_> {
     /// # Errors
     /// `Exists` if it is there, or those of the look.
     pub async fn leave_alone(&self, row: &Row) -> Result<()> {
-        let Existing::LookedFor(parts_of) = self.schema.facts.existing else { return Ok(()) };
+        let (Existing::LookedFor(parts_of) | Existing::PutInPlace(parts_of)) = self.schema.facts.existing else {
+            return Ok(());
+        };
         if self.is_part_of_something_new(parts_of, row) {
             return Ok(());
         }
@@ -40,6 +42,7 @@ impl Journey<'_> {
 
     fn ways_out(&self, id: Option<&Id>) -> String {
         let (kind, name) = (&self.at.kind, self.at.urn.name());
+        let what = if id.is_none() { format!(", where ID is the {}", self.schema.facts.import) } else { String::new() };
         let id = id.map_or("ID", |id| &id.0);
         let region = if kind.place.is_global() { String::new() } else { format!(" --region {}", kind.place) };
         let import = format!("drctl import {} {} {}{region}", short_type(&kind.ty), word(name), word(id));
@@ -47,7 +50,16 @@ impl Journey<'_> {
             Some(input) => format!("; otherwise give another `{input}`"),
             None => String::new(),
         };
-        format!("`{import}` takes it over, as the option `import: {id}` does{other}")
+        if self.replaces_another() {
+            return format!("`drctl state rm {}`, and then `{import}`, takes it over{what}{other}", word(name));
+        }
+        format!("`{import}` takes it over, as the option `import: {id}` does{what}{other}")
+    }
+
+    /// Whether something else stands for the resource until it is there.
+    fn replaces_another(&self) -> bool {
+        let others = |row: &Row| row.key.urn == self.at.urn && row.key != *self.key && row.id.is_some();
+        self.crew.ledger.state().rows.values().any(|row| others(row))
     }
 
     /// Whether it is a part of what was made in this run.

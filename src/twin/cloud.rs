@@ -93,7 +93,7 @@ impl Cloud {
         }
         if let Some(other) = self.world.taken(schema.token, place, &id.0) {
             let overwrites = match schema.facts.existing {
-                Existing::Set => true,
+                Existing::Set | Existing::PutInPlace(_) => true,
                 Existing::RefusedUnless(input) => inputs.get(input).and_then(Value::as_bool) == Some(true),
                 Existing::Refused | Existing::LookedFor(_) => false,
             };

@@ -254,7 +254,7 @@ fn enabled() -> String {
 only_on_the_twin!(
     Rule,
     Plain,
-    Facts { existing: Existing::LookedFor(&[]), ..Facts::new(IdForm::Input("name"), FoundBy::Name) }
+    Facts { existing: Existing::PutInPlace(&[]), ..Facts::new(IdForm::Input("name"), FoundBy::Name) }
 );
 
 /// A resource that takes as long as a database.

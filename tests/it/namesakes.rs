@@ -102,7 +102,7 @@ fn a_program_that_goes_back_after_a_failure_has_what_it_had() {
 }
 
 #[test]
-fn roles_and_buckets_that_exchange_names_are_both_there() {
+fn names_that_the_cloud_gives_only_once_are_exchanged_in_one_run() {
     let program = |[a, b]: [&str; 2]| {
         format!(
             "
@@ -123,6 +123,11 @@ fn roles_and_buckets_that_exchange_names_are_both_there() {
   versions:
     type: aws:s3:BucketVersioning
     properties: {{bucket: '${{second.id}}', versioningConfiguration: {{status: Enabled}}}}
+  quick: {{type: aws:sqs:Queue, properties: {{name: {a}}}}}
+  slow: {{type: aws:sqs:Queue, properties: {{name: {b}, delaySeconds: 5}}}}
+  hourly: {{type: aws:cloudwatch:EventRule, properties: {{name: {a}, scheduleExpression: rate(1 hour)}}}}
+  daily: {{type: aws:cloudwatch:EventRule, properties: {{name: {b}, scheduleExpression: rate(1 day)}}}}
+  hour: {{type: aws:cloudwatch:EventTarget, properties: {{rule: '${{hourly.name}}', arn: '${{quick.arn}}'}}}}
 "
         )
     };
@@ -135,6 +140,11 @@ fn roles_and_buckets_that_exchange_names_are_both_there() {
     is_there(&lab);
     let said = lab.run("state show second -s shop").ends_with(0);
     assert!(said.out.contains(r#""id": "x-namesakes""#), "{}", said.out);
+    for names in [["x", "y"], ["y", "x"]] {
+        write(&program(names));
+        lab.run("up -s shop --local --yes").ends_with(0);
+        lab.run("preview -s shop --local --refresh --expect-no-changes").ends_with(0);
+    }
 }
 
 /// What somebody else has under the name `theirs`, and what is told of it afterwards.

@@ -52,7 +52,7 @@ pub struct PolicyOutputs {
 impl Resource for Policy {
     const TYPE: &'static str = "aws:appautoscaling/policy:Policy";
     const FACTS: Facts = Facts {
-        existing: Existing::LookedFor(&["resourceId"]),
+        existing: Existing::PutInPlace(&["resourceId"]),
         takes: Takes::seconds(2, 2, 1),
         permissions: Permissions {
             create: &["application-autoscaling:PutScalingPolicy", "cloudwatch:PutMetricAlarm"],

@@ -62,7 +62,7 @@ pub struct TargetOutputs {
 impl Resource for Target {
     const TYPE: &'static str = "aws:appautoscaling/target:Target";
     const FACTS: Facts = Facts {
-        existing: Existing::LookedFor(&["resourceId"]),
+        existing: Existing::PutInPlace(&["resourceId"]),
         takes: Takes::seconds(2, 1, 1),
         permissions: Permissions {
             create: &[

@@ -283,7 +283,7 @@ pub struct PolicyOutputs {
 impl Resource for Policy {
     const TYPE: &'static str = "aws:autoscaling/policy:Policy";
     const FACTS: Facts = Facts {
-        existing: Existing::LookedFor(&["autoscalingGroupName"]),
+        existing: Existing::PutInPlace(&["autoscalingGroupName"]),
         takes: Takes::seconds(1, 1, 1),
         permissions: Permissions {
             create: &["autoscaling:PutScalingPolicy", "cloudwatch:PutMetricAlarm"],

@@ -70,7 +70,7 @@ const NAMES_A_CALL: usize = 100;
 impl Resource for CompositeAlarm {
     const TYPE: &'static str = "aws:cloudwatch/compositeAlarm:CompositeAlarm";
     const FACTS: Facts = Facts {
-        existing: Existing::LookedFor(&[]),
+        existing: Existing::PutInPlace(&[]),
         takes: Takes::seconds(1, 1, 1),
         permissions: Permissions {
             create: &["cloudwatch:DescribeAlarms", "cloudwatch:PutCompositeAlarm", "cloudwatch:TagResource"],

@@ -26,7 +26,7 @@ pub struct DashboardOutputs {
 impl Resource for Dashboard {
     const TYPE: &'static str = "aws:cloudwatch/dashboard:Dashboard";
     const FACTS: Facts = Facts {
-        existing: Existing::LookedFor(&[]),
+        existing: Existing::PutInPlace(&[]),
         scope: Scope::Global,
         takes: Takes::seconds(1, 1, 1),
         permissions: Permissions {

@@ -63,7 +63,7 @@ pub struct EventRuleOutputs {
 impl Resource for EventRule {
     const TYPE: &'static str = "aws:cloudwatch/eventRule:EventRule";
     const FACTS: Facts = Facts {
-        existing: Existing::LookedFor(&[]),
+        existing: Existing::PutInPlace(&[]),
         takes: Takes::seconds(1, 1, 1),
         permissions: Permissions {
             create: &["events:DescribeRule", "events:PutRule", "events:TagResource", "iam:PassRole"],

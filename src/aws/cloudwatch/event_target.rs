@@ -320,7 +320,7 @@ pub struct EventTargetOutputs {}
 impl Resource for EventTarget {
     const TYPE: &'static str = "aws:cloudwatch/eventTarget:EventTarget";
     const FACTS: Facts = Facts {
-        existing: Existing::LookedFor(&["rule"]),
+        existing: Existing::PutInPlace(&["rule"]),
         takes: Takes::seconds(1, 1, 1),
         permissions: Permissions {
             create: &["events:ListTargetsByRule", "events:PutTargets", "iam:PassRole"],

@@ -32,7 +32,7 @@ pub struct LogDestinationOutputs {
 impl Resource for LogDestination {
     const TYPE: &'static str = "aws:cloudwatch/logDestination:LogDestination";
     const FACTS: Facts = Facts {
-        existing: Existing::LookedFor(&[]),
+        existing: Existing::PutInPlace(&[]),
         takes: Takes::seconds(2, 2, 1),
         permissions: Permissions {
             create: &["iam:PassRole", "logs:DescribeDestinations", "logs:PutDestination", "logs:TagResource"],

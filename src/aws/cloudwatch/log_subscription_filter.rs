@@ -48,7 +48,7 @@ pub struct LogSubscriptionFilterOutputs {}
 impl Resource for LogSubscriptionFilter {
     const TYPE: &'static str = "aws:cloudwatch/logSubscriptionFilter:LogSubscriptionFilter";
     const FACTS: Facts = Facts {
-        existing: Existing::LookedFor(&["logGroup"]),
+        existing: Existing::PutInPlace(&["logGroup"]),
         takes: Takes::seconds(1, 1, 1),
         permissions: Permissions {
             create: &["iam:PassRole", "logs:DescribeSubscriptionFilters", "logs:PutSubscriptionFilter"],

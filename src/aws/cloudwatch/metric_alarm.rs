@@ -238,7 +238,7 @@ const NAMES_A_CALL: usize = 100;
 impl Resource for MetricAlarm {
     const TYPE: &'static str = "aws:cloudwatch/metricAlarm:MetricAlarm";
     const FACTS: Facts = Facts {
-        existing: Existing::LookedFor(&[]),
+        existing: Existing::PutInPlace(&[]),
         takes: Takes::seconds(1, 1, 1),
         permissions: Permissions {
             create: &["cloudwatch:DescribeAlarms", "cloudwatch:PutMetricAlarm", "cloudwatch:TagResource"],

@@ -110,7 +110,7 @@ pub struct MetricStreamOutputs {
 impl Resource for MetricStream {
     const TYPE: &'static str = "aws:cloudwatch/metricStream:MetricStream";
     const FACTS: Facts = Facts {
-        existing: Existing::LookedFor(&[]),
+        existing: Existing::PutInPlace(&[]),
         limits: Limits::minutes(1, 1, 2),
         takes: Takes::seconds(2, 2, 2),
         permissions: Permissions {

@@ -33,7 +33,7 @@ pub struct RolePolicyOutputs {}
 impl Resource for RolePolicy {
     const TYPE: &'static str = "aws:iam/rolePolicy:RolePolicy";
     const FACTS: Facts = Facts {
-        existing: Existing::LookedFor(&["role"]),
+        existing: Existing::PutInPlace(&["role"]),
         scope: Scope::Global,
         limits: Limits::minutes(5, 5, 5),
         takes: Takes::seconds(1, 1, 1),

@@ -337,8 +337,9 @@ impl Worker {
                 let trigger = triggered(old, given).map(|_| "`replacementTrigger`".to_owned());
                 let paths = changes.iter().filter(|c| c.replaces).map(|c| format!("`{}`", c.path));
                 let paths = paths.chain(trigger).collect::<Vec<_>>().join(", ");
-                let text = format!("the plan said {:?}, but {paths} turned out to need a replacement", step.op);
-                Err(Error::invalid(text.to_lowercase()).hint("run again: the next plan shows the replacement"))
+                let planned = format!("{:?}", step.op).to_lowercase();
+                let text = format!("the plan said {planned}, but {paths} turned out to need a replacement");
+                Err(Error::invalid(text).hint("run again: the next plan shows the replacement"))
             }
         }
     }

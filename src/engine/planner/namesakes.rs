@@ -175,7 +175,9 @@ impl Planner<'_> {
             ),
             Because::Circle(_) => (
                 format!("which `{old}` has until what uses it has moved to `{new}`"),
-                format!("`aliases: [{old}]` for `{new}` if it is the same one; or give `{new}` another name"),
+                format!(
+                    "`aliases: [{{name: '{old}'}}]` for `{new}` if it is the same one; or give `{new}` another name"
+                ),
             ),
             Because::Retained => (
                 format!("which `retainOnDelete` leaves to `{old}`"),
@@ -183,7 +185,9 @@ impl Planner<'_> {
             ),
             Because::Kept(days) => (
                 format!("which stays taken for {days} days after `{old}` is deleted"),
-                format!("`aliases: [{old}]` for `{new}` if it is the same one; or give `{new}` another name"),
+                format!(
+                    "`aliases: [{{name: '{old}'}}]` for `{new}` if it is the same one; or give `{new}` another name"
+                ),
             ),
             Because::Stays => (
                 format!("which `{old}` has, and keeps in this run"),
@@ -199,12 +203,7 @@ impl Planner<'_> {
 
 /// Whether the cloud refuses a second one of a name. What has no name of its own is put in place of another.
 fn refuses(schema: &TypeSchema) -> bool {
-    // A create of what is looked for would be answered as if it had made the one that is there; of a bucket, whose
-    // name is all that two of them could share, nobody can mean that.
-    let is_put = match schema.facts.existing {
-        Existing::Refused | Existing::RefusedUnless(_) => false,
-        Existing::LookedFor(_) | Existing::Set => schema.facts.names != Names::Everywhere,
-    };
+    let is_put = matches!(schema.facts.existing, Existing::PutInPlace(_) | Existing::Set);
     !is_put && schema.inputs.properties.iter().any(|property| property.auto_name.is_some())
 }
 

@@ -358,8 +358,9 @@ impl Planner<'_> {
         reasons.extend(triggered(row, given));
         let options = &declaration.options;
         for urn in options.replace_with.iter().chain(&options.deleted_with) {
-            if self.replaced.contains(urn) {
-                reasons.push(Reason::Dependency(urn.clone()));
+            let why = Reason::Dependency(urn.clone());
+            if self.replaced.contains(urn) && !reasons.contains(&why) {
+                reasons.push(why);
             }
         }
         reasons

@@ -131,5 +131,5 @@ async fn a_name_that_the_cloud_keeps_is_refused_before_anything_changes() {
         told(&refused),
         "name-taken: `b` would get the name `db`, which stays taken for 7 days after `a` is deleted"
     );
-    assert!(refused[0].help.as_ref().unwrap().contains("`aliases: [a]`"));
+    assert!(refused[0].help.as_ref().unwrap().contains("`aliases: [{name: 'a'}]`"));
 }
