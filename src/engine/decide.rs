@@ -5,7 +5,7 @@ use crate::engine::path::Path;
 use crate::engine::plan::{Change, Reason, SetBy};
 use crate::engine::program::{Given, Options};
 use crate::engine::provider::Live;
-use crate::engine::resource::{IdForm, Names};
+use crate::engine::resource::{Existing, IdForm, Names};
 use crate::engine::schema::TypeSchema;
 use crate::engine::state::{Begun, Row};
 use crate::engine::value::{Shown, Value};
@@ -179,12 +179,19 @@ fn order(case: &Case<'_>) -> Order {
     if delete_first { Order::DeleteFirst } else { Order::CreateFirst }
 }
 
-/// Whether the new one is in something else, where it stands in nobody's way.
+/// Whether the new one is in something else, where it stands in nobody's way: until all have moved there, what is
+/// left behind needs the old one.
 fn goes_elsewhere(case: &Case<'_>) -> bool {
-    match case.schema.facts.names {
-        Names::Within(input) => case.wanted.get(input) != case.row.inputs.get(input),
-        Names::Region | Names::Everywhere | Names::Shared => false,
-    }
+    let facts = &case.schema.facts;
+    let moves = |input: &str| case.wanted.get(input) != case.row.inputs.get(input);
+    let leaves = match (facts.existing, facts.id) {
+        (Existing::PutInPlace(parts_of), _) => parts_of.iter().any(|input| moves(input)),
+        (Existing::Set, IdForm::Input(whole) | IdForm::Joined(&[whole, ..], _)) => moves(whole),
+        _ => false,
+    };
+    // Whoever is called by its name alone would go with the old one.
+    let has_another_id = || case.schema.predicted_id(case.wanted) != case.row.id;
+    matches!(facts.names, Names::Within(input) if moves(input)) || leaves && has_another_id()
 }
 
 fn same_id(case: &Case<'_>) -> bool {

@@ -457,3 +457,46 @@ async fn a_vpc_with_a_function_in_it_is_replaced_new_one_first() {
     assert!(twin.inspect().len() >= old);
     goes_in_order(&twin, &mut stage, &["attachment", "role"]).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_role_that_is_replaced_has_its_permissions_until_all_have_the_new_one() {
+    let (twin, mut stage) = stage();
+    let all = |name: &str| {
+        format!(
+            "
+role:
+  type: aws:iam:Role
+  properties:
+    name: {name}
+    assumeRolePolicy:
+      Version: 2012-10-17
+      Statement: [{{Effect: Allow, Principal: {{Service: lambda.amazonaws.com}}, Action: 'sts:AssumeRole'}}]
+attachment:
+  type: aws:iam:RolePolicyAttachment
+  properties: {{role: '${{role.name}}', policyArn: 'arn:aws:iam::aws:policy/ReadOnlyAccess'}}
+policy:
+  type: aws:iam:RolePolicy
+  properties:
+    name: inline
+    role: ${{role.name}}
+    policy: {{Version: 2012-10-17, Statement: [{{Effect: Allow, Action: 'logs:*', Resource: '*'}}]}}
+function:
+  type: aws:lambda:Function
+  properties:
+    name: caller
+    role: ${{role.arn}}
+    runtime: python3.12
+    handler: index.handler
+    code: {{fn::assetArchive: {{index.py: {{fn::stringAsset: ''}}}}}}
+"
+        )
+    };
+    up(&mut stage, &all("one")).await;
+    twin.forget_calls();
+    up(&mut stage, &all("two")).await;
+    let calls = twin.calls();
+    let moved = calls.iter().position(|call| call.starts_with("update") && call.contains("Function"));
+    let lost = calls.iter().position(|call| call.starts_with("delete") && call.contains("RolePolicy"));
+    assert!(moved.is_some() && moved < lost, "{calls:?}");
+    assert_eq!(steps(&stage.preview(&program(&all("two"))).await.unwrap()), [] as [String; 0]);
+}
