@@ -52,7 +52,7 @@ pub trait Provider: Send + Sync {
     fn find<'a>(&'a self, at: &'a At, inputs: &'a Value) -> BoxFuture<'a, Result<Vec<Id>>>;
 
     /// What is there already under the names of a resource that is to be made, whoever made it: see
-    /// `Existing::LookedFor`.
+    /// `Existing`.
     fn namesake<'a>(&'a self, at: &'a At, inputs: &'a Value) -> BoxFuture<'a, Result<Option<Id>>>;
 
     /// What a resource has still to reach; see `Resource::awaits`.

@@ -61,8 +61,9 @@ pub trait Resource: Serialize + DeserializeOwned + JsonSchema + Clone + Send + S
     /// [`Facts::found_by`] names. None means that the create had no effect.
     fn find(&self, cx: &Self::Cx) -> impl Future<Output = Result<Vec<Id>>> + Send;
 
-    /// What is there already under the names that the inputs give, whoever made it. Only a type with
-    /// [`Existing::LookedFor`] whose id is not made of its inputs needs this; of others the id is read.
+    /// What is there already under the names that the inputs give, whoever made it. Only a type that is looked
+    /// for before a create ([`Existing`]) and whose id is not made of its inputs needs this; of others the id is
+    /// read.
     fn namesake(&self, cx: &Self::Cx) -> impl Future<Output = Result<Option<Id>>> + Send {
         let _ = cx;
         async { Err(Error::bug("the id of this type is made of its inputs")) }

@@ -133,7 +133,7 @@ fn a_placeholder_that_is_no_longer_ignored_is_refused() {
     assert!(refused.err.contains("error[placeholder]: `value` of `token`"), "{}", refused.err);
 }
 
-/// Runs commands on a twin that lives in a folder. Each must succeed.
+/// Runs commands on a twin that lives in a folder.
 fn saying_on_twin(folder: &tempfile::TempDir) -> impl Fn(&str) -> Said {
     move |line: &str| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_drctl"));
@@ -143,6 +143,7 @@ fn saying_on_twin(folder: &tempfile::TempDir) -> impl Fn(&str) -> Said {
     }
 }
 
+/// The same for commands that must succeed.
 fn on_twin(folder: &tempfile::TempDir) -> impl Fn(&str) -> Said {
     let said = saying_on_twin(folder);
     move |line| said(line).ends_with(0)
