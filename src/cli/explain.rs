@@ -139,13 +139,14 @@ fn property_as_json(property: &Property) -> Json {
 
 /// What holds of a property or not: the word in its schema, whether it holds, and what that means for whoever
 /// writes a stack.
-fn switches(property: &Property) -> [(&'static str, bool, &'static str); 8] {
+fn switches(property: &Property) -> [(&'static str, bool, &'static str); 9] {
     let computed = property.computed && property.auto_name.is_none();
     [
         ("x-required", property.required, "required"),
         ("x-computed", computed, "the cloud decides if left out"),
         ("x-replace", property.replace, "a change replaces the resource"),
         ("x-initial", property.initial, "only for the creation"),
+        ("x-moves", property.moves, "an update may change it"),
         ("writeOnly", property.write_only, "cannot be read back"),
         ("x-secret", property.secret, "secret"),
         ("deprecated", property.deprecated, "deprecated"),

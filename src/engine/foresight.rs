@@ -1,6 +1,7 @@
 //! What can be said about a resource before the cloud has made it.
 
 use crate::engine::handle::Handle;
+use crate::engine::plan::Change;
 use crate::engine::resource::Where;
 use crate::engine::schema::TypeSchema;
 use crate::engine::state::Row;
@@ -29,9 +30,9 @@ pub fn of_new(schema: &TypeSchema, urn: &Urn, inputs: &Value, at: &Where) -> Han
 }
 
 /// What programs see of a resource that a plan will update: the new inputs, computed ones as they
-/// are unless the cloud has yet to say them, and outputs as they are unless they can be computed. Of one
-/// that was never seen as complete the cloud has yet to say all outputs.
-pub fn of_changed(schema: &TypeSchema, row: &Row, wanted: &Value, at: &Where) -> Handle {
+/// are unless the cloud has yet to say them, and outputs as they are unless they can be computed or the
+/// changes move them. Of one that was never seen as complete the cloud has yet to say all outputs.
+pub fn of_changed(schema: &TypeSchema, row: &Row, wanted: &Value, changes: &[Change], at: &Where) -> Handle {
     let mut properties = Map::default();
     for part in [&row.seen, &row.outputs, wanted] {
         properties.extend(part.as_map().cloned().unwrap_or_default());
@@ -45,10 +46,14 @@ pub fn of_changed(schema: &TypeSchema, row: &Row, wanted: &Value, at: &Where) ->
     for property in schema.outputs.properties.iter().filter(|_| row.is_begun()) {
         properties.entry(property.name.clone()).or_insert(Value::Unknown);
     }
+    if changes.iter().any(|change| !is_of_tags(change)) {
+        for property in schema.outputs.properties.iter().filter(|p| p.moves) {
+            properties.insert(property.name.clone(), Value::Unknown);
+        }
+    }
     for (name, value) in (schema.foresee)(wanted, at) {
-        // Foreseen as unknown is what the update moves. Foreseen in part takes the place of nothing known.
-        let moves = matches!(value, Value::Unknown);
-        if moves || !value.has_unknown() || properties.get(name).is_none_or(Value::has_unknown) {
+        // Foreseen in part takes the place of nothing known.
+        if !value.has_unknown() || properties.get(name).is_none_or(Value::has_unknown) {
             properties.insert(name.to_owned(), value);
         }
     }
@@ -58,6 +63,10 @@ pub fn of_changed(schema: &TypeSchema, row: &Row, wanted: &Value, at: &Where) ->
 /// What programs see of a resource that is gone before its successor comes: nothing.
 pub fn of_gone(urn: &Urn) -> Handle {
     Handle::unseen(urn, Value::Unknown)
+}
+
+fn is_of_tags(change: &Change) -> bool {
+    change.path.strip_prefix("tags").is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
 fn id_value(id: Option<Id>) -> Value {

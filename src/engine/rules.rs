@@ -38,6 +38,12 @@ pub fn sometimes_shown(s: &mut Schema) {
     s.insert("x-sometimes-shown".into(), true.into());
 }
 
+/// An update may give the output another value, which only the cloud knows: a version, a time. What reads it is
+/// then unknown in a plan. Tags alone move nothing.
+pub fn moves(s: &mut Schema) {
+    s.insert("x-moves".into(), true.into());
+}
+
 /// The value counts when the resource is made; a later change is not applied.
 pub fn initial(s: &mut Schema) {
     s.insert("x-initial".into(), true.into());

@@ -122,6 +122,8 @@ pub struct Property {
     pub replace: bool,
     pub computed: bool,
     pub initial: bool,
+    /// An output that an update may change.
+    pub moves: bool,
     /// Where the cloud shows none, the value applied last stands.
     pub sometimes_shown: bool,
     pub write_only: bool,
@@ -324,6 +326,7 @@ fn property(name: &str, schema: &Json, required: bool) -> Property {
         replace: flag("x-replace"),
         computed: flag("x-computed"),
         initial: flag("x-initial"),
+        moves: flag("x-moves"),
         sometimes_shown: flag("x-sometimes-shown"),
         write_only: flag("writeOnly"),
         united: flag("x-united"),

@@ -14,7 +14,7 @@ use crate::engine::schema::{Property, Shape, TypeSchema};
 use crate::engine::urn::{Id, Place};
 use crate::engine::value::{Map, Value};
 use crate::twin::late::Late;
-use crate::twin::outputs::{Newborn, foreseen};
+use crate::twin::outputs::{Newborn, foreseen, moved};
 use crate::twin::persist::is_print_of;
 use crate::twin::quirks::{self, Draft, End, Ending, Interfaces, Step};
 use crate::twin::refer::{From, References};
@@ -214,6 +214,9 @@ impl Cloud {
             }
         }
         let mut outputs = row.outputs.clone();
+        if touches_more_than_tags(&row.inputs, &wanted) {
+            moved(schema, &mut outputs, now);
+        }
         outputs.extend(foreseen(schema, place, id, &wanted));
         for property in &schema.outputs.properties {
             if let Some(value) = wanted.get(&property.name) {
@@ -227,7 +230,7 @@ impl Cloud {
             );
         }
         let interfaces = Interfaces::of(&self.world, serial, now);
-        let takes = if takes_time(&row.inputs, &wanted) { schema.facts.takes.update } else { 0 };
+        let takes = if touches_more_than_tags(&row.inputs, &wanted) { schema.facts.takes.update } else { 0 };
         let phase = lasting("modifying", takes, now);
         let elsewhere = quirks::of(schema.token).spread(&self.world, serial, &wanted);
         let references = &self.references;
@@ -546,7 +549,7 @@ fn same(property: &Property, old: &Value, new: &Value) -> bool {
 }
 
 /// Whether a change is one that takes time; tags are set at once.
-fn takes_time(live: &Map, wanted: &Map) -> bool {
+fn touches_more_than_tags(live: &Map, wanted: &Map) -> bool {
     let differs = |name: &String| name != "tags" && live.get(name) != wanted.get(name);
     live.keys().chain(wanted.keys()).any(differs)
 }

@@ -158,6 +158,18 @@ pub(super) fn foreseen(schema: &TypeSchema, place: &Place, id: &Id, inputs: &Map
         .collect()
 }
 
+/// Gives the outputs that an update moves their next values: the next number, or this time.
+pub(super) fn moved(schema: &TypeSchema, outputs: &mut Map, now: Timestamp) {
+    for property in schema.outputs.properties.iter().filter(|p| p.moves) {
+        let Some(value) = outputs.get_mut(&property.name) else { continue };
+        match value.as_i64() {
+            Some(number) => *value = Value::from(number + 1),
+            None if property.name.ends_with("Modified") => *value = Value::from(now.to_string()),
+            None => {}
+        }
+    }
+}
+
 fn engine(inputs: &Map) -> &str {
     inputs.get("engine").and_then(Value::as_str).unwrap_or_default()
 }

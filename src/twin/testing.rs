@@ -13,7 +13,7 @@ use crate::engine::error::Error;
 use crate::engine::provider::Catalog;
 use crate::engine::resource::{Existing, Facts, FoundBy, IdForm, Limits, Scope, Takes, Where};
 use crate::engine::rules::{
-    auto_name, before_delete, computed, forced, initial, protection, refers, replace, unordered, write_only,
+    auto_name, before_delete, computed, forced, initial, moves, protection, refers, replace, unordered, write_only,
 };
 use crate::engine::schema::TypeSchema;
 use crate::engine::secret::Secret;
@@ -150,6 +150,8 @@ pub struct Thing {
 pub struct ThingOutputs {
     pub arn: String,
     pub endpoint: String,
+    #[schemars(range(min = 1), transform = moves)]
+    pub revision: u32,
     pub tags_all: BTreeMap<String, String>,
 }
 

@@ -13,7 +13,9 @@ use super::launch_template_data::{
 use super::{arn, is_mine, mine, retag, tagged, tags_from};
 use crate::aws::mirror::Field;
 use crate::aws::prelude::*;
-use crate::engine::rules::{auto_name, computed, exclusive, one_of, refers, replace, sometimes_shown, unordered};
+use crate::engine::rules::{
+    auto_name, computed, exclusive, moves, one_of, refers, replace, sometimes_shown, unordered,
+};
 
 /// How instances are launched. Each change makes a new version; older ones stay.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -114,7 +116,7 @@ pub struct LaunchTemplateOutputs {
     /// ARN of the template.
     pub arn: String,
     /// Newest version.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1), transform = moves)]
     pub latest_version: i64,
 }
 
@@ -199,9 +201,8 @@ impl Resource for LaunchTemplate {
         retag(id, tags, cx).await
     }
 
-    /// A change may make a new version, and whoever names the newest one must see that.
     fn foresee(_: &Value, at: &Where) -> Vec<(&'static str, Value)> {
-        vec![("arn", arn(at, "launch-template")), ("latestVersion", Value::Unknown)]
+        vec![("arn", arn(at, "launch-template"))]
     }
 }
 

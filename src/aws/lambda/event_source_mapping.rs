@@ -7,7 +7,9 @@ use super::kafka::{ManagedKafkaConfig, SelfManagedKafkaConfig};
 use crate::aws::mirror::{Field, Mirror, mirror, words};
 use crate::aws::prelude::*;
 use crate::engine::alike::Alike;
-use crate::engine::rules::{alike, computed, exactly_one, exclusive, form, needs, one_of, refers, replace, unordered};
+use crate::engine::rules::{
+    alike, computed, exactly_one, exclusive, form, moves, needs, one_of, refers, replace, unordered,
+};
 
 words!(
     sdk::EventSourceMappingMetric,
@@ -230,6 +232,7 @@ pub struct EventSourceMappingOutputs {
     /// ARN of the function.
     pub function_arn: String,
     /// Time of the last change.
+    #[schemars(transform = moves)]
     pub last_modified: Option<String>,
     /// How the last batch ended.
     pub last_processing_result: Option<String>,

@@ -9,7 +9,9 @@ use futures::TryFutureExt;
 
 use crate::aws::prelude::*;
 use crate::engine::asset::{Asset, AssetInput, Source};
-use crate::engine::rules::{auto_name, computed, exactly_one, needs, one_of, refers, replace, unordered, write_only};
+use crate::engine::rules::{
+    auto_name, computed, exactly_one, moves, needs, one_of, refers, replace, unordered, write_only,
+};
 
 /// A function: code that AWS runs when it is called.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -303,10 +305,13 @@ pub struct FunctionOutputs {
     /// ARN that API Gateway calls it by.
     pub invoke_arn: String,
     /// When it was changed last.
+    #[schemars(transform = moves)]
     pub last_modified: Option<String>,
     /// ARN with the version.
+    #[schemars(transform = moves)]
     pub qualified_arn: String,
     /// ARN that API Gateway calls the version by.
+    #[schemars(transform = moves)]
     pub qualified_invoke_arn: String,
     /// ARN that API Gateway calls it by for answers in pieces.
     pub response_streaming_invoke_arn: String,
@@ -315,8 +320,10 @@ pub struct FunctionOutputs {
     /// Profile that the code was signed with.
     pub signing_profile_version_arn: Option<String>,
     /// Size of the code in bytes.
+    #[schemars(transform = moves)]
     pub source_code_size: i64,
     /// `$LATEST`, or the version published last.
+    #[schemars(transform = moves)]
     pub version: String,
 }
 

@@ -5,7 +5,7 @@ use aws_sdk_sfn::types::{
 use super::{tagged, tags_of};
 use crate::aws::prelude::*;
 use crate::engine::alike::Alike;
-use crate::engine::rules::{alike, auto_name, computed, one_of, refers, replace, write_only};
+use crate::engine::rules::{alike, auto_name, computed, moves, one_of, refers, replace, write_only};
 
 /// A workflow of states.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -111,8 +111,10 @@ pub struct StateMachineOutputs {
     /// Description of the version.
     pub description: Option<String>,
     /// Id of the last change.
+    #[schemars(transform = moves)]
     pub revision_id: Option<String>,
     /// ARN of the last version, with `publish`.
+    #[schemars(transform = moves)]
     pub state_machine_version_arn: Option<String>,
     /// `ACTIVE`.
     pub status: String,

@@ -16,7 +16,7 @@ use crate::engine::resource::{
     Existing, Facts, FoundBy, IdForm, Limits, Live, Made, Next, Permissions, Resource, Retag, Seen, Takes, Want, Where,
     WithInput,
 };
-use crate::engine::rules::{alike, auto_name, computed, exactly_one, one_of, refers, replace, write_only};
+use crate::engine::rules::{alike, auto_name, computed, exactly_one, moves, one_of, refers, replace, write_only};
 use crate::engine::secret::Secret;
 use crate::engine::urn::Id;
 use crate::engine::value::Value;
@@ -82,6 +82,7 @@ pub struct ParameterOutputs {
     /// ARN of the parameter.
     pub arn: String,
     /// How often the parameter was written.
+    #[schemars(range(min = 1), transform = moves)]
     pub version: i64,
 }
 

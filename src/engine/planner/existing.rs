@@ -59,7 +59,7 @@ impl Planner<'_> {
                 .help("write the value of the cloud into the program, or name the property in `ignoreChanges`"),
             );
         }
-        let changes = found
+        let changes: Vec<Change> = found
             .into_iter()
             .map(|d| Change {
                 path: d.path.to_string(),
@@ -69,7 +69,8 @@ impl Planner<'_> {
                 set_by: given.set_by(&d.path),
             })
             .collect();
-        let handle = foresight::of_changed(schema, &row, &wanted, &self.place(&row.place, row.id.clone()));
+        let at = self.place(&row.place, row.id.clone());
+        let handle = foresight::of_changed(schema, &row, &wanted, &changes, &at);
         self.known.insert(declaration.urn.clone(), handle);
         let options = Box::new(declaration.options.clone());
         let task = Task::Change { row: Arc::new(row.clone()), options, live: Some(Box::new(live)) };

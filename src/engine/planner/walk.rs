@@ -214,9 +214,10 @@ impl Planner<'_> {
             Decision::Update { why, mut changes } => {
                 self.check_written(declaration, &wanted);
                 self.note_company(schema, &kept, &wanted);
-                changes.extend(options_change);
-                let handle = foresight::of_changed(schema, row, &wanted, &self.place(&row.place, row.id.clone()));
+                let at = self.place(&row.place, row.id.clone());
+                let handle = foresight::of_changed(schema, row, &wanted, &changes, &at);
                 self.known.insert(declaration.urn.clone(), handle);
+                changes.extend(options_change);
                 let options = Box::new(declaration.options.clone());
                 let task = Task::Change { row: Arc::new(kept), options, live: live.map(Box::new) };
                 let op = if row.is_begun() { Op::Create } else { Op::Update };

@@ -152,6 +152,26 @@ async fn a_replacement_that_is_asked_for_shows_no_input_as_new() {
     assert_eq!((report.plan.summary().replace, shown(&report)), (1, vec!["size".to_owned()]));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_trigger_that_reads_what_the_run_moves_replaces_in_that_run() {
+    let program = |size: u32, tag: &str| {
+        format!(
+            "
+moved: {{type: test:Thing, properties: {{size: {size}, tags: {{t: {tag}}}}}}}
+by: {{type: test:Thing, options: {{replacementTrigger: '${{moved.revision}}'}}, properties: {{size: 1}}}}
+reader: {{type: test:Loose, properties: {{note: 'revision ${{moved.revision}}'}}}}
+"
+        )
+    };
+    let mut t = Theatre::new();
+    t.up(&program(1, "a")).await;
+    assert_eq!(t.preview(&program(1, "b")).await, ["update moved"], "a tag moves nothing");
+    assert_eq!(t.preview(&program(2, "a")).await, ["update moved", "create by", "update reader", "delete by"]);
+    t.up(&program(2, "a")).await;
+    assert_eq!(t.shown("reader", "note").await, "revision 2".into());
+    assert!(t.preview(&program(2, "a")).await.is_empty());
+}
+
 /// A rule that gets another name, a thing that takes ten minutes, and one that names both.
 fn renamed(name: &str, size: u32) -> String {
     format!(
