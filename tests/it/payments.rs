@@ -2,6 +2,7 @@
 
 use drctl::engine::state::Row;
 
+use crate::emulated::lives_on_moto;
 use crate::stacks::Shipped;
 use crate::support::checkout::Checkout;
 use crate::whole_life::{Change, WholeLife, program, row, text};
@@ -237,4 +238,21 @@ async fn with_certificates_the_load_balancers_speak_tls_only() {
     let plain = planned("loadBalancer[\"dr\"]/http");
     assert!(plain.contains("redirect") && !plain.contains("forward"), "{plain}");
     assert!(planned("app[\"primary\"]/check").contains("HTTPS"));
+}
+
+/// Moto has no replicas of tables, and no values of metrics over the SDK's protocol.
+#[test]
+fn on_moto_the_payments_live_but_for_the_replica_of_their_sessions() {
+    let checkout = Checkout::new();
+    let of_the_lag = "fn::invoke:
+      function: aws:cloudwatch:getMetricValue
+      arguments: {fn::merge: [\"${lag}\", {statistic: Maximum, region: \"${regions.dr}\"}]}
+      return: value
+";
+    let of_the_check = "{fn::invoke: {function: aws:cloudwatch:getMetricValue, arguments: {fn::merge: [\"${metric}\", \
+                        {region: us-east-1}]}, return: value}}";
+    checkout.replace("stacks/components/payments_data.yaml", of_the_lag, "120\n");
+    checkout.replace("stacks/components/failover_record.yaml", of_the_check, "1");
+    let flags = "--exclude 'data[\"v2\"]/sessions/replica' --exclude-dependents";
+    insta::assert_snapshot!("what_moto_lacks_for_the_payments", lives_on_moto(&checkout, STACK, flags));
 }

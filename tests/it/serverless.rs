@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use drctl::engine::state::Row;
 use drctl::engine::value::{Map, Value};
 
+use crate::emulated::lives_on_moto;
 use crate::stacks::Shipped;
 use crate::support::checkout::{Checkout, root};
 use crate::support::emulator::{ministack, python};
@@ -193,4 +194,13 @@ async fn no_log_of_a_forwarder_is_forwarded() {
     let groups: BTreeSet<&str> = subscriptions.map(|row| text(row, "logGroup").unwrap()).collect();
     let expected = ["us-east-1", "us-east-2"].map(|place| format!("/aws/lambda/payment-processor-{place}-dev"));
     assert!(groups.iter().eq(expected.iter()), "{groups:?}");
+}
+
+#[test]
+fn on_moto_the_serverless_payments_live_but_for_the_replica_of_their_table() {
+    let flags = "--exclude table/replica --exclude-dependents";
+    insta::assert_snapshot!(
+        "what_moto_lacks_for_the_serverless_payments",
+        lives_on_moto(&Checkout::new(), STACK, flags)
+    );
 }

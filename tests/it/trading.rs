@@ -4,10 +4,9 @@
 use drctl::engine::state::Row;
 use drctl::engine::value::Value;
 
-use crate::emulated::gaps;
+use crate::emulated::lives_on_moto;
 use crate::stacks::Shipped;
 use crate::support::checkout::Checkout;
-use crate::support::emulator::own_moto;
 use crate::whole_life::{Change, WholeLife, program, row, text};
 
 const STACK: &str = "trading-platform.yaml";
@@ -222,24 +221,7 @@ async fn the_standby_is_the_primary_with_fewer_instances() {
     assert_eq!((of_databases("primary"), of_databases("standby")), (2, 1));
 }
 
-/// Moto lacks alarms over the SDK's protocol, and groups whose launch template has user data, and with
-/// them what follows from either. The payments do not reach their end on it: it makes no replica of a
-/// table, though it accepts the wish for one.
 #[test]
 fn on_moto_the_platform_lives_as_far_as_it_implements_its_operations() {
-    let (server, account) = (own_moto(), "300000000052");
-    let environment = [
-        ("AWS_ENDPOINT_URL", server.endpoint.as_str()),
-        ("AWS_ACCESS_KEY_ID", account),
-        ("AWS_SECRET_ACCESS_KEY", "secret"),
-        ("AWS_REGION", "us-east-1"),
-        ("AWS_EC2_METADATA_DISABLED", "true"),
-    ];
-    let checkout = Checkout::new();
-    let run = |line: &str| checkout.run(&format!("{line} --stack trading-platform --skip-unsupported"), &environment);
-    let said = run("drctl up --yes");
-    insta::assert_snapshot!("what_moto_lacks_for_the_trading_platform", gaps(&said));
-    run("drctl preview --refresh --expect-no-changes");
-    run("drctl destroy --force-override-protection --yes");
-    assert_eq!(server.leftovers(account, &["us-east-1", "us-east-2"]), "");
+    insta::assert_snapshot!("what_moto_lacks_for_the_trading_platform", lives_on_moto(&Checkout::new(), STACK, ""));
 }
