@@ -36,7 +36,7 @@ pub(super) enum Command {
     Show(Named),
     /// Forget a resource and leave it in the cloud
     Rm(Remove),
-    /// Give a resource, or a component with all its parts, another logical name
+    /// Give a resource, or a component or an `each` with all its parts, another logical name
     Mv(Move),
     /// Refuse to delete or replace a resource from now on
     Protect(Many),
@@ -92,7 +92,7 @@ pub(super) struct Remove {
 
 #[derive(Debug, Args)]
 pub(super) struct Move {
-    /// Logical name or URN, or the name of a component
+    /// Logical name or URN, or the name of a component or of an `each`
     resource: String,
     /// New logical name, or a URN
     name: String,
@@ -357,20 +357,21 @@ fn renamed(old: &Urn, given: &str, declarations: &[Declaration]) -> Result<Urn> 
     Ok(Urn::from(format!("{head}{name}")))
 }
 
-/// What is meant and what it becomes: a resource, or all parts of a component.
+/// What is meant and what it becomes: a resource, or all parts of a component or of an `each`.
 fn moves(state: &State, given: &str, name: &str, declarations: &[Declaration]) -> Result<Vec<(Urn, Urn)>> {
     let unknown = match find(state, given) {
         Ok(old) => return renamed(&old, name, declarations).map(|new| vec![(old, new)]),
         Err(unknown) => unknown,
     };
-    let part = |urn: &Urn| urn.name().strip_prefix(given).filter(|rest| rest.starts_with('/')).map(str::to_owned);
+    let part =
+        |urn: &Urn| urn.name().strip_prefix(given).filter(|rest| rest.starts_with(['/', '['])).map(str::to_owned);
     let parts = state.rows.keys().filter(|_| !given.is_empty()).filter_map(|key| Some((&key.urn, part(&key.urn)?)));
     let parts = parts.map(|(old, rest)| Ok((old.clone(), renamed(old, &format!("{name}{rest}"), declarations)?)));
     let parts = parts.collect::<Result<Vec<_>>>()?;
     if parts.is_empty() { Err(unknown) } else { Ok(parts) }
 }
 
-/// Gives a resource, or the parts of a component, other names wherever they are referred to. Tells what is new.
+/// Gives a resource, or the parts of a component or of an `each`, other names wherever they are referred to. Tells what is new.
 fn rename(state: &mut State, given: &str, name: &str, declarations: &[Declaration]) -> Result<Vec<Urn>> {
     let moves = moves(state, given, name, declarations)?;
     let moved: HashMap<&Urn, &Urn> = moves.iter().map(|(old, new)| (old, new)).collect();

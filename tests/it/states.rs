@@ -702,6 +702,30 @@ fn a_resource_moves_into_a_component_and_out_of_it_as_the_program_has_it() {
 }
 
 #[test]
+fn an_each_moves_as_a_whole() {
+    let project = Project::with(&[]);
+    let program = |name: &str| {
+        format!(
+            "
+name: shop
+regions: {{primary: us-east-1}}
+resources:
+  {name}: {{type: aws:sqs:Queue, each: {{x: 1, y: 2}}, properties: {{delaySeconds: '${{each.value}}'}}}}
+  tail: {{type: aws:sqs:Queue, options: {{dependsOn: ['${{{name}}}']}}}}
+"
+        )
+    };
+    let write = |text: &str| std::fs::write(project.path().join("stacks/web.yaml"), text).unwrap();
+    write(&program("queue"));
+    project.good("up -s web");
+    assert!(project.good("state mv queue row -s web").contains("Name it so in the program"));
+    project.good("state mv row queue -s web");
+    write(&program("line"));
+    assert!(project.good("state mv queue line -s web").ends_with("`line` has 2 resources now.\n"));
+    project.good("preview -s web --expect-no-changes");
+}
+
+#[test]
 fn what_is_imported_into_a_component_is_what_the_program_has_there() {
     let project = Project::with(&[]);
     std::fs::write(project.path().join("stacks/maker.yaml"), WHOLE).unwrap();
