@@ -13,7 +13,7 @@ use crate::cli::schema;
 use crate::engine::diagnostic::nearest;
 use crate::engine::provider::Catalog;
 use crate::engine::resource::{Existing, Scope};
-use crate::engine::schema::{FunctionSchema, Group, Object, Property, Shape, TypeSchema};
+use crate::engine::schema::{FunctionSchema, Group, Object, Property, Shape, TypeSchema, summary};
 use crate::engine::urn::short_type as short;
 use crate::render;
 use crate::render::table::Table;
@@ -190,8 +190,8 @@ fn options() -> String {
 
 fn everything(catalog: &Catalog) -> String {
     let mut table = Table::new(["NAME", "KIND", "WHAT IT IS"]);
-    let types = catalog.types().map(|t| (short(t.token), "type", first_sentence(&t.description)));
-    let functions = catalog.functions().iter().map(|f| (short(f.token), "function", first_sentence(&f.description)));
+    let types = catalog.types().map(|t| (short(t.token), "type", summary(&t.description)));
+    let functions = catalog.functions().iter().map(|f| (short(f.token), "function", summary(&f.description)));
     let mut rows: Vec<_> = types.chain(functions).collect();
     rows.sort();
     for (name, kind, what) in rows {
@@ -326,7 +326,7 @@ fn write_object(text: &mut String, title: &str, object: &Object) {
         let facts = if facts.is_empty() { String::new() } else { format!("  ({})", facts.join("; ")) };
         let _ = writeln!(text, "  {}: {}{facts}", property.name, property.shape.noun());
         if !property.description.is_empty() {
-            let _ = writeln!(text, "      {}", first_sentence(&property.description));
+            let _ = writeln!(text, "      {}", summary(&property.description));
         }
     }
     for group in &object.groups {
@@ -432,11 +432,6 @@ fn rule(group: &Group) -> String {
             None => String::new(),
         },
     }
-}
-
-fn first_sentence(text: &str) -> &str {
-    let line = text.lines().next().unwrap_or_default();
-    line.find(". ").map_or(line, |end| &line[..=end])
 }
 
 #[cfg(test)]

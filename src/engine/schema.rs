@@ -12,6 +12,15 @@ use crate::engine::resource::{Afterlife, Facts, IdForm, Lack, Where};
 use crate::engine::urn::{Id, Urn};
 use crate::engine::value::Value;
 
+/// The first sentence of a description, whose lines may be broken anywhere.
+pub fn summary(description: &str) -> String {
+    let paragraph = description.split("\n\n").next().unwrap_or_default().replace('\n', " ");
+    match paragraph.split_once(". ") {
+        Some((first, _)) => format!("{first}."),
+        None => paragraph,
+    }
+}
+
 /// All that is known of a type without a call.
 #[derive(Debug, Clone)]
 pub struct TypeSchema {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::CommandFactory;
 use drctl::cli::Cli;
+use drctl::engine::schema::summary;
 
 use crate::support::emulator::python;
 
@@ -25,7 +26,7 @@ fn types() -> String {
     let mut types: Vec<_> = drctl::aws::catalog().types().collect();
     types.sort_by_key(|t| t.token);
     for ty in types {
-        let first = ty.description.lines().next().unwrap_or_default();
+        let first = summary(&ty.description);
         writeln!(table, "| `{}` | {} | {first} |", ty.token, ty.inputs.properties.len()).unwrap();
     }
     table
@@ -36,7 +37,7 @@ fn functions() -> String {
     let mut functions: Vec<_> = drctl::aws::catalog().functions().iter().collect();
     functions.sort_by_key(|f| f.token);
     for function in functions {
-        let first = function.description.lines().next().unwrap_or_default();
+        let first = summary(&function.description);
         writeln!(table, "| `{}` | {first} |", function.token).unwrap();
     }
     table
