@@ -50,7 +50,10 @@ SETTINGS = ("reader-endpoint", "secret-name", "market-data-query")
 
 
 class Kept:
-    """What `read` gave, kept for some seconds, and longer while it fails if `stale` may be used."""
+    """What `read` gave, kept for some seconds, and longer while it fails if `stale` may be used.
+
+    What there is nothing of is read again soon: the first commands of a new instance may take too long.
+    """
 
     def __init__(self, read, seconds, stale, clock=time.monotonic):
         self.read, self.seconds, self.stale, self.clock = read, seconds, stale, clock
@@ -60,7 +63,8 @@ class Kept:
     def current(self):
         with self.lock:
             now = self.clock()
-            if self.read_at is None or now - self.read_at >= self.seconds:
+            seconds = SECONDS_BETWEEN_QUERIES if self.value is None else self.seconds
+            if self.read_at is None or now - self.read_at >= seconds:
                 self.read_at = now
                 try:
                     self.value = self.read()

@@ -103,6 +103,21 @@ def test_what_can_no_longer_be_read_is_kept_only_where_it_may_be_old(program, ca
     }
 
 
+def test_what_could_not_be_read_yet_is_soon_tried_again(program, capsys):
+    clock, answers = Clock(), iter([subprocess.TimeoutExpired("aws", 3), None])
+
+    def read():
+        if error := next(answers):
+            raise error
+        return "settings"
+
+    kept = program.Kept(read, 60, stale=True, clock=clock.monotonic)
+    assert [kept.current(), kept.current()] == [None, None]
+    clock.sleep(5)
+    assert kept.current() == "settings"
+    assert json.loads(capsys.readouterr().out)["error"] == "TimeoutExpired"
+
+
 @pytest.fixture
 def commands(program, monkeypatch):
     """Answers of `aws` and `psql`, by the first words of a command, and what was run."""
