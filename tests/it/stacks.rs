@@ -1,5 +1,6 @@
 //! The stacks that are shipped, all of them: each loads and plans, and they live beside each other.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -89,6 +90,17 @@ async fn every_shipped_program_loads_and_plans() {
         let plan = shipped.stage.plan_of(&loaded.program).await;
         let plan = plan.unwrap_or_else(|p| panic!("{}: {}", path.display(), told(&p)));
         assert!(!steps(&plan).is_empty(), "{} plans nothing", path.display());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn both_regions_write_to_whom_the_config_names() {
+    for stack in ["trading-platform", "payments-serverless"] {
+        let config = "config: {alertRecipients: {value: [on-call@example.com]}}\n";
+        let plan = Shipped::new().preview(&over(&format!("{stack}.yaml"), config)).await;
+        let asked = plan.steps.iter().filter(|step| step.ty == "aws:sns/topicSubscription:TopicSubscription");
+        let regions: BTreeSet<&str> = asked.map(|step| step.place.0.as_str()).collect();
+        assert_eq!(regions, BTreeSet::from(["us-east-1", "us-east-2"]), "{stack}");
     }
 }
 
