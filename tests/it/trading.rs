@@ -221,6 +221,19 @@ async fn the_standby_is_the_primary_with_fewer_instances() {
     assert_eq!((of_databases("primary"), of_databases("standby")), (2, 1));
 }
 
+/// What a new instance installs comes from the internet.
+#[tokio::test(start_paused = true)]
+async fn instances_start_when_they_have_a_way_out() {
+    let mut shipped = Shipped::new();
+    shipped.up(&program(&Checkout::new(), STACK)).await;
+    for (side, gateways) in [("primary", 3), ("standby", 1)] {
+        let group = row(&shipped.stage.state, &format!("application[\"{side}\"]/instances/autoScaling"));
+        let route = format!("network[\"{side}\"]/natRoute");
+        let ways = group.needs.iter().filter(|urn| urn.name().starts_with(&route)).count();
+        assert_eq!(ways, gateways, "{:?}", group.needs);
+    }
+}
+
 #[test]
 fn on_moto_the_platform_lives_as_far_as_it_implements_its_operations() {
     insta::assert_snapshot!("what_moto_lacks_for_the_trading_platform", lives_on_moto(&Checkout::new(), STACK, ""));
