@@ -73,6 +73,7 @@ rules! {
     parameter_group_family,
     port_range,
     private_zone_record,
+    replication_metric_region,
     reserved_name,
     reserved_path,
     reserved_tag,
