@@ -144,6 +144,7 @@ def test_another_payment_with_the_same_id_is_refused_and_changes_nothing(api, do
         ({"amount": 10**15}, "amount"),
         ({"currency": "euro"}, "currency"),
         ({"reference": "x" * 141}, "reference"),
+        ({"reference": "\ud800"}, "reference"),
         ({"iban": "DE00"}, "iban"),
     ],
 )
@@ -156,7 +157,9 @@ def test_what_is_no_payment_is_refused_before_anything_is_stored(
     assert (items(), documents()) == ([], {})
 
 
-@pytest.mark.parametrize("body", [None, "", "{", "[]", "7"])
+@pytest.mark.parametrize(
+    "body", [None, "", "{", "[]", "7", "[" * 100_000], ids=["none", "empty", "half", "list", "number", "too deep"]
+)
 def test_a_body_that_is_no_object_is_refused(api, body):
     assert api.call("POST", "/payments", body=body)[0] == 400
 
@@ -210,6 +213,8 @@ def test_a_healthy_region_says_what_the_health_check_looks_for(api):
 
 def test_a_region_whose_table_does_not_answer_is_unhealthy(api, session, capsys):
     fail(session, "dynamodb.GetItem")
+    # The one that was made before knows nothing of it.
+    api.payments.impatient_client.cache_clear()
     assert api.health() == (503, {"status": "unavailable", "region": STANDBY})
     assert logged(capsys)[0]["message"] == "unhealthy"
 
@@ -245,8 +250,29 @@ def test_the_primary_region_announces_nothing(api, notices, items):
     assert [item["id"]["S"] for item in items()] == ["order-4711"]
 
 
-def test_a_notice_that_fails_does_not_undo_a_payment(start, session, capsys):
+def test_a_notice_that_fails_does_not_undo_a_payment_and_is_given_soon_after(
+    start, session, notices, capsys, monkeypatch
+):
     api = start("secondary")
-    fail(session, "sns.Publish")
+    down = True
+
+    def answer(**_):
+        if down:
+            raise down_error("Publish")
+
+    session.events.register("before-call.sns.Publish", answer)
     assert api.create(PAYMENT)[0] == 201
     assert [line["message"] for line in logged(capsys)] == ["accepted", "failover_not_announced"]
+
+    down = False
+    # Not with each payment: whoever pays would wait for it.
+    api.create({**PAYMENT, "paymentId": "order-4712"})
+    assert notices() == []
+    later = api.payments.time.time() + 31
+    monkeypatch.setattr(api.payments.time, "time", lambda: later)
+    api.create({**PAYMENT, "paymentId": "order-4713"})
+    assert [notice["firstPayment"] for notice in notices()] == ["order-4713"]
+
+
+def test_the_client_that_a_health_check_needs_is_made_before_it_asks(api):
+    assert api.payments.impatient_client.cache_info().currsize == 1

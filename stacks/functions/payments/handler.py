@@ -26,9 +26,11 @@ LARGEST_AMOUNT = 10**15 - 1
 HEALTH_ID = "health#"
 NOTICE_ID = "notice#{region}"
 NOTICE_SECONDS = 3600
+# How long one environment has to give the notice before anyone tries again.
+CLAIM_SECONDS = 30
 
 # Until when this environment need not look whether the notice was given.
-announced_until = 0.0
+announced_until = 0
 
 
 class Refusal(Exception):
@@ -115,7 +117,7 @@ def body_of(event):
     try:
         text = base64.b64decode(body) if event.get("isBase64Encoded") else body
         parsed = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Refusal(400, "the body is not JSON") from error
     if not isinstance(parsed, dict):
         raise Refusal(400, "the body is not a JSON object")
@@ -133,8 +135,9 @@ def payment_from(body):
         raise Refusal(400, f"`amount` must be a positive whole number of {unit}")
     if not (isinstance(currency, str) and CURRENCY.fullmatch(currency)):
         raise Refusal(400, "`currency` must be three capital letters")
-    if not isinstance(reference, str) or len(reference) > 140:
-        raise Refusal(400, "`reference` must be a text of at most 140 characters")
+    # Half of a surrogate pair is no printable text, and nothing that DynamoDB stores.
+    if not (isinstance(reference, str) and len(reference) <= 140 and reference.isprintable()):
+        raise Refusal(400, "`reference` must be a printable text of at most 140 characters")
     unknown = sorted(set(body) - {"paymentId", "amount", "currency", "reference"})
     if unknown:
         raise Refusal(400, f"a payment has no `{unknown[0]}`")
@@ -173,38 +176,36 @@ def announce_failover(payment_id):
     payment is stored by now, so nothing that goes wrong here may undo its answer.
     """
     global announced_until
-    now = time.time()
+    now = int(time.time())
     if os.environ["ROLE"] == "primary" or now < announced_until:
         return
-    until = int(now) + NOTICE_SECONDS
+    announced_until = now + CLAIM_SECONDS
+    notice = {"event": "failover", "region": region(), "firstPayment": payment_id, "at": now}
     try:
-        client("dynamodb").put_item(
-            TableName=os.environ["TABLE_NAME"],
-            Item={"id": {"S": NOTICE_ID.format(region=region())}, "expiresAt": {"N": str(until)}},
+        keep_notice(
+            now + CLAIM_SECONDS,
             # DynamoDB removes expired items when it finds the time.
             ConditionExpression="attribute_not_exists(id) OR expiresAt < :now",
-            ExpressionAttributeValues={":now": {"N": str(int(now))}},
+            ExpressionAttributeValues={":now": {"N": str(now)}},
         )
-        notice = {
-            "event": "failover",
-            "region": region(),
-            "firstPayment": payment_id,
-            "at": int(now),
-        }
         client("sns").publish(
             TopicArn=os.environ["TOPIC_ARN"],
             Subject=f"Payments are taken in {region()}",
             Message=json.dumps(notice),
         )
+        announced_until = now + NOTICE_SECONDS
         log("failover_announced", **notice)
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-            log("failover_not_announced", error=str(error))
-            return
-    except BotoCoreError as error:
+        keep_notice(announced_until)
+    except client("dynamodb").exceptions.ConditionalCheckFailedException:
+        # Another environment has told of it, or is about to.
+        pass
+    except (BotoCoreError, ClientError) as error:
         log("failover_not_announced", error=str(error))
-        return
-    announced_until = until
+
+
+def keep_notice(until, **condition):
+    item = {"id": {"S": NOTICE_ID.format(region=region())}, "expiresAt": {"N": str(until)}}
+    client("dynamodb").put_item(TableName=os.environ["TABLE_NAME"], Item=item, **condition)
 
 
 def shown(item):
@@ -246,3 +247,7 @@ def impatient_client(service):
 
 def log(message, **fields):
     print(json.dumps({"message": message, **fields}, default=str))
+
+
+# Made while the environment starts: a health check waits two seconds for its first answer.
+impatient_client("dynamodb")
