@@ -125,3 +125,9 @@ def test_only_the_region_of_the_writer_exports(database, load, context, monkeypa
         AllowDataLoss=True,
     )
     assert exporter.handler({}, context)["reason"] == "no automated snapshot is available yet"
+
+
+def test_a_call_that_hangs_fails_before_the_function_s_minute_is_over(account, load):
+    limits = load("exporter").client("rds").meta.config
+    attempt = limits.connect_timeout + limits.read_timeout
+    assert attempt * limits.retries["total_max_attempts"] < 45

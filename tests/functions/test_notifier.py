@@ -135,4 +135,4 @@ def test_a_subject_is_what_sns_accepts(notify, inboxes):
     notify(cluster_event("failure", message="Zürich\nis " + "far " * 40))
     [notice] = inboxes[STANDBY]()
     assert notice["Subject"].startswith("payments-test: database dr-db: Z?rich is far far")
-    assert len(notice["Subject"]) == 100
+    assert len(notice["Subject"]) == 99

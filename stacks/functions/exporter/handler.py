@@ -100,7 +100,9 @@ def finished(result, **fields):
 
 @functools.cache
 def client(service):
-    return boto3.client(service, config=Config(connect_timeout=5, read_timeout=20))
+    # A call that hangs is to fail, and to say so, before the function's time is over.
+    limits = Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 2})
+    return boto3.client(service, config=limits)
 
 
 def log(message, **fields):

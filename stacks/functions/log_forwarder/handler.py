@@ -1,7 +1,8 @@
 """Carries log events of this region to the log group where all regions come together.
 
-CloudWatch Logs calls it with what a subscription matched. A failure is raised, so that the same
-events come again: some may arrive twice, none is lost.
+CloudWatch Logs calls it with what a subscription matched. A failure is raised, so that Lambda brings
+the same events twice more, within minutes: some may arrive twice. What a longer failure keeps from
+the central group is where it was written, and an alarm tells of it.
 """
 
 import base64

@@ -47,9 +47,9 @@ def read(event, env):
     ]
     if env.get("RUNBOOK"):
         lines.append(f"Next: {env['RUNBOOK']}")
-    # SNS takes a subject of up to 100 characters of ASCII, without line breaks.
+    # SNS takes a subject of less than 100 characters of ASCII, without line breaks.
     subject = " ".join(f"{env['SYSTEM']}: {what}".split()).encode("ascii", "replace").decode()
-    return {"subject": subject[:100], "text": "\n".join([*lines, "", json.dumps(event, indent=2)])}
+    return {"subject": subject[:99], "text": "\n".join([*lines, "", json.dumps(event, indent=2)])}
 
 
 def read_cluster(detail):
