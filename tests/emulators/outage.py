@@ -2,10 +2,10 @@
 
 Usage: outage.py ENDPOINT ACCOUNT < STACK
 STACK is JSON: where the stack's orchestrator lives and what its alarms look at,
-{region, topic, global_cluster, target, lock, namespace, witnesses: [{metric, dimensions, period}]}.
+{region, function, topic, global_cluster, target, lock, namespace, witnesses: [{metric, dimensions, period}]}.
 Only the witnesses' metrics are written, as the stack's probes would: alarms, rules, functions and
-topics are the stack's own. Prints a line an act: the notice that a queue, subscribed to the stack's
-topic, received, and who writes after it.
+topics are the stack's own. Prints a line an act: what the orchestrator's log says came of it, whether a
+queue, subscribed to the stack's topic, received the same as a notice, and who writes after it.
 """
 
 import json
@@ -19,7 +19,7 @@ LIMIT_SECONDS = 90
 
 class Stage:
     def __init__(self, endpoint, account, stack):
-        self.stack, self.account = stack, account
+        self.stack, self.account, self.acts = stack, account, 0
         self.client = lambda service: boto3.client(
             service,
             stack["region"],
@@ -28,7 +28,7 @@ class Stage:
             aws_secret_access_key="secret",
         )
         self.cloudwatch, self.rds, self.ssm = map(self.client, ("cloudwatch", "rds", "ssm"))
-        self.sns, self.sqs = self.client("sns"), self.client("sqs")
+        self.sns, self.sqs, self.logs = map(self.client, ("sns", "sqs", "logs"))
         self.target = f"arn:aws:rds:{stack['region']}:{account}:cluster:{stack['target']}"
 
     def listen(self):
@@ -61,7 +61,7 @@ class Stage:
             "MetricName": "AuroraGlobalDBReplicationLag",
             "Dimensions": [{"Name": "DBClusterIdentifier", "Value": self.stack["target"]}],
             "Value": milliseconds,
-            "Timestamp": time.time() - 150,
+            "Timestamp": time.time() - 240,
         }
         self.cloudwatch.put_metric_data(Namespace="AWS/RDS", MetricData=[point])
 
@@ -75,21 +75,40 @@ class Stage:
         self.measure(1, aged=True)
         time.sleep(3)
         self.measure(0)
-        notice = self.notice()
-        outcome = notice.get("reason") or f"to {notice['to'].rpartition(':')[2]}"
-        print(f"{act}: {notice['result']} ({outcome}); {self.writer()} writes")
+        outcome = self.outcome()
+        told = "told" if outcome in self.notices() else "not told"
+        what = outcome.get("reason") or f"to {outcome['to'].rpartition(':')[2]}"
+        print(f"{act}: {outcome['result']} ({what}), {told}; {self.writer()} writes")
 
-    def notice(self):
-        """The next notice of the orchestrator; others, of the alarms, pass by."""
+    def outcome(self):
+        """What the orchestrator's log says of its next run."""
         deadline = time.monotonic() + LIMIT_SECONDS
         while time.monotonic() < deadline:
-            received = self.sqs.receive_message(QueueUrl=self.queue, WaitTimeSeconds=2, MaxNumberOfMessages=1)
-            for message in received.get("Messages", []):
+            outcomes = self.outcomes()
+            if len(outcomes) > self.acts:
+                self.acts += 1
+                return outcomes[-1]
+            time.sleep(1)
+        sys.exit(f"the orchestrator did nothing for {LIMIT_SECONDS} seconds")
+
+    def outcomes(self):
+        name = f"/aws/lambda/{self.stack['function']}"
+        pages = self.logs.get_paginator("filter_log_events").paginate(logGroupName=name)
+        lines = [event["message"] for page in pages for event in page["events"]]
+        said = [json.loads(line) for line in lines if line.startswith("{")]
+        ends = [line for line in said if line["message"] in ("refused", "moved")]
+        return [{name: value for name, value in end.items() if name != "message"} for end in ends]
+
+    def notices(self):
+        """The orchestrator's notices; others, of the alarms, pass by."""
+        found = []
+        while messages := self.sqs.receive_message(QueueUrl=self.queue, WaitTimeSeconds=2).get("Messages"):
+            for message in messages:
                 self.sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
                 told = json.loads(message["Body"])
                 if told.get("Subject", "").startswith("Failover "):
-                    return json.loads(told["Message"])
-        sys.exit(f"the orchestrator said nothing for {LIMIT_SECONDS} seconds")
+                    found.append(json.loads(told["Message"]))
+        return found
 
     def writer(self):
         name = self.stack["global_cluster"]

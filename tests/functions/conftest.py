@@ -53,6 +53,8 @@ class Clock:
 
 
 class Context:
+    aws_request_id = "request-1"
+
     def get_remaining_time_in_millis(self):
         return 60_000
 

@@ -70,6 +70,7 @@ fn the_payments_survive_the_loss_of_their_primary_region() {
         regions: ["us-east-1", "us-east-2"],
         described: json!({
             "region": "us-east-2",
+            "function": "dr-failover-orchestrator-dev",
             "topic": "dr-alerts-dev",
             "global_cluster": "global-db-v2-dev",
             "target": "dr-db-cluster-v2-dev",
@@ -83,10 +84,10 @@ fn the_payments_survive_the_loss_of_their_primary_region() {
         }),
     };
     insta::assert_snapshot!(play.is_played(), @r"
-    no lag was measured: refused (lag-unknown); the primary writes
-    another run moves the writer: refused (locked); the primary writes
-    the primary is lost: succeeded (to dr-db-cluster-v2-dev); the target writes
-    the primary is still lost: refused (already-writer); the target writes
+    no lag was measured: refused (lag-unknown), told; the primary writes
+    another run moves the writer: refused (locked), not told; the primary writes
+    the primary is lost: succeeded (to dr-db-cluster-v2-dev), told; the target writes
+    the primary is still lost: refused (already-writer), not told; the target writes
     ");
 }
 
@@ -100,6 +101,7 @@ fn the_trading_platform_survives_the_loss_of_its_primary_region() {
         regions: ["us-east-1", "us-east-2"],
         described: json!({
             "region": "us-east-2",
+            "function": "tp-failover-standby-dev",
             "topic": "tp-incidents-standby-dev",
             "global_cluster": "tp-aurora-global-dev",
             "target": "tp-aurora-standby-dev",
@@ -112,10 +114,10 @@ fn the_trading_platform_survives_the_loss_of_its_primary_region() {
         }),
     };
     insta::assert_snapshot!(play.is_played(), @r"
-    no lag was measured: refused (lag-unknown); the primary writes
-    another run moves the writer: refused (locked); the primary writes
-    the primary is lost: succeeded (to tp-aurora-standby-dev); the target writes
-    the primary is still lost: refused (already-writer); the target writes
+    no lag was measured: refused (lag-unknown), told; the primary writes
+    another run moves the writer: refused (locked), not told; the primary writes
+    the primary is lost: succeeded (to tp-aurora-standby-dev), told; the target writes
+    the primary is still lost: refused (already-writer), not told; the target writes
     ");
 }
 
@@ -127,6 +129,7 @@ fn the_trading_database_survives_the_loss_of_its_primary_region() {
         regions: ["us-east-1", "eu-west-1"],
         described: json!({
             "region": "eu-west-1",
+            "function": "failover-orchestrator-secondary-dev",
             "topic": "alerts-secondary-dev",
             "global_cluster": "aurora-global-dev",
             "target": "aurora-secondary-dev",
@@ -140,9 +143,9 @@ fn the_trading_database_survives_the_loss_of_its_primary_region() {
         }),
     };
     insta::assert_snapshot!(play.is_played(), @r"
-    no lag was measured: refused (lag-unknown); the primary writes
-    another run moves the writer: refused (locked); the primary writes
-    the primary is lost: succeeded (to aurora-secondary-dev); the target writes
-    the primary is still lost: refused (already-writer); the target writes
+    no lag was measured: refused (lag-unknown), told; the primary writes
+    another run moves the writer: refused (locked), not told; the primary writes
+    the primary is lost: succeeded (to aurora-secondary-dev), told; the target writes
+    the primary is still lost: refused (already-writer), not told; the target writes
     ");
 }

@@ -5,7 +5,8 @@ it through EventBridge; an operator calls it for a planned switchover. It acts o
 check holds, and otherwise says why not:
 
 - no other run holds the lock, and no failover is in progress;
-- the target is an available secondary of the global cluster, with the writer's engine version;
+- the target is a secondary of the global cluster that serves, with the writer's engine version;
+- what tells of the outage is new: an event may wait for hours in a queue;
 - before the outage the target was no further behind than the limit.
 
 With the move it raises the Auto Scaling group of its region, where there is one: the instances that
@@ -14,15 +15,14 @@ waited are too few for all of the load.
 A move to the target that is found under way or done, while the record knows nothing of its end, is
 not asked for again, only followed up: its answer was lost, its run died, or somebody made it by hand.
 
-A refusal is an answer, a failure is an exception: Lambda tries an asynchronous call again, and
-its error metric tells somebody.
+A refusal is an answer, a failure is an exception: Lambda tries an asynchronous call again, and an
+alarm on its errors tells somebody.
 """
 
 import functools
 import json
 import os
 import time
-import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
@@ -35,8 +35,12 @@ AWS_ERRORS = (BotoCoreError, ClientError)
 RESERVE_SECONDS = 15
 HEALTH_WINDOW = timedelta(minutes=5)
 REPEAT_REFUSAL_SECONDS = 900
-# From the first bad data point until a composite alarm of minutes is raised, at the most.
-NOTICE_DELAY = timedelta(minutes=2)
+# Another run tells of the move, or has told: nobody needs to hear that it was not made twice.
+TOLD_ELSEWHERE = {"already-writer", "locked"}
+# States of a cluster in which its database serves.
+SERVING = {"available", "backing-up"}
+# From the beginning of an outage until an alarm is raised that a composite alarm looks at, at the most.
+NOTICE_DELAY = timedelta(minutes=3)
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ class Settings:
     global_cluster: str
     target_arn: str
     failover_role_arn: str
+    switchover_role_arn: str
     topic_arn: str
     suffix: str
     role: str
@@ -51,6 +56,7 @@ class Settings:
     max_lag_ms: float
     unknown_lag_allowed: bool
     lag_window: timedelta
+    evidence_seconds: float
     wait_seconds: float
     poll_seconds: float
     lock_seconds: float
@@ -63,6 +69,7 @@ class Settings:
             global_cluster=env["GLOBAL_CLUSTER_IDENTIFIER"],
             target_arn=env["TARGET_CLUSTER_ARN"],
             failover_role_arn=env["FAILOVER_ROLE_ARN"],
+            switchover_role_arn=env.get("SWITCHOVER_ROLE_ARN") or env["FAILOVER_ROLE_ARN"],
             topic_arn=env["TOPIC_ARN"],
             suffix=env["SUFFIX"],
             role=env.get("ROLE", "secondary"),
@@ -70,6 +77,7 @@ class Settings:
             max_lag_ms=float(env.get("MAX_LAG_MS", "5000")),
             unknown_lag_allowed=env.get("MAX_LAG_UNKNOWN", "refuse") == "allow",
             lag_window=timedelta(minutes=float(env.get("LAG_WINDOW_MINUTES", "5"))),
+            evidence_seconds=float(env.get("EVIDENCE_SECONDS", "300")),
             wait_seconds=float(env.get("WAIT_SECONDS", "600")),
             poll_seconds=float(env.get("POLL_SECONDS", "5")),
             lock_seconds=float(env.get("LOCK_SECONDS", "900")),
@@ -92,11 +100,15 @@ class Settings:
 
 @dataclass(frozen=True)
 class Trigger:
-    """What asked for the move. `outage_at` is when the trouble began, as far as it is known."""
+    """What asked for the move.
+
+    `outage_at` is when the trouble began, as far as it is known, `seen_at` when it was last seen.
+    """
 
     mode: str
     source: str
     outage_at: datetime
+    seen_at: datetime
     evidence: dict
 
     @property
@@ -113,14 +125,15 @@ class Refused(Exception):
 
 
 def handler(event, context):
-    return run(Settings.from_environment(), event, context.get_remaining_time_in_millis)
+    owner, remaining_millis = context.aws_request_id, context.get_remaining_time_in_millis
+    return run(Settings.from_environment(), event, owner, remaining_millis)
 
 
-def run(settings, event, remaining_millis, clock=time):
+def run(settings, event, owner, remaining_millis, clock=time):
     """Checks, moves the writer, waits for it and reports. Returns the structured result."""
     try:
         trigger = read_trigger(event, clock)
-        lock = Lock(settings, clock)
+        lock = Lock(settings, owner, clock)
         lock.acquire()
         try:
             return move_writer(settings, trigger, remaining_millis, clock)
@@ -138,17 +151,17 @@ def run(settings, event, remaining_millis, clock=time):
 
 
 def read_trigger(event, clock):
-    now = datetime.fromtimestamp(clock.time(), timezone.utc)
     if event.get("detail-type") == "CloudWatch Alarm State Change":
         return read_alarm(event["detail"])
-    mode, evidence = event.get("mode"), event.get("evidence") or {}
+    mode, evidence, source = event.get("mode"), event.get("evidence") or {}, event.get("source", "operator")
+    now = utc(clock.time())
     if mode == "switchover":
-        return Trigger(mode, event.get("source", "operator"), now, evidence)
+        return Trigger(mode, source, now, now, evidence)
     # Evidence is asked for so that a console's sample event can never move a database.
     if mode == "failover" and evidence:
-        since = evidence.get("firstFailureAt")
-        outage_at = datetime.fromtimestamp(since, timezone.utc) if since else now
-        return Trigger(mode, event.get("source", "operator"), outage_at, evidence)
+        since, last = evidence.get("firstFailureAt"), evidence.get("lastFailureAt")
+        outage_at, seen_at = start_of_outage(since) if since else now, utc(last) if last else now
+        return Trigger(mode, source, outage_at, seen_at, evidence)
     raise Refused("event-not-understood", "the event asks for no failover with evidence")
 
 
@@ -156,14 +169,28 @@ def read_alarm(detail):
     state = detail["state"]
     if state["value"] != "ALARM":
         raise Refused("alarm-not-raised", f"the alarm went to {state['value']}")
-    # The alarm is raised minutes after the first bad data point, whose time is in its reason data.
+    seen_at = outage_at = datetime.fromisoformat(state["timestamp"])
+    # The alarm is raised minutes after the first bad data point, whose time is in its reason data. The
+    # point before may have been half bad: an alarm on the best of a minute does not see it.
     reason = json.loads(state.get("reasonData") or "{}")
-    outage_at = datetime.fromisoformat(reason.get("startDate") or state["timestamp"])
+    if "startDate" in reason:
+        outage_at = datetime.fromisoformat(reason["startDate"]) - timedelta(seconds=reason.get("period", 60))
     if "triggeringAlarms" in reason:
-        # A composite alarm tells when it was raised, and nothing of data points.
-        outage_at -= NOTICE_DELAY
+        # A composite alarm tells when its alarms were raised, and nothing of data points.
+        raised = [alarm["state"] for alarm in reason["triggeringAlarms"] if alarm["state"]["value"] == "ALARM"]
+        times = [datetime.fromisoformat(state["timestamp"]) for state in raised]
+        outage_at = min([outage_at, *times]) - NOTICE_DELAY
     evidence = {"alarm": detail["alarmName"], "reason": state.get("reason", "")}
-    return Trigger("failover", "alarm", outage_at, evidence)
+    return Trigger("failover", "alarm", outage_at, seen_at, evidence)
+
+
+def start_of_outage(seconds):
+    """Returns the start of the minute: its point of the lag may be of any time in it."""
+    return utc(seconds - seconds % 60)
+
+
+def utc(seconds):
+    return datetime.fromtimestamp(seconds, timezone.utc)
 
 
 # The move
@@ -171,7 +198,7 @@ def read_alarm(detail):
 
 def move_writer(settings, trigger, remaining_millis, clock):
     started = clock.monotonic()
-    rds_client = rds_as_failover_role(settings)
+    rds_client = rds_as(settings, settings.failover_role_arn)
     rds = rds_client(config=LIMITS)
     database, last = describe(rds, settings), last_record(settings)
     if heads_for_target(database, settings) and not is_told(last, database, settings):
@@ -179,13 +206,14 @@ def move_writer(settings, trigger, remaining_millis, clock):
         log("move_found", **record)
     else:
         source_arn = check_roles(rds, settings, database)
+        check_age(settings, trigger, clock)
         lag_ms = check_lag(settings, trigger)
         if trigger.planned:
             check_primary_health(settings, clock)
         record = new_record(settings, trigger, last, source_arn, lag_ms, clock)
         write_record(settings, record)
         try:
-            request_move(rds_client(config=ONE_ATTEMPT), settings, trigger)
+            request_move(rds_client, settings, trigger, source_arn)
         except AWS_ERRORS as error:
             if not is_accepted_after_all(rds, settings):
                 write_record(settings, {**record, "result": "failed", "error": str(error)})
@@ -196,15 +224,18 @@ def move_writer(settings, trigger, remaining_millis, clock):
     return follow_up(rds, settings, record, started + budget, clock)
 
 
-def request_move(rds, settings, trigger):
+def request_move(rds_client, settings, trigger, source_arn):
     move = {
         "GlobalClusterIdentifier": settings.global_cluster,
         "TargetDbClusterIdentifier": settings.target_arn,
     }
-    if trigger.planned:
-        rds.switchover_global_cluster(**move)
-    else:
-        rds.failover_global_cluster(**move, AllowDataLoss=True)
+    if not trigger.planned:
+        rds_client(config=ONE_ATTEMPT).failover_global_cluster(**move, AllowDataLoss=True)
+        return
+    # AWS wants a switchover asked of the region that gives the writer away: that one is well.
+    rds_client = rds_as(settings, settings.switchover_role_arn)
+    region = source_arn.split(":")[3]
+    rds_client(region_name=region, config=ONE_ATTEMPT).switchover_global_cluster(**move)
 
 
 def is_accepted_after_all(rds, settings):
@@ -290,12 +321,20 @@ def check_roles(rds, settings, database):
 
     found = rds.describe_db_clusters(DBClusterIdentifier=settings.target_identifier)
     cluster = found["DBClusters"][0]
-    if cluster["Status"] != "available":
+    if cluster["Status"] not in SERVING:
         raise Refused("not-available", f"{target} is {cluster['Status']}")
     if cluster["EngineVersion"] != database["EngineVersion"]:
         versions = f"{cluster['EngineVersion']}, the global cluster {database['EngineVersion']}"
         raise Refused("version-differs", f"the target runs {versions}")
     return writer
+
+
+def check_age(settings, trigger, clock):
+    """Evidence that was late says nothing of now: the primary may be well again, and would lose data."""
+    age = clock.time() - trigger.seen_at.timestamp()
+    if age > settings.evidence_seconds:
+        limit = f"{settings.evidence_seconds:.0f} seconds are allowed"
+        raise Refused("evidence-too-old", f"the outage was last seen {age:.0f} seconds ago, {limit}")
 
 
 def check_lag(settings, trigger):
@@ -321,7 +360,7 @@ def check_lag(settings, trigger):
 
 def check_primary_health(settings, clock):
     """A switchover loses nothing only when the primary takes part."""
-    now = datetime.fromtimestamp(clock.time(), timezone.utc)
+    now = utc(clock.time())
     connectivity = measured(
         settings.namespace,
         "DatabaseConnectivity",
@@ -353,10 +392,10 @@ def measured(namespace, metric, dimensions, statistic, start, end):
 # The global database
 
 
-def rds_as_failover_role(settings):
-    """Returns what makes a client of RDS from its `config`."""
+def rds_as(settings, role_arn):
+    """Returns what makes a client of RDS, which acts as the role."""
     session = client("sts").assume_role(
-        RoleArn=settings.failover_role_arn,
+        RoleArn=role_arn,
         RoleSessionName=f"failover-{settings.suffix}"[:64],
         DurationSeconds=900,
     )
@@ -399,16 +438,19 @@ def heads_for_target(database, settings):
 class Lock:
     """Admits one run at a time, by a parameter that outlives a run that died until it expires.
 
+    Lambda repeats a call whose run failed or died under the id of the same request: such a run takes
+    over at once what its forerunner left locked.
+
     Parameter Store has no compare-and-swap, but every write is answered with a version that only
     one writer can get. Who takes over a free lock of version n and is answered n + 1 has it;
     anybody else came second.
     """
 
-    def __init__(self, settings, clock):
+    def __init__(self, settings, owner, clock):
         self.name = settings.lock_name
         self.seconds = settings.lock_seconds
+        self.owner = owner
         self.clock = clock
-        self.owner = uuid.uuid4().hex
 
     def acquire(self):
         try:
@@ -416,7 +458,8 @@ class Lock:
             return
         except client("ssm").exceptions.ParameterAlreadyExists:
             parameter = client("ssm").get_parameter(Name=self.name)["Parameter"]
-        if json.loads(parameter["Value"])["expires"] > self.clock.time():
+        held = json.loads(parameter["Value"])
+        if held["expires"] > self.clock.time() and held["owner"] != self.owner:
             raise Refused("locked", "another run is moving the writer")
         if self._write(self.seconds, overwrite=True) != parameter["Version"] + 1:
             raise Refused("locked", "another run took the lock at the same time")
@@ -458,7 +501,7 @@ def is_told(last, database, settings):
 def new_record(settings, trigger, last, source_arn, lag_ms, clock):
     return {
         "epoch": last["epoch"] + 1,
-        "time": datetime.fromtimestamp(clock.time(), timezone.utc).isoformat(),
+        "time": utc(clock.time()).isoformat(),
         "mode": trigger.mode,
         "source": trigger.source,
         "from": source_arn,
@@ -501,6 +544,8 @@ def refuse(settings, refusal, clock):
     answer = {"result": "refused", "reason": refusal.reason, "explanation": str(refusal)}
     log("refused", **answer)
     put_event_metric(settings, "FailoverRefused")
+    if refusal.reason in TOLD_ELSEWHERE:
+        return answer
     # During an outage the probe asks every minute: one notice tells as much as a hundred.
     age = clock.time() - last_refusal["time"]
     if refusal.reason != last_refusal["reason"] or age >= REPEAT_REFUSAL_SECONDS:
@@ -510,7 +555,7 @@ def refuse(settings, refusal, clock):
 
 
 def notify(settings, result, body):
-    subject = f"Failover {result}: {settings.global_cluster}"[:100]
+    subject = f"Failover {result}: {settings.global_cluster}"
     try:
         client("sns").publish(
             TopicArn=settings.topic_arn, Subject=subject, Message=json.dumps(body, indent=2)
