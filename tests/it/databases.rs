@@ -156,7 +156,7 @@ const OWN_KEYS: WholeLife = WholeLife {
     suffix: "dev",
     sides: ["primary", "secondary"],
     regions: ["us-east-1", "eu-west-1"],
-    resources: 173,
+    resources: 176,
     outputs: &OUTPUTS,
     tags,
     changes: &[&CHANGES],
@@ -168,7 +168,7 @@ const OWN_KEYS: WholeLife = WholeLife {
 const KEYS_OF_AWS: WholeLife = WholeLife {
     stack: "database-dr.yaml",
     suffix: "prod",
-    resources: 185,
+    resources: 188,
     changes: &[&CHANGES, &FURTHER_CHANGES],
     ..OWN_KEYS
 };

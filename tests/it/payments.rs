@@ -152,7 +152,7 @@ const LIFE: WholeLife = WholeLife {
     suffix: "dev",
     sides: ["primary", "dr"],
     regions: ["us-east-1", "us-east-2"],
-    resources: 234,
+    resources: 235,
     outputs: &OUTPUTS,
     tags,
     changes: &[&CHANGES],
