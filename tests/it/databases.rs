@@ -47,7 +47,8 @@ const CHANGES: [Change; 17] = [
         "components/database.yaml",
         "{name: rds.global_db_rpo, value: \"30\"}",
         "{name: rds.global_db_rpo, value: \"40\"}",
-        &["update side[\"{side}\"]/database/parameterGroup"],
+        // The other one takes no part in it.
+        &["update side[\"primary\"]/database/parameterGroup"],
     ),
     ("components/key.yaml", "enableKeyRotation: true", "enableKeyRotation: false", &["update key[\"{side}\"]/key"]),
     (
@@ -279,5 +280,23 @@ async fn without_keys_of_its_own_the_database_uses_those_of_aws_and_one_for_expo
         let key = text(cluster, "kmsKeyId").unwrap();
         let own = row(state, &format!("key[\"{side}\"]/key")).outputs.get("arn").and_then(Value::as_str).unwrap();
         assert_ne!(key, own, "{side}");
+    }
+}
+
+/// A secondary that took over would wait for the region that is lost.
+#[tokio::test(start_paused = true)]
+async fn commits_wait_for_the_other_region_at_home_only() {
+    for stack in ["database-dr", "payments-aurora", "trading-database", "trading-platform"] {
+        let mut shipped = Shipped::new();
+        shipped.up(&program(&Checkout::new(), &format!("{stack}.yaml"))).await;
+        let rows = shipped.stage.state.rows.values();
+        let groups: Vec<_> = rows.filter(|row| row.ty.ends_with(":ClusterParameterGroup")).collect();
+        assert_eq!(groups.len(), 2, "{stack}");
+        for group in groups {
+            let parameters = format!("{:?}", group.inputs.get("parameters"));
+            assert!(parameters.contains("rds.force_ssl"), "{stack}: {parameters}");
+            let at_home = group.place.0 == "us-east-1";
+            assert_eq!(parameters.contains("rds.global_db_rpo"), at_home, "{stack}: {parameters}");
+        }
     }
 }
