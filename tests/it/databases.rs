@@ -217,6 +217,11 @@ fn house_rules(state: &State, suffix: &str) {
                 assert!(given.ends_with(&format!("-{suffix}")), "{name} is called `{given}`");
             }
         }
+        // A version comes when `up` brings it. What restarts an instance does not.
+        if row.ty.starts_with("aws:rds/cluster:") || row.ty.starts_with("aws:rds/clusterInstance:") {
+            let at_once = row.inputs.get("applyImmediately").and_then(Value::as_bool);
+            assert_eq!(at_once == Some(true), row.ty.ends_with(":Cluster"), "{name}");
+        }
         if row.ty == "aws:iam/rolePolicy:RolePolicy" {
             let document: serde_json::Value = serde_json::from_str(text("policy").unwrap()).unwrap();
             for statement in document["Statement"].as_array().unwrap() {

@@ -837,6 +837,7 @@ mod tests {
 
     use super::*;
     use crate::aws::wire::{Reply, at, aws, ok, read, reads_back};
+    use crate::engine::error::Kind;
     use crate::engine::provider::{Live, Next, Provider};
 
     const CLUSTER: &str = "<DescribeDBClustersResponse><DescribeDBClustersResult><DBClusters><DBCluster>\
@@ -1099,14 +1100,18 @@ mod tests {
         ]);
         let outputs = json!({ "arn": "arn:c", "clusterMembers": [], "masterUserSecrets": [] }).into();
         let live = Live { inputs: declared(json!({})), outputs };
-        let hint = async |more: serde_json::Value| {
+        let refusal = async |more: serde_json::Value| {
             let wanted = declared(more);
-            aws.update(&at(Cluster::TYPE), &Id("orders".into()), &wanted, &live).await.unwrap_err().hint
+            let error = aws.update(&at(Cluster::TYPE), &Id("orders".into()), &wanted, &live).await.unwrap_err();
+            (error.kind, error.hint)
         };
-        let later = hint(json!({ "engineVersion": "16.8" })).await.unwrap();
-        assert!(later.contains("secondary clusters get a version first"), "{later}");
-        assert_eq!(hint(json!({ "engineVersion": "16.8", "applyImmediately": true })).await, None);
-        assert_eq!(hint(json!({ "port": 1 })).await, None);
+        let (kind, later) = refusal(json!({ "engineVersion": "16.8" })).await;
+        assert!(later.as_ref().unwrap().contains("secondary clusters get a version first"), "{later:?}");
+        assert_eq!(kind, Kind::Invalid);
+        // Soon they have it, so the call is made again.
+        let at_once = json!({ "engineVersion": "16.8", "applyImmediately": true });
+        assert_eq!(refusal(at_once).await, (Kind::Busy, None));
+        assert_eq!(refusal(json!({ "port": 1 })).await, (Kind::Invalid, None));
     }
 
     #[tokio::test]

@@ -6,6 +6,7 @@ use super::cluster::{Cluster, ClusterOutputs};
 use super::roles::membership;
 use super::{new_choice, new_value};
 use crate::aws::Cx;
+use crate::aws::verdict::Fact;
 use crate::engine::alike::Alike;
 use crate::engine::error::{Error, Kind, Result};
 use crate::engine::resource::{Live, Next};
@@ -94,13 +95,17 @@ async fn writes_its_password(wanted: &Cluster, old: &Cluster, outputs: &ClusterO
     }
 }
 
-/// AWS upgrades the cluster that writes only when all readers have the new version, which those that wait for
-/// their maintenance windows have not.
+/// AWS upgrades the cluster that writes only when all readers have the new version. Those that are upgraded at
+/// once are soon there: RDS shows them as ready, with the version still to come. Those that wait for their
+/// maintenance windows are not.
 fn after_its_readers(error: Error, wanted: &Cluster, old: &Cluster) -> Error {
-    let member = old.global_cluster_identifier.is_some() && wanted.apply_immediately != Some(true);
     let upgraded = wanted.engine_version.is_some() && wanted.engine_version != old.engine_version;
-    if error.kind != Kind::Invalid || !(member && upgraded) {
+    if error.kind != Kind::Invalid || old.global_cluster_identifier.is_none() || !upgraded {
         return error;
+    }
+    if wanted.apply_immediately == Some(true) {
+        let soon = Fact::ReadersBehind.is_said_by(&error);
+        return if soon { Error { kind: Kind::Busy, ..error } } else { error };
     }
     error.hint(
         "in a global database the secondary clusters get a version first, without `applyImmediately: true` in their \

@@ -39,6 +39,8 @@ pub(in crate::aws) enum Fact {
     HasTargets,
     /// A cluster that replicates another keeps its last instance.
     LastOfReplica,
+    /// The readers of a global database have a lower version than its writer is to get.
+    ReadersBehind,
     /// A secret goes, and its versions with it.
     SecretGoes,
     /// The name of a secret is kept until its deletion ends.
@@ -134,6 +136,7 @@ const SAID: &[Said] = &[
     said(["ec2", "AcceptVpcPeeringConnection", "InvalidStateTransition", "from provisioning"], Means::Fact(Fact::AcceptedAlready), "one code for all states"),
     said(["events", "DeleteRule", "ValidationException", "has targets"], Means::Fact(Fact::HasTargets), INVALID),
     said(["rds", "DeleteDBInstance", "InvalidDBClusterStateFault", "last instance of the read"], Means::Fact(Fact::LastOfReplica), "one code for all states of a cluster"),
+    said(["rds", "ModifyDBCluster", "InvalidParameterValue", "running lower version"], Means::Fact(Fact::ReadersBehind), INVALID),
     said(["secretsmanager", "CreateSecret", "InvalidRequestException", "scheduled for deletion"], Means::Fact(Fact::NameKept), INVALID),
     said(["secretsmanager", "UpdateSecretVersionStage", "InvalidRequestException", "marked for deletion"], Means::Fact(Fact::SecretGoes), INVALID),
     said(["sns", "Unsubscribe", "InvalidParameter", "pending confirmation"], Means::Fact(Fact::PendingConfirmation), INVALID),
