@@ -1,6 +1,7 @@
 import io
 import json
 import socket
+import struct
 import time
 import zipfile
 
@@ -9,12 +10,14 @@ import pytest
 
 from conftest import FUNCTIONS, NAMESPACE, SUFFIX
 from databases import (
-    LOGIN_REFUSED,
-    SHUTTING_DOWN,
+    READY_FOR_QUERY,
+    accepting_scram,
     accepting_tls,
     breaking_the_handshake,
+    message,
     never_answering,
     refusing_tls,
+    row_of,
     self_signed_certificate,
     serving,
 )
@@ -39,7 +42,9 @@ def refused():
 
 
 @pytest.fixture
-def probe(account, load):
+def probe(account, load, monkeypatch):
+    # Its archive holds the lag monitor's module, too.
+    monkeypatch.syspath_prepend(str(FUNCTIONS / "lag_monitor"))
     return load("probe")
 
 
@@ -106,29 +111,50 @@ def test_an_unknown_host_is_down_and_the_default_port_is_5432(probe):
     assert sample.endpoint == "database.invalid:5432"
 
 
-def secret(**fields):
-    secrets = boto3.client("secretsmanager")
-    return secrets.create_secret(Name="db", SecretString=json.dumps(fields))["ARN"]
+PASSWORD = "only-for-this-test"
 
 
-def test_sql_runs_over_verified_tls_with_the_password_of_the_secret(probe, certificate):
+@pytest.fixture
+def secret(account):
+    text = json.dumps({"username": "dbadmin", "password": PASSWORD})
+    return boto3.client("secretsmanager").create_secret(Name="db", SecretString=text)["ARN"]
+
+
+def answering(certificate, queries, password=PASSWORD, answer=row_of(1), **login):
+    """A database whose user logs in by SCRAM."""
+
+    def converse(sql):
+        queries.append(sql)
+        return answer
+
+    return serving(accepting_scram(certificate, password, converse, **login))
+
+
+def test_sql_runs_with_the_password_of_the_secret(probe, certificate, secret):
     queries = []
-    with serving(accepting_tls(certificate, queries=queries)) as endpoint:
-        sample = sample_of(
-            probe,
-            endpoint,
-            SECRET_ARN=secret(username="app", password="x"),
-            TLS_CA_FILE=str(certificate),
-        )
+    with answering(certificate, queries) as endpoint:
+        sample = sample_of(probe, endpoint, SECRET_ARN=secret)
     assert sample.healthy, sample.error
     assert queries == ["select 1"]
 
 
-def test_a_password_is_never_sent_to_a_server_that_cannot_be_verified(probe, certificate):
+def test_without_a_secret_there_is_no_login(probe, certificate):
     queries = []
-    with serving(accepting_tls(certificate, queries=queries)) as endpoint:
-        sample = sample_of(probe, endpoint, SECRET_ARN=secret(username="app", password="x"))
+    with answering(certificate, queries) as endpoint:
+        sample = sample_of(probe, endpoint)
     assert sample.healthy
+    assert queries == []
+
+
+def test_a_server_that_does_not_know_the_password_is_told_and_sees_no_query(
+    probe, certificate, secret, capsys
+):
+    queries = []
+    with answering(certificate, queries, knows_password=False) as stranger:
+        assert sample_of(probe, stranger, SECRET_ARN=secret).healthy
+    [line] = logged(capsys)
+    assert line["message"] == "query_refused"
+    assert "it is not the database" in line["error"]
     assert queries == []
 
 
@@ -139,35 +165,56 @@ def test_a_certificate_of_another_authority_is_down_when_an_authority_is_given(
     assert (sample.stage, sample.error.split(":")[0]) == ("tls", "SSLCertVerificationError")
 
 
-def test_a_refused_login_is_no_outage(probe, certificate, capsys):
-    with serving(accepting_tls(certificate, login_answer=LOGIN_REFUSED)) as endpoint:
-        sample = sample_of(
-            probe,
-            endpoint,
-            SECRET_ARN=secret(username="app", password="rotated-away"),
-            TLS_CA_FILE=str(certificate),
-        )
+def test_a_refused_login_is_no_outage(probe, certificate, secret, capsys):
+    with answering(certificate, [], password="rotated-away") as endpoint:
+        sample = sample_of(probe, endpoint, SECRET_ARN=secret)
     assert sample.healthy, sample.error
     output = capsys.readouterr().out
-    assert "login_refused" in output
-    assert "rotated-away" not in output
+    assert "query_refused" in output
+    assert PASSWORD not in output
+    assert probe.read_login.cache_info().currsize == 0
 
 
-def test_a_server_that_shuts_down_is_down_at_sql(probe, certificate):
-    with serving(accepting_tls(certificate, login_answer=SHUTTING_DOWN)) as endpoint:
-        sample = sample_of(
-            probe,
-            endpoint,
-            SECRET_ARN=secret(username="app", password="x"),
-            TLS_CA_FILE=str(certificate),
-        )
+def test_a_user_with_a_weaker_password_is_no_outage(probe, certificate, secret, capsys):
+    md5 = message(b"R", struct.pack("!i", 5) + b"salt")
+    with serving(accepting_tls(certificate, login_answer=md5)) as endpoint:
+        assert sample_of(probe, endpoint, SECRET_ARN=secret).healthy
+    assert "need SCRAM-SHA-256" in logged(capsys)[0]["error"]
+
+
+@pytest.mark.parametrize("code", [b"57P03", b"58030", b"XX000"])
+def test_a_server_that_does_not_serve_is_down_at_sql(probe, certificate, secret, code):
+    refusal = message(b"E", b"SFATAL\0C" + code + b"\0Mnot now\0\0")
+    with serving(accepting_tls(certificate, login_answer=refusal)) as endpoint:
+        sample = sample_of(probe, endpoint, SECRET_ARN=secret)
     assert not sample.healthy
     assert sample.stage == "sql"
 
 
-def test_an_unreadable_secret_is_no_outage(probe, certificate, healthy, capsys):
+@pytest.mark.parametrize("code", [b"53300", b"3D000", b"42501"])
+def test_a_server_that_refuses_a_query_is_alive(probe, certificate, secret, code, capsys):
+    refusal = message(b"E", b"SERROR\0C" + code + b"\0Mno\0\0") + READY_FOR_QUERY
+    with answering(certificate, [], answer=refusal) as endpoint:
+        assert sample_of(probe, endpoint, SECRET_ARN=secret).healthy
+    assert messages(capsys) == {"query_refused"}
+
+
+@pytest.mark.parametrize("answer", [b"", None], ids=["hangs", "breaks off"])
+def test_a_server_that_answers_no_query_is_down_at_sql(probe, certificate, secret, answer):
+    def converse(sql):
+        if answer is None:
+            raise ConnectionError
+        return answer
+
+    with serving(accepting_scram(certificate, PASSWORD, converse)) as endpoint:
+        sample = sample_of(probe, endpoint, SECRET_ARN=secret, CONNECT_TIMEOUT_SECONDS="0.3")
+    assert not sample.healthy
+    assert sample.stage == "sql"
+
+
+def test_an_unreadable_secret_is_no_outage(probe, healthy, capsys):
     arn = "arn:aws:secretsmanager:eu-west-1:100000000000:secret:missing"
-    sample = sample_of(probe, healthy, SECRET_ARN=arn, TLS_CA_FILE=str(certificate))
+    sample = sample_of(probe, healthy, SECRET_ARN=arn)
     assert sample.healthy
     assert messages(capsys) == {"secret_unreadable"}
 

@@ -28,7 +28,14 @@ STRONGER_HASHES = {
 
 
 class Failed(Exception):
-    """The server refused, or said what this client does not understand."""
+    """The server refused, or said what this client does not understand.
+
+    `code` is the SQLSTATE of a refusal.
+    """
+
+    def __init__(self, text, code=""):
+        super().__init__(text)
+        self.code = code
 
 
 class LoginRefused(Failed):
@@ -80,7 +87,7 @@ class Messages:
         data = b""
         while len(data) < count:
             if not (part := self.connection.recv(count - len(data))):
-                raise Failed("the server closed the connection")
+                raise ConnectionError("the server closed the connection")
             data += part
         return data
 
@@ -89,7 +96,7 @@ def refusal(body):
     fields = {part[:1]: part[1:].decode(errors="replace") for part in body.split(b"\0") if part}
     code, text = fields.get(b"C", ""), fields.get(b"M", "no reason")
     # Class 28 of the SQL standard: invalid authorization.
-    return (LoginRefused if code.startswith("28") else Failed)(f"{code}: {text}")
+    return (LoginRefused if code.startswith("28") else Failed)(f"{code}: {text}", code)
 
 
 # The login

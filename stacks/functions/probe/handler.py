@@ -1,7 +1,7 @@
 """Tests the local and the remote database every ten seconds of its minute.
 
-A sample is a TCP connection, the PostgreSQL request for TLS, the TLS handshake and, when a driver
-layer and a secret are there, `select 1`. Each sample becomes metrics, which alarms and Route 53
+A sample is a TCP connection, the PostgreSQL request for TLS, the TLS handshake and, when a secret
+is there, a login and `select 1`: a server may accept what it can no longer serve. Each sample becomes metrics, which alarms and Route 53
 read. In the region that stands by, three failures of the remote primary in a row call the orchestrator:
 waiting for the alarm would cost minutes.
 """
@@ -21,14 +21,14 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-try:
-    from pg8000.native import Connection, DatabaseError
-except ImportError:
-    Connection = None
+import postgres
 
 POSTGRES_PORT = 5432
 # PostgreSQL message "SSLRequest": its length, then the request code 1234.5679.
 SSL_REQUEST = struct.pack("!ii", 8, 80877103)
+# Classes of SQLSTATE by which a server says that it does not serve: it starts or ends, its system or
+# it itself failed. Whatever else it says, it is alive.
+NOT_SERVING = ("57", "58", "XX")
 # Kept back before the function's timeout: one more sample and its metrics.
 RESERVE_SECONDS = 8
 
@@ -187,7 +187,7 @@ def start_tls(connection, host, ca_file):
 def tls_context(ca_file):
     if ca_file:
         return ssl.create_default_context(cafile=ca_file)
-    # Reachability is the question here, and RDS certificates chain to no public authority.
+    # RDS certificates chain to no public authority. A login proves who the server is.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -195,8 +195,8 @@ def tls_context(ca_file):
 
 
 def select_one(settings, address):
-    """Runs `select 1` when there is a driver, a secret, and an authority to trust with it."""
-    if not (Connection and settings.secret_arn and settings.ca_file):
+    """Runs `select 1` when there is a secret to log in with."""
+    if not settings.secret_arn:
         return
     try:
         login = read_login(settings.secret_arn)
@@ -204,39 +204,21 @@ def select_one(settings, address):
         # An unreadable secret says nothing about the database.
         log("secret_unreadable", error=type(error).__name__)
         return
-    host, port = address
     try:
-        connection = Connection(
-            host=host,
-            port=port,
-            database=settings.database,
-            timeout=settings.timeout,
-            ssl_context=tls_context(settings.ca_file),
-            **login,
-        )
-    except DatabaseError as error:
-        if not is_login_refusal(error):
+        postgres.query(address, login, settings.database, "select 1", settings.timeout)
+    except postgres.Failed as error:
+        if error.code.startswith(NOT_SERVING):
             raise
         # A server that turns a login down is alive; the password may just have been rotated.
         read_login.cache_clear()
-        log("login_refused", endpoint=f"{host}:{port}")
-        return
-    try:
-        connection.run("select 1")
-    finally:
-        connection.close()
-
-
-def is_login_refusal(error):
-    fields = error.args[0] if error.args else None
-    return isinstance(fields, dict) and fields.get("C", "").startswith("28")
+        log("query_refused", endpoint="%s:%d" % address, error=str(error))
 
 
 @functools.cache
 def read_login(secret_arn):
     text = client("secretsmanager").get_secret_value(SecretId=secret_arn)["SecretString"]
     secret = json.loads(text)
-    return {"user": secret["username"], "password": secret["password"]}
+    return secret["username"], secret["password"]
 
 
 def put_metrics(settings, samples):
