@@ -229,7 +229,9 @@ fn house_rules(state: &State, suffix: &str) {
                     serde_json::Value::Array(all) => all.iter().map(|a| a.as_str().unwrap()).collect(),
                     one => vec![one.as_str().unwrap()],
                 };
-                assert!(actions.iter().all(|action| !action.contains('*')), "{name} allows {actions:?}");
+                let asked_for_by_rds = |action: &str| name.ends_with("/exportPolicy") && action.ends_with("Object*");
+                let exact = |action: &&str| !action.contains('*') || asked_for_by_rds(action);
+                assert!(actions.iter().all(exact), "{name} allows {actions:?}");
                 let bounded = statement["Resource"] != "*" || statement["Condition"].is_object();
                 assert!(bounded, "{name} allows {actions:?} on everything");
             }
