@@ -307,3 +307,20 @@ async fn commits_wait_for_the_other_region_at_home_only() {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn whoever_is_to_be_alerted_is_asked_by_both_regions() {
+    let mut shipped = Shipped::new();
+    let checkout = Checkout::new();
+    let stack = program(&checkout, "trading-database.yaml");
+    let config = "config: {alertRecipients: {value: [ops@example.com]}, primaryZones: {value: [b, c, d]}}\n";
+    shipped.up(&format!("{stack}{config}")).await;
+    let state = &shipped.stage.state;
+    for side in ["primary", "secondary"] {
+        let asked = row(state, &format!("side[\"{side}\"]/alerts/recipient[\"ops@example.com\"]"));
+        let topic = row(state, &format!("side[\"{side}\"]/alerts/topic")).outputs.get("arn");
+        assert_eq!((text(asked, "protocol"), asked.inputs.get("topic")), (Some("email"), topic), "{side}");
+    }
+    let subnet = row(state, "side[\"primary\"]/network/privateSubnet[\"d\"]");
+    assert_eq!(text(subnet, "availabilityZone"), Some("us-east-1d"));
+}
