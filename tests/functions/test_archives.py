@@ -1,5 +1,6 @@
 """What the stacks hand over to Lambda holds all that its handler imports."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -49,6 +50,8 @@ def test_a_handler_finds_what_it_imports_in_its_archive(file, archive, tmp_path)
     imported = subprocess.run(
         [sys.executable, "-B", "-c", "import handler; handler.handler"],
         cwd=tmp_path,
+        # Lambda says where it runs.
+        env={**os.environ, "AWS_DEFAULT_REGION": "us-east-1"},
         capture_output=True,
         text=True,
     )
