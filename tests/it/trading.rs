@@ -152,7 +152,7 @@ const LIFE: WholeLife = WholeLife {
     suffix: "dev",
     sides: ["primary", "standby"],
     regions: ["us-east-1", "us-east-2"],
-    resources: 247,
+    resources: 248,
     outputs: &OUTPUTS,
     tags,
     changes: &[&CHANGES],
