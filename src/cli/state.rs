@@ -371,7 +371,8 @@ fn moves(state: &State, given: &str, name: &str, declarations: &[Declaration]) -
     if parts.is_empty() { Err(unknown) } else { Ok(parts) }
 }
 
-/// Gives a resource, or the parts of a component or of an `each`, other names wherever they are referred to. Tells what is new.
+/// Gives a resource, or the parts of a component or of an `each`, other names wherever they are referred to. Tells
+/// what is new.
 fn rename(state: &mut State, given: &str, name: &str, declarations: &[Declaration]) -> Result<Vec<Urn>> {
     let moves = moves(state, given, name, declarations)?;
     let moved: HashMap<&Urn, &Urn> = moves.iter().map(|(old, new)| (old, new)).collect();

@@ -23,10 +23,13 @@ impl Project {
     fn with(stacks: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("stacks")).unwrap();
-        for stack in stacks {
-            std::fs::write(folder.path().join(format!("stacks/{stack}.yaml")), NET).unwrap();
-        }
-        Self(folder)
+        let project = Self(folder);
+        stacks.iter().for_each(|stack| project.write(stack, NET));
+        project
+    }
+
+    fn write(&self, stack: &str, program: impl AsRef<[u8]>) {
+        std::fs::write(self.path().join(format!("stacks/{stack}.yaml")), program).unwrap();
     }
 
     fn path(&self) -> &Path {
@@ -134,7 +137,7 @@ resources:
   net: {type: net}
 outputs: {vpc: '${vpc}', deep: {x: ['${vpc}']}, many: '${many}', net: '${net}', hidden: {fn::secret: '${vpc}'}}
 ";
-    std::fs::write(project.path().join("stacks/web.yaml"), program).unwrap();
+    project.write("web", program);
     project.good("up -s web");
     project.good("preview -s web --expect-no-changes");
     assert!(project.good("outputs vpc -s web").starts_with("vpc-"));
@@ -184,7 +187,7 @@ resources:
   site: {type: aws:s3:Bucket, properties: {website: {indexDocument: index.html}}}
   net: {type: aws:ec2:Vpc, properties: {namePrefix: net}}
 ";
-    std::fs::write(project.path().join("stacks/web.yaml"), program).unwrap();
+    project.write("web", program);
     let told = project.refused("validate -s web", 2);
     assert!(told.contains("`aws:s3:Bucket` has no input `website`"), "{told}");
     assert!(told.contains("S3 keeps it beside the bucket, and drctl has no type for that part"), "{told}");
@@ -257,7 +260,7 @@ fn a_journal_that_is_lost_is_never_taken_for_empty() {
     let state = project.dir_of("web").join("state.json");
     let before = std::fs::read(&state).unwrap();
     let more = "  other: {type: aws:ec2:Subnet, properties: {vpcId: '${vpc.id}', cidrBlock: 10.0.2.0/24}}\n";
-    std::fs::write(project.path().join("stacks/web.yaml"), NET.to_owned() + more).unwrap();
+    project.write("web", NET.to_owned() + more);
     project.good("up -s web");
     let record = killed(&project);
     std::fs::write(&state, before).unwrap();
@@ -294,7 +297,7 @@ fn keys_that_are_lost_are_never_replaced_by_new_ones() {
     let project = Project::with(&["web"]);
     let secret =
         NET.replace("resources:", "resources:\n  password: {type: random:RandomPassword, properties: {length: 12}}");
-    std::fs::write(project.path().join("stacks/web.yaml"), secret).unwrap();
+    project.write("web", secret);
     project.good("up -s web");
     let drctl = project.path().join(".drctl");
     let lost = ["key", "keys.json"].map(|name| (drctl.join(name), std::fs::read(drctl.join(name)).unwrap()));
@@ -307,7 +310,7 @@ fn keys_that_are_lost_are_never_replaced_by_new_ones() {
         assert!(lost.iter().all(|(path, _)| !path.exists()), "drctl {line} made new keys");
     }
     // Those of another stack would be in the way of the lost ones.
-    std::fs::write(project.path().join("stacks/shop.yaml"), NET).unwrap();
+    project.write("shop", NET);
     project.refused("up -s shop", 2);
     lost.iter().for_each(|(path, bytes)| std::fs::write(path, bytes).unwrap());
     project.good("preview -s web --expect-no-changes");
@@ -380,7 +383,7 @@ fn cut(state: &Path, name: &str) {
 fn nothing_is_planned_from_a_state_whose_rows_name_one_that_is_missing() {
     const MORE: &str = "  table: {type: aws:ec2:RouteTable, properties: {vpcId: '${vpc.id}'}}\n";
     let project = Project::with(&["web"]);
-    std::fs::write(project.path().join("stacks/web.yaml"), format!("{NET}{MORE}")).unwrap();
+    project.write("web", format!("{NET}{MORE}"));
     project.good("up -s web");
     cut(&project.dir_of("web").join("state.json"), "vpc");
     let vpc = "urn:pulumi:web::shop::aws:ec2/vpc:Vpc::vpc";
@@ -474,7 +477,7 @@ fn a_directory_in_the_place_of_a_stack_file_is_called_one() {
     std::fs::create_dir(project.path().join("stacks/d.yaml")).unwrap();
     let said = project.refused("preview -s d", 6);
     assert!(said.contains("`stacks/d.yaml` is a directory, and a stack is a file"), "{said}");
-    std::fs::write(project.path().join("stacks/web.yaml"), format!("extends: ./d.yaml{NET}")).unwrap();
+    project.write("web", format!("extends: ./d.yaml{NET}"));
     let said = project.refused("preview -s web", 2);
     assert!(said.contains("d.yaml` is a directory, and a file is needed"), "{said}");
 }
@@ -638,7 +641,7 @@ fn protection_by_hand_holds_until_it_is_lifted() {
     project.good("state protect vpc -s web");
     project.good("up -s web --expect-no-changes");
     let wider = NET.replace("10.0.0.0/16", "10.0.0.0/20");
-    std::fs::write(project.path().join("stacks/web.yaml"), &wider).unwrap();
+    project.write("web", &wider);
     assert!(project.refused("up -s web", 5).contains("`vpc` (aws:ec2/vpc:Vpc) is protected"));
     project.good("state unprotect vpc -s web");
     project.good("up -s web");
@@ -648,7 +651,7 @@ fn protection_by_hand_holds_until_it_is_lifted() {
 fn a_change_of_outputs_alone_is_told_to_scripts() {
     let project = Project::with(&["web"]);
     project.good("up -s web");
-    std::fs::write(project.path().join("stacks/web.yaml"), format!("{NET}outputs: {{vpc: '${{vpc.id}}'}}\n")).unwrap();
+    project.write("web", format!("{NET}outputs: {{vpc: '${{vpc.id}}'}}\n"));
     let said = project.run("preview -s web --expect-no-changes").ends_with(7);
     assert!((said.out + &said.err).contains("1 output to change"));
     project.run("preview -s web --detailed-exitcode").ends_with(2);
@@ -674,29 +677,28 @@ resources:
 #[test]
 fn a_resource_moves_into_a_component_and_out_of_it_as_the_program_has_it() {
     let project = Project::with(&[]);
-    let write = |text: &str| std::fs::write(project.path().join("stacks/web.yaml"), text).unwrap();
-    write(WHOLE);
+    project.write("web", WHOLE);
     project.good("up -s web");
     let text = project.refused("state mv vpc n/vpc -s web", 2);
     for part in ["the program has no ec2:Vpc `n/vpc`", "URN"] {
         assert!(text.contains(part), "`{part}` is not in:\n{text}");
     }
-    write(PARTS);
+    project.write("web", PARTS);
     let said = project.good("state mv vpc n/vpc -s web");
     assert!(said.contains("drctl:component:net$aws:ec2/vpc:Vpc::n/vpc now.\n"), "{said}");
     project.good("preview -s web --expect-no-changes");
-    write(WHOLE);
+    project.write("web", WHOLE);
     project.good("state mv n/vpc vpc -s web");
     project.good("preview -s web --expect-no-changes");
     assert!(project.good("state mv vpc net -s web").contains("Name it so in the program"));
     project.refused("state mv net urn:pulumi:web::shop::aws:ec2/subnet:Subnet::vpc -s web", 2);
     project.refused("state mv net urn:pulumi:other::shop::aws:ec2/vpc:Vpc::vpc -s web", 2);
     project.good("state mv net urn:pulumi:web::shop::drctl:component:net$aws:ec2/vpc:Vpc::n/vpc -s web");
-    write(PARTS);
+    project.write("web", PARTS);
     project.good("preview -s web --expect-no-changes");
     let text = project.refused("state mv n m -s web", 2);
     assert!(text.contains("the program has no ec2:Vpc `m/vpc`"), "{text}");
-    write(&PARTS.replace("  n:", "  m:"));
+    project.write("web", PARTS.replace("  n:", "  m:"));
     assert!(project.good("state mv n m -s web").ends_with("net$aws:ec2/vpc:Vpc::m/vpc now.\n"));
     project.good("preview -s web --expect-no-changes");
 }
@@ -715,12 +717,11 @@ resources:
 "
         )
     };
-    let write = |text: &str| std::fs::write(project.path().join("stacks/web.yaml"), text).unwrap();
-    write(&program("queue"));
+    project.write("web", program("queue"));
     project.good("up -s web");
     assert!(project.good("state mv queue row -s web").contains("Name it so in the program"));
     project.good("state mv row queue -s web");
-    write(&program("line"));
+    project.write("web", program("line"));
     assert!(project.good("state mv queue line -s web").ends_with("`line` has 2 resources now.\n"));
     project.good("preview -s web --expect-no-changes");
 }
@@ -728,8 +729,8 @@ resources:
 #[test]
 fn what_is_imported_into_a_component_is_what_the_program_has_there() {
     let project = Project::with(&[]);
-    std::fs::write(project.path().join("stacks/maker.yaml"), WHOLE).unwrap();
-    std::fs::write(project.path().join("stacks/taker.yaml"), PARTS).unwrap();
+    project.write("maker", WHOLE);
+    project.write("taker", PARTS);
     project.good("up -s maker");
     let state = std::fs::read_to_string(project.dir_of("maker").join("state.json")).unwrap();
     let state: serde_json::Value = serde_json::from_str(&state).unwrap();

@@ -1106,7 +1106,8 @@ mod tests {
             (error.kind, error.hint)
         };
         let (kind, later) = refusal(json!({ "engineVersion": "16.8" })).await;
-        assert!(later.as_ref().unwrap().contains("secondary clusters get a version first"), "{later:?}");
+        let later = later.unwrap();
+        assert!(later.contains("secondary clusters get a version first"), "{later}");
         assert_eq!(kind, Kind::Invalid);
         // Soon they have it, so the call is made again.
         let at_once = json!({ "engineVersion": "16.8", "applyImmediately": true });

@@ -1,9 +1,9 @@
 """Tests the local and the remote database every ten seconds of its minute.
 
 A sample is a TCP connection, the PostgreSQL request for TLS, the TLS handshake and, when a secret
-is there, a login and `select 1`: a server may accept what it can no longer serve. Each sample becomes metrics, which alarms and Route 53
-read. In the region that stands by, three failures of the remote primary in a row call the orchestrator:
-waiting for the alarm would cost minutes.
+is there, a login and `select 1`: a server may accept what it can no longer serve. Each sample becomes
+metrics, which alarms and Route 53 read. In the region that stands by, some failures of the remote
+primary in a row, by default three, call the orchestrator: waiting for the alarm would cost minutes.
 """
 
 import functools
